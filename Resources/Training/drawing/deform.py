@@ -1,0 +1,77 @@
+"""Random poses and smooth deformations of label maps, drawn straight onto the network's patch.
+
+The ranges follow SynthSeg (Billot et al., Medical Image Analysis 2023).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], coarse: tuple[int, ...] | int) -> torch.Tensor:
+    """Unit Gaussian noise on a coarse lattice, interpolated linearly to ``shape``; float32 of ``shape``."""
+    coarse = (coarse,) * len(shape) if isinstance(coarse, int) else coarse
+    noise = torch.from_numpy(rng.standard_normal(coarse, dtype=np.float32))
+    mode = "trilinear" if len(shape) == 3 else "bilinear"
+    return F.interpolate(noise[None, None], size=shape, mode=mode, align_corners=True)[0, 0]
+
+
+def random_linear(rng: np.random.Generator, degrees: float = 15.0, scale: float = 0.2, shear: float = 0.012) -> np.ndarray:
+    """A random 3x3: rotation about each axis in +-``degrees``, scale 1 +- ``scale`` per axis, shear +-``shear``."""
+    ax, ay, az = np.radians(rng.uniform(-degrees, degrees, 3))
+    rx = np.array([[1, 0, 0], [0, np.cos(ax), -np.sin(ax)], [0, np.sin(ax), np.cos(ax)]])
+    ry = np.array([[np.cos(ay), 0, np.sin(ay)], [0, 1, 0], [-np.sin(ay), 0, np.cos(ay)]])
+    rz = np.array([[np.cos(az), -np.sin(az), 0], [np.sin(az), np.cos(az), 0], [0, 0, 1]])
+    shears = np.eye(3) + rng.uniform(-shear, shear, (3, 3)) * (1 - np.eye(3))
+    return rx @ ry @ rz @ shears @ np.diag(1 + rng.uniform(-scale, scale, 3))
+
+
+def draw_labels(
+    labels: torch.Tensor,
+    ijk_to_ras: np.ndarray,
+    patch: tuple[int, int, int],
+    patch_ijk_to_ras: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    linear: np.ndarray | None = None,
+    field_mm: float = 3.0,
+    field_lattice: int = 6,
+) -> torch.Tensor:
+    """Samples a label map on a patch under a random smooth deformation, by nearest neighbor.
+
+    Args:
+        labels: integer or float tensor (K, J, I) on ``ijk_to_ras``.
+        patch: size (K, J, I); ``patch_ijk_to_ras`` is its 4x4.
+        linear: 3x3 applied in RAS about the patch's center (``random_linear``); identity if None.
+        field_mm: deviation of the smooth displacement in mm.
+        field_lattice: control points of the displacement along each axis.
+
+    Returns:
+        Tensor (K, J, I) of ``labels``' dtype; 0 outside the label map.
+    """
+    size = np.array(patch[::-1], float)
+    center = patch_ijk_to_ras[:3, :3] @ ((size - 1) / 2) + patch_ijk_to_ras[:3, 3]
+    matrix = np.eye(4)
+    if linear is not None:
+        matrix[:3, :3] = linear
+        matrix[:3, 3] = center - linear @ center
+    to_source = (np.linalg.inv(ijk_to_ras) @ matrix @ patch_ijk_to_ras).astype(np.float32)
+    k, j, i = (torch.arange(n, dtype=torch.float32) for n in patch)
+    rows = []
+    for row in range(3):
+        place = (i * to_source[row, 0])[None, None] + (j * to_source[row, 1])[None, :, None] + (k * to_source[row, 2])[:, None, None]
+        rows.append(place + float(to_source[row, 3]))
+    spacing = np.linalg.norm(ijk_to_ras[:3, :3], axis=0)
+    if field_mm > 0:
+        for row in range(3):
+            rows[row] += smooth_noise(rng, patch, field_lattice) * float(field_mm / spacing[row])
+    extent = torch.tensor(labels.shape[::-1])
+    index = [rows[row].round_().long() for row in range(3)]
+    inside = torch.ones(patch, dtype=torch.bool)
+    for row in range(3):
+        inside &= (index[row] >= 0) & (index[row] < extent[row])
+        index[row].clamp_(0, int(extent[row]) - 1)
+    flat = (index[2] * labels.shape[1] + index[1]) * labels.shape[2] + index[0]
+    return labels.flatten()[flat].masked_fill(~inside, 0)

@@ -1,0 +1,163 @@
+"""Where voxels lie, and the one resampling step between two grids.
+
+The smoothing that precedes shrinking follows Cardoso et al., "Scale factor
+point spread function matching", MICCAI 2015.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, log, sqrt
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A regular lattice of voxels in patient space.
+
+    Attributes:
+        shape: number of voxels ``(K, J, I)``.
+        ijk_to_ras: 4x4 float64; takes homogeneous ``(i, j, k, 1)`` to RAS mm.
+    """
+
+    shape: tuple[int, int, int]
+    ijk_to_ras: np.ndarray
+
+    @property
+    def spacing(self) -> np.ndarray:
+        """Voxel size along i, j, k in mm, shape (3,)."""
+        return np.linalg.norm(self.ijk_to_ras[:3, :3], axis=0)
+
+    @property
+    def ras_to_ijk(self) -> np.ndarray:
+        return np.linalg.inv(self.ijk_to_ras)
+
+    @property
+    def voxel_volume_ml(self) -> float:
+        return abs(float(np.linalg.det(self.ijk_to_ras[:3, :3]))) / 1000.0
+
+    @property
+    def center(self) -> np.ndarray:
+        """RAS mm of the middle of the lattice, shape (3,)."""
+        middle = (np.array(self.shape[::-1], float) - 1) / 2
+        return self.ijk_to_ras[:3, :3] @ middle + self.ijk_to_ras[:3, 3]
+
+    def corners(self) -> np.ndarray:
+        """RAS mm of the eight outer corners (voxel faces, not centers), shape (8, 3)."""
+        upper = np.array(self.shape[::-1], float) - 0.5
+        ijk = np.array([[x, y, z] for x in (-0.5, upper[0]) for y in (-0.5, upper[1]) for z in (-0.5, upper[2])])
+        return ijk @ self.ijk_to_ras[:3, :3].T + self.ijk_to_ras[:3, 3]
+
+    def crop(self, start: tuple[int, int, int], stop: tuple[int, int, int]) -> "Grid":
+        """The part ``[start, stop)`` of the lattice; both are ``(k, j, i)``."""
+        matrix = self.ijk_to_ras.copy()
+        matrix[:3, 3] += matrix[:3, :3] @ np.array(start[::-1], float)
+        return Grid(tuple(int(b - a) for a, b in zip(start, stop)), matrix)
+
+    def index_box(self, ras_points: np.ndarray) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+        """The smallest ``(start, stop)`` in ``(k, j, i)`` that holds RAS points (N, 3), clipped to the lattice."""
+        inverse = self.ras_to_ijk
+        kji = (ras_points @ inverse[:3, :3].T + inverse[:3, 3])[:, ::-1]
+        start = np.clip(np.floor(kji.min(0) + 0.5), 0, self.shape).astype(int)
+        stop = np.clip(np.ceil(kji.max(0) + 0.5), 0, self.shape).astype(int)
+        stop = np.maximum(start, stop)
+        return tuple(int(v) for v in start), tuple(int(v) for v in stop)
+
+    def same_as(self, other: "Grid", tolerance_mm: float = 1e-4) -> bool:
+        """Whether both lattices hold the same voxels: their corners agree to ``tolerance_mm``."""
+        return self.shape == other.shape and bool(np.abs(self.corners() - other.corners()).max() <= tolerance_mm)
+
+    @staticmethod
+    def canonical(center_ras: np.ndarray, size_mm: np.ndarray, spacing: np.ndarray, axes: np.ndarray | None = None) -> "Grid":
+        """A lattice with i, j, k along R, A, S (or along the columns of ``axes``), around a center.
+
+        Args:
+            center_ras: mm, shape (3,).
+            size_mm: least extent along i, j, k in mm, shape (3,).
+            spacing: voxel size along i, j, k in mm, shape (3,).
+            axes: optional 3x3 whose unit columns are the directions of i, j, k in RAS.
+        """
+        spacing = np.asarray(spacing, float)
+        counts = np.maximum(1, np.ceil(np.asarray(size_mm, float) / spacing - 1e-6)).astype(int)
+        matrix = np.eye(4)
+        matrix[:3, :3] = (np.eye(3) if axes is None else axes) @ np.diag(spacing)
+        matrix[:3, 3] = np.asarray(center_ras, float) - matrix[:3, :3] @ ((counts - 1) / 2)
+        return Grid(tuple(int(n) for n in counts[::-1]), matrix)
+
+
+def covering_grid(source: Grid, spacing: np.ndarray, margin_mm: float = 0.0) -> Grid:
+    """An R, A, S aligned lattice of ``spacing`` (mm along R, A, S) that holds the whole of ``source``."""
+    corners = source.corners()
+    low, high = corners.min(0) - margin_mm, corners.max(0) + margin_mm
+    return Grid.canonical((low + high) / 2, high - low, spacing)
+
+
+def _smooth(image: torch.Tensor, steps: np.ndarray) -> torch.Tensor:
+    """Gaussian along each array axis whose target step, in source voxels, exceeds one."""
+    for axis, step in enumerate(steps):
+        if step <= 1.01:
+            continue
+        sigma = sqrt((step**2 - 1) / (8 * log(2)))
+        radius = max(1, min(ceil(2.5 * sigma), image.shape[axis + 1] - 1))
+        taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, dtype=torch.float32) / sigma) ** 2)
+        taps = (taps / taps.sum()).to(image.device, image.dtype)
+        kernel_shape, padding = [1, 1, 1, 1, 1], [0] * 6
+        kernel_shape[axis + 2] = taps.numel()
+        padding[(2 - axis) * 2] = padding[(2 - axis) * 2 + 1] = radius
+        padded = F.pad(image[:, None], padding, mode="replicate")
+        image = F.conv3d(padded, taps.view(kernel_shape))[:, 0]
+    return image
+
+
+def _coordinates(source: Grid, target: Grid, device: torch.device) -> torch.Tensor:
+    """For every voxel of ``target`` its place in ``source`` as ``grid_sample`` wants it, (1, K, J, I, 3) in [-1, 1]."""
+    matrix = source.ras_to_ijk @ target.ijk_to_ras
+    size = np.array(source.shape[::-1], float)
+    scale = 2.0 / size
+    linear = scale[:, None] * matrix[:3, :3]
+    offset = scale * (matrix[:3, 3] + 0.5) - 1.0
+    axes = [torch.arange(n, dtype=torch.float64, device="cpu") for n in target.shape]
+    parts = []
+    for row in range(3):
+        along = [torch.as_tensor(axes[a] * linear[row, 2 - a], dtype=torch.float64) for a in range(3)]
+        base = (along[0] + offset[row]).float().to(device)
+        parts.append(base[:, None, None] + along[1].float().to(device)[None, :, None] + along[2].float().to(device)[None, None, :])
+    return torch.stack(parts, dim=-1)[None]
+
+
+def resample(
+    image: torch.Tensor,
+    source: Grid,
+    target: Grid,
+    *,
+    mode: str = "bilinear",
+    fill: float = 0.0,
+    antialias: bool = True,
+) -> torch.Tensor:
+    """Sample an image at the voxel centers of another lattice: one affine, one interpolation.
+
+    Args:
+        image: float tensor (C, K, J, I) on ``source``, on any device.
+        source: lattice of ``image``.
+        target: lattice to sample at; any orientation, shear or handedness.
+        mode: ``"bilinear"`` (trilinear in 3D) or ``"nearest"``.
+        fill: value outside the source's voxels.
+        antialias: smooth first along the source axes that shrink (never for ``"nearest"``).
+
+    Returns:
+        Tensor (C, K', J', I') on the same device and of the same dtype.
+    """
+    if source.shape == target.shape and np.allclose(source.ijk_to_ras, target.ijk_to_ras, atol=1e-9):
+        return image.clone()
+    if antialias and mode != "nearest":
+        steps = np.linalg.norm((source.ras_to_ijk @ target.ijk_to_ras)[:3, :3], axis=1)[::-1]
+        image = _smooth(image, steps)
+    coordinates = _coordinates(source, target, image.device)
+    sampled = F.grid_sample(image[None].float(), coordinates, mode=mode, padding_mode="border", align_corners=False)[0]
+    outside = (coordinates[0].abs() > 1.0 + 1e-5).any(-1)
+    if bool(outside.any()):
+        sampled.masked_fill_(outside, fill)
+    return sampled.to(image.dtype)

@@ -1,0 +1,56 @@
+"""Brings a scan's gray values to the scale a network was trained on."""
+
+from __future__ import annotations
+
+import torch
+
+from neurospineseg.bundle import Normalization
+
+
+def _background(channel: torch.Tensor) -> torch.Tensor:
+    """The value that fills the faces of the volume most often (0 for most MR, -1024 or so for CT)."""
+    faces = torch.cat([channel[[0, -1]].flatten(), channel[:, [0, -1]].flatten(), channel[:, :, [0, -1]].flatten()])
+    return faces.mode().values
+
+
+def normalize_channel(channel: torch.Tensor, kind: Normalization) -> torch.Tensor:
+    """One modality on the network's scale.
+
+    The background value is that which fills the volume's faces most often;
+    foreground is what differs from it by over a tenth of the 99th percentile's
+    difference. Voxels that hold the background value exactly become 0, as in
+    MONAI's ``NormalizeIntensity(nonzero=True)``.
+
+    Args:
+        channel: float32 (K, J, I).
+        kind: ``foreground_zscore`` mean 0 and deviation 1 over the foreground, clipped to [-5, 5];
+            ``foreground_percentile`` 0.5th to 99.5th percentile of the foreground to [0, 1], clipped;
+            ``ct_window`` -200..800 HU to [0, 1], clipped.
+
+    Returns:
+        float32 (K, J, I); all zeros where the channel is constant.
+    """
+    if kind == "ct_window":
+        return ((channel + 200.0) / 1000.0).clamp(0.0, 1.0)
+    background = _background(channel)
+    shifted = channel - background
+    exact = shifted == 0
+    step = max(1, channel.numel() // 500_000)
+    sample = shifted.flatten()[::step]
+    top = sample[sample != 0].abs()
+    if top.numel() < 16:
+        return torch.zeros_like(channel)
+    foreground = sample[sample.abs() > 0.1 * torch.quantile(top, 0.99)]
+    if foreground.numel() < 16 or float(foreground.std()) == 0.0:
+        return torch.zeros_like(channel)
+    if kind == "foreground_zscore":
+        scaled = ((shifted - foreground.mean()) / foreground.std()).clamp(-5.0, 5.0)
+    else:
+        low, high = torch.quantile(foreground, 0.005), torch.quantile(foreground, 0.995)
+        scaled = ((shifted - low) / (high - low).clamp_min(1e-6)).clamp(0.0, 1.0)
+    return scaled.masked_fill(exact, 0.0)
+
+
+def normalize(image: torch.Tensor, kind: Normalization) -> torch.Tensor:
+    """``normalize_channel`` for each channel of (C, K, J, I); a channel of zeros (a modality not given) stays zero."""
+    return torch.stack([normalize_channel(channel, kind) for channel in image])
