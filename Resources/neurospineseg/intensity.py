@@ -7,10 +7,10 @@ import torch
 from neurospineseg.bundle import Normalization
 
 
-def _background(channel: torch.Tensor) -> torch.Tensor:
-    """The value that fills the faces of the volume most often (0 for most MR, -1024 or so for CT)."""
+def background_value(channel: torch.Tensor) -> float:
+    """The value that fills the faces of a volume (K, J, I) most often (0 for most MR, about -1024 for CT)."""
     faces = torch.cat([channel[[0, -1]].flatten(), channel[:, [0, -1]].flatten(), channel[:, :, [0, -1]].flatten()])
-    return faces.mode().values
+    return float(faces.mode().values)
 
 
 def normalize_channel(channel: torch.Tensor, kind: Normalization) -> torch.Tensor:
@@ -32,8 +32,7 @@ def normalize_channel(channel: torch.Tensor, kind: Normalization) -> torch.Tenso
     """
     if kind == "ct_window":
         return ((channel + 200.0) / 1000.0).clamp(0.0, 1.0)
-    background = _background(channel)
-    shifted = channel - background
+    shifted = channel - background_value(channel)
     exact = shifted == 0
     step = max(1, channel.numel() // 500_000)
     sample = shifted.flatten()[::step]

@@ -1,0 +1,120 @@
+"""Brings the deep nuclei's atlas into the labeled heads and keeps the result for training.
+
+    python Resources/Training/prepare_nuclei.py
+
+Writes ``runs/nuclei_heads``: ``cube_NN.npz`` (90 mm at 0.75 mm in the locator's frame, FreeSurfer's labels
+and the nuclei) and ``whole_NN.npz`` (2 mm); prints the mean places of the locator's landmarks in the atlas's space.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from drawing.nuclei import CACHE, LANDMARKS, NUCLEI  # noqa: E402
+from drawing.nuclei_registration import Deformation, centroid, sample_at, voxel_centers  # noqa: E402
+from neurospineseg.grid import Grid, covering_grid, resample  # noqa: E402
+from neurospineseg.locate import fit_pose, region_center  # noqa: E402
+from neurospineseg.volume import Volume, read_volume  # noqa: E402
+from real_data import DATA  # noqa: E402
+
+FOLDER = DATA / "subcortical" / "label_maps"
+ATLAS_NUCLEI = {"red_nucleus": (1, 2), "substantia_nigra": (3, 4), "subthalamic_nucleus": (5, 6), "zona_incerta": (23, 24)}
+ATLAS_PALLIDUM = {"globus_pallidus_externus": (11, 12), "globus_pallidus_internus": (13, 14)}
+
+
+def nearest(volume: Volume, grid: Grid) -> np.ndarray:
+    """A label map on another grid, uint16."""
+    return resample(torch.from_numpy(volume.voxels.astype(np.float32))[None], volume.grid, grid, mode="nearest")[0].numpy().astype(np.uint16)
+
+
+def smooth_labels(volume: Volume, grid: Grid) -> np.ndarray:
+    """A label map on a finer grid, each label smoothed by about its voxel and the largest taken."""
+    part = volume.grid.crop(*volume.grid.index_box(grid.corners()))
+    values = nearest(volume, part)
+    best = torch.zeros(grid.shape)
+    labels = np.zeros(grid.shape, np.uint16)
+    for value in np.unique(values):
+        share = torch.from_numpy(ndimage.gaussian_filter((values == value).astype(np.float32), 0.6))
+        share = resample(share[None], part, grid)[0]
+        labels[(share > best).numpy()] = value
+        best = torch.maximum(best, share)
+    return labels
+
+
+def with_nuclei(labels: np.ndarray, grid: Grid, atlas: Volume, deformation: Deformation) -> np.ndarray:
+    """Labels (K, J, I) of a head with the atlas's nuclei set in; the pallidum is split where the atlas splits it."""
+    ras = voxel_centers(grid.shape, grid.ijk_to_ras)
+    inverse = torch.from_numpy(atlas.grid.ras_to_ijk.astype(np.float32))
+    ijk = deformation(ras) @ inverse[:3, :3].T + inverse[:3, 3]
+
+    def share(value: int) -> np.ndarray:
+        mask = ndimage.gaussian_filter((atlas.voxels == value).astype(np.float32), 0.6)
+        return sample_at(torch.from_numpy(mask)[None], ijk)[0].numpy()
+
+    result = labels.copy()
+    room = np.isin(labels, (2, 41, 16, 28, 60, 0))
+    best = np.full(grid.shape, 0.42, np.float32)
+    for name, sides in ATLAS_NUCLEI.items():
+        for side, value in enumerate(sides):
+            found = share(value)
+            taken = room & (found > best)
+            result[taken] = NUCLEI[name][side]
+            best = np.where(taken, found, best)
+    for side, pallidum in enumerate((13, 52)):
+        outer, inner = (ndimage.gaussian_filter(share(ATLAS_PALLIDUM[name][side]), 2.0) for name in ATLAS_PALLIDUM)
+        here = labels == pallidum
+        for name, wins in zip(ATLAS_PALLIDUM, (outer >= inner, outer < inner)):
+            result[here & wins] = NUCLEI[name][side]
+    return result
+
+
+def prepare(number: int, atlas: Volume, coarse_atlas: tuple[np.ndarray, Grid]) -> np.ndarray:
+    """Writes one head's cube and whole; returns the landmarks' places in atlas space, (len(LANDMARKS), 2, 3)."""
+    head = read_volume(FOLDER / f"training_seg_{number:02d}.nii.gz")
+    head = Volume(np.round(head.voxels).astype(np.uint16), head.ijk_to_ras)
+    whole = covering_grid(head.grid, np.full(3, 2.0))
+    labels = nearest(head, whole)
+    start, stop = whole.index_box(voxel_centers(whole.shape, whole.ijk_to_ras)[torch.from_numpy(labels > 0)].numpy())
+    cropped = whole.crop(start, stop)
+    np.savez_compressed(CACHE / f"whole_{number:02d}.npz", labels=labels[tuple(map(slice, start, stop))], ijk_to_ras=cropped.ijk_to_ras)
+
+    places = {f"{side}_{name}": centroid(head.voxels, head.ijk_to_ras, values) for name, sides in LANDMARKS.items() for side, values in zip(("left", "right"), sides)}
+    deep = Grid.canonical(np.mean(list(places.values()), 0), (96, 120, 96), (2, 2, 2))
+    deformation = Deformation(nearest(head, deep), deep.ijk_to_ras, coarse_atlas[0], coarse_atlas[1].ijk_to_ras)
+    pose = fit_pose(places)
+    cube = Grid.canonical(region_center(pose), np.full(3, 90.0), np.full(3, 0.75), pose.axes)
+    final = with_nuclei(smooth_labels(head, cube), cube, atlas, deformation)
+    np.savez_compressed(CACHE / f"cube_{number:02d}.npz", labels=final, ijk_to_ras=cube.ijk_to_ras)
+    volumes = {name: tuple(int((final == value).sum() * 0.75**3) for value in sides) for name, sides in NUCLEI.items()}
+    print(number, f"loss {deformation.loss:.3f} scale {pose.scale:.3f} residual {pose.residual_mm:.1f} mm", volumes, flush=True)
+    return np.array([[deformation.affine[:3, :3] @ places[f"{side}_{name}"] + deformation.affine[:3, 3] for side in ("left", "right")] for name in LANDMARKS])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--heads", type=int, nargs="*", default=range(1, 21))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    atlas = read_volume(FOLDER / "zonabb_mni152_2009b_asym.nii.gz")
+    atlas = Volume(np.round(atlas.voxels).astype(np.uint16), atlas.ijk_to_ras)
+    coarse = Grid.canonical((0, -8, -4), (120, 130, 110), (2, 2, 2))
+    deep = Grid.canonical((0, -8, -4), (120, 130, 110), (0.5, 0.5, 0.5))
+    atlas = Volume(nearest(atlas, deep), deep.ijk_to_ras)
+    coarse_atlas = (nearest(atlas, coarse), coarse)
+    found = np.array([prepare(number, atlas, coarse_atlas) for number in options.heads])
+    for name, places, spread in zip(LANDMARKS, found.mean(0), found.std(0)):
+        print(name, np.round(places, 1).tolist(), "deviation", np.round(spread, 1).tolist())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""A 2D network that segments the deep nuclei slice by slice in the located 60 mm cube.
+
+A cube is drawn from a head with the atlas's nuclei in it, or from a procedural one, and several
+axial slices are taken from it, so that drawing does not hold up training.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from drawing.appearance import bias_field, gamma, lower_resolution, paint, rician_noise
+from drawing.deform import draw_labels, random_linear, smooth_noise
+from drawing.head import procedural_head
+from drawing.nuclei import NUCLEI, Head, cached_heads, class_lookup, class_names, mirrored
+from drawing.nuclei_contrast import random_contrast
+from neurospineseg.bundle import ModelSpec
+from neurospineseg.grid import Grid
+from neurospineseg.intensity import normalize
+from neurospineseg.locate import REGION_CENTER_MNI
+from partial_labels import only
+
+SPACING, SIZE, SLICES, DIVISOR = 0.5, 120, 5, 32
+PROCEDURAL_SHARE, PROCEDURAL_POOL = 0.2, 5
+CUBE_POOL, EXAMPLES_PER_CUBE = 8, 10
+
+
+class recipe:
+    spec = ModelSpec(
+        name="subcortical_nuclei",
+        task="subcortical",
+        channels=("image",),
+        spacing=(SPACING,) * 3,
+        patch=(1, SIZE, SIZE),
+        slice_axis=0,
+        slices=SLICES,
+        normalization="foreground_zscore",
+        classes=class_names(NUCLEI),
+        locator="subcortical_locator",
+        region_mm=SIZE * SPACING,
+        modalities="brain MR: T2, T2*/SWI, T1 and others, voxels up to about 1.2 mm or slices up to 3 mm",
+        title="Subthalamic nucleus and neighbors",
+        summary="Subthalamic nucleus, red nucleus, substantia nigra, zona incerta, pallidum and thalamus, left and right.",
+    )
+    network_def = {
+        "_target_": "DynUNet",
+        "spatial_dims": 2,
+        "in_channels": SLICES,
+        "out_channels": len(spec.classes),
+        "kernel_size": [3, 3, 3, 3],
+        "strides": [1, 2, 2, 2],
+        "upsample_kernel_size": [2, 2, 2],
+        "filters": [24, 48, 96, 160],
+        "norm_name": ["INSTANCE", {"affine": True}],
+        "res_block": False,
+    }
+    batch = 8
+    class_weights = [1.0] + [2.0 if name.endswith("thalamus") else 6.0 for name in class_names(NUCLEI)[1:]]
+
+    def __init__(self) -> None:
+        self.heads = [form for head in cached_heads("cube") for form in (head, mirrored(head))]
+        self.lookup = class_lookup(NUCLEI)
+        self.procedural: list[Head] = []
+        self.cubes: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self.taken = 0
+        self.procedural_share = PROCEDURAL_SHARE
+
+    def head(self, rng: np.random.Generator) -> tuple[Head, np.ndarray]:
+        """A head's cube, labeled or procedural (from a pool that is slowly renewed), and its middle in RAS mm."""
+        if rng.random() >= self.procedural_share:
+            head = self.heads[int(rng.integers(len(self.heads)))]
+            return head, Grid(tuple(head.labels.shape), head.ijk_to_ras).center
+        middle = np.array(REGION_CENTER_MNI)
+        if len(self.procedural) < PROCEDURAL_POOL or rng.random() < 0.15:
+            labels, ijk_to_ras = procedural_head(rng, 0.75, tuple(middle - 42), tuple(middle + 42))
+            self.procedural = [*self.procedural[-PROCEDURAL_POOL + 1 :], Head(torch.from_numpy(labels), ijk_to_ras)]
+        return self.procedural[int(rng.integers(len(self.procedural)))], middle
+
+    def cube(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Normalized image and classes, both (SIZE, SIZE, SIZE), with the locator's errors of pose."""
+        head, middle = self.head(rng)
+        axes = head.ijk_to_ras[:3, :3] / np.linalg.norm(head.ijk_to_ras[:3, :3], axis=0)
+        center = middle + axes @ rng.uniform(-4, 4, 3)
+        grid = Grid.canonical(center, np.full(3, SIZE * SPACING), np.full(3, SPACING), axes)
+        linear = axes @ random_linear(rng, degrees=8, scale=0.12) @ axes.T
+        labels = draw_labels(head.labels, head.ijk_to_ras, grid.shape, grid.ijk_to_ras, rng, linear=linear, field_mm=1.3, field_lattice=5)
+        classes = self.lookup[labels.long()]
+        if rng.random() < 0.6:
+            peduncle = smooth_noise(rng, tuple(labels.shape), 6) > float(rng.uniform(-0.3, 1.0))
+            labels = labels.masked_fill(peduncle & ((labels == 28) | (labels == 60)), 2)
+        image = paint(labels, *random_contrast(rng, physical=0.8), rng)
+        image = lower_resolution(image, self.resolution(rng))
+        image = rician_noise(gamma(bias_field(image, rng, 0.4, 3), rng, 0.25), rng, float(rng.uniform(0, 4)))
+        if rng.random() < 0.5:
+            image = lower_resolution(image, (float(rng.uniform(1.0, 1.6)),) * 3)
+        return normalize(image[None], self.spec.normalization)[0], classes
+
+    @staticmethod
+    def resolution(rng: np.random.Generator) -> tuple[float, float, float]:
+        """Voxel size over the cube's along (k, j, i): 0.5-1.2 mm, or slices of up to 3 mm along one axis."""
+        factors = np.full(3, rng.uniform(1.0, 2.4))
+        if rng.random() < 0.4:
+            factors = np.full(3, rng.uniform(1.0, 2.0))
+            factors[int(rng.choice(3, p=(0.6, 0.2, 0.2)))] = rng.uniform(2.0, 6.0)
+        return tuple(factors)
+
+    def example(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """``SLICES`` neighboring axial slices (SLICES, J, I) and the bit mask (J, I) of the middle one, padded as ``predict`` pads."""
+        if len(self.cubes) < CUBE_POOL or self.taken % EXAMPLES_PER_CUBE == 0:
+            self.cubes = [*self.cubes[-CUBE_POOL + 1 :], self.cube(rng)]
+        self.taken += 1
+        image, classes = self.cubes[int(rng.integers(len(self.cubes)))]
+        middle = int(np.clip(rng.normal(52, 12), 0, SIZE - 1)) if rng.random() < 0.65 else int(rng.integers(SIZE))
+        reach = SLICES // 2
+        slices = image[np.clip(np.arange(middle - reach, middle + reach + 1), 0, SIZE - 1)]
+        padding = (0, -SIZE % DIVISOR, 0, -SIZE % DIVISOR)
+        anything = (1 << len(self.spec.classes)) - 1
+        return F.pad(slices, padding), F.pad(only(classes[middle]), padding, value=anything)

@@ -1,0 +1,139 @@
+"""The whole job on scans that the program draws itself: a head with a glioma, a lumbar spine, deep nuclei.
+
+    python3 Resources/bootstrap.py demo [--output FOLDER] [--seed N] [--only TASK] [--device NAME]
+
+Every scan is written as NIfTI and then segmented from that file as ``neurospineseg segment`` does it. The
+page shows the masks, the volumes, the seconds per stage and the Dice against what was drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import nibabel as nib
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE / "Training")]
+
+from neurospineseg.anatomy import structures_of  # noqa: E402
+from neurospineseg.cli import BAD_INPUT, CANCELED, DONE  # noqa: E402
+from neurospineseg.console import StageProgress, forgive_encoding, out, say, table  # noqa: E402
+from neurospineseg.errors import InputError  # noqa: E402
+from neurospineseg.measure import dice  # noqa: E402
+from neurospineseg.outputs import SEGMENTATION_ENDING  # noqa: E402
+from neurospineseg.overlay import write_overlay  # noqa: E402
+from neurospineseg.report import MARGIN_MM, Case, segments_of, write_page  # noqa: E402
+from neurospineseg.segment_command import Request, run_request  # noqa: E402
+from neurospineseg.volume import Volume, read_volume  # noqa: E402
+
+PHANTOMS = {
+    "tumor": ("drawing.tumor_phantom", "tumor_phantom"),
+    "spine": ("drawing.spine_phantom", "spine_phantom"),
+    "subcortical": ("drawing.nuclei_phantom", "subcortical_phantom"),
+}
+"""Module and function that draw a scan of each task from a seed: images, ijk to RAS, labels."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawn scan: NIfTI file of each modality, and for every structure key a bool mask (K, J, I)."""
+
+    scans: Mapping[str, Path]
+    truth: Mapping[str, np.ndarray]
+
+
+def main() -> int:
+    options = _options()
+    forgive_encoding(sys.stdout, sys.stderr)
+    folder = options.output
+    folder.mkdir(parents=True, exist_ok=True)
+    started = perf_counter()
+    cases, failed = [], False
+    try:
+        for task in [options.only] if options.only else PHANTOMS:
+            try:
+                cases.append(_run(task, folder / task, options.seed, options.device))
+            except InputError as error:
+                failed = True
+                say(f"{task}: {error}")
+    except KeyboardInterrupt:
+        say("Canceled.")
+        return CANCELED
+    if not cases:
+        return BAD_INPUT
+    page, names = folder / "index.html", {structure.key: structure.name for task in PHANTOMS for structure in structures_of(task)}
+    lead = (
+        "The program drew these scans itself: Dice says how well a mask agrees with what was drawn, not how well it would on a real scan."
+    )
+    write_page(page, cases, "NeuroSpineSeg on three drawn scans" if len(cases) == 3 else "NeuroSpineSeg on drawn scans", lead)
+    rows = [(case.task, names[key], f"{score:.2f}") for case in cases for key, score in case.dice.items()]
+    out().print(table(None, ("Task", "Structure", "Dice"), rows, right=(2,)))
+    print(f"Done in {perf_counter() - started:.0f} s. Open this page: {page.resolve()}")
+    return BAD_INPUT if failed else DONE
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="demo", description="Segments drawn scans of all three tasks and shows them on a page.")
+    parser.add_argument("--output", type=Path, default=HERE.parent / "demo-output", help="folder to write to (default: demo-output)")
+    parser.add_argument("--seed", type=int, default=7, help="decides what is drawn")
+    parser.add_argument("--only", choices=list(PHANTOMS), help="one task only")
+    parser.add_argument("--device", default="auto")
+    return parser.parse_args()
+
+
+def _run(task: str, folder: Path, seed: int, device: str) -> Case:
+    with StageProgress() as progress:
+        progress(f"Drawing a scan: {task}", 0.0)
+        drawing = draw(task, folder, seed)
+        output = folder / f"{task}{SEGMENTATION_ENDING if importlib.util.find_spec('slicer') else '.nii.gz'}"
+        request = Request(task, drawing.scans, output, {"device": device}, overwrite=True)
+        result = run_request(request, progress)
+        progress("Drawing the pictures", 0.0)
+        scans = {name: read_volume(path) for name, path in drawing.scans.items()}
+        case = Case(task, scans, result.labels, segments_of(result.report), result.report, agreement(result, drawing.truth))
+        write_overlay(folder / f"{task}.png", scans[case.reference], case.labels, case.segments, MARGIN_MM.get(task))
+    return case
+
+
+def draw(task: str, folder: Path, seed: int) -> Drawing:
+    """Draws a task's scan and writes its modalities into ``folder``."""
+    module, function = PHANTOMS[task]
+    images, ijk_to_ras, labels = getattr(importlib.import_module(module), function)(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not isinstance(images, Mapping):
+        images = {"image": images}
+    scans = {}
+    for name, image in images.items():
+        scans[name] = folder / f"{task if name == 'image' else name}.nii.gz"
+        picture = nib.Nifti1Image(np.asarray(image, np.float32).round().astype(np.int16).T, ijk_to_ras)
+        picture.header.set_xyzt_units("mm")
+        nib.save(picture, scans[name])
+    return Drawing(scans, truth_masks(task, np.asarray(labels)))
+
+
+def truth_masks(task: str, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """What was drawn as one bool mask (K, J, I) per structure key."""
+    if task == "subcortical":
+        from drawing.nuclei import NUCLEI
+
+        return {f"{side}_{name}": labels == value for name, pair in NUCLEI.items() for side, value in zip(("left", "right"), pair)}
+    return {structure.key: labels == structure.label for structure in structures_of(task) if (labels == structure.label).any()}
+
+
+def agreement(result, truth: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Dice by structure key, of every structure that was drawn."""
+    label_of = {structure.key: structure.label for structure in result.structures}
+    labels: Volume = result.labels
+    return {key: dice(mask, labels.voxels == label_of.get(key, -1)) for key, mask in truth.items()}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,35 @@
+"""Which device computes, and in which precision."""
+
+from __future__ import annotations
+
+import torch
+
+from neurospineseg.errors import InputError
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """``auto`` is CUDA, then MPS, then CPU; otherwise ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        InputError: the device is unknown or not on this computer.
+    """
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"There is no device '{name}'; choose auto, cpu, cuda or mps.") from error
+    present = {"cpu": True, "cuda": cuda and (device.index or 0) < torch.cuda.device_count(), "mps": mps}
+    if not present.get(device.type, False):
+        raise InputError(f"The device '{name}' is not available on this computer; choose auto or cpu.")
+    return device
+
+
+def choose_precision(device: torch.device) -> torch.dtype:
+    """``bfloat16`` where the hardware computes in it, else ``float32``."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    if device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+        return torch.bfloat16
+    return torch.float32

@@ -1,0 +1,22 @@
+"""``neurospineseg models``: the installed models."""
+
+from __future__ import annotations
+
+from neurospineseg.bundle import Bundle, installed_bundles
+from neurospineseg.console import out, table
+
+
+def list_models() -> None:
+    """Prints a table of the installed models; those that only find a region for others come last."""
+    bundles = [*installed_bundles(), *installed_bundles(role="locate")]
+    if not bundles:
+        out().print("No model is installed.")
+        return
+    out().print(table(None, ("Model", "Task", "Version", "MB", "What it does"), [_row(bundle) for bundle in bundles], right=(3,)))
+
+
+def _row(bundle: Bundle) -> tuple[str, ...]:
+    spec = bundle.spec
+    task = spec.task if spec.role == "segment" else f"{spec.task} (locator)"
+    words = f"{spec.summary} For {spec.modalities}." if spec.modalities else spec.summary
+    return (spec.name, task, spec.version, f"{bundle.weights.stat().st_size / 1e6:.1f}", words)

@@ -1,0 +1,336 @@
+"""The way of a scan: one affine in, the network, what anatomy demands, one affine out."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+
+from neurospineseg import __version__
+from neurospineseg.anatomy import Structure, structures_of
+from neurospineseg.bundle import Bundle, ModelSpec, Task, find_bundle, installed_bundles
+from neurospineseg.device import choose_device, choose_precision
+from neurospineseg.errors import InputError
+from neurospineseg.grid import Grid, covering_grid, resample
+from neurospineseg.intensity import background_value, normalize
+from neurospineseg.locate import locate_region
+from neurospineseg.measure import volumes_ml
+from neurospineseg.network import build_network, load_weights
+from neurospineseg.postprocess import OutputChannel, postprocess
+from neurospineseg.predict import predict
+from neurospineseg.region import Region
+from neurospineseg.register import register_rigid
+from neurospineseg.sanity import check_field_of_view, check_overlap, repaired
+from neurospineseg.volume import Volume
+
+Progress = Callable[[str, float], None]
+CONTEXT_MM = 24.0
+SLAB_BYTES = 96 * 2**20
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user chose.
+
+    Attributes:
+        model: bundle name or folder; None for the task's default.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        structures: keys of the structures to keep; None for all.
+        region: only inside it is anything segmented; None for the whole scan.
+        register: whether modalities are first aligned rigidly to the reference scan.
+    """
+
+    model: str | None = None
+    device: str = "auto"
+    structures: tuple[str, ...] | None = None
+    region: Region | None = None
+    register: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run gives.
+
+    Attributes:
+        labels: uint16 label map on the reference scan's own grid.
+        structures: those present in ``labels``, in the order of their labels.
+        report: the JSON sidecar (model, device, versions, settings, volumes in mL, seconds per stage, warnings).
+        warnings: sentences for the user.
+    """
+
+    labels: Volume
+    structures: list[Structure]
+    report: dict[str, Any]
+    warnings: list[str] = field(default_factory=list)
+
+
+class Segmenter:
+    """Segments scans of one task; keeps its networks loaded between runs.
+
+    Args:
+        task: ``tumor``, ``spine`` or ``subcortical``.
+        settings: see ``Settings``.
+
+    Raises:
+        InputError: the model, the device or a structure is not there.
+    """
+
+    def __init__(self, task: Task, settings: Settings = Settings()) -> None:
+        self.task, self.settings = task, settings
+        self.bundle = _chosen_bundle(task, settings.model)
+        self.device = choose_device(settings.device)
+        self.precision = choose_precision(self.device)
+        self._networks: dict[str, torch.nn.Module] = {}
+        known = {structure.key for structure in structures_of(task)}
+        unknown = [key for key in settings.structures or () if key not in known]
+        if unknown:
+            raise InputError(f"There is no structure '{unknown[0]}' in {task}; choose among {', '.join(sorted(known))}.")
+
+    def network(self, bundle: Bundle) -> torch.nn.Module:
+        """The bundle's network with its weights, loaded once."""
+        if bundle.spec.name not in self._networks:
+            self._networks[bundle.spec.name] = load_weights(build_network(bundle.network_def), bundle.weights)
+        return self._networks[bundle.spec.name]
+
+    def run(self, volumes: Mapping[str, Volume], progress: Progress = lambda stage, fraction: None) -> Result:
+        """Segments one case.
+
+        Args:
+            volumes: one scan per modality (``t1c``, ``t1``, ``t2``, ``flair`` for tumor; ``image`` otherwise);
+                the first of the model's channels that is given is the reference, whose grid the result has.
+            progress: called with a stage's name and the fraction of it that is done; an exception from it cancels.
+
+        Raises:
+            InputError: a scan cannot be used; the message says why and what to do.
+        """
+        watch = _StageWatch(progress)
+        watch.start("Checking")
+        volumes, reference_name, warnings = self._checked(volumes)
+        reference = volumes[reference_name]
+        if self.settings.register:
+            watch.start("Registering")
+            others = [name for name in volumes if name != reference_name]
+            for number, name in enumerate(others):
+                volumes[name] = register_rigid(reference, volumes[name])
+                progress("Registering", (number + 1) / len(others))
+        for name, volume in volumes.items():
+            if name != reference_name:
+                warnings += check_overlap(reference, volume, name, reference_name)
+
+        working = self._working_grid(volumes, reference, watch, warnings)
+        watch.start("Reading into the model's grid")
+        image = bring_in(volumes, working, self.bundle.spec)
+        probabilities = self._predict(self.bundle, image, "Segmenting", watch, warnings)
+        watch.start("Applying anatomy")
+        done = postprocess(probabilities, working, self.bundle.spec)
+        warnings += done.notes
+        watch.start("Writing onto the scan's grid")
+        keep = None
+        if self.settings.structures is not None:
+            keep = {structure.label for structure in done.structures if structure.key in self.settings.structures}
+        labels = take_out(done.probabilities, done.channels, working, reference.grid, keep)
+        if self.settings.region is not None:
+            labels[~self.settings.region.contains(reference.grid)] = 0
+        mask = Volume(labels, reference.ijk_to_ras)
+        volumes_by_label = volumes_ml(labels, reference.grid)
+        present = [structure for structure in sorted(done.structures, key=lambda s: s.label) if structure.label in volumes_by_label]
+        watch.stop()
+        if not present:
+            warnings.append("Nothing was found in this scan; check that it shows the anatomy and that the right model was chosen.")
+        report = self._report(volumes, reference_name, present, volumes_by_label, watch.seconds, warnings)
+        return Result(mask, present, report, warnings)
+
+    def _checked(self, volumes: Mapping[str, Volume]) -> tuple[dict[str, Volume], str, list[str]]:
+        spec = self.bundle.spec
+        unknown = [name for name in volumes if name not in spec.channels]
+        if unknown:
+            raise InputError(f"The model '{spec.name}' takes {', '.join(spec.channels)}; it has no use for '{unknown[0]}'.")
+        missing = [name for name in spec.channels if name not in volumes]
+        if len(missing) == len(spec.channels) or (missing and not spec.optional_channels):
+            raise InputError(f"The model '{spec.name}' needs {' and '.join(missing)}; give {'at least one of them' if spec.optional_channels else 'them'}.")
+        reference_name = next(name for name in spec.channels if name in volumes)
+        checked, warnings = {}, []
+        for name, volume in volumes.items():
+            words = "the scan" if name == "image" else f"the scan {name}"
+            check_field_of_view(volume, self.task, words)
+            checked[name], found = repaired(volume, words)
+            warnings += found
+        return checked, reference_name, warnings
+
+    def _working_grid(self, volumes: dict[str, Volume], reference: Volume, watch: _StageWatch, warnings: list[str]) -> Grid:
+        spec, region = self.bundle.spec, self.settings.region
+        if spec.locator is not None:
+            locator = find_bundle(spec.locator)
+            watch.start("Finding the region")
+            coarse = covering_grid(reference.grid, np.array(locator.spec.spacing))
+            image = bring_in(volumes, coarse, locator.spec)
+            probabilities = self._predict(locator, image, "Finding the region", watch, warnings)
+            return locate_region(probabilities, coarse, locator.spec, spec.region_mm, spec.spacing[0])
+        if region is None:
+            return covering_grid(reference.grid, np.array(spec.spacing))
+        part = region.part_of(reference.grid, CONTEXT_MM)
+        return covering_grid(part, np.array(spec.spacing))
+
+    def _predict(self, bundle: Bundle, image: torch.Tensor, stage: str, watch: _StageWatch, warnings: list[str]) -> torch.Tensor:
+        watch.start(stage)
+        probabilities, device, notes = predict(
+            self.network(bundle), image, bundle.spec, self.device, self.precision, lambda fraction: watch.progress(stage, fraction)
+        )
+        if device != self.device:
+            self.device, self.precision = device, choose_precision(device)
+        warnings += [note for note in notes if note not in warnings]
+        return probabilities
+
+    def _report(
+        self,
+        volumes: Mapping[str, Volume],
+        reference_name: str,
+        present: Sequence[Structure],
+        volumes_by_label: Mapping[int, float],
+        seconds: Mapping[str, float],
+        warnings: Sequence[str],
+    ) -> dict[str, Any]:
+        spec = self.bundle.spec
+        table = {structure.key: {"name": structure.name, "mL": round(volumes_by_label[structure.label], 4)} for structure in present}
+        for key, name, parts in COMPOSITES.get(self.task, ()):
+            if any(part in table for part in parts):
+                table[key] = {"name": name, "mL": round(sum(table[part]["mL"] for part in parts if part in table), 4)}
+        settings = asdict(self.settings)
+        settings["region"] = self.settings.region and self.settings.region.as_lists()
+        return {
+            "program": {"name": "NeuroSpineSeg", "version": __version__},
+            "task": self.task,
+            "model": {"name": spec.name, "version": spec.version, "sha256": self.bundle.checksum},
+            "device": str(self.device),
+            "precision": str(self.precision).removeprefix("torch."),
+            "software": {"python": platform.python_version(), **{name: _version(name) for name in ("torch", "monai", "numpy", "SimpleITK", "nibabel")}},
+            "settings": settings,
+            "inputs": {name: {"shape_kji": list(volume.shape), "spacing_mm": np.round(volume.spacing, 5).tolist()} for name, volume in volumes.items()},
+            "reference": reference_name,
+            "volumes": table,
+            "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
+            "warnings": list(warnings),
+            "notice": "Research only; not for clinical use.",
+        }
+
+
+COMPOSITES = {
+    "tumor": (
+        ("tumor_core", "Tumor core (necrotic core + enhancing)", ("necrotic_core", "enhancing_tumor")),
+        ("whole_tumor", "Whole tumor", ("necrotic_core", "edema", "enhancing_tumor")),
+    )
+}
+"""Unions whose volume is reported beside the structures' own: key, name, parts."""
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _chosen_bundle(task: Task, model: str | None) -> Bundle:
+    if model is not None:
+        bundle = find_bundle(model)
+        if bundle.spec.task != task or bundle.spec.role != "segment":
+            raise InputError(f"The model '{model}' does not segment {task}; see `neurospineseg models`.")
+        return bundle
+    bundles = installed_bundles(task)
+    if not bundles:
+        raise InputError(f"No model for {task} is installed; install NeuroSpineSeg again or name a bundle's folder with --model.")
+    return bundles[0]
+
+
+class _StageWatch:
+    """Seconds per stage, and the word to the user when one begins."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress, self.seconds, self._stage, self._since = progress, {}, None, 0.0
+
+    def start(self, stage: str) -> None:
+        if stage == self._stage:
+            return
+        self.stop()
+        self._stage, self._since = stage, perf_counter()
+        self.progress(stage, 0.0)
+
+    def stop(self) -> None:
+        if self._stage is not None:
+            self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + perf_counter() - self._since
+            self._stage = None
+
+
+def bring_in(volumes: Mapping[str, Volume], working: Grid, spec: ModelSpec) -> torch.Tensor:
+    """The scans on the working grid, normalized, in the order of the network's channels.
+
+    Returns:
+        float32 (C, K, J, I); zeros where a modality was not given.
+    """
+    image = torch.zeros(len(spec.channels), *working.shape)
+    for channel, name in enumerate(spec.channels):
+        if name in volumes:
+            voxels = torch.from_numpy(np.ascontiguousarray(volumes[name].voxels, dtype=np.float32))
+            image[channel] = resample(voxels[None], volumes[name].grid, working, fill=background_value(voxels))[0]
+    return normalize(image, spec.normalization)
+
+
+def take_out(
+    probabilities: torch.Tensor,
+    channels: Sequence[OutputChannel],
+    working: Grid,
+    target: Grid,
+    keep: set[int] | None = None,
+) -> np.ndarray:
+    """The label map on the scan's own grid, computed slab by slab.
+
+    In each slab the probabilities are interpolated at the scan's voxel centers and the highest
+    wins, so that scores at full resolution exist for one slab only.
+
+    Args:
+        probabilities: float32 (C, K, J, I) on ``working``, channel 0 background.
+        channels: what each channel means.
+        target: the scan's grid.
+        keep: label values to keep; None for all.
+
+    Returns:
+        uint16 (K', J', I') on ``target``.
+    """
+    labels = np.zeros(target.shape, np.uint16)
+    inside = probabilities.argmax(0).nonzero().cpu().numpy()
+    if len(inside) == 0:
+        return labels
+    low, high = inside.min(0) - 1.5, inside.max(0) + 1.5
+    corners = np.array([[i, j, k] for i in (low[2], high[2]) for j in (low[1], high[1]) for k in (low[0], high[0])])
+    start, stop = target.index_box(corners @ working.ijk_to_ras[:3, :3].T + working.ijk_to_ras[:3, 3])
+    if any(a >= b for a, b in zip(start, stop)):
+        return labels
+    low = np.maximum(np.floor(low).astype(int), 0)
+    high = np.minimum(np.ceil(high).astype(int) + 1, working.shape)
+    probabilities = probabilities[:, low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+    part = working.crop(tuple(low), tuple(high))
+
+    territories = {n: channel.territory[low[0] : high[0], low[1] : high[1], low[2] : high[2]] for n, channel in enumerate(channels) if channel.territory is not None}
+    lookup = torch.tensor([channel.label or 0 for channel in channels], dtype=torch.int32)
+    row_bytes = (stop[1] - start[1]) * (stop[2] - start[2]) * 4 * (len(channels) + 8)
+    thickness = max(1, SLAB_BYTES // max(1, row_bytes))
+    for first in range(start[0], stop[0], thickness):
+        last = min(stop[0], first + thickness)
+        slab = target.crop((first, start[1], start[2]), (last, stop[1], stop[2]))
+        winner = resample(probabilities, part, slab, antialias=False).argmax(0).cpu()
+        found = lookup[winner]
+        for channel, territory in territories.items():
+            here = winner == channel
+            if bool(here.any()):
+                values = torch.from_numpy(territory.astype(np.float32))[None]
+                found = torch.where(here, resample(values, part, slab, mode="nearest")[0].round().int(), found)
+        labels[first:last, start[1] : stop[1], start[2] : stop[2]] = found.numpy().astype(np.uint16)
+    if keep is not None:
+        labels[~np.isin(labels, list(keep))] = 0
+    return labels

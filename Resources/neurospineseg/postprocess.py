@@ -1,0 +1,90 @@
+"""What anatomy demands of a network's probabilities before they go back to the scan's grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from neurospineseg.anatomy import Structure
+from neurospineseg.bundle import ModelSpec
+from neurospineseg.grid import Grid
+
+
+@dataclass(frozen=True)
+class OutputChannel:
+    """What wins where a channel has the highest probability.
+
+    Attributes:
+        label: the structure's label value; 0 for background. None where ``territory`` decides.
+        territory: uint16 (K, J, I) on the working grid, the structure's label value at every voxel
+            (filled everywhere, so that any boundary drawn later falls into some territory).
+    """
+
+    label: int | None = None
+    territory: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Postprocessed:
+    """Probabilities ready for the scan's grid.
+
+    Attributes:
+        probabilities: float32 (C, K, J, I) on the working grid; channel 0 is background.
+        channels: what each channel means, C entries.
+        structures: every structure that may appear.
+        notes: sentences for the user.
+    """
+
+    probabilities: torch.Tensor
+    channels: Sequence[OutputChannel]
+    structures: Sequence[Structure]
+    notes: list[str] = field(default_factory=list)
+
+
+def suppress(probabilities: torch.Tensor, channel: int, voxels: np.ndarray) -> None:
+    """Takes a channel's probability to the background (channel 0) in place.
+
+    Args:
+        probabilities: (C, K, J, I).
+        voxels: bool (K, J, I).
+    """
+    mask = torch.from_numpy(voxels).to(probabilities.device)
+    moved = probabilities[channel] * mask
+    probabilities[0] += moved
+    probabilities[channel] -= moved
+
+
+def islands_below(mask: np.ndarray, least_voxels: float) -> np.ndarray:
+    """The 26-connected components of a bool mask (K, J, I) that have fewer voxels than ``least_voxels``."""
+    labels, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
+    if count == 0:
+        return np.zeros_like(mask)
+    sizes = np.bincount(labels.ravel())
+    small = sizes < least_voxels
+    small[0] = False
+    return small[labels]
+
+
+def all_but_largest(mask: np.ndarray) -> np.ndarray:
+    """The voxels of a bool mask (K, J, I) outside its largest 26-connected component."""
+    labels, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
+    if count <= 1:
+        return np.zeros_like(mask)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return mask & (labels != sizes.argmax())
+
+
+def postprocess(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> Postprocessed:
+    """The task's rules applied to softmax probabilities (C, K, J, I) on the working grid."""
+    if spec.task == "tumor":
+        from neurospineseg.tumor_postprocess import postprocess_tumor as rules
+    elif spec.task == "spine":
+        from neurospineseg.spine_numbering import postprocess_spine as rules
+    else:
+        from neurospineseg.subcortical_postprocess import postprocess_subcortical as rules
+    return rules(probabilities, grid, spec)

@@ -1,0 +1,124 @@
+"""Class probabilities on the working grid: sliding window in 3D, slice by slice in 2D."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from monai.inferers import sliding_window_inference
+
+from neurospineseg.bundle import ModelSpec
+
+Progress = Callable[[float], None]
+SMALLEST_PATCH = 32
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One way to run the network, from the fastest to the most frugal."""
+
+    device: torch.device
+    precision: torch.dtype
+    patch: tuple[int, int, int]
+    batch: int
+
+
+def attempts(spec: ModelSpec, device: torch.device, precision: torch.dtype) -> Iterator[Attempt]:
+    """The given device with the model's patch, then with ever smaller ones, then the CPU with the model's patch."""
+    patch = spec.patch
+    if device.type != "cpu":
+        yield Attempt(device, precision, patch, 4)
+        yield Attempt(device, precision, patch, 1)
+        if spec.slice_axis is None:
+            while max(patch) > SMALLEST_PATCH:
+                patch = tuple(max(SMALLEST_PATCH, n // 32 * 16) for n in patch)
+                yield Attempt(device, precision, patch, 1)
+    from neurospineseg.device import choose_precision
+
+    cpu = torch.device("cpu")
+    yield Attempt(cpu, precision if device.type == "cpu" else choose_precision(cpu), spec.patch, 1 if spec.slice_axis is None else 8)
+
+
+@torch.inference_mode()
+def predict(
+    network: torch.nn.Module,
+    image: torch.Tensor,
+    spec: ModelSpec,
+    device: torch.device,
+    precision: torch.dtype,
+    progress: Progress = lambda fraction: None,
+) -> tuple[torch.Tensor, torch.device, list[str]]:
+    """Softmax probabilities of an image that is already normalized.
+
+    Out of GPU memory is met with smaller patches, then with the CPU.
+
+    Args:
+        network: in evaluation mode.
+        image: float32 (C, K, J, I) on the working grid.
+        progress: called with the fraction done; an exception from it ends the prediction.
+
+    Returns:
+        Probabilities float32 (classes, K, J, I) on ``image``'s device, the device that computed
+        them, and sentences for the user on what had to be changed.
+    """
+    notes: list[str] = []
+    plans = list(attempts(spec, device, precision))
+    for number, plan in enumerate(plans):
+        try:
+            network.to(plan.device)
+            with torch.autocast(plan.device.type, dtype=plan.precision, enabled=plan.precision != torch.float32):
+                run = _sliced if spec.slice_axis is not None else _windowed
+                return run(network, image, spec, plan, progress), plan.device, notes
+        except torch.OutOfMemoryError:
+            if number + 1 == len(plans):
+                raise
+            torch.cuda.empty_cache()
+            following = plans[number + 1]
+            where = "on the CPU" if following.device.type == "cpu" else "with smaller pieces of the scan"
+            note = f"The {plan.device.type.upper()} device ran out of memory; the work went on {where}, which is slower."
+            if note not in notes:
+                notes.append(note)
+    raise AssertionError("no attempt was made")
+
+
+def _windowed(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan: Attempt, progress: Progress) -> torch.Tensor:
+    network = network.to(memory_format=torch.channels_last_3d)
+    overlap = 0.5
+    counts = [max(1, int(np.ceil((n - p) / (p * (1 - overlap)))) + 1) for n, p in zip(image.shape[1:], plan.patch)]
+    total, done = int(np.prod(counts)), 0
+
+    def scores(windows: torch.Tensor) -> torch.Tensor:
+        nonlocal done
+        result = network(windows.contiguous(memory_format=torch.channels_last_3d)).float()
+        done += windows.shape[0]
+        progress(min(1.0, done / total))
+        return result
+
+    progress(0.0)
+    result = sliding_window_inference(
+        image[None], plan.patch, plan.batch, scores, overlap=overlap, mode="gaussian", sw_device=plan.device, device=image.device
+    )
+    return torch.softmax(result[0], 0)
+
+
+def _sliced(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan: Attempt, progress: Progress) -> torch.Tensor:
+    network = network.to(memory_format=torch.channels_last)
+    stack = image.movedim(spec.slice_axis + 1, 0)
+    count, reach = stack.shape[0], spec.slices // 2
+    height, width = stack.shape[2:]
+    divisor = 32
+    padding = (0, -width % divisor, 0, -height % divisor)
+    result = torch.empty(count, len(spec.classes), height, width, device=image.device)
+    progress(0.0)
+    for start in range(0, count, plan.batch):
+        middles = torch.arange(start, min(count, start + plan.batch))
+        neighbors = (middles[:, None] + torch.arange(-reach, reach + 1)).clamp_(0, count - 1)
+        slices = stack[neighbors].flatten(1, 2).to(plan.device)
+        slices = F.pad(slices, padding).contiguous(memory_format=torch.channels_last)
+        scores = network(slices)[..., :height, :width].float()
+        result[middles] = torch.softmax(scores, 1).to(image.device)
+        progress(min(1.0, (start + plan.batch) / count))
+    return result.movedim(0, spec.slice_axis + 1)

@@ -1,0 +1,74 @@
+"""What anatomy demands of the deep nuclei: one piece each, left on the left, plausible volumes."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from neurospineseg.anatomy import structure
+from neurospineseg.bundle import ModelSpec
+from neurospineseg.errors import InputError
+from neurospineseg.grid import Grid
+from neurospineseg.postprocess import OutputChannel, Postprocessed, all_but_largest, suppress
+
+PLAUSIBLE_MM3 = {
+    "subthalamic_nucleus": (60, 300),
+    "red_nucleus": (120, 600),
+    "substantia_nigra": (180, 1000),
+    "zona_incerta": (100, 700),
+    "globus_pallidus_externus": (450, 2500),
+    "globus_pallidus_internus": (180, 1200),
+    "thalamus": (3500, 14000),
+}
+"""About 0.4 to 2 times the volumes of the ZonaBB atlas in MNI152; for the subthalamic nucleus as in the literature."""
+
+
+def smoothed_across_slices(probabilities: torch.Tensor) -> torch.Tensor:
+    """(C, K, J, I) with each slice averaged with its neighbors along K, weights 1/4, 1/2, 1/4."""
+    padded = F.pad(probabilities[None], (0, 0, 0, 0, 1, 1), mode="replicate")[0]
+    return 0.25 * padded[:, :-2] + 0.5 * padded[:, 1:-1] + 0.25 * padded[:, 2:]
+
+
+def _check_sides(centroids: dict[str, np.ndarray]) -> None:
+    for name, place in centroids.items():
+        other = centroids.get(name.replace("left_", "right_", 1))
+        if name.startswith("left_") and other is not None and place[0] >= other[0]:
+            raise InputError(
+                f"{structure(name).name} came out to the right of its counterpart; the scan's orientation is wrong or the head turned over, so nothing was kept."
+            )
+
+
+def postprocess_subcortical(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> Postprocessed:
+    """The rules applied to softmax probabilities.
+
+    Args:
+        probabilities: float32 (C, K, J, I) on ``grid``, one channel per class of ``spec``.
+        grid: the cube around the nuclei; its k is the sliced axis.
+
+    Raises:
+        InputError: a left structure lies to the right of its right counterpart (R in RAS).
+    """
+    probabilities = smoothed_across_slices(probabilities)
+    winner = probabilities.argmax(0).cpu().numpy()
+    notes: list[str] = []
+    centroids: dict[str, np.ndarray] = {}
+    for channel, name in enumerate(spec.classes):
+        if channel == 0:
+            continue
+        mask = winner == channel
+        islands = all_but_largest(mask)
+        suppress(probabilities, channel, islands)
+        mask &= ~islands
+        found = structure(name)
+        low, high = PLAUSIBLE_MM3.get(name.split("_", 1)[1], (0, np.inf))
+        volume = mask.sum() * grid.voxel_volume_ml * 1000
+        if volume == 0:
+            notes.append(f"{found.name} was not found.")
+            continue
+        if not low <= volume <= high:
+            notes.append(f"{found.name} measures {volume:.0f} mm3, outside the usual {low}-{high} mm3; look at it closely.")
+        centroids[name] = grid.ijk_to_ras[:3, :3] @ np.argwhere(mask).mean(0)[::-1] + grid.ijk_to_ras[:3, 3]
+    _check_sides(centroids)
+    channels = [OutputChannel(label=0), *(OutputChannel(label=structure(name).label) for name in spec.classes[1:])]
+    return Postprocessed(probabilities, channels, [structure(name) for name in spec.classes[1:]], notes)

@@ -1,0 +1,71 @@
+"""What several test files share: real data where it lies, small scans, a tiny model."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from neurospineseg.bundle import ModelSpec, write_bundle
+from neurospineseg.network import build_network, save_weights
+from small_scans import ball, write_nifti
+
+torch.set_num_threads(1)
+
+TINY_NETWORK = {
+    "_target_": "DynUNet",
+    "spatial_dims": 3,
+    "in_channels": 4,
+    "out_channels": 4,
+    "kernel_size": [3, 3, 3],
+    "strides": [1, 2, 2],
+    "upsample_kernel_size": [2, 2],
+    "filters": [4, 8, 8],
+}
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real scans; the test is skipped where it is absent."""
+    folder = Path(os.environ.get("NEUROSPINESEG_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("no real scans here (set NEUROSPINESEG_DATA to the folder that holds them)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the bundle ``tiny_tumor``: an untrained network that finds something everywhere."""
+    folder = tmp_path_factory.mktemp("models")
+    spec = ModelSpec(
+        name="tiny_tumor",
+        task="tumor",
+        channels=("t1c", "t1", "t2", "flair"),
+        optional_channels=True,
+        spacing=(4.0, 4.0, 4.0),
+        patch=(32, 32, 32),
+        normalization="foreground_zscore",
+        classes=("background", "necrotic_core", "edema", "enhancing_tumor"),
+        summary="Untrained, for tests.",
+    )
+    torch.manual_seed(0)
+    weights = folder / "tiny.pt"
+    save_weights(build_network(TINY_NETWORK), weights)
+    write_bundle(folder, spec, TINY_NETWORK, weights)
+    weights.unlink()
+    return folder
+
+
+@pytest.fixture
+def with_tiny_models(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Puts ``tiny_tumor`` before the installed models."""
+    monkeypatch.setenv("NEUROSPINESEG_MODELS", str(tiny_models))
+    return tiny_models
+
+
+@pytest.fixture
+def head(tmp_path: Path) -> Path:
+    """A NIfTI file that can be segmented: a 120 x 130 x 140 mm ball on an oblique grid."""
+    return write_nifti(tmp_path / "head.nii.gz", ball())

@@ -1,0 +1,76 @@
+"""The cube follows the head: place, axes and left/right come from the landmarks and the affine."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from neurospineseg.bundle import ModelSpec
+from neurospineseg.errors import InputError
+from neurospineseg.grid import Grid
+from neurospineseg.locate import MNI_PLACES, REGION_CENTER_MNI, fit_pose, locate_region, mni_place
+
+CLASSES = ("background", *(f"{side}_{name}" for name in MNI_PLACES for side in ("left", "right")))
+SPEC = ModelSpec(
+    name="locator", task="subcortical", role="locate", channels=("image",), spacing=(4, 4, 4), patch=(48, 56, 48), normalization="foreground_percentile", classes=CLASSES
+)
+
+
+def turned(degrees: float, axis: int) -> np.ndarray:
+    angle = np.radians(degrees)
+    a, b = [n for n in range(3) if n != axis]
+    matrix = np.eye(3)
+    matrix[a, a] = matrix[b, b] = np.cos(angle)
+    matrix[a, b], matrix[b, a] = -np.sin(angle), np.sin(angle)
+    return matrix
+
+
+def balls(places: dict[str, np.ndarray], radius_mm: float = 9.0) -> tuple[torch.Tensor, Grid]:
+    """Probabilities with a ball at each landmark, on a 4 mm lattice along R, A, S."""
+    grid = Grid.canonical(np.mean(list(places.values()), 0), (140, 140, 120), (4, 4, 4))
+    k, j, i = np.indices(grid.shape)
+    ras = np.stack([i, j, k], -1) @ grid.ijk_to_ras[:3, :3].T + grid.ijk_to_ras[:3, 3]
+    nearest = np.stack([np.linalg.norm(ras - places[name], axis=-1) if name in places else np.full(grid.shape, 99.0) for name in CLASSES[1:]])
+    labels = np.where(nearest.min(0) < radius_mm, nearest.argmin(0) + 1, 0)
+    return torch.nn.functional.one_hot(torch.from_numpy(labels), len(CLASSES)).movedim(-1, 0).float(), grid
+
+
+@pytest.mark.parametrize(("degrees", "axis", "scale"), [(0, 0, 1.0), (30, 0, 1.1), (-30, 1, 0.9), (25, 2, 1.0)])
+def test_pose_is_recovered(degrees: float, axis: int, scale: float) -> None:
+    rotation, shift = turned(degrees, axis), np.array([12.0, -40.0, 7.0])
+    pose = fit_pose({name: scale * rotation @ mni_place(name) + shift for name in CLASSES[1:]})
+    np.testing.assert_allclose(pose.axes, rotation, atol=1e-9)
+    np.testing.assert_allclose(pose.offset, shift, atol=1e-9)
+    assert pose.scale == pytest.approx(scale)
+    assert pose.residual_mm < 1e-9
+
+
+@pytest.mark.parametrize("degrees", [0.0, 30.0])
+def test_cube_follows_a_turned_head(degrees: float) -> None:
+    rotation, shift = turned(degrees, 1), np.array([20.0, 5.0, -30.0])
+    places = {name: rotation @ mni_place(name) + shift for name in CLASSES[1:]}
+    probabilities, grid = balls(places)
+    cube = locate_region(probabilities, grid, SPEC, 60.0, 0.5)
+    assert cube.shape == (120, 120, 120)
+    np.testing.assert_allclose(cube.spacing, 0.5)
+    assert np.linalg.norm(cube.center - (rotation @ np.array(REGION_CENTER_MNI) + shift)) < 3.0
+    axes = cube.ijk_to_ras[:3, :3] / 0.5
+    assert np.degrees(np.arccos(np.clip((np.trace(axes.T @ rotation) - 1) / 2, -1, 1))) < 6.0
+    assert np.linalg.det(axes) == pytest.approx(1.0)
+
+
+def test_two_landmarks_may_be_missing_but_not_three() -> None:
+    places = {name: mni_place(name) for name in CLASSES[1:]}
+    del places["left_caudate"], places["right_caudate"]
+    probabilities, grid = balls(places)
+    assert np.linalg.norm(locate_region(probabilities, grid, SPEC).center - REGION_CENTER_MNI) < 3.0
+    del places["left_thalamus"]
+    with pytest.raises(InputError, match="not found"):
+        locate_region(*balls(places), SPEC)
+
+
+def test_scattered_landmarks_are_refused() -> None:
+    scattered = dict(zip(CLASSES[1:], np.random.default_rng(0).permutation([mni_place(name) for name in CLASSES[1:]])))
+    with pytest.raises(InputError, match="brain MR"):
+        locate_region(*balls(scattered), SPEC)

@@ -1,0 +1,64 @@
+"""One piece per nucleus, left on the left, and a sentence where a volume is unlikely."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from neurospineseg.bundle import ModelSpec
+from neurospineseg.errors import InputError
+from neurospineseg.grid import Grid
+from neurospineseg.subcortical_postprocess import postprocess_subcortical
+
+CLASSES = ("background", "left_subthalamic_nucleus", "right_subthalamic_nucleus")
+SPEC = ModelSpec(
+    name="nuclei", task="subcortical", channels=("image",), spacing=(1, 1, 1), patch=(1, 30, 30), slice_axis=0, normalization="foreground_zscore", classes=CLASSES
+)
+GRID = Grid.canonical(np.zeros(3), (30, 30, 30), (1, 1, 1))
+
+
+def probabilities(labels: np.ndarray) -> torch.Tensor:
+    return torch.nn.functional.one_hot(torch.from_numpy(labels), len(CLASSES)).movedim(-1, 0).float() * 0.9 + 0.1 / 3
+
+
+def two_nuclei() -> np.ndarray:
+    labels = np.zeros(GRID.shape, np.int64)
+    labels[12:18, 12:17, 5:10] = 1
+    labels[12:18, 12:17, 20:25] = 2
+    return labels
+
+
+def test_islands_go_and_nuclei_stay() -> None:
+    labels = two_nuclei()
+    labels[24:28, 3:6, 3:6] = 1
+    done = postprocess_subcortical(probabilities(labels), GRID, SPEC)
+    winner = done.probabilities.argmax(0).numpy()
+    np.testing.assert_array_equal(winner, two_nuclei())
+    assert done.notes == []
+    assert [s.key for s in done.structures] == list(CLASSES[1:])
+    assert [c.label for c in done.channels] == [0, *(s.label for s in done.structures)]
+
+
+def test_single_slice_dropout_is_filled() -> None:
+    labels = two_nuclei()
+    labels[14, :, :10] = 0
+    given = probabilities(labels)
+    given[:, 14, 12:17, 5:10] = torch.tensor([0.5, 0.4, 0.1]).view(3, 1, 1)
+    winner = postprocess_subcortical(given, GRID, SPEC).probabilities.argmax(0).numpy()
+    assert (winner[14, 12:17, 5:10] == 1).all()
+
+
+def test_exchanged_sides_are_refused() -> None:
+    labels = two_nuclei()[:, :, ::-1].copy()
+    with pytest.raises(InputError, match="right of its counterpart"):
+        postprocess_subcortical(probabilities(labels), GRID, SPEC)
+
+
+def test_unlikely_and_missing_volumes_are_told() -> None:
+    labels = two_nuclei()
+    labels[labels == 2] = 0
+    labels[5:25, 5:25, 2:12] = 1
+    notes = postprocess_subcortical(probabilities(labels), GRID, SPEC).notes
+    assert any("mm3" in note for note in notes)
+    assert any("was not found" in note for note in notes)
