@@ -1,0 +1,158 @@
+"""The structures of the three tasks: names, label values, codes and colors.
+
+Codes of thalamus, caudate, putamen, globus pallidus, hippocampus, amygdala, accumbens, substantia nigra,
+sacrum, spinal cord, edema, necrosis and mass are those of Slicer's
+``SegmentationCategoryTypeModifier-DICOM-Master.json``; vertebrae, discs and the spinal canal are coded as in
+TotalSegmentator's terminology mapping; nuclei that neither lists (subthalamic nucleus, red nucleus, zona incerta,
+the pallidal segments) carry UBERON identifiers.
+
+Vertebrae have VerSe's label values (1-7 cervical, 8-19 thoracic, 20-25 lumbar, 26 sacrum, 28 T13).
+"""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass
+from functools import cache
+
+
+@dataclass(frozen=True)
+class Code:
+    """A coded concept: designator of the coding scheme, value and meaning."""
+
+    scheme: str
+    value: str
+    meaning: str
+
+    def __str__(self) -> str:
+        return f"{self.scheme}^{self.value}^{self.meaning}"
+
+
+ANATOMICAL_STRUCTURE = Code("SCT", "123037004", "Anatomical Structure")
+ALTERED_STRUCTURE = Code("SCT", "49755003", "Morphologically Altered Structure")
+LEFT = Code("SCT", "7771000", "Left")
+RIGHT = Code("SCT", "24028007", "Right")
+CONTEXT = "Segmentation category and type - DICOM master list"
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What a segment shows.
+
+    Attributes:
+        key: stable identifier, e.g. ``left_subthalamic_nucleus``.
+        name: for people.
+        label: value in label maps, unique within a task.
+        type: coded type; ``category`` is its coded category and ``side`` its laterality, if it has one.
+        color: RGB, 0 to 255.
+    """
+
+    key: str
+    name: str
+    label: int
+    type: Code
+    color: tuple[int, int, int]
+    category: Code = ANATOMICAL_STRUCTURE
+    side: Code | None = None
+
+
+def terminology_entry(structure: Structure) -> str:
+    """The structure as Slicer's ``vtkSlicerTerminologiesModuleLogic::SerializeTerminologyEntry`` (5.12) writes it."""
+    side = str(structure.side) if structure.side else "^^"
+    return f"{CONTEXT}~{structure.category}~{structure.type}~{side}~~^^~^^"
+
+
+_TUMOR = (
+    Structure("necrotic_core", "Necrotic core", 1, Code("SCT", "6574001", "Necrosis"), (94, 110, 200), ALTERED_STRUCTURE),
+    Structure("edema", "Edema", 2, Code("SCT", "79654002", "Edema"), (140, 214, 120), ALTERED_STRUCTURE),
+    Structure("enhancing_tumor", "Enhancing tumor", 3, Code("NCIt", "C113842", "Enhancing Lesion"), (226, 90, 60), ALTERED_STRUCTURE),
+)
+
+_NUCLEI = (
+    ("subthalamic_nucleus", "subthalamic nucleus", Code("UBERON", "0001906", "Subthalamic nucleus")),
+    ("red_nucleus", "red nucleus", Code("UBERON", "0001947", "Red nucleus")),
+    ("substantia_nigra", "substantia nigra", Code("SCT", "70007007", "Substantia nigra")),
+    ("zona_incerta", "zona incerta", Code("UBERON", "0001907", "Zona incerta")),
+    ("thalamus", "thalamus", Code("SCT", "42695009", "Thalamus")),
+    ("caudate", "caudate nucleus", Code("SCT", "11000004", "Caudate nucleus")),
+    ("putamen", "putamen", Code("SCT", "89278009", "Putamen")),
+    ("globus_pallidus_externus", "globus pallidus externus", Code("UBERON", "0002476", "Lateral globus pallidus")),
+    ("globus_pallidus_internus", "globus pallidus internus", Code("UBERON", "0002477", "Medial globus pallidus")),
+    ("hippocampus", "hippocampus", Code("SCT", "5366008", "Hippocampus")),
+    ("amygdala", "amygdala", Code("SCT", "4958002", "Amygdala")),
+    ("nucleus_accumbens", "nucleus accumbens", Code("SCT", "427667007", "Nucleus accumbens")),
+)
+
+_LEVELS = [f"C{n}" for n in range(1, 8)] + [f"T{n}" for n in range(1, 13)] + [f"L{n}" for n in range(1, 7)]
+_VERTEBRA_CODES = (
+    "14806007 39976000 113205007 5329002 36978003 36054005 87391001 "
+    "64864005 53733008 1626008 73071006 56401006 45296009 62487009 11068009 82687006 7610001 12989004 23215003 "
+    "66794005 14293000 36470004 11994002 49668003"
+).split()
+_DISC_CODES = (
+    "1078209008 58820006 49400002 73959003 75095006 37414007 "
+    "40908007 6004007 2620004 82965004 72692000 74401007 28693002 9188009 113209001 34959001 1537001 76206002 "
+    "80064006 67459009 62551000 84020006 715056000"
+).split()
+_VERTEBRA, _DISC = Code("SCT", "51282000", "Vertebra"), Code("SCT", "360499006", "Intervertebral disc")
+NEUTRAL_COUNT = 30
+
+
+def _hue(place: float, saturation: float, value: float) -> tuple[int, int, int]:
+    return tuple(round(255 * channel) for channel in colorsys.hsv_to_rgb(place % 1.0, saturation, value))
+
+
+def _subcortical() -> list[Structure]:
+    found = []
+    for number, (key, name, code) in enumerate(_NUCLEI):
+        for offset, (side, meaning) in enumerate((("left", LEFT), ("right", RIGHT))):
+            color = _hue(number * 0.382, 0.72, 0.98 - 0.18 * offset)
+            found.append(Structure(f"{side}_{key}", f"{side.capitalize()} {name}", 2 * number + 1 + offset, code, color, side=meaning))
+    return found
+
+
+def _ramp(place: float, value: float = 0.92) -> tuple[int, int, int]:
+    """A hue for a place along the spine, 0 at C1 (violet) to 1 at the sacrum (red); never dark."""
+    return _hue(0.78 * (1 - place), 0.62, value)
+
+
+def _spine() -> list[Structure]:
+    found = []
+    for number, level in enumerate(_LEVELS):
+        code = Code("SCT", _VERTEBRA_CODES[number], f"{level} vertebra") if number < len(_VERTEBRA_CODES) else _VERTEBRA
+        found.append(Structure(f"vertebra_{level}", f"{level} vertebra", number + 1, code, _ramp(number / 26)))
+    found.append(Structure("sacrum", "Sacrum", 26, Code("SCT", "54735007", "Sacrum"), _ramp(1.0)))
+    found.append(Structure("vertebra_T13", "T13 vertebra", 28, _VERTEBRA, _ramp(18.5 / 26)))
+    chain = [*_LEVELS[1:24], "S1"]
+    for number, (upper, lower) in enumerate(zip(chain, chain[1:])):
+        name = f"{upper}-{lower} disc"
+        code = Code("SCT", _DISC_CODES[number], f"{upper}-{lower} intervertebral disc")
+        found.append(Structure(f"disc_{upper}_{lower}", name, 101 + number, code, _ramp((number + 1.5) / 26, 0.7)))
+    found.append(Structure("disc_L5_L6", "L5-L6 disc", 124, _DISC, _ramp(24.3 / 26, 0.7)))
+    found.append(Structure("disc_L6_S1", "L6-S1 disc", 125, _DISC, _ramp(24.8 / 26, 0.7)))
+    found.append(Structure("spinal_canal", "Spinal canal", 60, Code("SCT", "61853006", "Spinal canal"), (90, 170, 230)))
+    for number in range(1, NEUTRAL_COUNT + 1):
+        place = 1 - (number - 1) / NEUTRAL_COUNT
+        found.append(Structure(f"vertebra_{number}", f"Vertebra {number} (from below)", 200 + number, _VERTEBRA, _ramp(place)))
+        found.append(Structure(f"disc_{number}", f"Disc {number} (from below)", 250 + number, _DISC, _ramp(place, 0.7)))
+    return found
+
+
+@cache
+def structures_of(task: str) -> tuple[Structure, ...]:
+    """Every structure of ``tumor``, ``spine`` or ``subcortical``."""
+    return tuple({"tumor": lambda: list(_TUMOR), "spine": _spine, "subcortical": _subcortical}[task]())
+
+
+@cache
+def _by_key() -> dict[str, Structure]:
+    return {found.key: found for task in ("tumor", "spine", "subcortical") for found in structures_of(task)}
+
+
+def structure(key: str) -> Structure:
+    """The structure of a key.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return _by_key()[key]
