@@ -1,4 +1,4 @@
-"""The whole job on scans that the program draws itself: a head with a glioma, a lumbar spine, deep nuclei.
+"""The whole job on scans that the program draws itself, for each task that has a model.
 
     python3 Resources/bootstrap.py demo [--output FOLDER] [--seed N] [--only TASK] [--device NAME]
 
@@ -35,8 +35,6 @@ from neurospineseg.segment_command import Request, run_request  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
 
 PHANTOMS = {
-    "tumor": ("drawing.tumor_phantom", "tumor_phantom"),
-    "spine": ("drawing.spine_phantom", "spine_phantom"),
     "subcortical": ("drawing.nuclei_phantom", "subcortical_phantom"),
 }
 """Module and function that draw a scan of each task from a seed: images, ijk to RAS, labels."""
@@ -73,7 +71,7 @@ def main() -> int:
     lead = (
         "The program drew these scans itself: Dice says how well a mask agrees with what was drawn, not how well it would on a real scan."
     )
-    write_page(page, cases, "NeuroSpineSeg on three drawn scans" if len(cases) == 3 else "NeuroSpineSeg on drawn scans", lead)
+    write_page(page, cases, "NeuroSpineSeg on drawn scans", lead)
     rows = [(case.task, names[key], f"{score:.2f}") for case in cases for key, score in case.dice.items()]
     out().print(table(None, ("Task", "Structure", "Dice"), rows, right=(2,)))
     print(f"Done in {perf_counter() - started:.0f} s. Open this page: {page.resolve()}")
@@ -81,7 +79,7 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="demo", description="Segments drawn scans of all three tasks and shows them on a page.")
+    parser = argparse.ArgumentParser(prog="demo", description="Segments drawn scans and shows them on a page.")
     parser.add_argument("--output", type=Path, default=HERE.parent / "demo-output", help="folder to write to (default: demo-output)")
     parser.add_argument("--seed", type=int, default=7, help="decides what is drawn")
     parser.add_argument("--only", choices=list(PHANTOMS), help="one task only")

@@ -21,7 +21,7 @@ PLAUSIBLE_MM3 = {
     "globus_pallidus_internus": (180, 1200),
     "thalamus": (3500, 14000),
 }
-"""About 0.4 to 2 times the volumes of the ZonaBB atlas in MNI152; for the subthalamic nucleus as in the literature."""
+"""About 0.4 to 2 times the volumes of the ZonaBB atlas in MNI152; wider above for the subthalamic nucleus."""
 
 
 def smoothed_across_slices(probabilities: torch.Tensor) -> torch.Tensor:
