@@ -4,7 +4,7 @@ Codes of thalamus, caudate, putamen, globus pallidus, hippocampus, amygdala, acc
 sacrum, spinal cord, edema, necrosis and mass are those of Slicer's
 ``SegmentationCategoryTypeModifier-DICOM-Master.json``; vertebrae, discs and the spinal canal are coded as in
 TotalSegmentator's terminology mapping; nuclei that neither lists (subthalamic nucleus, red nucleus, zona incerta,
-the pallidal segments) carry UBERON identifiers.
+the pallidal segments) carry UBERON identifiers, of which that of the red nucleus is still to be checked against UBERON itself.
 
 Vertebrae have VerSe's label values (1-7 cervical, 8-19 thoracic, 20-25 lumbar, 26 sacrum, 28 T13).
 """
