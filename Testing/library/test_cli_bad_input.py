@@ -72,7 +72,7 @@ BAD_OPTIONS = {
     "region of words": (["--roi", "here"], "six numbers"),
     "region the wrong way round": (["--roi", "-10,-20,0,1,0,1"], "six numbers"),
     "frame of words": (["--frame", "first"], "frame"),
-    "no such option": (["--colour", "red"], "--colour"),
+    "no such option": (["--paint", "red"], "--paint"),
 }
 
 
