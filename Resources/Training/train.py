@@ -4,7 +4,7 @@
     python Resources/Training/train.py spine_mr_3d --steps 3000 --resume
 
 Runs are kept under ``Resources/Training/runs/<recipe>``: ``last.ckpt`` (resumed with
-``--resume``) and ``log.csv``. The averaged weights are exported at the end and on interruption.
+``--resume``) and ``logs``, one folder for each start. The averaged weights are exported at the end and on interruption.
 """
 
 from __future__ import annotations
@@ -13,19 +13,21 @@ import argparse
 import importlib
 import sys
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer, seed_everything
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from neurospineseg.network import build_network, load_weights, save_weights  # noqa: E402
 from partial_labels import PartialDiceCE  # noqa: E402
+
+from neurospineseg.network import build_network, load_weights, save_weights  # noqa: E402
 
 
 class DrawnExamples(IterableDataset):
@@ -70,6 +72,16 @@ class SegmentationTraining(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
+class Deadline(Callback):
+    """Ends a training ``minutes`` after this start of it, whatever came before (Lightning's ``max_time`` adds up resumed runs)."""
+
+    def __init__(self, minutes: float) -> None:
+        self.end = monotonic() + 60 * minutes
+
+    def on_train_batch_end(self, trainer: Trainer, *_) -> None:
+        trainer.should_stop = monotonic() > self.end
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipe", help="name of a file in recipes/")
@@ -103,16 +115,16 @@ def main() -> None:
     )
     trainer = Trainer(
         max_steps=options.steps,
-        max_time={"minutes": options.minutes} if options.minutes else None,
         precision="bf16-mixed",
         gradient_clip_val=1.0,
-        logger=CSVLogger(run, name="", version="log"),
+        logger=CSVLogger(run, name="logs"),
         log_every_n_steps=20,
         enable_progress_bar=sys.stderr.isatty(),
         enable_model_summary=False,
         callbacks=[
             ModelCheckpoint(run, filename="step", save_last=True, every_n_train_steps=100, save_top_k=1),
             EMAWeightAveraging(decay=0.995),
+            *([Deadline(options.minutes)] if options.minutes else []),
         ],
     )
     trainer.fit(training, loader, ckpt_path=last if options.resume and last.exists() else None)

@@ -52,6 +52,7 @@ class ModelSpec(BaseModel):
             ``anatomy`` or of a class that ``postprocess`` turns into structures.
         locator: name of the bundle that finds the region first, if any.
         region_mm: side of the cube around the located region in mm, if any.
+        preference: of a task's installed models, that with the highest is used where none is named.
         modalities: contrasts the model was trained on, in words for people.
     """
 
@@ -71,6 +72,7 @@ class ModelSpec(BaseModel):
     classes: tuple[str, ...]
     locator: str | None = None
     region_mm: float | None = None
+    preference: int = 0
     modalities: str = ""
     title: str = ""
     summary: str = Field(default="", description="one line for the models list")

@@ -245,7 +245,7 @@ def _chosen_bundle(task: Task, model: str | None) -> Bundle:
     bundles = installed_bundles(task)
     if not bundles:
         raise InputError(f"No model for {task} is installed; install NeuroSpineSeg again or name a bundle's folder with --model.")
-    return bundles[0]
+    return max(bundles, key=lambda bundle: bundle.spec.preference)
 
 
 class _StageWatch:

@@ -1,0 +1,123 @@
+"""A 3D network that segments gliomas at 2 mm from any of T1c, T1, T2 and FLAIR, with or without the skull.
+
+A whole head is drawn and normalized as a scan would be; several patches are taken from it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from partial_labels import only
+
+from drawing.deform import draw_labels, random_linear
+from drawing.head import procedural_head
+from drawing.nuclei import Head, cached_heads, mirrored
+from drawing.tumor import CLASSES, WHITE, add_lookalikes, among, brain_mask, draw_tumor
+from drawing.tumor_contrast import CHANNELS, paint_channels
+from neurospineseg.bundle import ModelSpec
+from neurospineseg.grid import Grid
+from neurospineseg.intensity import normalize
+
+SPACING, PATCH = 2.0, (64, 80, 64)
+FIELD_MM = (168.0, 208.0, 184.0)
+PROCEDURAL_SHARE, PROCEDURAL_POOL = 0.2, 6
+HEAD_POOL, EXAMPLES_PER_HEAD = 8, 6
+NO_TUMOR, STRIPPED = 0.12, 0.6
+
+
+class recipe:
+    spec = ModelSpec(
+        name="tumor_glioma",
+        task="tumor",
+        channels=CHANNELS,
+        optional_channels=True,
+        spacing=(SPACING,) * 3,
+        patch=PATCH,
+        normalization="foreground_zscore",
+        classes=("background", "necrotic_core", "edema", "enhancing_tumor"),
+        modalities="brain MR: any of T1c, T1, T2, FLAIR; with or without skull",
+        title="Glioma sub-regions",
+        summary="Necrotic core (with non-enhancing tumor), edema and enhancing tumor of untreated gliomas.",
+    )
+    network_def = {
+        "_target_": "DynUNet",
+        "spatial_dims": 3,
+        "in_channels": 4,
+        "out_channels": 4,
+        "kernel_size": [3, 3, 3, 3, 3],
+        "strides": [1, 2, 2, 2, 2],
+        "upsample_kernel_size": [2, 2, 2, 2],
+        "filters": [16, 32, 64, 96, 128],
+        "norm_name": ["INSTANCE", {"affine": True}],
+        "res_block": False,
+    }
+    batch = 2
+    class_weights = [1.0, 2.0, 1.5, 2.0]
+
+    def __init__(self) -> None:
+        self.heads = [form for head in cached_heads("whole") for form in (head, mirrored(head))]
+        self.procedural_share = PROCEDURAL_SHARE
+        self.procedural: list[Head] = []
+        self.drawn: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self.taken = 0
+
+    def head(self, rng: np.random.Generator) -> tuple[Head, np.ndarray]:
+        """A labeled head, or a procedural one from a slowly renewed pool, and the middle of its brain in RAS mm."""
+        if rng.random() >= self.procedural_share:
+            head = self.heads[int(rng.integers(len(self.heads)))]
+        else:
+            if len(self.procedural) < PROCEDURAL_POOL or rng.random() < 0.1:
+                labels, ijk_to_ras = procedural_head(rng, SPACING)
+                self.procedural = [*self.procedural[-PROCEDURAL_POOL + 1 :], Head(torch.from_numpy(labels), ijk_to_ras)]
+            head = self.procedural[int(rng.integers(len(self.procedural)))]
+        middle = among(head.labels, WHITE).nonzero().float().mean(0).numpy()[::-1]
+        return head, head.ijk_to_ras[:3, :3] @ middle + head.ijk_to_ras[:3, 3]
+
+    def scan(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Four normalized channels (4, K, J, I) of a whole head and its classes (K, J, I)."""
+        head, middle = self.head(rng)
+        grid = Grid.canonical(middle + rng.uniform(-10, 10, 3), np.array(FIELD_MM), np.full(3, SPACING))
+        linear = random_linear(rng, degrees=15, scale=0.12)
+        labels = draw_labels(head.labels, head.ijk_to_ras, grid.shape, grid.ijk_to_ras, rng, linear=linear, field_mm=3.0).to(torch.int16)
+        labels = add_lookalikes(rng, labels, SPACING)
+        tumor, change = torch.zeros_like(labels), torch.zeros(labels.shape)
+        if rng.random() > NO_TUMOR:
+            labels, tumor, change = draw_tumor(rng, labels, SPACING)
+        image = paint_channels(rng, labels, tumor, change, SPACING)
+        if rng.random() < STRIPPED:
+            image = image * (brain_mask(labels, int(rng.integers(0, 3))) | (tumor > 0))
+        classes = torch.zeros(1000, dtype=torch.int64)
+        for label, value in CLASSES.items():
+            classes[label] = value
+        return normalize(image, self.spec.normalization), classes[tumor.long()]
+
+    @staticmethod
+    def given(rng: np.random.Generator) -> torch.Tensor:
+        """Which channels are there: all, a usual few, or any non-empty subset; float (4, 1, 1, 1)."""
+        chance = rng.random()
+        if chance < 0.45:
+            chosen = np.ones(4)
+        elif chance < 0.75:
+            chosen = np.array([(1, 0, 0, 1), (1, 0, 1, 1), (1, 1, 0, 1), (1, 0, 0, 0), (0, 0, 0, 1), (0, 0, 1, 1)])[rng.integers(6)]
+        else:
+            chosen = (rng.random(4) < 0.5).astype(float)
+            chosen[int(rng.integers(4))] = 1
+        return torch.tensor(chosen, dtype=torch.float32).view(4, 1, 1, 1)
+
+    def example(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """A patch of four channels (4, *PATCH), absent ones zero, and its bit masks (*PATCH)."""
+        if len(self.drawn) < HEAD_POOL or self.taken % EXAMPLES_PER_HEAD == 0:
+            self.drawn = [*self.drawn[-HEAD_POOL + 1 :], self.scan(rng)]
+        self.taken += 1
+        image, classes = self.drawn[int(rng.integers(len(self.drawn)))]
+        size, patch = np.array(classes.shape), np.array(PATCH)
+        start = rng.integers(0, size - patch + 1)
+        places = classes.nonzero()
+        if len(places) and rng.random() < 0.75:
+            place = places[int(rng.integers(len(places)))].numpy()
+            start = np.clip(place - rng.uniform(0.25, 0.75, 3) * patch, 0, size - patch).astype(int)
+        where = tuple(slice(a, a + n) for a, n in zip(start, patch))
+        image, classes = image[(slice(None), *where)], classes[where]
+        if rng.random() < 0.5:
+            image, classes = image.flip(-1), classes.flip(-1)
+        return (image * self.given(rng)).contiguous(), only(classes)

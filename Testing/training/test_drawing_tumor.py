@@ -1,0 +1,80 @@
+"""Drawn gliomas: where they lie, what they are made of, how they look."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
+sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
+
+from drawing.head import procedural_head  # noqa: E402
+from drawing.tumor import CLASSES, CORTEX, EDEMA, ENHANCING, WHITE, add_lookalikes, among, brain_mask, draw_tumor  # noqa: E402
+from drawing.tumor_contrast import CHANNELS, GROUPS, RATIOS, paint_channels  # noqa: E402
+from drawing.tumor_phantom import LEAST_ML, tumor_phantom  # noqa: E402
+
+SPACING = 3.0
+
+
+@pytest.fixture(scope="module")
+def head() -> torch.Tensor:
+    return torch.from_numpy(procedural_head(np.random.default_rng(1), SPACING)[0])
+
+
+def test_a_tumor_lies_in_the_brain_and_its_edema_mostly_in_white_matter(head: torch.Tensor) -> None:
+    white = cortex = 0
+    for seed in range(12):
+        labels, tumor, change = draw_tumor(np.random.default_rng(seed), head, SPACING)
+        assert set(tumor.unique().tolist()) <= {0, *CLASSES}
+        assert bool((brain_mask(labels, 0) | (tumor == 0)).all())
+        assert bool(((change > 0) == (tumor > 0)).all()) and float(change.max()) <= 1
+        edema = tumor == EDEMA
+        white += int((edema & among(labels, WHITE)).sum())
+        cortex += int((edema & among(labels, CORTEX)).sum())
+    assert white > 2 * cortex > 0
+
+
+def test_the_same_seed_draws_the_same(head: torch.Tensor) -> None:
+    first, second = (draw_tumor(np.random.default_rng(5), head, SPACING) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first, second))
+
+
+def test_lookalikes_leave_no_tumor_label(head: torch.Tensor) -> None:
+    for seed in range(5):
+        assert not bool(among(add_lookalikes(np.random.default_rng(seed), head, SPACING), tuple(CLASSES)).any())
+
+
+def test_brain_mask_grows_with_its_margin(head: torch.Tensor) -> None:
+    sizes = [int(brain_mask(head, margin).sum()) for margin in (0, 1, 2)]
+    assert sizes[0] < sizes[1] < sizes[2]
+
+
+def test_every_contrast_has_a_ratio_for_every_tissue() -> None:
+    assert {len(ratios) for ratios in RATIOS.values()} == {len(GROUPS)} and tuple(RATIOS) == CHANNELS
+
+
+def test_enhancing_tumor_is_brighter_than_white_matter_after_contrast_only(head: torch.Tensor) -> None:
+    brighter = {name: [] for name in CHANNELS}
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        labels, tumor, change = draw_tumor(rng, head, SPACING)
+        if int((tumor == ENHANCING).sum()) < 20:
+            continue
+        image = paint_channels(rng, labels, tumor, change, SPACING)
+        white = among(labels, WHITE) & (tumor == 0)
+        for name, channel in zip(CHANNELS, image):
+            brighter[name].append(float(channel[tumor == ENHANCING].mean() / channel[white].mean()))
+    assert len(brighter["t1c"]) > 3
+    assert np.mean(brighter["t1c"]) > max(1.05, np.mean(brighter["t1"]) + 0.2)
+
+
+def test_the_phantom_holds_the_three_parts() -> None:
+    images, ijk_to_ras, labels = tumor_phantom(3, spacing_mm=3.0)
+    assert tuple(images) == CHANNELS and all(image.shape == labels.shape for image in images.values())
+    assert {2, 3} <= set(np.unique(labels).tolist()) <= {0, 1, 2, 3}
+    assert (labels > 0).sum() * 27 / 1000 > LEAST_ML
+    np.testing.assert_allclose(np.linalg.norm(ijk_to_ras[:3, :3], axis=0), 3.0)
