@@ -1,0 +1,64 @@
+"""Scans that were not taken in one frame of reference: noticed, and laid on each other."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
+sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
+
+from drawing.tumor_phantom import tumor_phantom  # noqa: E402
+from neurospineseg.errors import InputError  # noqa: E402
+from neurospineseg.register import register_rigid  # noqa: E402
+from neurospineseg.sanity import check_overlap  # noqa: E402
+from neurospineseg.volume import Volume, read_volume  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def scans() -> dict[str, Volume]:
+    images, ijk_to_ras, _ = tumor_phantom(2, spacing_mm=2.5, stripped=False)
+    return {name: Volume(image, ijk_to_ras) for name, image in images.items()}
+
+
+def moved(volume: Volume, shift: tuple[float, float, float], degrees: float = 0.0) -> Volume:
+    """The volume turned about S at its center and shifted (RAS mm), by its matrix alone."""
+    matrix, c, s = np.eye(4), np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    matrix[:2, :2] = [[c, -s], [s, c]]
+    center = volume.grid.center
+    matrix[:3, 3] = center - matrix[:3, :3] @ center + np.array(shift)
+    return Volume(volume.voxels, matrix @ volume.ijk_to_ras)
+
+
+def test_scans_that_lie_on_each_other_give_no_warning(scans: dict[str, Volume]) -> None:
+    assert check_overlap(scans["t1c"], scans["flair"], "flair", "t1c") == []
+
+
+def test_a_shift_is_noticed(scans: dict[str, Volume]) -> None:
+    (warning,) = check_overlap(scans["t1c"], moved(scans["flair"], (9.0, 6.0, 0.0)), "flair", "t1c")
+    assert "--register" in warning
+
+
+def test_scans_far_apart_are_refused(scans: dict[str, Volume]) -> None:
+    with pytest.raises(InputError, match="do not overlap in space"):
+        check_overlap(scans["t1c"], moved(scans["flair"], (400.0, 0.0, 0.0)), "flair", "t1c")
+
+
+@pytest.mark.parametrize("shift", [(9.0, -6.0, 5.0), (120.0, 0.0, -60.0)])
+def test_registration_finds_the_way_back(scans: dict[str, Volume], shift: tuple[float, float, float]) -> None:
+    astray = moved(scans["flair"], shift, degrees=9.0)
+    back = register_rigid(scans["t1c"], astray)
+    assert back.voxels is astray.voxels
+    corners = scans["flair"].grid.corners()
+    matrix = back.ijk_to_ras @ scans["flair"].grid.ras_to_ijk
+    errors = np.linalg.norm(corners @ matrix[:3, :3].T + matrix[:3, 3] - corners, axis=1)
+    assert errors.max() < 2.5
+
+
+def test_a_real_patient_scanned_in_two_frames_of_reference_is_noticed(real_data: Path) -> None:
+    folder = real_data / "tumor" / "tcga_raw"
+    t1c, t2 = (read_volume(next(folder.glob(f"*_{ending}.nii.gz"))) for ending in ("t1c", "t2"))
+    assert any("--register" in warning for warning in check_overlap(t1c, t2, "t2", "t1c"))
