@@ -1,0 +1,112 @@
+"""Normalized scans of spines with their targets, drawn or real, from which the spine models' examples are cut."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from partial_labels import only
+
+from neurospineseg.bundle import Normalization
+from neurospineseg.grid import Grid, resample
+from neurospineseg.intensity import background_value, normalize
+
+from . import chu2015
+from .appearance import bias_field, gamma, rician_noise
+from .deform import random_linear
+from .spine import LEVELS, SACRUM, draw_spine
+from .spine_contrast import paint_spine
+
+Scan = tuple[torch.Tensor, torch.Tensor]
+"""Image float32 and bit masks int64, both (K, J, I)."""
+
+
+def drawn_scan(rng: np.random.Generator, spacing: tuple[float, float, float], kind: Normalization) -> Scan:
+    """A drawn field of view: lumbar in half of the cases, anywhere from sacrum to neck otherwise."""
+    extent = np.array([rng.uniform(50, 110), rng.uniform(100, 180), rng.uniform(120, 260)])
+    if rng.random() < 0.15:
+        extent = np.array([rng.uniform(90, 150), rng.uniform(90, 150), rng.uniform(90, 200)])
+    shape = tuple(int(n) for n in np.round(extent / spacing)[::-1])
+    middle = rng.uniform(10, 130) if rng.random() < 0.55 else rng.uniform(-20, 24 * LEVELS)
+    turn = random_linear(rng, 10, scale=0.0, shear=0.0)
+    if rng.random() < 0.1:
+        turn = random_linear(rng, 30, scale=0.0, shear=0.0)
+    spine = draw_spine(rng, shape, spacing, middle, forward=float(rng.uniform(-10, 45)), sideways=float(rng.normal(0, 10)), turn=turn)
+    image = paint_spine(rng, spine.tissue, spacing)
+    return normalize(image[None], kind)[0], only(torch.from_numpy(spine.classes.astype(np.int64)))
+
+
+def real_scan(
+    rng: np.random.Generator, case: tuple[torch.Tensor, torch.Tensor, Grid], spacing: tuple[float, float, float], kind: Normalization
+) -> Scan:
+    """A real scan, slightly turned, scaled, mirrored and cut, its gray values changed."""
+    voxels, target, grid = case
+    extent = np.minimum(np.array(grid.shape[::-1]) * grid.spacing, [200, rng.uniform(130, 240), rng.uniform(150, 330)])
+    middle = grid.center + np.array([0, rng.uniform(-30, 30), rng.uniform(-1, 1) * (grid.shape[0] - extent[2]) / 2])
+    axes = random_linear(rng, 8, scale=0.0, shear=0.0)
+    step = np.array(spacing) * np.exp(rng.normal(0, 0.08)) * np.exp(rng.normal(0, 0.04, 3))
+    place = Grid.canonical(middle, extent, step, axes)
+    image = resample(voxels[None], grid, place, fill=background_value(voxels))[0]
+    masks = resample(target.float()[None], grid, place, mode="nearest", fill=0)[0].round().long()
+    masks[masks == 0] = (1 << (SACRUM + 1)) - 1
+    if rng.random() < 0.5:
+        image, masks = image.flip(-1), masks.flip(-1)
+    sample = image.flatten()[:: max(1, image.numel() // 200_000)]
+    foreground = sample[sample > 0.08 * torch.quantile(sample, 0.99)]
+    if rng.random() < 0.35:
+        image = _remapped(rng, image, foreground)
+    noise = float(rng.uniform(0, 0.1)) * float(foreground.median())
+    image = rician_noise(gamma(bias_field(image, rng, 0.3, 4), rng, 0.2), rng, noise)
+    return normalize(image[None], kind)[0], masks
+
+
+def _remapped(rng: np.random.Generator, image: torch.Tensor, foreground: torch.Tensor) -> torch.Tensor:
+    """Gray values through a random curve between quantiles of the foreground, so that other contrasts have real texture too."""
+    knots = torch.quantile(foreground, torch.tensor([0.1, 0.35, 0.6, 0.85, 0.99])).numpy()
+    values = np.concatenate([[0.0], rng.uniform(0.15, 1.0, 5)])
+    return torch.from_numpy(np.interp(image.clamp_min(0).numpy(), np.concatenate([[0.0], knots]), values).astype(np.float32)) * float(
+        knots[2]
+    )
+
+
+class ScanPool:
+    """A few scans kept at hand and slowly renewed, so that drawing does not hold up training.
+
+    Args:
+        real_share: chance of a real scan, where the data is there.
+        size, uses: how many scans are kept, and how many examples are cut for each new one.
+    """
+
+    def __init__(self, spacing: tuple[float, float, float], kind: Normalization, real_share: float, size: int = 8, uses: int = 4) -> None:
+        self.spacing, self.kind, self.size, self.uses = spacing, kind, size, uses
+        self.cases = [chu2015.load(name) for name in chu2015.cases()]
+        self.real_share = real_share if self.cases else 0.0
+        self.scans: list[Scan] = []
+        self.taken = 0
+
+    def take(self, rng: np.random.Generator) -> Scan:
+        """One of the scans at hand."""
+        if len(self.scans) < self.size or self.taken % self.uses == 0:
+            if rng.random() < self.real_share:
+                new = real_scan(rng, self.cases[int(rng.integers(len(self.cases)))], self.spacing, self.kind)
+            else:
+                new = drawn_scan(rng, self.spacing, self.kind)
+            self.scans = [*self.scans[-self.size + 1 :], new]
+        self.taken += 1
+        return self.scans[int(rng.integers(len(self.scans)))]
+
+
+def cut(rng: np.random.Generator, scan: Scan, patch: tuple[int, int, int]) -> Scan:
+    """A patch (K, J, I) of a scan, mostly on the spine; zeros, which may be anything, where the scan ends before it."""
+    image, masks = scan
+    lacking = [max(0, n - m) for n, m in zip(patch, image.shape)]
+    padding = [side for n in lacking[::-1] for side in (n // 2, n - n // 2)]
+    image, masks = F.pad(image, padding), F.pad(masks, padding, value=(1 << (SACRUM + 1)) - 1)
+    size = np.array(image.shape)
+    start = rng.integers(0, size - patch + 1)
+    spine = ((masks & 1) == 0).nonzero()
+    if len(spine) and rng.random() < 0.85:
+        place = spine[int(rng.integers(len(spine)))].numpy()
+        start = np.clip(place - rng.uniform(0.2, 0.8, 3) * patch, 0, size - patch).astype(int)
+    where = tuple(slice(int(a), int(a) + n) for a, n in zip(start, patch))
+    return image[where], masks[where]
