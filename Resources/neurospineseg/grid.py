@@ -51,7 +51,7 @@ class Grid:
         ijk = np.array([[x, y, z] for x in (-0.5, upper[0]) for y in (-0.5, upper[1]) for z in (-0.5, upper[2])])
         return ijk @ self.ijk_to_ras[:3, :3].T + self.ijk_to_ras[:3, 3]
 
-    def crop(self, start: tuple[int, int, int], stop: tuple[int, int, int]) -> "Grid":
+    def crop(self, start: tuple[int, int, int], stop: tuple[int, int, int]) -> Grid:
         """The part ``[start, stop)`` of the lattice; both are ``(k, j, i)``."""
         matrix = self.ijk_to_ras.copy()
         matrix[:3, 3] += matrix[:3, :3] @ np.array(start[::-1], float)
@@ -66,12 +66,12 @@ class Grid:
         stop = np.maximum(start, stop)
         return tuple(int(v) for v in start), tuple(int(v) for v in stop)
 
-    def same_as(self, other: "Grid", tolerance_mm: float = 1e-4) -> bool:
+    def same_as(self, other: Grid, tolerance_mm: float = 1e-4) -> bool:
         """Whether both lattices hold the same voxels: their corners agree to ``tolerance_mm``."""
         return self.shape == other.shape and bool(np.abs(self.corners() - other.corners()).max() <= tolerance_mm)
 
     @staticmethod
-    def canonical(center_ras: np.ndarray, size_mm: np.ndarray, spacing: np.ndarray, axes: np.ndarray | None = None) -> "Grid":
+    def canonical(center_ras: np.ndarray, size_mm: np.ndarray, spacing: np.ndarray, axes: np.ndarray | None = None) -> Grid:
         """A lattice with i, j, k along R, A, S (or along the columns of ``axes``), around a center.
 
         Args:

@@ -19,7 +19,7 @@ class Region:
     axes: tuple[tuple[float, float, float], ...] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
     @staticmethod
-    def from_bounds(bounds: tuple[float, ...]) -> "Region":
+    def from_bounds(bounds: tuple[float, ...]) -> Region:
         """The box between R low, R high, A low, A high, S low, S high in mm.
 
         Raises:

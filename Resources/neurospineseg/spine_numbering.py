@@ -1,0 +1,196 @@
+"""Names for vertebrae and discs: upward from the sacrum, or neutral numbers where none is in view.
+
+Arches belong to the body whose level they lie at; behind the canal that level is taken lower, since laminae and spinous
+processes hang below their body.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from neurospineseg.anatomy import NEUTRAL_COUNT, Structure, structure
+from neurospineseg.bundle import ModelSpec
+from neurospineseg.grid import Grid
+from neurospineseg.postprocess import OutputChannel, Postprocessed, suppress
+from neurospineseg.vertebral_column import Column, find_column
+
+UPWARD = (*(f"L{n}" for n in range(5, 0, -1)), *(f"T{n}" for n in range(12, 0, -1)), *(f"C{n}" for n in range(7, 0, -1)))
+HANG, MOST_HANG = 0.45, 0.55
+"""How much lower the border between two levels lies per mm behind the bodies' middles, beyond ``CANAL_MM``; at most
+this share of the step between the two bodies."""
+CANAL_MM = 16.0
+REACH_MM = {"vertebra_arch": 75.0, "disc": 34.0, "canal": 45.0}
+"""How far from the column a component of a class may lie at its nearest."""
+
+
+def vertebra_key(level: int, named: bool) -> str | None:
+    """Key of the vertebra at a place counted upward from 0; None beyond C1."""
+    if named:
+        return f"vertebra_{UPWARD[level]}" if level < len(UPWARD) else None
+    return f"vertebra_{level + 1}" if level < NEUTRAL_COUNT else None
+
+
+def disc_key(level: int, named: bool) -> str | None:
+    """Key of the disc below the vertebra at ``level`` (named), or of the disc counted from 0; None where there is none."""
+    if not named:
+        return f"disc_{level + 1}" if level < NEUTRAL_COUNT else None
+    if level >= len(UPWARD) - 1:
+        return None
+    return f"disc_{UPWARD[level]}_{'S1' if level == 0 else UPWARD[level - 1]}"
+
+
+def _coordinates(grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """RAS mm of every voxel, three float32 arrays (K, J, I)."""
+    k, j, i = (np.arange(n, dtype=np.float32) for n in grid.shape)
+    matrix = grid.ijk_to_ras.astype(np.float32)
+    rows = []
+    for row in range(3):
+        rows.append(matrix[row, 0] * i[None, None] + matrix[row, 1] * j[None, :, None] + matrix[row, 2] * k[:, None, None] + matrix[row, 3])
+    return rows[0], rows[1], rows[2]
+
+
+def _above(points: tuple[np.ndarray, ...], place: np.ndarray, upward: np.ndarray, hang_mm: float) -> np.ndarray:
+    """Where voxels lie above a plane that bends down behind the canal; bool (K, J, I)."""
+    backward = np.array([0.0, -1.0, 0.0]) - (-upward[1]) * upward
+    backward = backward / np.linalg.norm(backward)
+    offsets = [points[a] - np.float32(place[a]) for a in range(3)]
+    height = sum(np.float32(upward[a]) * offsets[a] for a in range(3))
+    behind = sum(np.float32(backward[a]) * offsets[a] for a in range(3))
+    return height + np.clip(HANG * (behind - CANAL_MM), 0, hang_mm) > 0
+
+
+def _planes(column: Column) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Middle, upward direction and step of every border between neighboring instances, (N - 1, ...)."""
+    steps = np.diff(column.centers, axis=0)
+    lengths = np.linalg.norm(steps, axis=1)
+    return (column.centers[:-1] + column.centers[1:]) / 2, steps / lengths[:, None], lengths
+
+
+def territories(column: Column, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """For every voxel the instance (from 0) whose level it lies at, and the number of body middles below it; int16 (K, J, I).
+
+    The second counts from 0, below the lowest middle, and so numbers the gaps between bodies.
+    """
+    points = _coordinates(grid)
+    instance, gap = np.zeros(grid.shape, np.int16), np.zeros(grid.shape, np.int16)
+    for place, upward, length in zip(*_planes(column)):
+        instance += _above(points, place, upward, MOST_HANG * length)
+    for place, upward in zip(column.centers, column.directions()):
+        gap += _above(points, place, upward, 0.0)
+    near = ndimage.distance_transform_edt(column.bodies == 0, sampling=grid.spacing[::-1], return_indices=True)
+    distance, index = near
+    own = column.bodies[tuple(index)].astype(np.int16) - 1
+    return np.where(distance <= 3.0, own, instance), gap
+
+
+def _far_components(mask: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """The components of ``mask`` that have no voxel in ``near``."""
+    labels, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
+    kept = np.zeros(count + 1, bool)
+    kept[np.unique(labels[near & mask])] = True
+    return mask & ~kept[labels]
+
+
+def _clean(probabilities: torch.Tensor, winner: np.ndarray, column: Column, grid: Grid, channel: dict[str, int]) -> None:
+    """Takes away, in place, what is no part of the column."""
+    suppress(probabilities, channel["vertebra_body"], (winner == channel["vertebra_body"]) & (column.bodies == 0))
+    suppress(probabilities, channel["sacrum"], (winner == channel["sacrum"]) & ~column.sacrum)
+    if len(column) == 0:
+        anchor = column.sacrum
+    else:
+        anchor = column.bodies > 0
+    if not anchor.any():
+        for name in REACH_MM:
+            suppress(probabilities, channel[name], winner == channel[name])
+        return
+    distance = ndimage.distance_transform_edt(~anchor, sampling=grid.spacing[::-1])
+    for name, reach in REACH_MM.items():
+        mask = winner == channel[name]
+        suppress(probabilities, channel[name], _far_components(mask, distance < reach / 3) | (mask & (distance > reach)))
+
+
+def _named_levels(column: Column, named: bool) -> list[str | None]:
+    return [vertebra_key(int(level), named) for level in column.levels]
+
+
+def _disc_numbers(column: Column, gap: np.ndarray, disc: np.ndarray, named: bool) -> list[str | None]:
+    """The key of the disc in every gap, from the one below the lowest body to the one above the highest."""
+    if named:
+        levels = [int(level) for level in column.levels]
+        return [disc_key(level, True) for level in (*levels, levels[-1] + 1)]
+    present = np.bincount(gap[disc].ravel(), minlength=len(column) + 1) > 0
+    first = 0 if present[0] else 1
+    places = [0, *(int(level) + 1 for level in column.levels)]
+    return [disc_key(place - first, False) if place >= first else None for place in places]
+
+
+def _label(key: str | None) -> int:
+    return 0 if key is None else structure(key).label
+
+
+def _notes(column: Column, keys: list[str | None], named: bool) -> list[str]:
+    notes = []
+    if len(column) == 0:
+        return notes
+    if named:
+        notes.append(
+            "Vertebrae were numbered upward from the sacrum, the lowest as L5; with a transitional vertebra or a missed one every name shifts, so check one level."
+        )
+    else:
+        notes.append(
+            "No sacrum is in view, so vertebrae and discs are numbered from below (Vertebra 1, Disc 1, ...); rename them once one level is known."
+        )
+    if (np.diff(column.levels) > 1).any() or (named and column.levels[0] > 0):
+        notes.append("A vertebra seems to be missing between those found; its number was left out.")
+    partly = [structure(key).name for key, cut in zip(keys, column.cut) if cut and key is not None]
+    if partly:
+        notes.append(f"Cut by the edge of the scan: {', '.join(partly)}.")
+    if any(key is None for key in keys):
+        notes.append("More vertebrae were found than a spine has; the uppermost were left out.")
+    return notes
+
+
+def postprocess_spine(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> Postprocessed:
+    """Vertebrae, discs, canal and sacrum as structures.
+
+    Args:
+        probabilities: float32 (C, K, J, I) on ``grid``; classes background, vertebra_body, vertebra_arch, disc, canal and
+            sacrum in the order that ``spec`` gives. k runs along S.
+
+    Returns:
+        Channels background, vertebra (body and arch, told apart by territory), disc (likewise), canal, sacrum.
+    """
+    channel = {name: number for number, name in enumerate(spec.classes)}
+    probabilities = probabilities.clone()
+    winner = probabilities.argmax(0).cpu().numpy()
+    certainty = probabilities[channel["vertebra_body"]].cpu().numpy()
+    column = find_column(winner == channel["vertebra_body"], winner == channel["sacrum"], certainty, grid)
+    _clean(probabilities, winner, column, grid, channel)
+    named = bool(column.sacrum.any()) and len(column) > 0
+    structures: list[Structure] = [structure("spinal_canal"), structure("sacrum")]
+    vertebra_labels = disc_labels = np.zeros(grid.shape, np.uint16)
+    keys: list[str | None] = []
+    if len(column):
+        instance, gap = territories(column, grid)
+        keys = _named_levels(column, named)
+        disc_keys = _disc_numbers(column, gap, winner == channel["disc"], named)
+        vertebra_labels = np.array([_label(key) for key in keys], np.uint16)[instance]
+        disc_labels = np.array([_label(key) for key in disc_keys], np.uint16)[gap]
+        structures += [structure(key) for key in (*keys, *disc_keys) if key is not None]
+    joined = torch.stack(
+        [
+            probabilities[channel["background"]],
+            probabilities[channel["vertebra_body"]] + probabilities[channel["vertebra_arch"]],
+            *(probabilities[channel[name]] for name in ("disc", "canal", "sacrum")),
+        ]
+    )
+    channels = [
+        OutputChannel(0),
+        OutputChannel(territory=vertebra_labels),
+        OutputChannel(territory=disc_labels),
+        OutputChannel(structure("spinal_canal").label),
+        OutputChannel(structure("sacrum").label),
+    ]
+    return Postprocessed(joined, channels, structures, _notes(column, keys, named))

@@ -1,0 +1,188 @@
+"""The vertebral bodies as instances, in their order along the column, and whether a sacrum ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from neurospineseg.grid import Grid
+
+LEAST_BODY_ML = 0.8
+TALLEST_BODY_MM = 40.0
+NEIGHBOR_MM = (9.0, 90.0)
+STEEPEST_TURN = 0.45
+"""Cosine between the column's direction and the step to the next body: at least this (63 degrees)."""
+LEAST_SACRUM_ML = 6.0
+
+
+@dataclass(frozen=True)
+class Column:
+    """The column of vertebrae in view.
+
+    Attributes:
+        bodies: uint8 (K, J, I), the instance number from 1, the lowest, upward; 0 elsewhere.
+        centers: RAS mm of the instances, (N, 3).
+        levels: place of each instance in the column, (N,) from 0; a number is left out where a body was missed.
+        cut: which instances touch the edge of the field of view, (N,).
+        sacrum: bool (K, J, I), empty where none ends the column.
+    """
+
+    bodies: np.ndarray
+    centers: np.ndarray
+    levels: np.ndarray
+    cut: np.ndarray
+    sacrum: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.centers)
+
+    def directions(self) -> np.ndarray:
+        """Unit vectors upward along the column at each instance, (N, 3)."""
+        if len(self) == 1:
+            return np.array([[0.0, 0.0, 1.0]])
+        steps = np.gradient(self.centers, axis=0)
+        return steps / np.linalg.norm(steps, axis=1, keepdims=True)
+
+
+def _places(mask: np.ndarray, grid: Grid) -> np.ndarray:
+    """RAS mm of a mask's voxels, (n, 3)."""
+    return np.argwhere(mask)[:, ::-1] @ grid.ijk_to_ras[:3, :3].T + grid.ijk_to_ras[:3, 3]
+
+
+def _seeds(part: np.ndarray, certainty: np.ndarray, spacing_kji: np.ndarray) -> Iterator[np.ndarray]:
+    """Ever smaller cores of a component, from its surest voxels to its innermost."""
+    for level in (0.7, 0.85, 0.95):
+        yield part & (certainty > level)
+    depth = ndimage.distance_transform_edt(part, sampling=spacing_kji)
+    for share in (0.3, 0.45, 0.6, 0.75):
+        yield depth > share * depth.max()
+
+
+def _split(part: np.ndarray, certainty: np.ndarray, grid: Grid) -> list[np.ndarray]:
+    """A component as one or more bodies: parted where its cores come apart, as long as a piece is taller than a body."""
+    heights = _places(part, grid)[:, 2]
+    if np.ptp(heights) < TALLEST_BODY_MM:
+        return [part]
+    for core in _seeds(part, certainty, grid.spacing[::-1]):
+        labels, count = ndimage.label(core)
+        if count < 2:
+            continue
+        sizes = np.bincount(labels.ravel())[1:]
+        kept = np.flatnonzero(sizes > 0.12 * sizes.sum()) + 1
+        if len(kept) < 2:
+            continue
+        labels[~np.isin(labels, kept)] = 0
+        nearest = ndimage.distance_transform_edt(labels == 0, sampling=grid.spacing[::-1], return_distances=False, return_indices=True)
+        owner = labels[tuple(nearest)]
+        return [piece for value in kept for piece in _split(part & (owner == value), certainty, grid)]
+    return [part]
+
+
+def _candidates(mask: np.ndarray, certainty: np.ndarray, grid: Grid) -> list[np.ndarray]:
+    labels, count = ndimage.label(mask)
+    found = []
+    for number, box in enumerate(ndimage.find_objects(labels), 1):
+        part = labels[box] == number
+        if part.sum() * grid.voxel_volume_ml < LEAST_BODY_ML:
+            continue
+        inner = grid.crop(tuple(s.start for s in box), tuple(s.stop for s in box))
+        for piece in _split(part, certainty[box], inner):
+            if piece.sum() * grid.voxel_volume_ml >= LEAST_BODY_ML:
+                whole = np.zeros(mask.shape, bool)
+                whole[box] = piece
+                found.append(whole)
+    return found
+
+
+def _chain(centers: np.ndarray, volumes: np.ndarray) -> list[int]:
+    """Indices of the candidates that form one column, from the lowest upward, grown both ways from the largest."""
+    chain = [int(volumes.argmax())]
+    for upward in (1.0, -1.0):
+        direction = np.array([0.0, 0.0, upward])
+        step: float | None = None
+        while True:
+            last = chain[-1] if upward > 0 else chain[0]
+            offsets = centers - centers[last]
+            distances = np.linalg.norm(offsets, axis=1)
+            agreement = offsets @ direction / np.maximum(distances, 1e-6)
+            possible = (distances > NEIGHBOR_MM[0]) & (distances < (NEIGHBOR_MM[1] if step is None else min(NEIGHBOR_MM[1], 2.6 * step)))
+            possible &= (agreement > STEEPEST_TURN) & (volumes > 0.12 * volumes[last])
+            possible[chain] = False
+            if not possible.any():
+                break
+            following = int(np.where(possible, distances, np.inf).argmin())
+            new = offsets[following] / distances[following]
+            direction = new if step is None else direction + new
+            direction = direction / np.linalg.norm(direction)
+            step = float(distances[following])
+            chain = [*chain, following] if upward > 0 else [following, *chain]
+    return chain
+
+
+def _levels(centers: np.ndarray) -> np.ndarray:
+    """Numbers along the column; a step of over 1.6 times its neighbors' leaves out what it must have missed."""
+    steps = np.linalg.norm(np.diff(centers, axis=0), axis=1)
+    levels = [0]
+    for number, step in enumerate(steps):
+        others = np.delete(steps, number)[max(0, number - 2) : number + 2]
+        usual = float(np.median(others)) if len(others) else step
+        levels.append(levels[-1] + max(1, round(step / usual) if step > 1.6 * usual else 1))
+    return np.array(levels)
+
+
+def _sacrum(mask: np.ndarray, lowest: np.ndarray | None, center: np.ndarray | None, grid: Grid) -> np.ndarray:
+    """The sacrum's largest piece, if it is large enough and lies right below the lowest body."""
+    labels, count = ndimage.label(mask)
+    nothing = np.zeros(mask.shape, bool)
+    if count == 0:
+        return nothing
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    sacrum = labels == sizes.argmax()
+    if sizes.max() * grid.voxel_volume_ml < LEAST_SACRUM_ML:
+        return nothing
+    if lowest is None or center is None:
+        return sacrum
+    places = _places(sacrum, grid)
+    if places[:, 2].mean() > center[2]:
+        return nothing
+    distance = ndimage.distance_transform_edt(~lowest, sampling=grid.spacing[::-1])
+    return sacrum if distance[sacrum].min() < 60.0 else nothing
+
+
+def find_column(body: np.ndarray, sacrum: np.ndarray, certainty: np.ndarray, grid: Grid) -> Column:
+    """Parts bodies, orders them and looks for the sacrum below.
+
+    Args:
+        body, sacrum: bool (K, J, I), where these classes win; ``certainty`` is the bodies' probability, float32.
+        grid: of these arrays; k runs along S or nearly so.
+
+    Returns:
+        A column of length 0 where there is no body.
+    """
+    pieces = _candidates(body, certainty, grid)
+    if not pieces:
+        return Column(
+            np.zeros(body.shape, np.uint8), np.zeros((0, 3)), np.zeros(0, int), np.zeros(0, bool), _sacrum(sacrum, None, None, grid)
+        )
+    centers = np.array([_places(piece, grid).mean(0) for piece in pieces])
+    volumes = np.array([piece.sum() for piece in pieces], float)
+    chain = _chain(centers, volumes)
+    bodies = np.zeros(body.shape, np.uint8)
+    cut = []
+    for number, index in enumerate(chain, 1):
+        bodies[pieces[index]] = number
+        voxels = np.argwhere(pieces[index])
+        cut.append(bool(voxels[:, 0].min() < 1 or voxels[:, 0].max() > body.shape[0] - 2))
+    centers = centers[chain]
+    levels = _levels(centers)
+    below = _sacrum(sacrum, bodies == 1, centers[0], grid)
+    if below.any() and len(centers) > 1:
+        gap = np.linalg.norm(_places(below, grid) - centers[0], axis=1).min()
+        usual = float(np.median(np.linalg.norm(np.diff(centers, axis=0), axis=1)[:3] / np.diff(levels)[:3]))
+        if gap > 1.3 * usual and not cut[0]:
+            levels = levels + max(1, round(gap / usual - 0.65))
+    return Column(bodies, centers, levels, np.array(cut), below)

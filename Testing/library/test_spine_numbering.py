@@ -1,0 +1,168 @@
+"""Bodies become instances, instances become names, arches and discs go with them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
+sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
+
+from drawing.spine import ARCH, BODY, CANAL, DISC, SACRUM, Spine, draw_spine  # noqa: E402
+from neurospineseg.anatomy import structure  # noqa: E402
+from neurospineseg.bundle import ModelSpec  # noqa: E402
+from neurospineseg.grid import Grid  # noqa: E402
+from neurospineseg.measure import dice  # noqa: E402
+from neurospineseg.postprocess import Postprocessed  # noqa: E402
+from neurospineseg.spine_numbering import UPWARD, disc_key, postprocess_spine, vertebra_key  # noqa: E402
+from neurospineseg.volume import read_volume  # noqa: E402
+
+SPEC = ModelSpec(
+    name="spine",
+    task="spine",
+    channels=("image",),
+    spacing=(2.0, 2.0, 2.0),
+    patch=(32, 32, 32),
+    normalization="foreground_zscore",
+    classes=("background", "vertebra_body", "vertebra_arch", "disc", "canal", "sacrum"),
+)
+
+
+def certain(classes: np.ndarray) -> torch.Tensor:
+    """Probabilities (6, K, J, I) that are nearly sure of a class map."""
+    return torch.nn.functional.one_hot(torch.from_numpy(classes.astype(np.int64)), 6).movedim(-1, 0).float() * 0.94 + 0.01
+
+
+def numbered(classes: np.ndarray, ijk_to_ras: np.ndarray) -> tuple[np.ndarray, Postprocessed]:
+    """The label map (K, J, I) on the working grid."""
+    done = postprocess_spine(certain(classes), Grid(classes.shape, ijk_to_ras), SPEC)
+    winner = done.probabilities.argmax(0).numpy()
+    labels = np.zeros(classes.shape, int)
+    for number, channel in enumerate(done.channels):
+        value = channel.label if channel.territory is None else channel.territory
+        labels = np.where(winner == number, value, labels)
+    return labels, done
+
+
+def drawn(seed: int, middle: float = 70.0, slices: int = 120) -> Spine:
+    return draw_spine(np.random.default_rng(seed), (slices, 80, 50), (2.0, 2.0, 2.0), middle, forward=15.0)
+
+
+def most_frequent(labels: np.ndarray, where: np.ndarray) -> int:
+    return int(np.bincount(labels[where]).argmax())
+
+
+def test_keys_run_upward_from_the_sacrum() -> None:
+    assert [vertebra_key(n, True) for n in (0, 4, 5, 17, 23, 24)] == [
+        "vertebra_L5",
+        "vertebra_L1",
+        "vertebra_T12",
+        "vertebra_C7",
+        "vertebra_C1",
+        None,
+    ]
+    assert [disc_key(n, True) for n in (0, 1, 5, 22, 23)] == ["disc_L5_S1", "disc_L4_L5", "disc_T12_L1", "disc_C2_C3", None]
+    assert len(UPWARD) == 24
+    assert all(structure(vertebra_key(n, True)).label == 24 - n for n in range(24))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_with_a_sacrum_vertebrae_and_discs_get_their_names(seed: int) -> None:
+    spine = drawn(seed)
+    labels, done = numbered(spine.classes, spine.ijk_to_ras)
+    for level in (1, 2, 3, 4):
+        bone = (spine.level == level) & np.isin(spine.classes, (BODY, ARCH))
+        assert most_frequent(labels, bone & (spine.classes == BODY)) == 25 - level
+        assert dice(labels == 25 - level, bone) > 0.75
+        disc = (spine.level == level) & (spine.classes == DISC)
+        if disc.sum() > 60:
+            assert most_frequent(labels, disc) == structure(disc_key(level - 1, True)).label
+    assert dice(labels == structure("sacrum").label, spine.classes == SACRUM) > 0.98
+    assert dice(labels == structure("spinal_canal").label, spine.classes == CANAL) > 0.98
+    assert "numbered upward from the sacrum" in done.notes[0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_without_a_sacrum_numbers_are_neutral_and_the_user_is_told(seed: int) -> None:
+    spine = drawn(seed, middle=300.0)
+    labels, done = numbered(spine.classes, spine.ijk_to_ras)
+    found = sorted(int(value) for value in np.unique(labels) if 200 < value < 250)
+    assert found == list(range(201, 201 + len(found))) and len(found) > 5
+    assert not set(range(1, 60)) & set(np.unique(labels).tolist())
+    discs = sorted(int(value) for value in np.unique(labels) if value > 250)
+    assert discs == list(range(251, 251 + len(discs)))
+    assert "No sacrum is in view" in done.notes[0]
+
+
+def test_bodies_that_touch_are_parted() -> None:
+    classes = np.zeros((90, 40, 30), np.uint8)
+    for start in (5, 20, 35, 50, 65):
+        classes[start : start + 12, 14:28, 6:24] = BODY
+    classes[32:35, 17:24, 11:18] = BODY
+    classes[62:65, 14:20, 6:20] = BODY
+    labels, done = numbered(classes, np.diag([2.0, 2.0, 2.0, 1.0]))
+    assert [most_frequent(labels, classes_at) for classes_at in (_slab(classes, k) for k in (8, 23, 39, 53, 70))] == [
+        201,
+        202,
+        203,
+        204,
+        205,
+    ]
+
+
+def _slab(classes: np.ndarray, k: int) -> np.ndarray:
+    where = np.zeros(classes.shape, bool)
+    where[k : k + 5] = classes[k : k + 5] == BODY
+    return where
+
+
+def test_a_missed_vertebra_leaves_its_number_out() -> None:
+    spine = drawn(2)
+    classes = spine.classes.copy()
+    classes[(spine.level == 3) & (spine.classes == BODY)] = 0
+    labels, done = numbered(classes, spine.ijk_to_ras)
+    assert most_frequent(labels, (spine.level == 2) & (classes == BODY)) == 23
+    assert most_frequent(labels, (spine.level == 4) & (classes == BODY)) == 21
+    assert any("missing" in note for note in done.notes)
+
+
+def test_a_missed_lowest_vertebra_does_not_shift_the_others() -> None:
+    spine = drawn(1)
+    classes = spine.classes.copy()
+    classes[(spine.level == 1) & (spine.classes == BODY)] = 0
+    labels, _ = numbered(classes, spine.ijk_to_ras)
+    assert most_frequent(labels, (spine.level == 2) & (classes == BODY)) == 23
+
+
+def test_islands_far_from_the_column_are_taken_away() -> None:
+    spine = drawn(0)
+    classes = spine.classes.copy()
+    classes[50:56, 72:78, 2:8], classes[20:24, 70:76, 40:46], classes[100:104, 74:78, 4:9] = BODY, DISC, CANAL
+    labels, _ = numbered(classes, spine.ijk_to_ras)
+    assert not labels[50:56, 72:78, 2:8].any() and not labels[20:24, 70:76, 40:46].any() and not labels[100:104, 74:78, 4:9].any()
+
+
+def test_a_single_vertebra_and_nothing_at_all() -> None:
+    classes = np.zeros((40, 40, 30), np.uint8)
+    assert not numbered(classes, np.eye(4))[0].any()
+    classes[12:24, 14:28, 6:24] = BODY
+    labels, done = numbered(classes, np.diag([2.0, 2.0, 2.0, 1.0]))
+    assert set(np.unique(labels).tolist()) == {0, 201} and len(done.notes) == 1
+
+
+def test_a_vertebra_at_the_edge_is_named_as_cut() -> None:
+    spine = drawn(0, middle=300.0)
+    _, done = numbered(spine.classes, spine.ijk_to_ras)
+    assert any(note.startswith("Cut by the edge") for note in done.notes)
+
+
+def test_real_bodies_keep_their_order(real_data: Path) -> None:
+    for path in sorted((real_data / "spine" / "chu2015").glob("*_seg.nii.gz"))[:3]:
+        volume = read_volume(path)
+        bodies = np.round(volume.voxels[::2, ::2, ::2]).astype(int)
+        labels, _ = numbered((bodies > 0).astype(np.uint8), np.diag([2.0, 2.0, 2.0, 1.0]))
+        assert [most_frequent(labels, bodies == value) for value in range(24, 17, -1)] == list(range(201, 208))

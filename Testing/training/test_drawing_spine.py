@@ -1,0 +1,95 @@
+"""Drawn spines: sizes, order, contrasts, and what the real scans' partial labels allow."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
+sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
+
+from partial_labels import any_of  # noqa: E402
+
+from drawing.chu2015 import partial_target  # noqa: E402
+from drawing.spine import ARCH, BODY, CANAL, DISC, SACRUM, TISSUES, Spine, draw_spine  # noqa: E402
+from drawing.spine_contrast import CHANCES, CONTRASTS, paint_spine  # noqa: E402
+from drawing.spine_phantom import spine_phantom  # noqa: E402
+
+SPACING = (2.0, 2.0, 2.0)
+
+
+def lumbar(seed: int) -> Spine:
+    return draw_spine(np.random.default_rng(seed), (120, 90, 60), SPACING, 70.0, forward=15.0)
+
+
+@pytest.fixture(scope="module")
+def spines() -> list[Spine]:
+    return [lumbar(seed) for seed in range(8)]
+
+
+def test_lumbar_sizes_are_those_measured_on_people(spines: list[Spine]) -> None:
+    steps, widths, volumes = [], [], []
+    for spine in spines:
+        centers = [np.argwhere((spine.level == n) & (spine.classes == BODY)).mean(0) * 2 for n in (1, 2, 3, 4)]
+        steps += np.linalg.norm(np.diff(centers, axis=0), axis=1).tolist()
+        body = np.argwhere((spine.level == 2) & (spine.classes == BODY))
+        widths.append(np.ptp(body[:, 2]) * 2 + 2)
+        volumes.append(len(body) * 8 / 1000)
+    assert 31 < np.mean(steps) < 39
+    assert 37 < np.mean(widths) < 52
+    assert 18 < np.mean(volumes) < 45
+
+
+def test_levels_follow_each_other_upward(spines: list[Spine]) -> None:
+    for spine in spines:
+        heights = [np.argwhere((spine.level == n) & (spine.classes == BODY))[:, 0].mean() for n in (1, 2, 3, 4)]
+        gaps = [np.argwhere((spine.level == n) & (spine.classes == DISC))[:, 0].mean() for n in (2, 3, 4)]
+        assert heights == sorted(heights)
+        assert all(below < gap < above for below, gap, above in zip(heights, gaps, heights[1:]))
+        assert np.argwhere(spine.classes == SACRUM)[:, 0].mean() < heights[0]
+
+
+def test_canal_lies_behind_the_bodies_and_before_the_spinous_processes(spines: list[Spine]) -> None:
+    for spine in spines:
+        slices = slice(60, 90)
+        body, canal, arch = (np.argwhere(spine.classes[slices] == label)[:, 1].mean() for label in (BODY, CANAL, ARCH))
+        assert arch < canal < body
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    first, second = lumbar(3), lumbar(3)
+    assert np.array_equal(first.tissue, second.tissue) and np.array_equal(first.classes, second.classes)
+
+
+def test_contrasts_order_the_tissues_as_they_should(spines: list[Spine]) -> None:
+    assert set(CHANCES) == set(CONTRASTS) and sum(CHANCES.values()) == pytest.approx(1)
+    assert all(len(values) == TISSUES for values in CONTRASTS.values())
+    spine = spines[0]
+    t2, t1, ct = (paint_spine(np.random.default_rng(4), spine.tissue, SPACING, name).numpy() for name in ("t2", "t1", "ct"))
+    canal, body = spine.classes == CANAL, spine.classes == BODY
+    assert t2[canal].mean() > 1.3 * t2[body].mean()
+    assert t1[canal].mean() < t1[body].mean()
+    assert ct[body].mean() > 100 > ct[canal].mean()
+
+
+def test_partial_targets_are_certain_only_where_bodies_tell() -> None:
+    bodies = np.zeros((80, 60, 40), np.int16)
+    bodies[10:30, 25:45, 10:30], bodies[38:58, 25:45, 10:30] = 24, 23
+    target = partial_target(bodies)
+    assert (target[bodies > 0] == any_of(BODY)).all()
+    assert target[34, 35, 20] == any_of(DISC)
+    assert target[34, 58, 20] == any_of(0)
+    assert target[42, 17, 20] == any_of(CANAL)
+    assert target[34, 8, 20] == any_of(0, ARCH, CANAL)
+    assert target[2, 35, 20] & any_of(SACRUM) and not target[75, 35, 20] & any_of(SACRUM)
+    assert target.min() > 0 and target.max() < 1 << (SACRUM + 1)
+
+
+def test_the_phantom_names_levels_as_anatomy_does() -> None:
+    image, ijk_to_ras, labels = spine_phantom(3, spacing=(4.0, 2.0, 2.0))
+    assert image.shape == labels.shape
+    assert {20, 21, 22, 23, 24, 26, 60} <= set(np.unique(labels).tolist())
+    np.testing.assert_allclose(np.linalg.norm(ijk_to_ras[:3, :3], axis=0), (4.0, 2.0, 2.0))
