@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 
 from .appearance import bias_field, gamma, lower_resolution, paint, rician_noise
+from .deform import smooth_noise
 from .nuclei_contrast import TISSUES
-from .tumor import CYST, EDEMA, ENHANCING, ENHANCING_NORMAL, HEMORRHAGE, INFARCT, NECROSIS, NON_ENHANCING, WHITE_MATTER_LESION
+from .tumor import CYST, EDEMA, ENHANCING, ENHANCING_NORMAL, HEMORRHAGE, INFARCT, NECROSIS, NON_ENHANCING, WHITE_MATTER_LESION, among
 
 CHANNELS = ("t1c", "t1", "t2", "flair")
 GROUPS = {
@@ -93,11 +94,13 @@ def paint_channels(
     filled = torch.where(tumor > 0, tumor, head)
     shared = rng.standard_normal(7)
     channels = []
+    gray = among(head, GROUPS["gray"] + GROUPS["deep"])
     thick_everywhere = rng.random() < 0.25
     for channel in CHANNELS:
         contrast = float(rng.uniform(0.8, 1.2)) if rng.random() < 0.75 else float(rng.uniform(0.5, 1.5))
         means, deviations = _means(rng, channel, contrast, shared)
         image = paint(head, means, deviations, rng)
+        image = image * (1 + gray * float(rng.uniform(0, 0.16)) * smooth_noise(rng, tuple(head.shape), 7))
         if bool((tumor > 0).any()):
             image = image + (paint(filled, means, deviations, rng, texture=0.8) - image) * share
         image = 0.5 * image + 0.5 * F.avg_pool3d(image[None, None], 3, 1, 1)[0, 0]

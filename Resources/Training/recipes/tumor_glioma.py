@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from partial_labels import only
 
 from drawing.deform import draw_labels, random_linear
 from drawing.head import procedural_head
 from drawing.nuclei import Head, cached_heads, mirrored
-from drawing.tumor import CLASSES, WHITE, add_lookalikes, among, brain_mask, draw_tumor
+from drawing.tumor import CLASSES, WHITE, add_lookalikes, among, draw_tumor, stripped
 from drawing.tumor_contrast import CHANNELS, paint_channels
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.grid import Grid
@@ -23,6 +24,14 @@ FIELD_MM = (168.0, 208.0, 184.0)
 PROCEDURAL_SHARE, PROCEDURAL_POOL = 0.2, 6
 HEAD_POOL, EXAMPLES_PER_HEAD = 8, 6
 NO_TUMOR, STRIPPED = 0.12, 0.6
+
+
+def with_air(rng: np.random.Generator, image: torch.Tensor, classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """A scan with more air around it, up to 24 voxels on each side; image (4, K, J, I), classes (K, J, I)."""
+    padding = rng.integers(0, 25, 6).tolist()
+    air = image[:, :1, 0, 0]
+    padded = torch.cat([F.pad(channel[None] - value, padding) + value for channel, value in zip(image, air)])
+    return padded, F.pad(classes, padding)
 
 
 class recipe:
@@ -85,7 +94,7 @@ class recipe:
             labels, tumor, change = draw_tumor(rng, labels, SPACING)
         image = paint_channels(rng, labels, tumor, change, SPACING)
         if rng.random() < STRIPPED:
-            image = image * (brain_mask(labels, int(rng.integers(0, 3))) | (tumor > 0))
+            image = image * (stripped(rng, labels, SPACING) | (tumor > 0))
         classes = torch.zeros(1000, dtype=torch.int64)
         for label, value in CLASSES.items():
             classes[label] = value
@@ -110,6 +119,8 @@ class recipe:
             self.drawn = [*self.drawn[-HEAD_POOL + 1 :], self.scan(rng)]
         self.taken += 1
         image, classes = self.drawn[int(rng.integers(len(self.drawn)))]
+        if rng.random() < 0.3:
+            image, classes = with_air(rng, image, classes)
         size, patch = np.array(classes.shape), np.array(PATCH)
         start = rng.integers(0, size - patch + 1)
         places = classes.nonzero()
