@@ -166,7 +166,7 @@ def postprocess_spine(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) 
     probabilities = probabilities.clone()
     winner = probabilities.argmax(0).cpu().numpy()
     certainty = probabilities[channel["vertebra_body"]].cpu().numpy()
-    column = find_column(winner == channel["vertebra_body"], winner == channel["sacrum"], certainty, grid)
+    column = find_column(*(winner == channel[name] for name in ("vertebra_body", "disc", "sacrum")), certainty, grid)
     _clean(probabilities, winner, column, grid, channel)
     named = bool(column.sacrum.any()) and len(column) > 0
     structures: list[Structure] = [structure("spinal_canal"), structure("sacrum")]

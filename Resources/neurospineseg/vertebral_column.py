@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from neurospineseg.grid import Grid
 
-LEAST_BODY_ML = 0.8
+LEAST_BODY_ML, MOST_BODY_ML = 0.8, 60.0
 TALLEST_BODY_MM = 40.0
 NEIGHBOR_MM = (9.0, 90.0)
 STEEPEST_TURN = 0.45
@@ -90,16 +90,29 @@ def _candidates(mask: np.ndarray, certainty: np.ndarray, grid: Grid) -> list[np.
             continue
         inner = grid.crop(tuple(s.start for s in box), tuple(s.stop for s in box))
         for piece in _split(part, certainty[box], inner):
-            if piece.sum() * grid.voxel_volume_ml >= LEAST_BODY_ML:
+            if LEAST_BODY_ML <= piece.sum() * grid.voxel_volume_ml <= 2 * MOST_BODY_ML:
                 whole = np.zeros(mask.shape, bool)
                 whole[box] = piece
                 found.append(whole)
     return found
 
 
-def _chain(centers: np.ndarray, volumes: np.ndarray) -> list[int]:
-    """Indices of the candidates that form one column, from the lowest upward, grown both ways from the largest."""
-    chain = [int(volumes.argmax())]
+def _worth(pieces: list[np.ndarray], disc: np.ndarray, grid: Grid) -> np.ndarray:
+    """What each candidate counts: its volume in mL, up to a body's, and little where no disc is within 6 mm."""
+    near = ndimage.distance_transform_edt(~disc, sampling=grid.spacing[::-1]) < 6.0 if disc.any() else disc
+    volumes = np.array([piece.sum() * grid.voxel_volume_ml for piece in pieces])
+    return np.minimum(volumes, MOST_BODY_ML) * np.array([1.0 if (piece & near).any() else 0.15 for piece in pieces])
+
+
+def _best_chain(centers: np.ndarray, volumes: np.ndarray, worth: np.ndarray) -> list[int]:
+    """The column that is worth most, of those grown from the twelve worthiest candidates."""
+    chains = [_chain(int(start), centers, volumes) for start in np.argsort(-worth)[:12]]
+    return max(chains, key=lambda chain: worth[chain].sum())
+
+
+def _chain(start: int, centers: np.ndarray, volumes: np.ndarray) -> list[int]:
+    """Indices of the candidates that form one column, from the lowest upward, grown both ways from ``start``."""
+    chain = [start]
     for upward in (1.0, -1.0):
         direction = np.array([0.0, 0.0, upward])
         step: float | None = None
@@ -153,11 +166,11 @@ def _sacrum(mask: np.ndarray, lowest: np.ndarray | None, center: np.ndarray | No
     return sacrum if distance[sacrum].min() < 60.0 else nothing
 
 
-def find_column(body: np.ndarray, sacrum: np.ndarray, certainty: np.ndarray, grid: Grid) -> Column:
+def find_column(body: np.ndarray, disc: np.ndarray, sacrum: np.ndarray, certainty: np.ndarray, grid: Grid) -> Column:
     """Parts bodies, orders them and looks for the sacrum below.
 
     Args:
-        body, sacrum: bool (K, J, I), where these classes win; ``certainty`` is the bodies' probability, float32.
+        body, disc, sacrum: bool (K, J, I), where these classes win; ``certainty`` is the bodies' probability, float32.
         grid: of these arrays; k runs along S or nearly so.
 
     Returns:
@@ -170,7 +183,7 @@ def find_column(body: np.ndarray, sacrum: np.ndarray, certainty: np.ndarray, gri
         )
     centers = np.array([_places(piece, grid).mean(0) for piece in pieces])
     volumes = np.array([piece.sum() for piece in pieces], float)
-    chain = _chain(centers, volumes)
+    chain = _best_chain(centers, volumes, _worth(pieces, disc, grid))
     bodies = np.zeros(body.shape, np.uint8)
     cut = []
     for number, index in enumerate(chain, 1):

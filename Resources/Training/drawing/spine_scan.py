@@ -41,7 +41,7 @@ def real_scan(
 ) -> Scan:
     """A real scan, slightly turned, scaled, mirrored and cut, its gray values changed."""
     voxels, target, grid = case
-    extent = np.minimum(np.array(grid.shape[::-1]) * grid.spacing, [200, rng.uniform(130, 240), rng.uniform(150, 330)])
+    extent = np.minimum(np.array(grid.shape[::-1]) * grid.spacing, [200, rng.uniform(130, 390), rng.uniform(150, 390)])
     middle = grid.center + np.array([0, rng.uniform(-30, 30), rng.uniform(-1, 1) * (grid.shape[0] - extent[2]) / 2])
     axes = random_linear(rng, 8, scale=0.0, shear=0.0)
     step = np.array(spacing) * np.exp(rng.normal(0, 0.08)) * np.exp(rng.normal(0, 0.04, 3))
