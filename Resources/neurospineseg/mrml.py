@@ -29,19 +29,38 @@ def _to_numpy(matrix: vtk.vtkMatrix4x4) -> np.ndarray:
     return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
 
 
-def volume_from_node(node) -> Volume:
+def hardened_copy(node):
+    """A new volume node in the same scene whose voxels are resampled through the parent transforms; the node is left as it is."""
+    copy = node.GetScene().AddNewNodeByClass(node.GetClassName(), f"{node.GetName()} hardened")
+    copy.CopyContent(node)
+    copy.SetAndObserveTransformNodeID(node.GetTransformNodeID())
+    copy.HardenTransform()
+    return copy
+
+
+def volume_from_node(node, harden: bool = False) -> Volume:
     """The scan of a scalar volume node in world coordinates, under any linear parent transforms.
+
+    Args:
+        harden: whether a transform that is not linear is applied to a copy of the voxels, instead of refused. The
+            mask then lies in world coordinates: give ``segmentation_from_labels`` no reference node.
 
     Raises:
         InputError: the node holds no scalar volume, or a parent transform is not linear.
     """
+    parent = node.GetParentTransformNode()
+    if harden and parent is not None and not parent.IsTransformToWorldLinear() and node.GetImageData() is not None:
+        copy = hardened_copy(node)
+        try:
+            return volume_from_node(copy)
+        finally:
+            node.GetScene().RemoveNode(copy)
     image = node.GetImageData()
     if image is None or image.GetNumberOfScalarComponents() != 1:
         raise InputError("The volume node holds no gray-scale image; choose a scalar volume.")
     local = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(local)
     affine = _to_numpy(local)
-    parent = node.GetParentTransformNode()
     if parent is not None:
         if not parent.IsTransformToWorldLinear():
             raise InputError("The volume lies under a transform that is not linear; harden the transform on a copy of the volume first.")

@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 import vtk  # noqa: E402
+from vtk.util.numpy_support import vtk_to_numpy  # noqa: E402
 
 from neurospineseg.anatomy import structure, structures_of, terminology_entry  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
@@ -67,6 +68,57 @@ def test_nonlinear_parent_transform_is_refused(scene):
     node.SetAndObserveTransformNodeID(transform.GetID())
     with pytest.raises(InputError, match="not linear"):
         volume_from_node(node)
+
+
+def test_nonlinear_parent_transform_is_hardened_on_a_copy_when_asked(scene):
+    voxels = np.zeros((20, 24, 28), np.float32)
+    voxels[8:12, 8:14, 10:18] = 100
+    node = node_from_volume(Volume(voxels, np.diag([2.0, 2.0, 2.0, 1.0])), scene, "Scan")
+    source, target = vtk.vtkPoints(), vtk.vtkPoints()
+    for corner in np.ndindex(2, 2, 2):
+        source.InsertNextPoint(*np.multiply(corner, (54, 46, 38)))
+        target.InsertNextPoint(*np.multiply(corner, (54, 46, 38)))
+    source.InsertNextPoint(27, 21, 19)
+    target.InsertNextPoint(32, 21, 19)
+    bend = vtk.vtkThinPlateSplineTransform()
+    bend.SetSourceLandmarks(source)
+    bend.SetTargetLandmarks(target)
+    bend.SetBasisToR()
+    transform = scene.AddNewNodeByClass("vtkMRMLTransformNode", "Bent")
+    transform.SetAndObserveTransformToParent(bend)
+    node.SetAndObserveTransformNodeID(transform.GetID())
+    count = scene.GetNumberOfNodes()
+    hardened = volume_from_node(node, harden=True)
+    middle = hardened.ijk_to_ras[:3, :3] @ np.argwhere(hardened.voxels > 50).mean(0)[::-1] + hardened.ijk_to_ras[:3, 3]
+    np.testing.assert_allclose(middle, (32, 21, 19), atol=1.5)
+    assert scene.GetNumberOfNodes() == count and node.GetTransformNodeID() == transform.GetID()
+    assert np.array_equal(vtk_to_numpy(node.GetImageData().GetPointData().GetScalars()).reshape(voxels.shape), voxels)
+
+
+def test_a_sheared_scan_keeps_its_mask_in_the_scene_and_through_the_file(scene, tmp_path):
+    affine = oblique()
+    affine[:3, :3] = affine[:3, :3] @ np.array([[1, 0.15, 0], [0, 1, 0.1], [0, 0, 1]])
+    node = node_from_volume(scan(affine), scene, "Scan")
+    labels = labeled(affine)
+    segmentation = segmentation_from_labels(labels, structures_of("subcortical"), scene, "Mask", node)
+    path = tmp_path / "mask.seg.nrrd"
+    write_segmentation(segmentation, path)
+    storage = scene.AddNewNodeByClass("vtkMRMLSegmentationStorageNode")
+    storage.SetFileName(str(path))
+    for place in (segmentation, scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Read")):
+        if place is not segmentation:
+            assert storage.ReadData(place)
+        image = place.GetBinaryLabelmapInternalRepresentation("left_subthalamic_nucleus")
+        matrix = vtk.vtkMatrix4x4()
+        image.GetImageToWorldMatrix(matrix)
+        low = np.array(image.GetExtent())[::2]
+        found = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
+        value = place.GetSegmentation().GetSegment("left_subthalamic_nucleus").GetLabelValue()
+        ijk = np.argwhere(found == value)[:, ::-1] + low
+        to_world = np.array([[matrix.GetElement(r, c) for c in range(4)] for r in range(4)])
+        truth = np.argwhere(labels.voxels == structure("left_subthalamic_nucleus").label)[:, ::-1]
+        order = lambda points: points[np.lexsort(np.round(points, 3).T)]  # noqa: E731
+        np.testing.assert_allclose(order(ijk @ to_world[:3, :3].T + to_world[:3, 3]), order(truth @ affine[:3, :3].T + affine[:3, 3]), atol=1e-4)
 
 
 @pytest.mark.parametrize("flip", [1.0, -1.0], ids=["right-handed", "left-handed"])
