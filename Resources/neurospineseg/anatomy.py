@@ -1,10 +1,10 @@
 """The structures of the three tasks: names, label values, codes and colors.
 
 Codes of thalamus, caudate, putamen, globus pallidus, hippocampus, amygdala, accumbens, substantia nigra,
-sacrum, spinal cord, edema, necrosis and mass are those of Slicer's
-``SegmentationCategoryTypeModifier-DICOM-Master.json``; vertebrae, discs and the spinal canal are coded as in
-TotalSegmentator's terminology mapping; nuclei that neither lists (subthalamic nucleus, red nucleus, zona incerta,
-the pallidal segments) carry UBERON identifiers, of which that of the red nucleus is still to be checked against UBERON itself.
+sacrum, edema and necrosis are those of Slicer's ``SegmentationCategoryTypeModifier-DICOM-Master.json``; vertebrae are DICOM
+CID 7603's (PS3.16) and TotalSegmentator's (``totalsegmentator_snomed_mapping.csv``), discs CID 7604's. Nuclei that none of these
+lists (subthalamic nucleus, red nucleus, zona incerta, the pallidal segments) carry UBERON identifiers. What the
+master list lacks names the context of ``terminology.py``.
 
 Vertebrae have VerSe's label values (1-7 cervical, 8-19 thoracic, 20-25 lumbar, 26 sacrum, 28 T13).
 """
@@ -33,6 +33,9 @@ ALTERED_STRUCTURE = Code("SCT", "49755003", "Morphologically Altered Structure")
 LEFT = Code("SCT", "7771000", "Left")
 RIGHT = Code("SCT", "24028007", "Right")
 CONTEXT = "Segmentation category and type - DICOM master list"
+OWN_CONTEXT = "Segmentation category and type - NeuroSpineSeg"
+_IN_DICOM_MASTER = frozenset("6574001 79654002 70007007 42695009 11000004 89278009 5366008 4958002 427667007 54735007 51282000".split())
+"""Of the codes used here, the types that Slicer 5.12's DICOM master list holds."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,16 @@ class Structure:
     side: Code | None = None
 
 
+def in_dicom_master(code: Code) -> bool:
+    """Whether Slicer's DICOM master list holds a type."""
+    return code.scheme == "SCT" and code.value in _IN_DICOM_MASTER
+
+
 def terminology_entry(structure: Structure) -> str:
     """The structure as Slicer's ``vtkSlicerTerminologiesModuleLogic::SerializeTerminologyEntry`` (5.12) writes it."""
     side = str(structure.side) if structure.side else "^^"
-    return f"{CONTEXT}~{structure.category}~{structure.type}~{side}~~^^~^^"
+    context = CONTEXT if in_dicom_master(structure.type) else OWN_CONTEXT
+    return f"{context}~{structure.category}~{structure.type}~{side}~~^^~^^"
 
 
 _TUMOR = (

@@ -136,7 +136,9 @@ def read_bundle(folder: Path) -> Bundle:
         raise BundleError(f"The bundle '{folder.name}' has no weights (models/model.pt); install the model again.")
     expected = metadata.get("weights_sha256")
     if expected and expected != bundle.checksum:
-        raise BundleError(f"The weights of '{folder.name}' are not the ones its metadata names (checksum differs); install the model again.")
+        raise BundleError(
+            f"The weights of '{folder.name}' are not the ones its metadata names (checksum differs); install the model again."
+        )
     return bundle
 
 
@@ -246,7 +248,16 @@ def _inference_config(spec: ModelSpec, network_def: dict[str, Any]) -> dict[str,
         inferer = {"_target_": "SliceInferer", "roi_size": window, "spatial_dim": spec.slice_axis, "overlap": 0.5}
     scale: dict[str, Any] = {"_target_": "NormalizeIntensityd", "keys": "image", "nonzero": True, "channel_wise": True}
     if spec.normalization == "foreground_percentile":
-        scale = {"_target_": "ScaleIntensityRangePercentilesd", "keys": "image", "lower": 0.5, "upper": 99.5, "b_min": 0, "b_max": 1, "clip": True, "channel_wise": True}
+        scale = {
+            "_target_": "ScaleIntensityRangePercentilesd",
+            "keys": "image",
+            "lower": 0.5,
+            "upper": 99.5,
+            "b_min": 0,
+            "b_max": 1,
+            "clip": True,
+            "channel_wise": True,
+        }
     if spec.normalization == "ct_window":
         scale = {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": -200, "a_max": 800, "b_min": 0, "b_max": 1, "clip": True}
     return {

@@ -31,7 +31,9 @@ def read_dicom(path: Path) -> tuple[np.ndarray, np.ndarray]:
             image = reader.Execute()
             _check_slice_positions(files)
     except RuntimeError as error:
-        raise InputError(f"The DICOM series in '{path.name}' cannot be read: a file is truncated, damaged or compressed in a way that is not read.") from error
+        raise InputError(
+            f"The DICOM series in '{path.name}' cannot be read: a file is truncated, damaged or compressed in a way that is not read."
+        ) from error
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() > 1 or min(image.GetSize()) < 2:
         raise InputError(f"The DICOM series in '{path.name}' is not a gray-scale 3D volume; export the original slices.")
     direction = np.array(image.GetDirection()).reshape(3, 3)

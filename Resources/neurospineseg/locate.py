@@ -28,7 +28,9 @@ LEAST_LANDMARKS = 6
 LEAST_SHARE = 0.25
 SCALES = (0.7, 1.35)
 LARGEST_RESIDUAL_MM = 7.0
-NOT_FOUND = "The deep nuclei were not found in this scan; it must be a brain MR whose field of view holds both thalami and the basal ganglia."
+NOT_FOUND = (
+    "The deep nuclei were not found in this scan; it must be a brain MR whose field of view holds both thalami and the basal ganglia."
+)
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ def landmarks(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> dict[
         mass = float(weight.sum())
         if mass * grid.voxel_volume_ml < LEAST_SHARE * usual_ml[name.split("_", 1)[1]]:
             continue
-        ijk = [float((weight.sum([a for a in range(3) if a != axis]) * torch.arange(weight.shape[axis])).sum()) / mass for axis in (2, 1, 0)]
+        ijk = [
+            float((weight.sum([a for a in range(3) if a != axis]) * torch.arange(weight.shape[axis])).sum()) / mass for axis in (2, 1, 0)
+        ]
         places[name] = grid.ijk_to_ras[:3, :3] @ np.array(ijk) + grid.ijk_to_ras[:3, 3]
     return places
 

@@ -153,7 +153,9 @@ class Segmenter:
             raise InputError(f"The model '{spec.name}' takes {', '.join(spec.channels)}; it has no use for '{unknown[0]}'.")
         missing = [name for name in spec.channels if name not in volumes]
         if len(missing) == len(spec.channels) or (missing and not spec.optional_channels):
-            raise InputError(f"The model '{spec.name}' needs {' and '.join(missing)}; give {'at least one of them' if spec.optional_channels else 'them'}.")
+            raise InputError(
+                f"The model '{spec.name}' needs {' and '.join(missing)}; give {'at least one of them' if spec.optional_channels else 'them'}."
+            )
         reference_name = next(name for name in spec.channels if name in volumes)
         checked, warnings = {}, []
         for name, volume in volumes.items():
@@ -209,9 +211,15 @@ class Segmenter:
             "model": {"name": spec.name, "version": spec.version, "sha256": self.bundle.checksum},
             "device": str(self.device),
             "precision": str(self.precision).removeprefix("torch."),
-            "software": {"python": platform.python_version(), **{name: _version(name) for name in ("torch", "monai", "numpy", "SimpleITK", "nibabel")}},
+            "software": {
+                "python": platform.python_version(),
+                **{name: _version(name) for name in ("torch", "monai", "numpy", "SimpleITK", "nibabel")},
+            },
             "settings": settings,
-            "inputs": {name: {"shape_kji": list(volume.shape), "spacing_mm": np.round(volume.spacing, 5).tolist()} for name, volume in volumes.items()},
+            "inputs": {
+                name: {"shape_kji": list(volume.shape), "spacing_mm": np.round(volume.spacing, 5).tolist()}
+                for name, volume in volumes.items()
+            },
             "reference": reference_name,
             "volumes": table,
             "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
@@ -316,7 +324,11 @@ def take_out(
     probabilities = probabilities[:, low[0] : high[0], low[1] : high[1], low[2] : high[2]]
     part = working.crop(tuple(low), tuple(high))
 
-    territories = {n: channel.territory[low[0] : high[0], low[1] : high[1], low[2] : high[2]] for n, channel in enumerate(channels) if channel.territory is not None}
+    territories = {
+        n: channel.territory[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+        for n, channel in enumerate(channels)
+        if channel.territory is not None
+    }
     lookup = torch.tensor([channel.label or 0 for channel in channels], dtype=torch.int32)
     row_bytes = (stop[1] - start[1]) * (stop[2] - start[2]) * 4 * (len(channels) + 8)
     thickness = max(1, SLAB_BYTES // max(1, row_bytes))

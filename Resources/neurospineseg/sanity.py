@@ -95,5 +95,7 @@ def check_overlap(reference: Volume, other: Volume, name: str, reference_name: s
         warnings.append(f"The scan {name} covers only {share:.0%} of {reference_name}; outside it the model works without {name}.")
     alike = silhouette_dice(reference, other)
     if alike < LEAST_SILHOUETTE_DICE:
-        warnings.append(f"The scan {name} seems not to lie on {reference_name} (silhouettes agree by {alike:.0%}); if that is so, use --register.")
+        warnings.append(
+            f"The scan {name} seems not to lie on {reference_name} (silhouettes agree by {alike:.0%}); if that is so, use --register."
+        )
     return warnings

@@ -139,7 +139,15 @@ def _read_nifti(path: Path, frame: int | None, orientation: str | None) -> Volum
         raise
     except MemoryError as error:
         raise InputError(f"'{name}' needs more memory than there is to read; its header may be damaged.") from error
-    except (nib.filebasedimages.ImageFileError, EOFError, OSError, zlib.error, ValueError, KeyError, nib.spatialimages.HeaderDataError) as error:
+    except (
+        nib.filebasedimages.ImageFileError,
+        EOFError,
+        OSError,
+        zlib.error,
+        ValueError,
+        KeyError,
+        nib.spatialimages.HeaderDataError,
+    ) as error:
         raise InputError(f"'{name}' cannot be read as an image: it is truncated, damaged or not what its name says.") from error
     array = _as_float(_pick_frame(array.T, frame, name), name)
     affine = np.asarray(image.affine, float)

@@ -118,7 +118,9 @@ def test_a_sheared_scan_keeps_its_mask_in_the_scene_and_through_the_file(scene, 
         to_world = np.array([[matrix.GetElement(r, c) for c in range(4)] for r in range(4)])
         truth = np.argwhere(labels.voxels == structure("left_subthalamic_nucleus").label)[:, ::-1]
         order = lambda points: points[np.lexsort(np.round(points, 3).T)]  # noqa: E731
-        np.testing.assert_allclose(order(ijk @ to_world[:3, :3].T + to_world[:3, 3]), order(truth @ affine[:3, :3].T + affine[:3, 3]), atol=1e-4)
+        np.testing.assert_allclose(
+            order(ijk @ to_world[:3, :3].T + to_world[:3, 3]), order(truth @ affine[:3, :3].T + affine[:3, 3]), atol=1e-4
+        )
 
 
 @pytest.mark.parametrize("flip", [1.0, -1.0], ids=["right-handed", "left-handed"])

@@ -1,0 +1,67 @@
+"""Our terminology file: in step with the structures, and understood by Slicer."""
+
+import numpy as np
+import pytest
+
+slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
+
+from neurospineseg.anatomy import OWN_CONTEXT, in_dicom_master, structure, structures_of, terminology_entry  # noqa: E402
+from neurospineseg.mrml import node_from_volume, segmentation_from_labels, write_segmentation  # noqa: E402
+from neurospineseg.terminology import FILE, as_text  # noqa: E402
+from neurospineseg.volume import Volume  # noqa: E402
+
+
+def test_the_file_is_what_the_structures_say():
+    assert FILE.read_text(encoding="utf-8") == as_text(), "run: python -m neurospineseg.terminology"
+
+
+def test_slicer_finds_every_structure_of_ours_in_it():
+    logic = slicer.vtkSlicerTerminologiesModuleLogic()
+    assert logic.LoadTerminologyFromFile(str(FILE)) == OWN_CONTEXT
+    for task in ("tumor", "spine", "subcortical"):
+        for found in structures_of(task):
+            if in_dicom_master(found.type):
+                continue
+            entry = slicer.vtkSlicerTerminologyEntry()
+            assert logic.DeserializeTerminologyEntry(terminology_entry(found), entry)
+            assert entry.GetTerminologyContextName() == OWN_CONTEXT
+            category, kind = entry.GetCategoryObject(), entry.GetTypeObject()
+            types = listed(
+                logic.GetNumberOfTypesInTerminologyCategory(OWN_CONTEXT, category), logic.GetNthTypeInTerminologyCategory, category
+            )
+            assert types[found.type.value].GetCodeMeaning() == found.type.meaning
+            if found.side is not None:
+                count = logic.GetNumberOfTypeModifiersInTerminologyType(OWN_CONTEXT, category, kind)
+                sides = listed(count, logic.GetNthTypeModifierInTerminologyType, category, kind)
+                assert tuple(sides[found.side.value].GetRecommendedDisplayRGBValue()) == found.color
+
+
+def listed(count, nth, *codes):
+    """The types that one of the logic's ``GetNth...`` functions gives, by code value."""
+    types = {}
+    for number in range(count):
+        found = slicer.vtkSlicerTerminologyType()
+        assert nth(OWN_CONTEXT, *codes, number, found)
+        types[found.GetCodeValue()] = found
+    return types
+
+
+def test_slicerio_reads_names_codes_and_voxels_back(tmp_path):
+    slicerio = pytest.importorskip("slicerio", reason="slicerio is not installed")
+    affine = np.array([[0.0, -1.1, 0, 30], [0.9, 0, 0, -20], [0, 0, 2.5, 7], [0, 0, 0, 1]])
+    voxels = np.zeros((8, 10, 12), np.uint16)
+    voxels[2:5, 2:6, 3:9], voxels[5:7, 2:6, 3:9] = structure("vertebra_L4").label, structure("disc_L3_L4").label
+    scene = slicer.vtkMRMLScene()
+    node = node_from_volume(Volume(voxels.astype(np.float32), affine), scene, "Scan")
+    write_segmentation(
+        segmentation_from_labels(Volume(voxels, affine), structures_of("spine"), scene, "Mask", node), tmp_path / "mask.seg.nrrd"
+    )
+    read = slicerio.read_segmentation(str(tmp_path / "mask.seg.nrrd"))
+    assert [segment["name"] for segment in read["segments"]] == ["L4 vertebra", "L3-L4 disc"]
+    ijk_to_lps = np.asarray(read["ijkToLPS"])
+    for segment, key in zip(read["segments"], ("vertebra_L4", "disc_L3_L4")):
+        assert segment["terminology"]["type"][1] == structure(key).type.value
+        mine = np.argwhere(voxels == structure(key).label)[:, ::-1] @ affine[:3, :3].T + affine[:3, 3]
+        theirs = np.argwhere(read["voxels"] == segment["labelValue"]) @ ijk_to_lps[:3, :3].T + ijk_to_lps[:3, 3]
+        order = lambda points: points[np.lexsort(np.round(points, 3).T)]  # noqa: E731
+        np.testing.assert_allclose(order(theirs * [-1, -1, 1]), order(mine), atol=1e-4)
