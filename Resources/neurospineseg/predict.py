@@ -14,6 +14,8 @@ from neurospineseg.bundle import ModelSpec
 
 Progress = Callable[[float], None]
 SMALLEST_PATCH = 32
+DIVISOR = 32
+"""A slice's sides are made multiples of this, for networks that halve them up to five times."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +106,20 @@ def _windowed(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, pl
     return torch.softmax(result[0], 0)
 
 
+def _in_windows(network: torch.nn.Module, slices: torch.Tensor, window: list[int]) -> torch.Tensor:
+    """Scores of slices (B, C, J, I), in windows of the size the network was trained on where the slices are larger."""
+    if slices.shape[2] <= window[0] and slices.shape[3] <= window[1]:
+        return network(slices)
+    return sliding_window_inference(slices, window, slices.shape[0], network, overlap=0.25, mode="gaussian")
+
+
 def _sliced(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan: Attempt, progress: Progress) -> torch.Tensor:
     network = network.to(memory_format=torch.channels_last)
     stack = image.movedim(spec.slice_axis + 1, 0)
     count, reach = stack.shape[0], spec.slices // 2
     height, width = stack.shape[2:]
-    divisor = 32
-    padding = (0, -width % divisor, 0, -height % divisor)
+    window = [-(-n // DIVISOR) * DIVISOR for axis, n in enumerate(plan.patch) if axis != spec.slice_axis]
+    padding = (0, -width % DIVISOR, 0, -height % DIVISOR)
     result = torch.empty(count, len(spec.classes), height, width, device=image.device)
     progress(0.0)
     for start in range(0, count, plan.batch):
@@ -118,7 +127,7 @@ def _sliced(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan
         neighbors = (middles[:, None] + torch.arange(-reach, reach + 1)).clamp_(0, count - 1)
         slices = stack[neighbors].flatten(1, 2).to(plan.device)
         slices = F.pad(slices, padding).contiguous(memory_format=torch.channels_last)
-        scores = network(slices)[..., :height, :width].float()
+        scores = _in_windows(network, slices, window)[..., :height, :width].float()
         result[middles] = torch.softmax(scores, 1).to(image.device)
         progress(min(1.0, (start + plan.batch) / count))
     return result.movedim(0, spec.slice_axis + 1)

@@ -15,6 +15,8 @@ TALLEST_BODY_MM = 40.0
 NEIGHBOR_MM = (9.0, 90.0)
 STEEPEST_TURN = 0.45
 """Cosine between the column's direction and the step to the next body: at least this (63 degrees)."""
+MOST_STRIDE = 2.4
+"""The step to the next body is at most this times the last one, so that one missed body is stepped over."""
 LEAST_SACRUM_ML = 6.0
 
 
@@ -121,7 +123,9 @@ def _chain(start: int, centers: np.ndarray, volumes: np.ndarray) -> list[int]:
             offsets = centers - centers[last]
             distances = np.linalg.norm(offsets, axis=1)
             agreement = offsets @ direction / np.maximum(distances, 1e-6)
-            possible = (distances > NEIGHBOR_MM[0]) & (distances < (NEIGHBOR_MM[1] if step is None else min(NEIGHBOR_MM[1], 2.6 * step)))
+            possible = (distances > NEIGHBOR_MM[0]) & (
+                distances < (NEIGHBOR_MM[1] if step is None else min(NEIGHBOR_MM[1], MOST_STRIDE * step))
+            )
             possible &= (agreement > STEEPEST_TURN) & (volumes > 0.12 * volumes[last])
             possible[chain] = False
             if not possible.any():
@@ -146,24 +150,32 @@ def _levels(centers: np.ndarray) -> np.ndarray:
     return np.array(levels)
 
 
-def _sacrum(mask: np.ndarray, lowest: np.ndarray | None, center: np.ndarray | None, grid: Grid) -> np.ndarray:
-    """The sacrum's largest piece, if it is large enough and lies right below the lowest body."""
+def _largest_sacrum(mask: np.ndarray, grid: Grid) -> np.ndarray:
+    """The sacrum's largest piece, empty if it is too small to be one."""
     labels, count = ndimage.label(mask)
-    nothing = np.zeros(mask.shape, bool)
     if count == 0:
-        return nothing
+        return np.zeros(mask.shape, bool)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    sacrum = labels == sizes.argmax()
     if sizes.max() * grid.voxel_volume_ml < LEAST_SACRUM_ML:
-        return nothing
-    if lowest is None or center is None:
-        return sacrum
-    places = _places(sacrum, grid)
-    if places[:, 2].mean() > center[2]:
-        return nothing
+        return np.zeros(mask.shape, bool)
+    return labels == sizes.argmax()
+
+
+def _ends_column(sacrum: np.ndarray, lowest: np.ndarray, center: np.ndarray, grid: Grid) -> bool:
+    """Whether a sacrum lies below the lowest body (whose middle is ``center``), at most one missed body away."""
+    if not sacrum.any() or _places(sacrum, grid)[:, 2].mean() > center[2]:
+        return False
     distance = ndimage.distance_transform_edt(~lowest, sampling=grid.spacing[::-1])
-    return sacrum if distance[sacrum].min() < 60.0 else nothing
+    return bool(distance[sacrum].min() < 60.0)
+
+
+def _above_sacrum(centers: np.ndarray, worth: np.ndarray, sacrum: np.ndarray, grid: Grid) -> np.ndarray:
+    """Which candidates lie higher than the sacrum's middle; all, where most of their worth lies below it."""
+    if not sacrum.any():
+        return np.ones(len(centers), bool)
+    above = centers[:, 2] > _places(sacrum, grid)[:, 2].mean()
+    return above if worth[above].sum() > 0.5 * worth.sum() else np.ones(len(centers), bool)
 
 
 def find_column(body: np.ndarray, disc: np.ndarray, sacrum: np.ndarray, certainty: np.ndarray, grid: Grid) -> Column:
@@ -176,14 +188,15 @@ def find_column(body: np.ndarray, disc: np.ndarray, sacrum: np.ndarray, certaint
     Returns:
         A column of length 0 where there is no body.
     """
+    largest = _largest_sacrum(sacrum, grid)
     pieces = _candidates(body, certainty, grid)
     if not pieces:
-        return Column(
-            np.zeros(body.shape, np.uint8), np.zeros((0, 3)), np.zeros(0, int), np.zeros(0, bool), _sacrum(sacrum, None, None, grid)
-        )
+        return Column(np.zeros(body.shape, np.uint8), np.zeros((0, 3)), np.zeros(0, int), np.zeros(0, bool), largest)
     centers = np.array([_places(piece, grid).mean(0) for piece in pieces])
     volumes = np.array([piece.sum() for piece in pieces], float)
-    chain = _best_chain(centers, volumes, _worth(pieces, disc, grid))
+    worth = _worth(pieces, disc, grid)
+    possible = np.flatnonzero(_above_sacrum(centers, worth, largest, grid))
+    chain = possible[_best_chain(centers[possible], volumes[possible], worth[possible])]
     bodies = np.zeros(body.shape, np.uint8)
     cut = []
     for number, index in enumerate(chain, 1):
@@ -192,7 +205,7 @@ def find_column(body: np.ndarray, disc: np.ndarray, sacrum: np.ndarray, certaint
         cut.append(bool(voxels[:, 0].min() < 1 or voxels[:, 0].max() > body.shape[0] - 2))
     centers = centers[chain]
     levels = _levels(centers)
-    below = _sacrum(sacrum, bodies == 1, centers[0], grid)
+    below = largest if _ends_column(largest, bodies == 1, centers[0], grid) else np.zeros(body.shape, bool)
     if below.any() and len(centers) > 1:
         gap = np.linalg.norm(_places(below, grid) - centers[0], axis=1).min()
         usual = float(np.median(np.linalg.norm(np.diff(centers, axis=0), axis=1)[:3] / np.diff(levels)[:3]))

@@ -13,7 +13,14 @@ from neurospineseg.locate import MNI_PLACES, REGION_CENTER_MNI, fit_pose, locate
 
 CLASSES = ("background", *(f"{side}_{name}" for name in MNI_PLACES for side in ("left", "right")))
 SPEC = ModelSpec(
-    name="locator", task="subcortical", role="locate", channels=("image",), spacing=(4, 4, 4), patch=(48, 56, 48), normalization="foreground_percentile", classes=CLASSES
+    name="locator",
+    task="subcortical",
+    role="locate",
+    channels=("image",),
+    spacing=(4, 4, 4),
+    patch=(48, 56, 48),
+    normalization="foreground_percentile",
+    classes=CLASSES,
 )
 
 
@@ -31,7 +38,9 @@ def balls(places: dict[str, np.ndarray], radius_mm: float = 9.0) -> tuple[torch.
     grid = Grid.canonical(np.mean(list(places.values()), 0), (140, 140, 120), (4, 4, 4))
     k, j, i = np.indices(grid.shape)
     ras = np.stack([i, j, k], -1) @ grid.ijk_to_ras[:3, :3].T + grid.ijk_to_ras[:3, 3]
-    nearest = np.stack([np.linalg.norm(ras - places[name], axis=-1) if name in places else np.full(grid.shape, 99.0) for name in CLASSES[1:]])
+    nearest = np.stack(
+        [np.linalg.norm(ras - places[name], axis=-1) if name in places else np.full(grid.shape, 99.0) for name in CLASSES[1:]]
+    )
     labels = np.where(nearest.min(0) < radius_mm, nearest.argmin(0) + 1, 0)
     return torch.nn.functional.one_hot(torch.from_numpy(labels), len(CLASSES)).movedim(-1, 0).float(), grid
 

@@ -13,7 +13,14 @@ from neurospineseg.subcortical_postprocess import postprocess_subcortical
 
 CLASSES = ("background", "left_subthalamic_nucleus", "right_subthalamic_nucleus")
 SPEC = ModelSpec(
-    name="nuclei", task="subcortical", channels=("image",), spacing=(1, 1, 1), patch=(1, 30, 30), slice_axis=0, normalization="foreground_zscore", classes=CLASSES
+    name="nuclei",
+    task="subcortical",
+    channels=("image",),
+    spacing=(1, 1, 1),
+    patch=(1, 30, 30),
+    slice_axis=0,
+    normalization="foreground_zscore",
+    classes=CLASSES,
 )
 GRID = Grid.canonical(np.zeros(3), (30, 30, 30), (1, 1, 1))
 

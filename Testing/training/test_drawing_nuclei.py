@@ -50,7 +50,22 @@ def test_contrast_treats_both_sides_alike() -> None:
 def test_affine_by_centroids_recovers_a_scaling() -> None:
     rng = np.random.default_rng(0)
     atlas, head = np.zeros((40, 40, 40), int), np.zeros((40, 40, 40), int)
-    pairs = [(7, 11), (8, 50), (9, 12), (10, 51), (11, 13), (12, 52), (15, 10), (16, 49), (17, 17), (18, 53), (19, 26), (20, 58), (21, 18), (22, 54)]
+    pairs = [
+        (7, 11),
+        (8, 50),
+        (9, 12),
+        (10, 51),
+        (11, 13),
+        (12, 52),
+        (15, 10),
+        (16, 49),
+        (17, 17),
+        (18, 53),
+        (19, 26),
+        (20, 58),
+        (21, 18),
+        (22, 54),
+    ]
     for (there, here), place in zip(pairs, rng.permutation(36**3)[: len(pairs)]):
         corner = tuple(int(n) + 2 for n in np.unravel_index(place, (36, 36, 36)))
         atlas[corner], head[corner] = there, here

@@ -1,0 +1,122 @@
+"""Windows and slices put together again, and what happens when a device's memory runs out."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from neurospineseg import predict as prediction
+from neurospineseg.bundle import ModelSpec
+from neurospineseg.predict import attempts, predict
+
+
+def spec(**changes) -> ModelSpec:
+    values = dict(
+        name="probe",
+        task="tumor",
+        channels=("t1c",),
+        spacing=(2.0, 2.0, 2.0),
+        patch=(32, 32, 32),
+        normalization="foreground_zscore",
+        classes=("background", "edema"),
+    )
+    return ModelSpec(**{**values, **changes})
+
+
+class Threshold(torch.nn.Module):
+    """Scores +-10 by the sign of the middle channel, whatever the window."""
+
+    def __init__(self, channels: int = 1) -> None:
+        super().__init__()
+        self.middle = channels // 2
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        value = image[:, self.middle : self.middle + 1].sign() * 10
+        return torch.cat([-value, value], 1)
+
+
+class Hungry(Threshold):
+    """Runs out of memory while a batch holds more voxels than ``most``, or for its first calls."""
+
+    def __init__(self, most: int, failures: int = 10**6) -> None:
+        super().__init__()
+        self.most, self.failures, self.seen = most, failures, []
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        self.seen.append(tuple(image.shape))
+        if image.numel() > self.most and self.failures > 0:
+            self.failures -= 1
+            raise torch.OutOfMemoryError("out of memory")
+        return super().forward(image)
+
+
+@pytest.fixture
+def image() -> torch.Tensor:
+    return torch.randn(1, 50, 41, 37, generator=torch.Generator().manual_seed(0))
+
+
+CPU = torch.device("cpu")
+
+
+def test_windows_add_up_to_the_whole(image: torch.Tensor) -> None:
+    fractions: list[float] = []
+    probabilities, device, notes = predict(Threshold().eval(), image, spec(), CPU, torch.float32, fractions.append)
+    assert probabilities.shape == (2, 50, 41, 37) and device == CPU and notes == []
+    assert torch.equal(probabilities.argmax(0), (image[0] > 0).long())
+    assert torch.allclose(probabilities.sum(0), torch.ones(50, 41, 37), atol=1e-5)
+    assert fractions == sorted(fractions) and fractions[0] == 0 and fractions[-1] == 1
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_slices_add_up_to_the_whole_along_any_axis(image: torch.Tensor, axis: int) -> None:
+    patch = [64, 64, 64]
+    patch[axis] = 1
+    probabilities, _, _ = predict(Threshold(3).eval(), image, spec(patch=tuple(patch), slice_axis=axis, slices=3), CPU, torch.float32)
+    assert torch.equal(probabilities.argmax(0), (image[0] > 0).long())
+
+
+def test_slices_wider_than_the_patch_are_worked_in_windows(image: torch.Tensor) -> None:
+    network = Hungry(most=10**9)
+    probabilities, _, _ = predict(network.eval(), image, spec(patch=(32, 32, 1), slice_axis=2, slices=1), CPU, torch.float32)
+    assert torch.equal(probabilities.argmax(0), (image[0] > 0).long())
+    assert {shape[2:] for shape in network.seen} == {(32, 32)}
+
+
+def on_a_pretended_gpu(monkeypatch: pytest.MonkeyPatch, plan: ModelSpec) -> None:
+    """Lets the attempts meant for a GPU run on the CPU, since a GPU is not everywhere."""
+    plans = list(attempts(plan, torch.device("cuda"), torch.float32))
+    assert [attempt.device.type for attempt in plans][-1] == "cpu"
+    monkeypatch.setattr(prediction, "attempts", lambda *_: [prediction.Attempt(CPU, torch.float32, p.patch, p.batch) for p in plans])
+
+
+def test_out_of_memory_is_met_with_smaller_patches_and_said(monkeypatch: pytest.MonkeyPatch, image: torch.Tensor) -> None:
+    large = spec(patch=(64, 64, 64))
+    on_a_pretended_gpu(monkeypatch, large)
+    network = Hungry(most=32**3)
+    probabilities, _, notes = predict(network.eval(), image, large, CPU, torch.float32)
+    assert torch.equal(probabilities.argmax(0), (image[0] > 0).long())
+    assert network.seen[-1][2:] == (32, 32, 32)
+    assert len(notes) == 1 and "ran out of memory" in notes[0]
+
+
+def test_out_of_memory_on_every_patch_ends_on_the_cpu(monkeypatch: pytest.MonkeyPatch, image: torch.Tensor) -> None:
+    large = spec(patch=(64, 64, 64))
+    on_a_pretended_gpu(monkeypatch, large)
+    failing = len(prediction.attempts(large)) - 1
+    network = Hungry(most=0, failures=failing)
+    probabilities, _, notes = predict(network.eval(), image, large, CPU, torch.float32)
+    assert torch.equal(probabilities.argmax(0), (image[0] > 0).long())
+    assert network.seen[-1][2:] == (64, 64, 64)
+    assert len(network.seen) > failing
+
+
+def test_attempts_grow_more_frugal_and_end_on_the_cpu() -> None:
+    plans = list(attempts(spec(patch=(96, 96, 64)), torch.device("cuda"), torch.bfloat16))
+    sizes = [plan.batch * plan.patch[0] * plan.patch[1] * plan.patch[2] for plan in plans if plan.device.type == "cuda"]
+    assert sizes == sorted(sizes, reverse=True) and len(set(sizes)) == len(sizes)
+    assert plans[-1].device == CPU and plans[-1].patch == (96, 96, 64)
+
+
+def test_out_of_memory_on_the_cpu_is_not_hidden(image: torch.Tensor) -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        predict(Hungry(most=0).eval(), image, spec(), CPU, torch.float32)
