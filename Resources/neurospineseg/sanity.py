@@ -61,7 +61,7 @@ def shared_field_of_view(reference: Grid, other: Grid) -> float:
 
 
 def _silhouette(volume: Volume, lattice: Grid) -> torch.Tensor:
-    image = resample(torch.from_numpy(volume.voxels)[None], volume.grid, lattice, fill=float(volume.voxels.min()))[0]
+    image = resample(torch.from_numpy(volume.voxels)[None], volume.grid, lattice, fill=float(volume.voxels.min()), antialias=False)[0]
     image = image - image.min()
     return image > 0.15 * torch.quantile(image.flatten()[:: max(1, image.numel() // 500_000)], 0.98)
 
