@@ -1,27 +1,71 @@
-"""What is known of gliomas: an island of under a tenth of a milliliter is no tumor."""
+"""What is known of gliomas: no tumor is tiny, its lesser islands enhance, and edema lies around the core, not in it."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from scipy import ndimage
 
 from neurospineseg.anatomy import structure
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.grid import Grid
-from neurospineseg.postprocess import OutputChannel, Postprocessed, islands_below, suppress
+from neurospineseg.postprocess import OutputChannel, Postprocessed, suppress
 
 LEAST_ML = 0.1
+LEAST_SHARE, SURE = 0.1, 0.9
+"""An island smaller than this share of the largest is kept only where it enhances with this probability somewhere."""
+GAP_MM = 4.0
+"""Gaps in an enhancing rim up to twice this are closed before what it encloses is found."""
+
+
+def doubtful_islands(whole: np.ndarray, enhancing: np.ndarray, least_voxels: float) -> np.ndarray:
+    """The 26-connected components of a bool mask (K, J, I) that are no tumor; ``enhancing`` is a probability (K, J, I)."""
+    labels, count = ndimage.label(whole, structure=np.ones((3, 3, 3)))
+    if count == 0:
+        return np.zeros_like(whole)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    peaks = np.concatenate([[0.0], ndimage.maximum(enhancing, labels, np.arange(1, count + 1))])
+    doubtful = (sizes < least_voxels) | ((sizes < LEAST_SHARE * sizes[1:].max()) & (peaks < SURE))
+    doubtful[0] = False
+    return doubtful[labels]
+
+
+def enclosed(core: np.ndarray, spacing_kji: np.ndarray) -> np.ndarray:
+    """What lies inside a core's shell: filled, after closing gaps, in at least two of the three planes; bool (K, J, I)."""
+    if not core.any():
+        return np.zeros_like(core)
+    margin = np.ceil(GAP_MM / spacing_kji).astype(int) + 1
+    box = tuple(slice(max(0, low - m), high + m + 1) for low, high, m in zip(np.argwhere(core).min(0), np.argwhere(core).max(0), margin))
+    part = np.pad(core[box], [(m, m) for m in margin])
+    outward = ndimage.distance_transform_edt(~part, sampling=spacing_kji) <= GAP_MM
+    closed = ndimage.distance_transform_edt(outward, sampling=spacing_kji) > GAP_MM
+    votes = np.zeros(part.shape, np.uint8)
+    for axis in range(3):
+        for filled, plane in zip(np.moveaxis(votes, axis, 0), np.moveaxis(closed, axis, 0)):
+            if plane.any():
+                filled += ndimage.binary_fill_holes(plane)
+    result = np.zeros_like(core)
+    result[box] = (votes >= 2)[tuple(slice(m, n - m) for m, n in zip(margin, part.shape))]
+    return result
 
 
 def postprocess_tumor(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> Postprocessed:
-    """Removes islands of the whole tumor below ``LEAST_ML``.
+    """Removes islands that are no tumor, and takes edema enclosed by the core for necrotic core.
 
     Args:
         probabilities: float32 (C, K, J, I) on ``grid``, one channel per class of ``spec``.
     """
     probabilities = probabilities.clone()
-    whole = (probabilities.argmax(0) > 0).cpu().numpy()
-    islands = islands_below(whole, LEAST_ML / grid.voxel_volume_ml)
-    for channel in range(1, len(spec.classes)):
-        suppress(probabilities, channel, islands)
+    channel = {name: number for number, name in enumerate(spec.classes)}
+    winner = probabilities.argmax(0).cpu().numpy()
+    enhancing = probabilities[channel["enhancing_tumor"]].cpu().numpy()
+    islands = doubtful_islands(winner > 0, enhancing, LEAST_ML / grid.voxel_volume_ml)
+    for number in range(1, len(spec.classes)):
+        suppress(probabilities, number, islands)
+    core = np.isin(winner, (channel["necrotic_core"], channel["enhancing_tumor"])) & ~islands
+    inner = torch.from_numpy(enclosed(core, grid.spacing[::-1]) & (winner == channel["edema"])).to(probabilities.device)
+    moved = probabilities[channel["edema"]] * inner
+    probabilities[channel["necrotic_core"]] += moved
+    probabilities[channel["edema"]] -= moved
     structures = [structure(name) for name in spec.classes[1:]]
     return Postprocessed(probabilities, [OutputChannel(0), *(OutputChannel(found.label) for found in structures)], structures)
