@@ -15,7 +15,7 @@ LEAST_ML = 0.1
 LEAST_SHARE, SURE = 0.1, 0.9
 """An island smaller than this share of the largest is kept only where it enhances with this probability somewhere."""
 GAP_MM = 4.0
-"""Gaps in an enhancing rim up to twice this are closed before what it encloses is found."""
+"""Gaps in an enhancing rim of about this width are closed before what it encloses is found."""
 
 
 def doubtful_islands(whole: np.ndarray, enhancing: np.ndarray, least_voxels: float) -> np.ndarray:
