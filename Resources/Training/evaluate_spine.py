@@ -128,8 +128,8 @@ def compare(case: Case, result: Result) -> dict[str, float]:
         "Dice": dice(found > 0, truth > 0),
         "HD95 mm": hd95((found > 0)[box], (truth > 0)[box], tuple(spacing)),
         "instances": len(values),
-        "detected": detected / len(values),
-        "named": named / len(values),
+        "detected": float(detected / len(values)),
+        "named": float(named / len(values)),
     }
 
 

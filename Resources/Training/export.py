@@ -11,11 +11,13 @@ import argparse
 import importlib
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from neurospineseg.bundle import MODELS_FOLDER, write_bundle  # noqa: E402
+from neurospineseg.network import build_network, load_weights, save_weights  # noqa: E402
 
 
 def main() -> None:
@@ -25,8 +27,11 @@ def main() -> None:
     options = parser.parse_args()
     recipe = importlib.import_module(f"recipes.{options.recipe}").recipe()
     weights = options.weights or HERE / "runs" / options.recipe / "model.pt"
-    folder = write_bundle(MODELS_FOLDER, recipe.spec, recipe.network_def, weights)
-    print(f"{folder.name}: {weights.stat().st_size / 1e6:.2f} MB")
+    with TemporaryDirectory() as folder:
+        fitting = Path(folder) / "model.pt"
+        save_weights(load_weights(build_network(recipe.network_def), weights), fitting)
+        bundle = write_bundle(MODELS_FOLDER, recipe.spec, recipe.network_def, fitting)
+        print(f"{bundle.name}: {fitting.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

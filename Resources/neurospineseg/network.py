@@ -73,9 +73,14 @@ def load_weights(network: torch.nn.Module, path: Path) -> torch.nn.Module:
 
 
 def save_weights(network: torch.nn.Module, path: Path) -> None:
-    """Writes the state dict in half precision, under a temporary name first."""
+    """Writes the state dict in half precision, each tensor once (DynUNet lists its layers twice), under a temporary name first."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    state = {key: value.detach().cpu().half() if value.is_floating_point() else value.cpu() for key, value in network.state_dict().items()}
+    written: dict[tuple[int, tuple[int, ...]], torch.Tensor] = {}
+    state = {}
+    for key, value in network.state_dict().items():
+        stored = value.detach().cpu()
+        half = stored.half() if value.is_floating_point() else stored
+        state[key] = written.setdefault((value.data_ptr(), tuple(value.shape)), half)
     temporary = path.with_name(path.name + ".part")
     torch.save(state, temporary)
     temporary.replace(path)

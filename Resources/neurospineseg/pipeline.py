@@ -18,11 +18,12 @@ from neurospineseg.bundle import Bundle, ModelSpec, Task, find_bundle, installed
 from neurospineseg.device import choose_device, choose_precision
 from neurospineseg.errors import InputError
 from neurospineseg.grid import Grid, covering_grid, resample
+from neurospineseg.head_mask import head_mask
 from neurospineseg.intensity import background_value, normalize
 from neurospineseg.locate import locate_region
 from neurospineseg.measure import volumes_ml
 from neurospineseg.network import build_network, load_weights
-from neurospineseg.postprocess import OutputChannel, postprocess
+from neurospineseg.postprocess import OutputChannel, postprocess, suppress
 from neurospineseg.predict import predict
 from neurospineseg.region import Region
 from neurospineseg.register import register_rigid
@@ -128,6 +129,10 @@ class Segmenter:
         image = bring_in(volumes, working, self.bundle.spec)
         probabilities = self._predict(self.bundle, image, "Segmenting", watch, warnings)
         watch.start("Applying anatomy")
+        if self.task == "tumor":
+            air, probabilities = ~head_mask(volumes, working), probabilities.clone()
+            for channel in range(1, len(self.bundle.spec.classes)):
+                suppress(probabilities, channel, air)
         done = postprocess(probabilities, working, self.bundle.spec)
         warnings += done.notes
         watch.start("Writing onto the scan's grid")
@@ -141,6 +146,9 @@ class Segmenter:
         volumes_by_label = volumes_ml(labels, reference.grid)
         present = [structure for structure in sorted(done.structures, key=lambda s: s.label) if structure.label in volumes_by_label]
         watch.stop()
+        missing = [key for key in self.settings.structures or () if key not in {structure.key for structure in present}]
+        if missing:
+            warnings.append(f"Asked for but not found in this scan: {', '.join(missing)}.")
         if not present:
             warnings.append("Nothing was found in this scan; check that it shows the anatomy and that the right model was chosen.")
         report = self._report(volumes, reference_name, present, volumes_by_label, watch.seconds, warnings)

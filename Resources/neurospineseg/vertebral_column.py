@@ -13,11 +13,17 @@ from neurospineseg.grid import Grid
 LEAST_BODY_ML, MOST_BODY_ML = 0.8, 60.0
 TALLEST_BODY_MM = 40.0
 NEIGHBOR_MM = (9.0, 90.0)
+ADULT_STEP_MM = 50.0
+"""No two neighbors in a row lie farther apart than this, nor a chain's first two."""
 STEEPEST_TURN = 0.45
 """Cosine between the column's direction and the step to the next body: at least this (63 degrees)."""
 MOST_STRIDE = 2.4
 """The step to the next body is at most this times the last one, so that one missed body is stepped over."""
 LEAST_SACRUM_ML = 6.0
+SACRUM_REACH_MM = 60.0
+LEAST_VERTEBRA_SHARE, SACRAL_SHARE, SACRAL_GAP_SHARE = 0.3, 0.65, 0.45
+"""The lowest piece above a sacrum is a part of it with less than the first share of its neighbors' volume, or with less than the
+second where the disc below it and the step to the next body, as shares of the usual, have a product below the third."""
 
 
 @dataclass(frozen=True)
@@ -118,13 +124,17 @@ def _chain(start: int, centers: np.ndarray, volumes: np.ndarray) -> list[int]:
     for upward in (1.0, -1.0):
         direction = np.array([0.0, 0.0, upward])
         step: float | None = None
+        if len(chain) > 1:
+            direction = centers[chain[0]] - centers[chain[1]]
+            step = float(np.linalg.norm(direction))
+            direction = direction / step
         while True:
             last = chain[-1] if upward > 0 else chain[0]
             offsets = centers - centers[last]
             distances = np.linalg.norm(offsets, axis=1)
             agreement = offsets @ direction / np.maximum(distances, 1e-6)
             possible = (distances > NEIGHBOR_MM[0]) & (
-                distances < (NEIGHBOR_MM[1] if step is None else min(NEIGHBOR_MM[1], MOST_STRIDE * step))
+                distances < (ADULT_STEP_MM if step is None or step > ADULT_STEP_MM else min(NEIGHBOR_MM[1], MOST_STRIDE * step))
             )
             possible &= (agreement > STEEPEST_TURN) & (volumes > 0.12 * volumes[last])
             possible[chain] = False
@@ -150,16 +160,56 @@ def _levels(centers: np.ndarray) -> np.ndarray:
     return np.array(levels)
 
 
-def _largest_sacrum(mask: np.ndarray, grid: Grid) -> np.ndarray:
-    """The sacrum's largest piece, empty if it is too small to be one."""
+def _sacrum_beside(mask: np.ndarray, bodies: np.ndarray, grid: Grid) -> np.ndarray:
+    """The largest piece of the sacrum's class within reach of the bodies, empty if it is too small to be one.
+
+    Args:
+        bodies: bool (K, J, I), the lowest of a first column; where there is none, every piece is within reach.
+    """
     labels, count = ndimage.label(mask)
-    if count == 0:
-        return np.zeros(mask.shape, bool)
-    sizes = np.bincount(labels.ravel())
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sizes[0] = 0
+    if bodies.any():
+        near = ndimage.distance_transform_edt(~bodies, sampling=grid.spacing[::-1]) < SACRUM_REACH_MM
+        beside = np.zeros(count + 1, bool)
+        beside[np.unique(labels[near & mask])] = True
+        sizes[~beside] = 0
     if sizes.max() * grid.voxel_volume_ml < LEAST_SACRUM_ML:
         return np.zeros(mask.shape, bool)
     return labels == sizes.argmax()
+
+
+def _disc_between(disc: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> int:
+    """How many of the places ``disc`` (RAS mm, (n, 3)) lie between two bodies' middles."""
+    step = upper - lower
+    offsets = disc - lower
+    share = offsets @ step / (step @ step)
+    aside = np.linalg.norm(offsets - share[:, None] * step, axis=1)
+    return int(((share > 0) & (share < 1) & (aside < 30.0)).sum())
+
+
+def _is_sacral(chain: list[int], centers: np.ndarray, volumes: np.ndarray, disc: np.ndarray, below: np.ndarray) -> bool:
+    """Whether the first of ``chain`` is a part of the sacrum: very small, or small, close to the next and without a disc to ``below``."""
+    share = volumes[chain[0]] / np.median(volumes[chain[1:5]])
+    if share > SACRAL_SHARE:
+        return False
+    pairs = list(zip(chain[1:4], chain[2:5]))
+    usual_disc = max(1.0, np.median([_disc_between(disc, centers[a], centers[b]) for a, b in pairs]))
+    usual_step = np.median([np.linalg.norm(centers[b] - centers[a]) for a, b in pairs])
+    gap = _disc_between(disc, below, centers[chain[0]]) / usual_disc * np.linalg.norm(centers[chain[1]] - centers[chain[0]]) / usual_step
+    return bool(share < LEAST_VERTEBRA_SHARE or gap < SACRAL_GAP_SHARE)
+
+
+def _without_sacral_pieces(chain: list[int], centers: np.ndarray, volumes: np.ndarray, disc: np.ndarray) -> list[int]:
+    """The chain without those of its two lowest pieces, and what is below them, that are parts of S1 and S2."""
+    for lowest in (1, 0):
+        rest = chain[lowest:]
+        if len(rest) < 4:
+            continue
+        below = centers[chain[0]] if lowest else 2 * centers[rest[0]] - centers[rest[1]]
+        if _is_sacral(rest, centers, volumes, disc, below):
+            return rest[1:]
+    return chain
 
 
 def _ends_column(sacrum: np.ndarray, lowest: np.ndarray, center: np.ndarray, grid: Grid) -> bool:
@@ -167,7 +217,7 @@ def _ends_column(sacrum: np.ndarray, lowest: np.ndarray, center: np.ndarray, gri
     if not sacrum.any() or _places(sacrum, grid)[:, 2].mean() > center[2]:
         return False
     distance = ndimage.distance_transform_edt(~lowest, sampling=grid.spacing[::-1])
-    return bool(distance[sacrum].min() < 60.0)
+    return bool(distance[sacrum].min() < SACRUM_REACH_MM)
 
 
 def _above_sacrum(centers: np.ndarray, worth: np.ndarray, sacrum: np.ndarray, grid: Grid) -> np.ndarray:
@@ -188,15 +238,19 @@ def find_column(body: np.ndarray, disc: np.ndarray, sacrum: np.ndarray, certaint
     Returns:
         A column of length 0 where there is no body.
     """
-    largest = _largest_sacrum(sacrum, grid)
     pieces = _candidates(body, certainty, grid)
     if not pieces:
+        largest = _sacrum_beside(sacrum, np.zeros(body.shape, bool), grid)
         return Column(np.zeros(body.shape, np.uint8), np.zeros((0, 3)), np.zeros(0, int), np.zeros(0, bool), largest)
     centers = np.array([_places(piece, grid).mean(0) for piece in pieces])
     volumes = np.array([piece.sum() for piece in pieces], float)
     worth = _worth(pieces, disc, grid)
+    first = _best_chain(centers, volumes, worth)
+    largest = _sacrum_beside(sacrum, np.any([pieces[index] for index in first[:3]], axis=0), grid)
     possible = np.flatnonzero(_above_sacrum(centers, worth, largest, grid))
-    chain = possible[_best_chain(centers[possible], volumes[possible], worth[possible])]
+    chain = [int(index) for index in possible[_best_chain(centers[possible], volumes[possible], worth[possible])]]
+    if largest.any():
+        chain = _without_sacral_pieces(chain, centers, volumes, _places(disc, grid))
     bodies = np.zeros(body.shape, np.uint8)
     cut = []
     for number, index in enumerate(chain, 1):

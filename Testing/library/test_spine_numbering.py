@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
 
-from drawing.spine import ARCH, BODY, CANAL, DISC, SACRUM, Spine, draw_spine  # noqa: E402
+from drawing.spine import Spine, draw_spine  # noqa: E402
+from drawing.spine_canvas import ARCH, BODY, CANAL, DISC, SACRUM  # noqa: E402
 from neurospineseg.anatomy import structure  # noqa: E402
 from neurospineseg.bundle import ModelSpec  # noqa: E402
-from neurospineseg.grid import Grid  # noqa: E402
+from neurospineseg.grid import Grid, covering_grid, resample  # noqa: E402
 from neurospineseg.measure import dice  # noqa: E402
 from neurospineseg.postprocess import Postprocessed  # noqa: E402
 from neurospineseg.spine_numbering import UPWARD, disc_key, postprocess_spine, vertebra_key  # noqa: E402
@@ -160,9 +162,117 @@ def test_a_vertebra_at_the_edge_is_named_as_cut() -> None:
     assert any(note.startswith("Cut by the edge") for note in done.notes)
 
 
+def column_of_blocks(shape: tuple[int, int, int], bend: float, sideways: float) -> np.ndarray:
+    """Six bodies with discs on a curve that leaves the midline by ``sideways`` voxels, above a sacrum (2 mm voxels)."""
+    classes = np.zeros(shape, np.uint8)
+    for number in range(6):
+        height = 26 + 15 * number
+        forward, aside = round(bend * (number - 2.5) ** 2), round(sideways * np.sin(number))
+        rows, columns = slice(20 + forward, 36 + forward), slice(22 + aside, 42 + aside)
+        classes[height : height + 12, rows, columns] = BODY
+        classes[height - 3 : height, rows, columns] = DISC
+    classes[6:22, 14:34, 16:46] = SACRUM
+    return classes
+
+
+@pytest.mark.parametrize(("bend", "sideways"), [(0.0, 8.0), (1.5, 0.0), (1.2, -6.0)])
+def test_bent_columns_keep_their_order(bend: float, sideways: float) -> None:
+    classes = column_of_blocks((124, 60, 64), bend, sideways)
+    labels, _ = numbered(classes, np.diag([2.0, 2.0, 2.0, 1.0]))
+    for number in range(6):
+        assert most_frequent(labels, _slab(classes, 30 + 15 * number)) == 24 - number
+
+
+def test_an_oblique_grid_changes_no_name() -> None:
+    turn = np.deg2rad(20)
+    oblique = np.eye(4)
+    oblique[:3, :3] = 2 * np.array([[1, 0, 0], [0, np.cos(turn), -np.sin(turn)], [0, np.sin(turn), np.cos(turn)]])
+    classes = column_of_blocks((124, 60, 64), 1.0, 0.0)
+    assert np.array_equal(numbered(classes, oblique)[0] > 0, numbered(classes, np.diag([2.0, 2.0, 2.0, 1.0]))[0] > 0)
+    assert most_frequent(numbered(classes, oblique)[0], _slab(classes, 30)) == 24
+
+
+def test_a_false_sacrum_far_away_does_not_hide_the_true_one() -> None:
+    classes = column_of_blocks((124, 90, 64), 0.0, 0.0)
+    classes[90:120, 62:88, 10:50] = SACRUM
+    labels, done = numbered(classes, np.diag([2.0, 2.0, 2.0, 1.0]))
+    assert most_frequent(labels, _slab(classes, 30)) == 24
+    assert not labels[90:120, 62:88, 10:50].any()
+
+
+def test_a_piece_of_the_sacrum_seen_as_a_body_takes_no_name() -> None:
+    classes = column_of_blocks((124, 60, 64), 0.0, 0.0)
+    classes[16:22, 20:31, 24:40] = BODY
+    labels, _ = numbered(classes, np.diag([2.0, 2.0, 2.0, 1.0]))
+    assert most_frequent(labels, _slab(classes, 30)) == 24
+    assert not (labels == 24)[16:22].any()
+
+
+def test_bone_that_only_body_and_arch_together_win_is_taken_away_far_from_the_column() -> None:
+    classes = column_of_blocks((124, 90, 64), 0.0, 0.0)
+    probabilities = certain(classes)
+    probabilities[:, 60:66, 80:86, 4:10] = torch.tensor([0.4, 0.3, 0.3, 0.0, 0.0, 0.0])[:, None, None, None]
+    done = postprocess_spine(probabilities, Grid(classes.shape, np.diag([2.0, 2.0, 2.0, 1.0])), SPEC)
+    assert not done.probabilities.argmax(0)[60:66, 80:86, 4:10].any()
+
+
+def on_working_grid(path: Path) -> tuple[np.ndarray, Grid]:
+    """A label map (K, J, I) at 2 mm."""
+    volume = read_volume(path)
+    grid = covering_grid(volume.grid, np.full(3, 2.0))
+    labels = resample(torch.from_numpy(volume.voxels).float()[None], volume.grid, grid, mode="nearest")[0]
+    return labels.round().int().numpy(), grid
+
+
+def test_arches_of_a_real_spine_go_with_their_vertebra(real_data: Path) -> None:
+    folder = real_data / "spine" / "label_maps"
+    parts, grid = on_working_grid(folder / "mr_sagittal_semantic.nii.gz")
+    vertebrae, _ = on_working_grid(folder / "mr_sagittal_matched_instance.nii.gz")
+    classes = np.select(
+        [parts == 49, (parts > 40) & (parts < 49), np.isin(parts, (62, 100)), np.isin(parts, (60, 61)), parts == 26],
+        [BODY, ARCH, DISC, CANAL, SACRUM],
+    )
+    labels, _ = numbered(classes, grid.ijk_to_ras)
+    for value in range(2, 9):
+        arch = (vertebrae == value) & (classes == ARCH)
+        assert most_frequent(labels, (vertebrae == value) & (classes == BODY)) == 16 + value
+        assert dice((labels == 16 + value) & (classes == ARCH), arch) > 0.9
+        if value > 2:
+            assert most_frequent(labels, (vertebrae == 100 + value) & (classes == DISC)) == 115 + value
+
+
+def test_a_crushed_vertebra_that_is_missed_shifts_no_number(real_data: Path) -> None:
+    vertebrae, grid = on_working_grid(real_data / "spine" / "label_maps" / "sub-verse004_seg-vert_msk.nii.gz")
+    classes = np.zeros(vertebrae.shape, np.uint8)
+    for value, box in zip(range(1, 25), ndimage.find_objects(vertebrae)):
+        if box is None:
+            continue
+        bone = vertebrae[box] == value
+        depth = ndimage.distance_transform_edt(np.pad(bone, 1), sampling=2.0)[1:-1, 1:-1, 1:-1]
+        radius = min(6.0, 0.8 * depth.max())
+        cores = ndimage.label(depth > radius)[0]
+        core = cores == np.bincount(cores[cores > 0]).argmax()
+        body = (ndimage.distance_transform_edt(~core, sampling=2.0) <= radius + 1.0) & bone
+        classes[box][bone] = ARCH
+        classes[box][body] = BODY
+    classes[(vertebrae == 20) & (classes == BODY)] = ARCH
+    labels, done = numbered(classes, grid.ijk_to_ras)
+    whole = [value for value in range(24, 15, -1) if value != 20]
+    assert [most_frequent(labels, (vertebrae == value) & (classes == BODY)) for value in whole] == [225 - value for value in whole]
+    assert np.median([dice(labels == 225 - value, vertebrae == value) for value in whole]) > 0.93
+    assert any("missing" in note for note in done.notes)
+
+
 def test_real_bodies_keep_their_order(real_data: Path) -> None:
-    for path in sorted((real_data / "spine" / "chu2015").glob("*_seg.nii.gz"))[:3]:
-        volume = read_volume(path)
-        bodies = np.round(volume.voxels[::2, ::2, ::2]).astype(int)
-        labels, _ = numbered((bodies > 0).astype(np.uint8), np.diag([2.0, 2.0, 2.0, 1.0]))
-        assert [most_frequent(labels, bodies == value) for value in range(24, 17, -1)] == list(range(201, 208))
+    volume = read_volume(real_data / "spine" / "chu2015" / "VB2_02_seg.nii.gz")
+    bodies = np.round(volume.voxels[::2, ::2, ::2]).astype(int)
+    low, high = np.argwhere(bodies > 0).min(0), np.argwhere(bodies > 0).max(0) + 1
+    bodies = np.pad(bodies[tuple(map(slice, low, high))], ((18, 0), (14, 0), (0, 0)))
+    names = list(range(24, 17, -1))
+    classes = (bodies > 0).astype(np.uint8)
+    labels, _ = numbered(classes, np.diag([2.0, 2.0, 2.0, 1.0]))
+    assert [most_frequent(labels, bodies == value) for value in names] == list(range(201, 208))
+    k, j, i = np.argwhere(bodies == 24).min(0)
+    classes[k - 16 : k - 2, j - 10 : j + 6, i : i + 26] = SACRUM
+    labels, _ = numbered(classes, np.diag([2.0, 2.0, 2.0, 1.0]))
+    assert [most_frequent(labels, bodies == value) for value in names] == names

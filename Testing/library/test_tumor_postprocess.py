@@ -19,11 +19,11 @@ SPEC = ModelSpec(
     normalization="foreground_zscore",
     classes=("background", "necrotic_core", "edema", "enhancing_tumor"),
 )
-K, J, I = np.indices(GRID.shape)
+KK, JJ, II = np.indices(GRID.shape)
 
 
 def ball(k: int, j: int, i: int, radius: float) -> np.ndarray:
-    return (K - k) ** 2 + (J - j) ** 2 + (I - i) ** 2 < radius**2
+    return (KK - k) ** 2 + (JJ - j) ** 2 + (II - i) ** 2 < radius**2
 
 
 def processed(classes: np.ndarray, sureness: float = 0.97) -> np.ndarray:
@@ -67,7 +67,7 @@ def test_edema_within_a_rim_with_gaps_is_core_and_edema_around_it_is_not() -> No
 
 def test_edema_beside_a_solid_core_is_left_alone() -> None:
     classes = np.zeros(GRID.shape, np.int64)
-    classes[ball(30, 30, 30, 16) & (I < 34)] = 2
+    classes[ball(30, 30, 30, 16) & (II < 34)] = 2
     classes[ball(30, 30, 40, 8)] = 3
     assert np.array_equal(processed(classes), classes)
 

@@ -7,18 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
 
 from partial_labels import any_of  # noqa: E402
 
-from drawing.chu2015 import partial_target  # noqa: E402
-from drawing.spine import ARCH, BODY, CANAL, DISC, SACRUM, TISSUES, Spine, draw_spine  # noqa: E402
+from drawing.chu2015 import mark_air, mark_spinous_processes, partial_target  # noqa: E402
+from drawing.chu2015_sacra import OUTLINES, mark_sacrum  # noqa: E402
+from drawing.spine import Spine, draw_spine  # noqa: E402
+from drawing.spine_canvas import ARCH, BODY, CANAL, DISC, SACRUM, TISSUES  # noqa: E402
 from drawing.spine_contrast import CHANCES, CONTRASTS, paint_spine  # noqa: E402
 from drawing.spine_phantom import spine_phantom  # noqa: E402
+from drawing.spine_scan import cut  # noqa: E402
 
 SPACING = (2.0, 2.0, 2.0)
+ANYTHING = (1 << (SACRUM + 1)) - 1
 
 
 def lumbar(seed: int) -> Spine:
@@ -86,6 +91,50 @@ def test_partial_targets_are_certain_only_where_bodies_tell() -> None:
     assert target[34, 8, 20] == any_of(0, ARCH, CANAL)
     assert target[2, 35, 20] & any_of(SACRUM) and not target[75, 35, 20] & any_of(SACRUM)
     assert target.min() > 0 and target.max() < 1 << (SACRUM + 1)
+
+
+def test_an_outlined_sacrum_tells_its_canal_and_the_disc_above() -> None:
+    last = np.zeros((150, 230, 60), bool)
+    last[110:140, 173:210, 10:50] = True
+    target = np.full(last.shape, ANYTHING)
+    mark_sacrum(target, last, "VB2_06")
+    assert target[92, 178, 30] == any_of(SACRUM)
+    assert target[103, 188, 30] == any_of(DISC)
+    assert target[94, 135, 30] == any_of(CANAL)
+    assert target[70, 190, 30] == any_of(0)
+    assert target[92, 178, 5] & any_of(0, SACRUM) == any_of(0, SACRUM)
+    assert target.min() > 0
+
+
+def test_every_outline_runs_downward_with_the_canal_behind_it() -> None:
+    for front, back in OUTLINES.values():
+        assert len(front) == len(back)
+        for edge in (front, back):
+            assert all(below < above for (_, above), (_, below) in zip(edge, edge[1:]))
+        assert all(behind < before for (before, _), (behind, _) in zip(front, back))
+
+
+def test_spinous_processes_lie_behind_and_below_their_bodies() -> None:
+    bodies = np.zeros((230, 120, 40), np.int16)
+    for n in range(7):
+        bodies[8 + 32 * n : 32 + 32 * n, 75:105, 5:35] = 24 - n
+    target = np.full(bodies.shape, ANYTHING)
+    mark_spinous_processes(target, bodies)
+    marked = np.argwhere(target == any_of(ARCH))
+    assert 34 < marked[:, 0].min() and marked[:, 0].max() < 148
+    assert 30 < marked[:, 1].min() and marked[:, 1].max() < 60
+
+
+def test_air_is_background_and_so_is_what_lies_beyond_a_scan() -> None:
+    scan = np.full((40, 60, 40), 100.0, np.float32)
+    scan[:, :30] = 20.0
+    bodies = np.zeros(scan.shape, np.int16)
+    bodies[10:30, 40:55, 10:30] = 24
+    target = np.full(scan.shape, ANYTHING)
+    mark_air(target, scan, bodies)
+    assert target[20, 10, 20] == any_of(0) and target[20, 45, 20] == ANYTHING
+    image, masks = cut(np.random.default_rng(1), (torch.ones(20, 20, 20), torch.full((20, 20, 20), any_of(BODY))), (32, 32, 32))
+    assert (masks[image == 0] == any_of(0)).all() and (masks[image == 1] == any_of(BODY)).all()
 
 
 def test_the_phantom_names_levels_as_anatomy_does() -> None:

@@ -1,8 +1,9 @@
 """The real lumbar T2 scans whose vertebral bodies T11 to L5 are labeled (Chu et al., PLoS ONE 2015), as partly known targets.
 
 Bodies are certain. Between two neighboring bodies lies their disc: where the nearest points of the two lie in opposite
-directions. The canal's core is certain behind the bodies, background before them, and S1's middle where L5's lower endplate points
-to (looked at in all 14 scans). All else may be several classes.
+directions. The canal's core is certain behind the bodies, background before them and in the air around the patient. The sacrum is
+outlined by eye in the training scans (``chu2015_sacra``), the spinous processes are marked where they are plain to see. All else may
+be several classes.
 """
 
 from __future__ import annotations
@@ -18,13 +19,16 @@ from scipy import ndimage
 from neurospineseg.grid import Grid
 from neurospineseg.volume import read_volume
 
-from .spine import ARCH, BACKGROUND, BODY, CANAL, DISC, SACRUM
+from .chu2015_sacra import OUTLINES, mark_sacrum
+from .spine_canvas import ARCH, BACKGROUND, BODY, CANAL, DISC, SACRUM
 
 FOLDER = DATA / "spine" / "chu2015"
 CACHE = Path(__file__).resolve().parent.parent / "runs" / "chu2015"
 HELD_OUT = ("VB2_17", "VB2_18", "VB2_19", "VB2_23")
 """Cases no model is trained on."""
-T11, L5 = 18, 24
+SPINOUS_SEEN = ("VB2_06", "VB2_09", "VB2_10", "VB2_16")
+"""Cases whose middle sagittal slice shows the spinous processes of L1 to L4 where ``mark_spinous_processes`` looks for them."""
+T11, L1, L4, L5 = 18, 20, 23, 24
 
 
 def cases(held_out: bool = False) -> list[str]:
@@ -39,27 +43,12 @@ def _nearest(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return distance, index - np.indices(mask.shape)
 
 
-def _middle_of_s1(last: np.ndarray, step_mm: float = 24.0, turn_degrees: float = 27.0) -> np.ndarray:
-    """Voxel (k, j, i) inside S1: down from the middle of L5's lower endplate, turned backward.
-
-    Args:
-        last: voxels of L5, (n, 3), 1 mm.
-        step_mm: distance from the endplate; ``turn_degrees`` from its normal, whose own tilt is held to 15-30 degrees.
-    """
-    center = last.mean(0)
-    middle = last[np.abs(last[:, 2] - center[2]) < 6]
-    columns = np.unique(middle[:, 1])[5:-5]
-    lowest = np.array([middle[middle[:, 1] == column, 0].min() for column in columns])
-    slope, height = np.polyfit(columns - columns.mean(), lowest, 1)
-    angle = np.clip(np.arctan(-slope), *np.radians([15, 30])) + np.radians(turn_degrees)
-    return np.array([height - step_mm * np.cos(angle), columns.mean() - step_mm * np.sin(angle), center[2]])
-
-
-def partial_target(bodies: np.ndarray) -> np.ndarray:
+def partial_target(bodies: np.ndarray, name: str | None = None) -> np.ndarray:
     """Bit masks of the classes each voxel may be.
 
     Args:
-        bodies: (K, J, I) with 18 (T11) to 24 (L5), isotropic, i, j, k along R, A, S.
+        bodies: (K, J, I) with 18 (T11) to 24 (L5), 1 mm, i, j, k along R, A, S.
+        name: of a case whose sacrum is outlined.
 
     Returns:
         int64 (K, J, I).
@@ -87,8 +76,10 @@ def partial_target(bodies: np.ndarray) -> np.ndarray:
         if within[row, 0, 0]:
             columns = wall[row, max(0, middle_i[row] - 3) : middle_i[row] + 4]
             if np.isfinite(columns).any():
-                core = (i[row] - middle_i[row]) ** 2 + (j[row] - (np.nanmin(columns) - 8)) ** 2 < 3.0**2
-                target[row][core] = any_of(CANAL)
+                u, v = i[row] - middle_i[row], j[row] - np.min(columns)
+                target[row][(np.abs(u) > 19) | (v < -25)] &= ~any_of(CANAL)
+                target[row][v < -70] = any_of(BACKGROUND)
+                target[row][(u / 7.5) ** 2 + ((v + 8) / 5) ** 2 < 1] = any_of(CANAL)
     for upper, lower in zip(present, present[1:]):
         pair = (bodies == upper) | (bodies == lower)
         box = tuple(slice(max(0, a - 6), b + 7) for a, b in zip(np.argwhere(pair).min(0), np.argwhere(pair).max(0)))
@@ -98,11 +89,36 @@ def partial_target(bodies: np.ndarray) -> np.ndarray:
         free = (part == 0) & (far_up + far_down < 20)
         target[box][free & (cosine < -0.2)] = any_of(BACKGROUND, DISC)
         target[box][free & (cosine < -0.6)] = any_of(DISC)
-    if present[-1] == L5:
-        s1 = _middle_of_s1(np.argwhere(bodies == L5))
-        target[((k - s1[0]) / 7) ** 2 + ((j - s1[1]) / 7) ** 2 + ((i - s1[2]) / 12) ** 2 < 1] = any_of(SACRUM)
+    if name in OUTLINES:
+        mark_sacrum(target, bodies == L5, name)
     target[all_bodies] = any_of(BODY)
     return target
+
+
+def mark_spinous_processes(target: np.ndarray, bodies: np.ndarray) -> None:
+    """Makes the arch certain in place in the middle of the spinous processes L1 to L4: behind and below their bodies (K, J, I)."""
+    centers = {value: np.argwhere(bodies == value).mean(0) for value in range(T11, L5 + 1)}
+    k, j = np.indices(bodies.shape[:2])
+    for value in range(L1, L4 + 1):
+        up = (centers[value - 1] - centers[value + 1])[:2]
+        up /= np.linalg.norm(up)
+        back = np.array([up[1], -up[0]])
+        offsets = np.argwhere(bodies == value)[:, :2] - centers[value][:2]
+        behind, above = np.percentile(offsets @ back, 98), np.percentile(offsets @ up, 97)
+        place = centers[value][:2] + (behind + 35) * back - 0.75 * above * up
+        v = (k - place[0]) * back[0] + (j - place[1]) * back[1]
+        s = (k - place[0]) * up[0] + (j - place[1]) * up[1]
+        middle = int(round(centers[value][2]))
+        target[(v / 6) ** 2 + (s / 4) ** 2 < 1, middle - 1 : middle + 2] = any_of(ARCH)
+
+
+def mark_air(target: np.ndarray, scan: np.ndarray, bodies: np.ndarray) -> None:
+    """Makes background certain in place where a scan (K, J, I) of 1 mm is hardly brighter than its floor over more than a centimeter."""
+    floor, bone = np.percentile(scan, 1), np.median(scan[bodies > 0])
+    dark = ndimage.gaussian_filter(scan.astype(np.float32), 2) < floor + 0.15 * (bone - floor)
+    deep = ndimage.distance_transform_edt(np.pad(dark, 6, mode="edge"))[6:-6, 6:-6, 6:-6] > 6
+    air = ndimage.distance_transform_edt(~deep) < 5
+    target[air & ((target & (target - 1)) > 0)] = any_of(BACKGROUND)
 
 
 def load(name: str) -> tuple[torch.Tensor, torch.Tensor, Grid]:
@@ -111,6 +127,11 @@ def load(name: str) -> tuple[torch.Tensor, torch.Tensor, Grid]:
     kept = CACHE / f"{name}.npz"
     if not kept.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(kept, target=partial_target(seg.voxels.round().astype(np.int16)).astype(np.uint8))
+        bodies = seg.voxels.round().astype(np.int16)
+        target = partial_target(bodies, name)
+        if name in SPINOUS_SEEN:
+            mark_spinous_processes(target, bodies)
+        mark_air(target, scan.voxels, bodies)
+        np.savez_compressed(kept, target=target.astype(np.uint8))
     target = np.load(kept)["target"].astype(np.int64)
     return torch.from_numpy(scan.voxels.astype(np.float32)), torch.from_numpy(target), scan.grid

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from .appearance import bias_field, gamma, lower_resolution, paint, rician_noise
 from .deform import smooth_noise
-from .spine import AIR, ANNULUS, GAS, NUCLEUS, TISSUES
+from .spine_canvas import AIR, ANNULUS, GAS, NUCLEUS, TISSUES
 
 #        air    fat  musc orgA orgB vess gas   csf  cord root epid cort marr nucl annu bone ligam
 CONTRASTS = {
@@ -30,7 +30,8 @@ def _near(rng: np.random.Generator, name: str) -> tuple[np.ndarray, np.ndarray]:
         means = table + rng.normal(0, 12, TISSUES)
         means[[AIR, GAS]] = rng.uniform(-1024, -950), rng.uniform(-950, -500)
         means[11] = rng.uniform(350, 900)
-        means[[12, 15]] = rng.uniform(90, 300)
+        means[12] = rng.uniform(90, 300)
+        means[15] = means[12] + rng.uniform(0, 250)
         return means, rng.uniform(8, 45) + 0.12 * np.abs(table) * (table > 100)
     means = table * np.exp(rng.normal(0, 0.16, TISSUES))
     means[NUCLEUS] = max(means[ANNULUS], means[NUCLEUS] * rng.uniform(0.35, 1.25))
@@ -47,7 +48,7 @@ def paint_spine(
     """A scan of a drawn spine.
 
     Args:
-        tissue: (K, J, I) of ``drawing.spine`` with i, j, k along R, A, S; ``spacing`` in mm along R, A, S.
+        tissue: (K, J, I) of ``drawing.spine_canvas`` with i, j, k along R, A, S; ``spacing`` in mm along R, A, S.
         contrast: a key of ``CONTRASTS``; None for one at random, a quarter of them unlike any.
 
     Returns:

@@ -8,7 +8,8 @@ from neurospineseg.anatomy import structure
 from neurospineseg.spine_numbering import disc_key, vertebra_key
 
 from .deform import random_linear
-from .spine import ARCH, BODY, CANAL, DISC, SACRUM, draw_spine
+from .spine import draw_spine
+from .spine_canvas import ARCH, BODY, CANAL, DISC, SACRUM
 from .spine_contrast import paint_spine
 
 MIDDLE_MM = 75.0

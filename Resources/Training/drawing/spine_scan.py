@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from partial_labels import only
+from partial_labels import any_of, only
 
 from neurospineseg.bundle import Normalization
 from neurospineseg.grid import Grid, resample
@@ -14,16 +14,19 @@ from neurospineseg.intensity import background_value, normalize
 from . import chu2015
 from .appearance import bias_field, gamma, rician_noise
 from .deform import random_linear
-from .spine import LEVELS, SACRUM, draw_spine
+from .spine import draw_spine
+from .spine_canvas import BACKGROUND
 from .spine_contrast import paint_spine
+from .spine_curve import LEVELS
 
+BLANKED_SHARE = 0.3
 Scan = tuple[torch.Tensor, torch.Tensor]
 """Image float32 and bit masks int64, both (K, J, I)."""
 
 
 def drawn_scan(rng: np.random.Generator, spacing: tuple[float, float, float], kind: Normalization) -> Scan:
     """A drawn field of view: lumbar in half of the cases, anywhere from sacrum to neck otherwise."""
-    extent = np.array([rng.uniform(50, 110), rng.uniform(100, 180), rng.uniform(120, 260)])
+    extent = np.array([rng.uniform(50, 110), rng.uniform(100, 250), rng.uniform(120, 320)])
     if rng.random() < 0.15:
         extent = np.array([rng.uniform(90, 150), rng.uniform(90, 150), rng.uniform(90, 200)])
     shape = tuple(int(n) for n in np.round(extent / spacing)[::-1])
@@ -48,12 +51,12 @@ def real_scan(
     place = Grid.canonical(middle, extent, step, axes)
     image = resample(voxels[None], grid, place, fill=background_value(voxels))[0]
     masks = resample(target.float()[None], grid, place, mode="nearest", fill=0)[0].round().long()
-    masks[masks == 0] = (1 << (SACRUM + 1)) - 1
+    masks[masks == 0] = any_of(BACKGROUND)
     if rng.random() < 0.5:
         image, masks = image.flip(-1), masks.flip(-1)
     sample = image.flatten()[:: max(1, image.numel() // 200_000)]
     foreground = sample[sample > 0.08 * torch.quantile(sample, 0.99)]
-    if rng.random() < 0.35:
+    if rng.random() < 0.45:
         image = _remapped(rng, image, foreground)
     noise = float(rng.uniform(0, 0.1)) * float(foreground.median())
     image = rician_noise(gamma(bias_field(image, rng, 0.3, 4), rng, 0.2), rng, noise)
@@ -67,6 +70,17 @@ def _remapped(rng: np.random.Generator, image: torch.Tensor, foreground: torch.T
     return torch.from_numpy(np.interp(image.clamp_min(0).numpy(), np.concatenate([[0.0], knots]), values).astype(np.float32)) * float(
         knots[2]
     )
+
+
+def _blank(rng: np.random.Generator, image: torch.Tensor, masks: torch.Tensor) -> None:
+    """Zeros, which are background, in place beyond one or two planes near the faces, as where a turned or cropped scan ends."""
+    axes = [torch.linspace(-1, 1, n) for n in image.shape]
+    for _ in range(int(rng.integers(1, 3))):
+        normal = rng.normal(0, 0.12, 3)
+        normal[int(rng.integers(3))] = rng.choice([-1.0, 1.0])
+        height = sum(axis.view([-1 if a == n else 1 for n in range(3)]) * float(normal[a]) for a, axis in enumerate(axes))
+        beyond = height > float(rng.uniform(0.5, 1.0))
+        image[beyond], masks[beyond] = 0.0, any_of(BACKGROUND)
 
 
 class ScanPool:
@@ -91,21 +105,23 @@ class ScanPool:
                 new = real_scan(rng, self.cases[int(rng.integers(len(self.cases)))], self.spacing, self.kind)
             else:
                 new = drawn_scan(rng, self.spacing, self.kind)
+            if rng.random() < BLANKED_SHARE:
+                _blank(rng, *new)
             self.scans = [*self.scans[-self.size + 1 :], new]
         self.taken += 1
         return self.scans[int(rng.integers(len(self.scans)))]
 
 
 def cut(rng: np.random.Generator, scan: Scan, patch: tuple[int, int, int]) -> Scan:
-    """A patch (K, J, I) of a scan, mostly on the spine; zeros, which may be anything, where the scan ends before it."""
+    """A patch (K, J, I) of a scan, mostly on the spine; zeros, which are background, where the scan ends before it."""
     image, masks = scan
     lacking = [max(0, n - m) for n, m in zip(patch, image.shape)]
     padding = [side for n in lacking[::-1] for side in (n // 2, n - n // 2)]
-    image, masks = F.pad(image, padding), F.pad(masks, padding, value=(1 << (SACRUM + 1)) - 1)
+    image, masks = F.pad(image, padding), F.pad(masks, padding, value=any_of(BACKGROUND))
     size = np.array(image.shape)
     start = rng.integers(0, size - patch + 1)
     spine = ((masks & 1) == 0).nonzero()
-    if len(spine) and rng.random() < 0.85:
+    if len(spine) and rng.random() < 0.75:
         place = spine[int(rng.integers(len(spine)))].numpy()
         start = np.clip(place - rng.uniform(0.2, 0.8, 3) * patch, 0, size - patch).astype(int)
     where = tuple(slice(int(a), int(a) + n) for a, n in zip(start, patch))

@@ -43,7 +43,7 @@ class recipe:
     batch = 4
 
     def __init__(self) -> None:
-        self.pool = ScanPool(self.spec.spacing, self.spec.normalization, real_share=0.35, uses=8)
+        self.pool = ScanPool(self.spec.spacing, self.spec.normalization, real_share=0.4, uses=12)
 
     def example(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Neighboring sagittal slices (SLICES, K, J) and the bit masks (K, J) of the middle one."""

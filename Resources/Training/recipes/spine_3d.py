@@ -41,7 +41,7 @@ class recipe:
     batch = 2
 
     def __init__(self) -> None:
-        self.pool = ScanPool(self.spec.spacing, self.spec.normalization, real_share=0.35)
+        self.pool = ScanPool(self.spec.spacing, self.spec.normalization, real_share=0.4)
 
     def example(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """A patch (1, *PATCH) and its bit masks."""
