@@ -17,13 +17,13 @@ from neurospineseg.vertebral_column import Column, find_column
 
 UPWARD = (*(f"L{n}" for n in range(5, 0, -1)), *(f"T{n}" for n in range(12, 0, -1)), *(f"C{n}" for n in range(7, 0, -1)))
 BEHIND_MM = (16.0, 24.0, 32.0, 40.0, 48.0, 56.0)
-MIDLINE_BORDER = (0.06, 0.0, -0.12, -0.22, -0.26, -0.34)
-SIDE_BORDER = (0.06, 0.2, 0.2, 0.25, 0.3, 0.3)
+MIDLINE_BORDER = (0.08, -0.02, -0.2, -0.26, -0.32, -0.34)
+SIDE_BORDER = (0.08, 0.14, 0.28, 0.24, 0.24, 0.24)
 SIDE_MM = (10.0, 18.0)
 """Where the border between two levels' arches lies, in steps between their bodies above the middle between them, by the
 distance behind the bodies' middles: laminae and spinous processes hang down in the midline, while joint and transverse processes
-rise at the sides; between ``SIDE_MM`` from the midline one passes into the other. Measured at 39 borders from C3 to L5 (four VerSe
-masks, panoptica's MR label map, two TPTBox crops) as the heights that part two vertebrae with the fewest wrong voxels."""
+rise at the sides; between ``SIDE_MM`` from the midline one passes into the other. Measured at 34 borders from C3 to L5 (four VerSe
+masks, panoptica's MR label map) as the heights that part two vertebrae with the fewest wrong voxels."""
 REACH_MM = {1: 75.0, 2: 34.0, 3: 45.0}
 """How far from the bodies vertebrae (1), discs (2) and the canal (3) may lie; a component must begin within a third of it."""
 LEAST_ISLAND_ML = 0.3
