@@ -35,6 +35,8 @@ from neurospineseg.segment_command import Request, run_request  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
 
 PHANTOMS = {
+    "tumor": ("drawing.tumor_phantom", "tumor_phantom"),
+    "spine": ("drawing.spine_phantom", "spine_phantom"),
     "subcortical": ("drawing.nuclei_phantom", "subcortical_phantom"),
 }
 """Module and function that draw a scan of each task from a seed: images, ijk to RAS, labels."""

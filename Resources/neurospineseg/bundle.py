@@ -43,6 +43,7 @@ class ModelSpec(BaseModel):
         role: ``segment``, or ``locate`` for a model that only finds the region for another.
         channels: modalities in the order of the network's input channels.
         optional_channels: whether missing modalities may be given as zeros.
+        advised_channels: modalities without which the model was measured to find much less; the user is warned.
         spacing: mm along R, A, S of the working grid.
         patch: size (K, J, I) of the sliding window in voxels; for a 2D network the slice's axis is 1.
         slice_axis: for a 2D network, which of k, j, i (0, 1, 2) is sliced; None for 3D.
@@ -64,6 +65,7 @@ class ModelSpec(BaseModel):
     role: Literal["segment", "locate"] = "segment"
     channels: tuple[str, ...]
     optional_channels: bool = False
+    advised_channels: tuple[str, ...] = ()
     spacing: tuple[float, float, float]
     patch: tuple[int, int, int]
     slice_axis: Literal[0, 1, 2] | None = None

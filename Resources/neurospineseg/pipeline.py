@@ -166,6 +166,11 @@ class Segmenter:
             )
         reference_name = next(name for name in spec.channels if name in volumes)
         checked, warnings = {}, []
+        lacking = [name for name in spec.advised_channels if name not in volumes]
+        if lacking:
+            warnings.append(
+                f"Without {' and '.join(lacking)} the model '{spec.name}' finds far less (see its model card); give {'it' if len(lacking) == 1 else 'them'} if you can."
+            )
         for name, volume in volumes.items():
             words = "the scan" if name == "image" else f"the scan {name}"
             check_field_of_view(volume, self.task, words)

@@ -40,6 +40,7 @@ class recipe:
         task="tumor",
         channels=CHANNELS,
         optional_channels=True,
+        advised_channels=("flair",),
         spacing=(SPACING,) * 3,
         patch=PATCH,
         normalization="foreground_zscore",
