@@ -49,14 +49,17 @@ def test_scans_far_apart_are_refused(scans: dict[str, Volume]) -> None:
 
 @pytest.mark.parametrize("shift", [(9.0, -6.0, 5.0), (120.0, 0.0, -60.0)])
 def test_registration_finds_the_way_back(scans: dict[str, Volume], shift: tuple[float, float, float]) -> None:
-    astray = moved(scans["flair"], shift, degrees=9.0)
-    back = register_rigid(scans["t1c"], astray)
+    """The other contrast is made of the same voxels, since the drawn contrasts lie up to half a voxel apart."""
+    t1c = scans["t1c"]
+    other = Volume(np.where(t1c.voxels > 20, 180 * np.exp(-t1c.voxels / 90), 0).astype(np.float32), t1c.ijk_to_ras)
+    astray = moved(other, shift, degrees=9.0)
+    back = register_rigid(t1c, astray)
     assert back.voxels is astray.voxels
-    grid = scans["flair"].grid
+    grid = t1c.grid
     corners = grid.center + 0.7 * (grid.corners() - grid.center)
-    matrix = back.ijk_to_ras @ scans["flair"].grid.ras_to_ijk
+    matrix = back.ijk_to_ras @ grid.ras_to_ijk
     errors = np.linalg.norm(corners @ matrix[:3, :3].T + matrix[:3, 3] - corners, axis=1)
-    assert errors.max() < 2.5
+    assert errors.max() < 1.5
 
 
 def test_a_real_patient_scanned_in_two_frames_of_reference_is_noticed(real_data: Path) -> None:
