@@ -11,9 +11,9 @@ Vertebrae have VerSe's label values (1-7 cervical, 8-19 thoracic, 20-25 lumbar, 
 
 from __future__ import annotations
 
-import colorsys
 from dataclasses import dataclass
 from functools import cache
+from math import cos, radians, sin
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ def terminology_entry(structure: Structure) -> str:
 
 
 _TUMOR = (
-    Structure("necrotic_core", "Necrotic core", 1, Code("SCT", "6574001", "Necrosis"), (94, 110, 200), ALTERED_STRUCTURE),
-    Structure("edema", "Edema", 2, Code("SCT", "79654002", "Edema"), (140, 214, 120), ALTERED_STRUCTURE),
+    Structure("necrotic_core", "Necrotic core", 1, Code("SCT", "6574001", "Necrosis"), (216, 191, 216), ALTERED_STRUCTURE),
+    Structure("edema", "Edema", 2, Code("SCT", "79654002", "Edema"), (140, 224, 228), ALTERED_STRUCTURE),
     Structure("enhancing_tumor", "Enhancing tumor", 3, Code("NCIt", "C113842", "Enhancing Lesion"), (226, 90, 60), ALTERED_STRUCTURE),
 )
 
@@ -107,43 +107,69 @@ _VERTEBRA, _DISC = Code("SCT", "51282000", "Vertebra"), Code("SCT", "360499006",
 NEUTRAL_COUNT = 30
 
 
-def _hue(place: float, saturation: float, value: float) -> tuple[int, int, int]:
-    return tuple(round(255 * channel) for channel in colorsys.hsv_to_rgb(place % 1.0, saturation, value))
+_SLICER_COLORS = {
+    "substantia_nigra": (0, 108, 112),
+    "thalamus": (122, 101, 38),
+    "caudate": (30, 111, 85),
+    "putamen": (210, 157, 166),
+    "amygdala": (98, 153, 112),
+}
+"""Recommended display colors of Slicer's DICOM master list, alike on both sides; necrosis and edema have theirs too."""
+
+
+def _oklch(lightness: float, chroma: float, degrees: float) -> tuple[int, int, int]:
+    """sRGB (0 to 255, clipped) of a color in OKLCH, the perceptual space of Ottosson ("A perceptual color space", 2020)."""
+    a, b = chroma * cos(radians(degrees)), chroma * sin(radians(degrees))
+    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    linear = (
+        4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
+        -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
+        -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
+    )
+    encoded = (1.055 * max(value, 0.0) ** (1 / 2.4) - 0.055 if value > 0.0031308 else 12.92 * max(value, 0.0) for value in linear)
+    return tuple(round(255 * min(1.0, value)) for value in encoded)
 
 
 def _subcortical() -> list[Structure]:
     found = []
     for number, (key, name, code) in enumerate(_NUCLEI):
         for offset, (side, meaning) in enumerate((("left", LEFT), ("right", RIGHT))):
-            color = _hue(number * 0.382, 0.72, 0.98 - 0.18 * offset)
+            color = _SLICER_COLORS.get(key) or _oklch(0.74 - 0.1 * offset, 0.14, 137.5 * number)
             found.append(Structure(f"{side}_{key}", f"{side.capitalize()} {name}", 2 * number + 1 + offset, code, color, side=meaning))
     return found
 
 
-def _ramp(place: float, value: float = 0.92) -> tuple[int, int, int]:
-    """A hue for a place along the spine, 0 at C1 (violet) to 1 at the sacrum (red); never dark."""
-    return _hue(0.78 * (1 - place), 0.62, value)
+def _ramp(place: float, step: int = 0) -> tuple[int, int, int]:
+    """A hue for a place along the spine, 0 at C1 (violet) to 1 at the sacrum (red); neighbors, told by ``step``, differ in lightness."""
+    return _oklch(0.78 if step % 2 == 0 else 0.68, 0.13, 305 - 280 * place)
+
+
+def _disc_color(place: float) -> tuple[int, int, int]:
+    """Its neighbors' hue, pale."""
+    return _oklch(0.88, 0.06, 305 - 280 * place)
 
 
 def _spine() -> list[Structure]:
     found = []
     for number, level in enumerate(_LEVELS):
         code = Code("SCT", _VERTEBRA_CODES[number], f"{level} vertebra") if number < len(_VERTEBRA_CODES) else _VERTEBRA
-        found.append(Structure(f"vertebra_{level}", f"{level} vertebra", number + 1, code, _ramp(number / 26)))
+        found.append(Structure(f"vertebra_{level}", f"{level} vertebra", number + 1, code, _ramp(number / 26, number)))
     found.append(Structure("sacrum", "Sacrum", 26, Code("SCT", "54735007", "Sacrum"), _ramp(1.0)))
     found.append(Structure("vertebra_T13", "T13 vertebra", 28, _VERTEBRA, _ramp(18.5 / 26)))
     chain = [*_LEVELS[1:24], "S1"]
     for number, (upper, lower) in enumerate(zip(chain, chain[1:])):
         name = f"{upper}-{lower} disc"
         code = Code("SCT", _DISC_CODES[number], f"{upper}-{lower} intervertebral disc")
-        found.append(Structure(f"disc_{upper}_{lower}", name, 101 + number, code, _ramp((number + 1.5) / 26, 0.7)))
-    found.append(Structure("disc_L5_L6", "L5-L6 disc", 124, _DISC, _ramp(24.3 / 26, 0.7)))
-    found.append(Structure("disc_L6_S1", "L6-S1 disc", 125, _DISC, _ramp(24.8 / 26, 0.7)))
+        found.append(Structure(f"disc_{upper}_{lower}", name, 101 + number, code, _disc_color((number + 1.5) / 26)))
+    found.append(Structure("disc_L5_L6", "L5-L6 disc", 124, _DISC, _disc_color(24.3 / 26)))
+    found.append(Structure("disc_L6_S1", "L6-S1 disc", 125, _DISC, _disc_color(24.8 / 26)))
     found.append(Structure("spinal_canal", "Spinal canal", 60, Code("SCT", "61853006", "Spinal canal"), (90, 170, 230)))
     for number in range(1, NEUTRAL_COUNT + 1):
         place = 1 - (number - 1) / NEUTRAL_COUNT
-        found.append(Structure(f"vertebra_{number}", f"Vertebra {number} (from below)", 200 + number, _VERTEBRA, _ramp(place)))
-        found.append(Structure(f"disc_{number}", f"Disc {number} (from below)", 250 + number, _DISC, _ramp(place, 0.7)))
+        found.append(Structure(f"vertebra_{number}", f"Vertebra {number} (from below)", 200 + number, _VERTEBRA, _ramp(place, number)))
+        found.append(Structure(f"disc_{number}", f"Disc {number} (from below)", 250 + number, _DISC, _disc_color(place)))
     return found
 
 
