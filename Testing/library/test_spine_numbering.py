@@ -276,3 +276,13 @@ def test_real_bodies_keep_their_order(real_data: Path) -> None:
     classes[k - 16 : k - 2, j - 10 : j + 6, i : i + 26] = SACRUM
     labels, _ = numbered(classes, np.diag([2.0, 2.0, 2.0, 1.0]))
     assert [most_frequent(labels, bodies == value) for value in names] == names
+
+
+def test_lumbar_vertebrae_of_unusual_size_are_doubted() -> None:
+    spine = drawn(1)
+    matrix = spine.ijk_to_ras.copy()
+    usual = numbered(spine.classes, matrix)[1].notes
+    matrix[:3, :3] *= 0.8
+    small = numbered(spine.classes, matrix)[1].notes
+    assert not any("Unusual size" in note for note in usual)
+    assert any("Unusual size" in note and "L3 vertebra" in note for note in small)
