@@ -9,7 +9,6 @@ page shows the masks, the volumes, the seconds per stage and the Dice against wh
 from __future__ import annotations
 
 import argparse
-import importlib
 import importlib.util
 import sys
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "Training")]
 
+from drawing.phantoms import PHANTOMS, phantom  # noqa: E402
 from neurospineseg.anatomy import structures_of  # noqa: E402
 from neurospineseg.cli import BAD_INPUT, CANCELED, DONE  # noqa: E402
 from neurospineseg.console import StageProgress, forgive_encoding, out, say, table  # noqa: E402
@@ -33,13 +33,6 @@ from neurospineseg.overlay import write_overlay  # noqa: E402
 from neurospineseg.report import MARGIN_MM, Case, segments_of, write_page  # noqa: E402
 from neurospineseg.segment_command import Request, run_request  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
-
-PHANTOMS = {
-    "tumor": ("drawing.tumor_phantom", "tumor_phantom"),
-    "spine": ("drawing.spine_phantom", "spine_phantom"),
-    "subcortical": ("drawing.nuclei_phantom", "subcortical_phantom"),
-}
-"""Module and function that draw a scan of each task from a seed: images, ijk to RAS, labels."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +98,8 @@ def _run(task: str, folder: Path, seed: int, device: str) -> Case:
 
 def draw(task: str, folder: Path, seed: int) -> Drawing:
     """Draws a task's scan and writes its modalities into ``folder``."""
-    module, function = PHANTOMS[task]
-    images, ijk_to_ras, labels = getattr(importlib.import_module(module), function)(seed)
+    images, ijk_to_ras, labels = phantom(task, seed)
     folder.mkdir(parents=True, exist_ok=True)
-    if not isinstance(images, Mapping):
-        images = {"image": images}
     scans = {}
     for name, image in images.items():
         scans[name] = folder / f"{task if name == 'image' else name}.nii.gz"

@@ -16,6 +16,7 @@ from neurospineseg import __version__
 from neurospineseg.anatomy import Structure, structures_of
 from neurospineseg.bundle import Bundle, ModelSpec, Task, find_bundle, installed_bundles
 from neurospineseg.device import choose_device, choose_precision
+from neurospineseg.doubt import DoubtfulPlace, doubtful_places, uncertainty
 from neurospineseg.errors import InputError
 from neurospineseg.grid import Grid, covering_grid, resample
 from neurospineseg.head_mask import head_mask
@@ -33,6 +34,9 @@ from neurospineseg.volume import Volume
 Progress = Callable[[str, float], None]
 CONTEXT_MM = 24.0
 SLAB_BYTES = 96 * 2**20
+TISSUE_SPACING_MM = 4.0
+LEAST_LIKELY = 0.2
+"""Where all structures together are less likely, no uncertainty is reported."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,16 @@ class Result:
         structures: those present in ``labels``, in the order of their labels.
         report: the JSON sidecar (model, device, versions, settings, volumes in mL, seconds per stage, warnings).
         warnings: sentences for the user.
+        uncertainty: uint8 (K, J, I) on the reference scan's grid, 255 where two outcomes are equally likely; None unless asked for.
+        doubtful: where to look first, the most uncertain first; empty unless asked for.
     """
 
     labels: Volume
     structures: list[Structure]
     report: dict[str, Any]
     warnings: list[str] = field(default_factory=list)
+    uncertainty: np.ndarray | None = None
+    doubtful: list[DoubtfulPlace] = field(default_factory=list)
 
 
 class Segmenter:
@@ -77,17 +85,18 @@ class Segmenter:
     Args:
         task: ``tumor``, ``spine`` or ``subcortical``.
         settings: see ``Settings``.
+        networks: loaded networks by bundle name, to share them between segmenters.
 
     Raises:
         InputError: the model, the device or a structure is not there.
     """
 
-    def __init__(self, task: Task, settings: Settings = Settings()) -> None:
+    def __init__(self, task: Task, settings: Settings = Settings(), networks: dict[str, torch.nn.Module] | None = None) -> None:
         self.task, self.settings = task, settings
         self.bundle = _chosen_bundle(task, settings.model)
         self.device = choose_device(settings.device)
         self.precision = choose_precision(self.device)
-        self._networks: dict[str, torch.nn.Module] = {}
+        self._networks = {} if networks is None else networks
         known = {structure.key for structure in structures_of(task)}
         unknown = [key for key in settings.structures or () if key not in known]
         if unknown:
@@ -99,13 +108,14 @@ class Segmenter:
             self._networks[bundle.spec.name] = load_weights(build_network(bundle.network_def), bundle.weights)
         return self._networks[bundle.spec.name]
 
-    def run(self, volumes: Mapping[str, Volume], progress: Progress = lambda stage, fraction: None) -> Result:
+    def run(self, volumes: Mapping[str, Volume], progress: Progress = lambda stage, fraction: None, doubts: bool = False) -> Result:
         """Segments one case.
 
         Args:
             volumes: one scan per modality (``t1c``, ``t1``, ``t2``, ``flair`` for tumor; ``image`` otherwise);
                 the first of the model's channels that is given is the reference, whose grid the result has.
             progress: called with a stage's name and the fraction of it that is done; an exception from it cancels.
+            doubts: whether the result also says where the model is uncertain.
 
         Raises:
             InputError: a scan cannot be used; the message says why and what to do.
@@ -114,6 +124,8 @@ class Segmenter:
         watch.start("Checking")
         volumes, reference_name, warnings = self._checked(volumes)
         reference = volumes[reference_name]
+        if self.settings.region is not None:
+            self.settings.region.part_of(reference.grid, 0.0)
         if self.settings.register:
             watch.start("Registering")
             others = [name for name in volumes if name != reference_name]
@@ -139,9 +151,15 @@ class Segmenter:
         keep = None
         if self.settings.structures is not None:
             keep = {structure.label for structure in done.structures if structure.key in self.settings.structures}
-        labels = take_out(done.probabilities, done.channels, working, reference.grid, keep)
-        if self.settings.region is not None:
-            labels[~self.settings.region.contains(reference.grid)] = 0
+        doubt = np.zeros(reference.shape, np.uint8) if doubts else None
+        labels = take_out(done.probabilities, done.channels, working, reference.grid, keep, doubt)
+        region = self.settings.region
+        if region is not None:
+            outside = ~region.contains(reference.grid)
+            labels[outside] = 0
+            if doubt is not None:
+                doubt[outside] = 0
+        places = doubtful_places(done.probabilities, done.channels, working, region and region.contains(working)) if doubts else []
         mask = Volume(labels, reference.ijk_to_ras)
         volumes_by_label = volumes_ml(labels, reference.grid)
         present = [structure for structure in sorted(done.structures, key=lambda s: s.label) if structure.label in volumes_by_label]
@@ -152,7 +170,25 @@ class Segmenter:
         if not present:
             warnings.append("Nothing was found in this scan; check that it shows the anatomy and that the right model was chosen.")
         report = self._report(volumes, reference_name, present, volumes_by_label, watch.seconds, warnings)
-        return Result(mask, present, report, warnings)
+        return Result(mask, present, report, warnings, doubt, places)
+
+    def find_region(self, volumes: Mapping[str, Volume], progress: Progress = lambda stage, fraction: None) -> Region:
+        """The part of the scans worth segmenting: where the model's locator finds the anatomy, or all that is not air.
+
+        Raises:
+            InputError: a scan cannot be used, or the anatomy was not found.
+        """
+        watch = _StageWatch(progress)
+        watch.start("Checking")
+        volumes, reference_name, warnings = self._checked(volumes)
+        reference = volumes[reference_name]
+        if self.bundle.spec.locator is not None:
+            return Region.around(self._located(volumes, reference, watch, warnings))
+        watch.start("Finding the region")
+        coarse = covering_grid(reference.grid, np.full(3, TISSUE_SPACING_MM))
+        tissue = np.argwhere(head_mask({reference_name: reference}, coarse))
+        low, high = np.maximum(tissue.min(0) - 2, 0), np.minimum(tissue.max(0) + 3, coarse.shape)
+        return Region.around(coarse.crop(tuple(low), tuple(high)))
 
     def _checked(self, volumes: Mapping[str, Volume]) -> tuple[dict[str, Volume], str, list[str]]:
         spec = self.bundle.spec
@@ -181,16 +217,19 @@ class Segmenter:
     def _working_grid(self, volumes: dict[str, Volume], reference: Volume, watch: _StageWatch, warnings: list[str]) -> Grid:
         spec, region = self.bundle.spec, self.settings.region
         if spec.locator is not None:
-            locator = find_bundle(spec.locator)
-            watch.start("Finding the region")
-            coarse = covering_grid(reference.grid, np.array(locator.spec.spacing))
-            image = bring_in(volumes, coarse, locator.spec)
-            probabilities = self._predict(locator, image, "Finding the region", watch, warnings)
-            return locate_region(probabilities, coarse, locator.spec, spec.region_mm, spec.spacing[0])
+            return self._located(volumes, reference, watch, warnings)
         if region is None:
             return covering_grid(reference.grid, np.array(spec.spacing))
         part = region.part_of(reference.grid, CONTEXT_MM)
         return covering_grid(part, np.array(spec.spacing))
+
+    def _located(self, volumes: Mapping[str, Volume], reference: Volume, watch: _StageWatch, warnings: list[str]) -> Grid:
+        locator = find_bundle(self.bundle.spec.locator)
+        watch.start("Finding the region")
+        coarse = covering_grid(reference.grid, np.array(locator.spec.spacing))
+        image = bring_in(volumes, coarse, locator.spec)
+        probabilities = self._predict(locator, image, "Finding the region", watch, warnings)
+        return locate_region(probabilities, coarse, locator.spec, self.bundle.spec.region_mm, self.bundle.spec.spacing[0])
 
     def _predict(self, bundle: Bundle, image: torch.Tensor, stage: str, watch: _StageWatch, warnings: list[str]) -> torch.Tensor:
         watch.start(stage)
@@ -308,6 +347,7 @@ def take_out(
     working: Grid,
     target: Grid,
     keep: set[int] | None = None,
+    doubt: np.ndarray | None = None,
 ) -> np.ndarray:
     """The label map on the scan's own grid, computed slab by slab.
 
@@ -319,12 +359,13 @@ def take_out(
         channels: what each channel means.
         target: the scan's grid.
         keep: label values to keep; None for all.
+        doubt: uint8 (K', J', I') that receives the uncertainty (see ``neurospineseg.doubt``), 0 to 255.
 
     Returns:
         uint16 (K', J', I') on ``target``.
     """
     labels = np.zeros(target.shape, np.uint16)
-    inside = probabilities.argmax(0).nonzero().cpu().numpy()
+    inside = (probabilities.argmax(0) if doubt is None else probabilities[0] < 1 - LEAST_LIKELY).nonzero().cpu().numpy()
     if len(inside) == 0:
         return labels
     low, high = inside.min(0) - 1.5, inside.max(0) + 1.5
@@ -348,7 +389,11 @@ def take_out(
     for first in range(start[0], stop[0], thickness):
         last = min(stop[0], first + thickness)
         slab = target.crop((first, start[1], start[2]), (last, stop[1], stop[2]))
-        winner = resample(probabilities, part, slab, antialias=False).argmax(0).cpu()
+        here_likely = resample(probabilities, part, slab, antialias=False)
+        winner = here_likely.argmax(0).cpu()
+        if doubt is not None:
+            values = (uncertainty(here_likely) * 255).round().to(torch.uint8).cpu().numpy()
+            doubt[first:last, start[1] : stop[1], start[2] : stop[2]] = values
         found = lookup[winner]
         for channel, territory in territories.items():
             here = winner == channel

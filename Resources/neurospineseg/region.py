@@ -30,6 +30,13 @@ class Region:
         low, high = np.array(bounds[::2], float), np.array(bounds[1::2], float)
         return Region(tuple((low + high) / 2), tuple(high - low))
 
+    @staticmethod
+    def around(grid: Grid) -> Region:
+        """The box that a grid without shear fills, voxel faces included."""
+        axes = grid.ijk_to_ras[:3, :3] / grid.spacing
+        size = grid.spacing * np.array(grid.shape[::-1])
+        return Region(tuple(map(float, grid.center)), tuple(map(float, size)), tuple(tuple(map(float, row)) for row in axes))
+
     def contains(self, grid: Grid) -> np.ndarray:
         """bool (K, J, I): whether each voxel center lies in the box."""
         to_box = np.eye(4)
@@ -61,3 +68,16 @@ class Region:
 
     def as_lists(self) -> dict[str, list]:
         return {"center_ras_mm": list(self.center), "size_mm": list(self.size), "axes": [list(row) for row in self.axes]}
+
+    @staticmethod
+    def from_lists(lists: dict[str, list]) -> Region:
+        """The inverse of ``as_lists``.
+
+        Raises:
+            InputError: a side is not positive or the axes do not span space.
+        """
+        center, size = (tuple(float(x) for x in lists[key]) for key in ("center_ras_mm", "size_mm"))
+        axes = tuple(tuple(float(x) for x in row) for row in lists["axes"])
+        if min(size) <= 0 or abs(np.linalg.det(np.array(axes))) < 0.5:
+            raise InputError("The region of interest is empty; draw it again around the anatomy.")
+        return Region(center, size, axes)

@@ -101,8 +101,11 @@ def _bounds(text: str) -> tuple[float, ...]:
         raise InputError(f"The region '{text}' is not six numbers; give R low,R high,A low,A high,S low,S high in mm.") from error
 
 
-def run_request(request: Request, progress: Progress) -> Result:
+def run_request(request: Request, progress: Progress, networks: dict[str, Any] | None = None) -> Result:
     """Reads, segments and writes.
+
+    Args:
+        networks: loaded networks by bundle name, kept between requests.
 
     Raises:
         InputError: an input or the output cannot be used; nothing is left behind.
@@ -117,7 +120,7 @@ def run_request(request: Request, progress: Progress) -> Result:
         volumes = _read(request, progress)
         reading, started = perf_counter() - started, perf_counter()
         progress("Loading the model", 0.0)
-        segmenter = _segmenter(request)
+        segmenter = _segmenter(request, networks)
         loading = perf_counter() - started
         result = segmenter.run(volumes, progress)
         started = perf_counter()
@@ -155,14 +158,14 @@ def _read(request: Request, progress: Progress) -> dict[str, Volume]:
     return volumes
 
 
-def _segmenter(request: Request) -> Segmenter:
+def _segmenter(request: Request, networks: dict[str, Any] | None) -> Segmenter:
     from neurospineseg.pipeline import Segmenter, Settings
     from neurospineseg.region import Region
 
     options = dict(request.options)
     if options.get("region") is not None:
         options["region"] = Region.from_bounds(options["region"])
-    return Segmenter(request.task, Settings(**options))
+    return Segmenter(request.task, Settings(**options), networks)
 
 
 def _write_mask(result: Result, reference: Volume, path: Path, ending: str) -> None:

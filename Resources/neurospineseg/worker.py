@@ -1,0 +1,246 @@
+"""The process that holds torch and the loaded models, so that a window that asks it for work never freezes.
+
+It reads requests as JSON lines from its standard input and answers with JSON lines on its standard output; voxels lie as
+``.npy`` files in one private folder, which both sides map into memory. It listens on no port. It ends when its input
+ends (with the program that started it), on ``quit``, and after ``--idle`` seconds without work.
+
+    python -m neurospineseg.worker --folder FOLDER [--idle SECONDS]
+
+Requests have an ``id`` and an ``op``:
+
+``warm``     task, model, device: loads the networks.
+``segment``  task, inputs (name: {file, ijk_to_ras}), model, device, structures, region, register, doubts: writes
+             ``labels`` (uint16) and ``doubt`` (uint8), both [k, j, i], and answers with the structures found.
+``region``   the same inputs: answers with the box that is worth segmenting.
+``files``    task, scans (name: path), output, settings: from files to files, as the shell does it.
+``draw``     task, seed: draws a scan of the task and writes its images.
+
+Answers have the request's ``id`` and an ``event``: ``progress`` (stage, fraction), ``done`` (the result), ``refused`` (the input
+cannot be used; message) or ``failed`` (message, detail). A line without an id tells that the process is ``ready``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import queue
+import shutil
+import sys
+import threading
+import traceback
+from pathlib import Path
+from time import monotonic
+from typing import Any, TextIO
+
+import numpy as np
+
+from neurospineseg.errors import InputError
+
+IDLE_SECONDS = 600.0
+LEAST_PROGRESS_SECONDS = 0.1
+
+
+class Worker:
+    """Answers requests, one after the other, and keeps the networks.
+
+    Args:
+        folder: private folder of the voxel files.
+        answers: where the JSON lines go.
+    """
+
+    def __init__(self, folder: Path, answers: TextIO) -> None:
+        self.folder, self.answers = folder, answers
+        self._networks: dict[str, Any] = {}
+        self._told = 0.0
+
+    def say(self, **answer: Any) -> None:
+        self.answers.write(json.dumps(answer) + "\n")
+        self.answers.flush()
+
+    def answer(self, request: dict[str, Any]) -> None:
+        """Does what a request asks; a fault in it never ends the process."""
+        number = request.get("id")
+        operations = {"warm": self.warm, "segment": self.segment, "region": self.region, "files": self.files, "draw": self.draw}
+        try:
+            operation = operations.get(request.get("op"))
+            if operation is None:
+                raise ValueError(f"no operation '{request.get('op')}'")
+            self.say(id=number, event="done", result=operation(request))
+        except InputError as error:
+            self.say(id=number, event="refused", message=str(error))
+        except MemoryError:
+            self.say(
+                id=number, event="failed", message="This computer ran out of memory; choose a region of interest or close other programs."
+            )
+        except Exception as error:
+            message = f"The segmentation failed ({type(error).__name__}); copy the report and send it to the developers."
+            self.say(id=number, event="failed", message=message, detail=traceback.format_exc())
+
+    def _progress(self, request: dict[str, Any]):
+        last = None
+
+        def tell(stage: str, fraction: float) -> None:
+            nonlocal last
+            now = monotonic()
+            if stage != last or now - self._told >= LEAST_PROGRESS_SECONDS:
+                last, self._told = stage, now
+                self.say(id=request["id"], event="progress", stage=stage, fraction=round(float(fraction), 4))
+
+        return tell
+
+    def _segmenter(self, request: dict[str, Any], **more: Any):
+        from neurospineseg.pipeline import Segmenter, Settings
+
+        structures = request.get("structures")
+        settings = Settings(
+            model=request.get("model"),
+            device=request.get("device") or "auto",
+            structures=tuple(structures) if structures is not None else None,
+            register=bool(request.get("register")),
+            **more,
+        )
+        return Segmenter(request["task"], settings, self._networks)
+
+    def _volumes(self, request: dict[str, Any]) -> dict[str, Any]:
+        from neurospineseg.volume import Volume
+
+        return {
+            name: Volume(self._mapped(scan["file"]), np.array(scan["ijk_to_ras"], float))
+            for name, scan in request["inputs"].items()
+        }
+
+    def _mapped(self, name: str) -> np.ndarray:
+        """float32 voxels; pages of the file itself where it has that type already."""
+        return np.asarray(np.load(self.folder / name, mmap_mode="c", allow_pickle=False), np.float32)
+
+    def warm(self, request: dict[str, Any]) -> dict[str, Any]:
+        from neurospineseg.bundle import find_bundle
+
+        segmenter = self._segmenter(request)
+        segmenter.network(segmenter.bundle).to(segmenter.device)
+        if segmenter.bundle.spec.locator is not None:
+            segmenter.network(find_bundle(segmenter.bundle.spec.locator)).to(segmenter.device)
+        return {"model": segmenter.bundle.spec.name, "device": str(segmenter.device)}
+
+    def region(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self._segmenter(request).find_region(self._volumes(request), self._progress(request)).as_lists()
+
+    def segment(self, request: dict[str, Any]) -> dict[str, Any]:
+        from neurospineseg.region import Region
+
+        tell = self._progress(request)
+        volumes = self._volumes(request)
+        tell("Loading the model", 0.0)
+        region = request.get("region")
+        if region == "auto":
+            searcher = self._segmenter(request)
+            region = None if searcher.bundle.spec.locator is not None else searcher.find_region(volumes, tell)
+        elif region is not None:
+            region = Region.from_lists(region)
+        result = self._segmenter(request, region=region).run(volumes, tell, doubts=bool(request.get("doubts")))
+        labels = result.labels.voxels
+        np.save(self.folder / "labels.npy", labels)
+        if result.uncertainty is not None:
+            np.save(self.folder / "doubt.npy", result.uncertainty)
+        names = {structure.label: structure for structure in _structures(request["task"])}
+        return {
+            "labels": "labels.npy",
+            "doubt": "doubt.npy" if result.uncertainty is not None else None,
+            "found": [
+                {"key": structure.key, "label": structure.label, "box": box}
+                for structure, box in ((s, box_of(labels, s.label)) for s in result.structures)
+                if box is not None
+            ],
+            "doubtful": [
+                {"ras": list(place.ras), "key": names[place.label].key, "marked": place.marked, "ml": place.ml, "score": place.score}
+                for place in result.doubtful
+                if place.label in names
+            ],
+            "report": result.report,
+            "warnings": list(dict.fromkeys(result.warnings)),
+        }
+
+    def files(self, request: dict[str, Any]) -> dict[str, Any]:
+        from neurospineseg.segment_command import Request, run_request
+
+        scans = {name: Path(path) for name, path in request["scans"].items()}
+        asked = Request(request["task"], scans, Path(request["output"]), dict(request.get("settings") or {}), overwrite=True)
+        result = run_request(asked, self._progress(request), self._networks)
+        return {"report": result.report, "warnings": list(dict.fromkeys(result.warnings))}
+
+    def draw(self, request: dict[str, Any]) -> dict[str, Any]:
+        training = str(Path(__file__).resolve().parent.parent / "Training")
+        if training not in sys.path:
+            sys.path.append(training)
+        from drawing.phantoms import phantom
+
+        images, affine, _labels = phantom(request["task"], int(request.get("seed", 0)))
+        for name, image in images.items():
+            np.save(self.folder / f"drawn-{name}.npy", np.asarray(image))
+        return {"images": {name: f"drawn-{name}.npy" for name in images}, "ijk_to_ras": np.asarray(affine, float).tolist()}
+
+
+def _structures(task: str):
+    from neurospineseg.anatomy import structures_of
+
+    return structures_of(task)
+
+
+def box_of(labels: np.ndarray, label: int) -> list[int] | None:
+    """The smallest [k0, k1, j0, j1, i0, i1) that holds a label value; None where there is none."""
+    mask = labels == label
+    box = []
+    for axis in range(3):
+        here = mask.any(tuple(a for a in range(3) if a != axis)).nonzero()[0]
+        if len(here) == 0:
+            return None
+        box += [int(here[0]), int(here[-1]) + 1]
+        mask = mask[(slice(None),) * axis + (slice(box[-2], box[-1]),)]
+    return box
+
+
+def serve(folder: Path, idle_seconds: float, lines: TextIO, answers: TextIO) -> int:
+    """Answers until ``quit`` or until nothing was asked for ``idle_seconds``; returns the exit code.
+
+    A thread watches the input: when it ends, in mid-run too, the folder is removed and the process ends.
+    """
+    requests: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    def read() -> None:
+        for line in lines:
+            if line.strip():
+                requests.put(json.loads(line))
+        shutil.rmtree(folder, ignore_errors=True)
+        os._exit(0)
+
+    worker = Worker(folder, answers)
+    worker.say(event="ready", pid=os.getpid())
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        try:
+            request = requests.get(timeout=idle_seconds)
+        except queue.Empty:
+            worker.say(event="idle")
+            return 0
+        if request.get("op") == "quit":
+            return 0
+        worker.answer(request)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--idle", type=float, default=IDLE_SECONDS)
+    options = parser.parse_args()
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    os.dup2(2, 1)
+    lines = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    code = serve(options.folder, options.idle, lines, answers)
+    shutil.rmtree(options.folder, ignore_errors=True)
+    answers.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

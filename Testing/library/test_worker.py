@@ -1,0 +1,170 @@
+"""The worker process and the handle on it: right answers, and a clean end whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurospineseg.client import WorkerClient
+from neurospineseg.pipeline import Segmenter, Settings
+from neurospineseg.volume import Volume
+from small_scans import ball, oblique_affine
+
+FINAL = ("done", "refused", "failed", "died")
+
+
+def answer(client: WorkerClient, seconds: float = 60.0) -> dict:
+    """The next final answer."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for event in client.poll():
+            if event["event"] in FINAL:
+                return event
+        time.sleep(0.01)
+    raise AssertionError("no answer came")
+
+
+def wait(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def exists(pid: int) -> bool:
+    """Whether a process runs (one that has ended and was not waited for does not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[WorkerClient]:
+    client = WorkerClient()
+    yield client
+    client.stop()
+
+
+@pytest.fixture
+def inputs(client: WorkerClient) -> dict:
+    client.start()
+    np.save(client.folder / "t1c.npy", ball())
+    return {"t1c": {"file": "t1c.npy", "ijk_to_ras": oblique_affine().tolist()}}
+
+
+def test_segments_as_the_segmenter_does(client: WorkerClient, inputs: dict, tiny_models: Path) -> None:
+    model = str(tiny_models / "tiny_tumor")
+    client.request("segment", task="tumor", inputs=inputs, model=model, device="cpu", doubts=True)
+    result = answer(client)["result"]
+    labels = np.load(client.folder / result["labels"])
+    expected = Segmenter("tumor", Settings(model=model, device="cpu")).run({"t1c": Volume(ball().astype(np.float32), oblique_affine())})
+    np.testing.assert_array_equal(labels, expected.labels.voxels)
+    assert result["found"]
+    for found in result["found"]:
+        k0, k1, j0, j1, i0, i1 = found["box"]
+        assert (labels[k0:k1, j0:j1, i0:i1] == found["label"]).sum() == (labels == found["label"]).sum()
+    doubt = np.load(client.folder / result["doubt"])
+    assert doubt.shape == labels.shape and doubt.dtype == np.uint8 and doubt.any()
+
+
+def test_a_bad_request_is_answered_and_the_next_one_works(client: WorkerClient, inputs: dict, tiny_models: Path) -> None:
+    client.request("segment", task="tumor", inputs=inputs, model="no such model")
+    assert answer(client)["event"] == "refused"
+    client.request("nonsense")
+    failed = answer(client)
+    assert failed["event"] == "failed" and "Traceback" in failed["detail"] and "Traceback" not in failed["message"]
+    client.request("region", task="tumor", inputs=inputs, model=str(tiny_models / "tiny_tumor"))
+    assert min(answer(client)["result"]["size_mm"]) > 20
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_killed_in_mid_run_it_says_so_and_starts_again(client: WorkerClient, inputs: dict, tiny_models: Path) -> None:
+    model = str(tiny_models / "tiny_tumor")
+    folder = client.folder
+    client.request("segment", task="tumor", inputs=inputs, model=model)
+    os.kill(client.pid, signal.SIGKILL)
+    died = answer(client)
+    assert died["event"] == "died" and died["exit_code"] == -9 and died["message"].count(". ") == 0
+    assert not client.running and not client.busy and not folder.exists()
+    client.request("warm", task="tumor", model=model)
+    assert answer(client)["event"] == "done"
+
+
+def test_stopping_is_quick_and_leaves_nothing(tiny_models: Path) -> None:
+    client = WorkerClient()
+    client.request("warm", task="tumor", model=str(tiny_models / "tiny_tumor"))
+    pid, folder = client.pid, client.folder
+    started = time.monotonic()
+    client.stop()
+    assert time.monotonic() - started < 1.0
+    assert not exists(pid) and not folder.exists() and client.poll() == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell script")
+def test_the_child_of_a_launcher_is_stopped_too(tmp_path: Path) -> None:
+    launcher = tmp_path / "launcher"
+    launcher.write_text(f'#!/bin/sh\n"{sys.executable}" "$@" &\necho $! > "{tmp_path}/child"\nwait $!\n')
+    launcher.chmod(0o755)
+    client = WorkerClient(executable=str(launcher))
+    client.start()
+    assert wait(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text().strip() != "")
+    child = int((tmp_path / "child").read_text())
+    assert exists(child)
+    client.stop()
+    assert wait(lambda: not exists(child), 2.0)
+
+
+def test_it_ends_after_idling(tiny_models: Path) -> None:
+    client = WorkerClient(idle_seconds=0.3)
+    client.request("warm", task="tumor", model=str(tiny_models / "tiny_tumor"))
+    assert answer(client)["event"] == "done"
+    folder, events = client.folder, []
+    assert wait(lambda: events.extend(client.poll()) or not client.running)
+    assert not folder.exists() and "died" not in [event["event"] for event in events]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_it_ends_with_the_program_that_started_it(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from neurospineseg.client import WorkerClient\n"
+        "client = WorkerClient(); client.start(); print(client.pid, client.folder, flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    pid, folder = parent.stdout.readline().split()
+    assert exists(int(pid))
+    time.sleep(1.0)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    assert wait(lambda: not exists(int(pid))) and wait(lambda: not Path(folder).exists())
+
+
+def test_an_executable_that_is_not_there() -> None:
+    client = WorkerClient(executable="/nowhere/python")
+    with pytest.raises(OSError):
+        client.start()
+    assert client.folder is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no /bin/false")
+def test_a_worker_that_cannot_start_is_not_taken_for_success() -> None:
+    client = WorkerClient(executable="/bin/false")
+    client.request("warm", task="tumor")
+    died = answer(client)
+    assert died["event"] == "died" and died["exit_code"] == 1 and "exit code 1" in died["message"]
+
+
+def test_the_handle_needs_neither_torch_nor_pydantic() -> None:
+    code = "import sys, neurospineseg.client; assert not {'torch', 'monai', 'pydantic'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
