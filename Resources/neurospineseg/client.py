@@ -66,7 +66,7 @@ class WorkerClient:
         try:
             with open(self.folder / "worker.log", "wb") as log:
                 self._process = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment, **_own_group()
+                    command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment, **_own_group()
                 )
         except OSError:
             self._remove_folder()
@@ -87,7 +87,6 @@ class WorkerClient:
         line = json.dumps({"id": self._number, "op": op, **fields}) + "\n"
         try:
             self._process.stdin.write(line.encode("utf-8"))
-            self._process.stdin.flush()
         except (BrokenPipeError, OSError):
             pass  # it has just died; poll says so
         return self._number
