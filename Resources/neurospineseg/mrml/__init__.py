@@ -1,0 +1,38 @@
+"""Slicer's nodes and this library's arrays, in the Slicer application and in PyPI's ``slicer-core`` alike.
+
+Every function takes the scene or a node; none reaches for ``slicer.mrmlScene``. Importing this loads neither torch nor
+anything else that Slicer does not ship.
+"""
+
+from neurospineseg.mrml.label_map import label_map_of
+from neurospineseg.mrml.merge import FoundStructure, Merge, MergeRule
+from neurospineseg.mrml.roi_node import region_of_roi, roi_from_region
+from neurospineseg.mrml.segmentation_node import segmentation_from_labels, write_segmentation
+from neurospineseg.mrml.volume_node import (
+    hardened_copy,
+    node_from_array,
+    node_from_volume,
+    node_geometry,
+    node_voxels,
+    volume_from_node,
+)
+from neurospineseg.mrml.volumes import volumes_table, volumes_table_node
+
+__all__ = [
+    "FoundStructure",
+    "Merge",
+    "MergeRule",
+    "hardened_copy",
+    "label_map_of",
+    "node_from_array",
+    "node_from_volume",
+    "node_geometry",
+    "node_voxels",
+    "region_of_roi",
+    "roi_from_region",
+    "segmentation_from_labels",
+    "volume_from_node",
+    "volumes_table",
+    "volumes_table_node",
+    "write_segmentation",
+]

@@ -1,0 +1,246 @@
+"""One request to the worker from the scene's side, cut into steps so short that the window stays responsive.
+
+Nothing here waits and nothing needs Qt: whoever drives it calls ``step`` again and again, from a timer or from a loop.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from slicer.i18n import tr as _
+
+from neurospineseg.anatomy import structure, structures_of
+from neurospineseg.client import WorkerClient
+from neurospineseg.errors import InputError
+from neurospineseg.mrml import FoundStructure, Merge, MergeRule, node_geometry, node_voxels
+from panel.remaining_time import RemainingTime
+
+SLAB_BYTES = 4 * 2**20
+"""Voxels are copied in pieces of this size, each in some milliseconds."""
+Steps = Generator[None, dict[str, Any] | None, None]
+
+
+@dataclass
+class Listener:
+    """What a run tells. Each is called in the thread that calls ``step``.
+
+    Attributes:
+        progress: stage, fraction of the whole (0 to 1) and remaining seconds (None while unknown).
+        finished: the result, see each run; then sentences for the user.
+        failed: one sentence, then details for a report. The scene is as it was.
+        log: a line for the log.
+    """
+
+    progress: Callable[[str, float, float | None], None] = lambda stage, fraction, seconds: None
+    finished: Callable[[Any, list[str]], None] = lambda result, notes: None
+    failed: Callable[[str, str], None] = lambda message, detail: None
+    log: Callable[[str], None] = lambda line: None
+
+
+class Run:
+    """Sends scans, waits for the worker's answer, takes it.
+
+    Args:
+        client: the worker.
+        scans: scalar volume node by channel.
+        fields: of the worker's request; ``op`` and ``task`` at least.
+        listener: see ``Listener``.
+        times: what earlier runs took, for the remaining time.
+    """
+
+    def __init__(
+        self, client: WorkerClient, scans: Mapping[str, Any], fields: Mapping[str, Any], listener: Listener, times: RemainingTime
+    ) -> None:
+        self.client, self.scans, self.fields, self.listener, self.times = client, dict(scans), dict(fields), listener, times
+        self.over = False
+        self._number: int | None = None
+        self._events: list[dict[str, Any]] = []
+        self._steps = self._work()
+        times.begin()
+
+    def step(self, events: Iterable[dict[str, Any]] = ()) -> bool:
+        """Goes on by one short step, given what the worker has said; returns whether the run is over."""
+        if self.over:
+            return True
+        self._events += events
+        try:
+            next(self._steps)
+        except StopIteration:
+            self.over = True
+        except InputError as error:
+            self._fail(str(error))
+        except OSError as error:
+            self._fail(_("The segmentation process could not be used ({reason}); check the free disk space.").format(reason=error.strerror))
+        except Exception as error:
+            import traceback
+
+            self._fail(
+                _("The result could not be used ({kind}); copy the report and send it to the developers.").format(kind=type(error).__name__),
+                traceback.format_exc(),
+            )
+        return self.over
+
+    def abandon(self, message: str) -> None:
+        """Ends the run from outside with a sentence; the worker is stopped, since it may be in the midst of it."""
+        if not self.over:
+            if self._number is not None:
+                self.client.stop()
+            self._fail(message)
+
+    def _fail(self, message: str, detail: str = "") -> None:
+        self.over = True
+        self._steps.close()
+        self.listener.failed(message, detail)
+
+    def _work(self) -> Steps:
+        yield from self._send()
+        answer = yield from self._answer()
+        self.listener.finished(answer, [])
+
+    def _send(self) -> Steps:
+        """Copies the scans into the worker's folder and sends the request."""
+        self.client.start()
+        self._tell("Sending", 0.0)
+        inputs = {}
+        for number, (name, node) in enumerate(self.scans.items()):
+            affine, voxels = node_geometry(node), node_voxels(node)
+            file = f"scan{number}.npy"
+            mapped = np.lib.format.open_memmap(self.client.folder / file, mode="w+", dtype=voxels.dtype, shape=voxels.shape)
+            for first, last in slabs(voxels):
+                mapped[first:last] = voxels[first:last]
+                self._tell("Sending", (number + last / len(voxels)) / len(self.scans))
+                yield
+            del mapped
+            inputs[name] = {"file": file, "ijk_to_ras": affine.tolist()}
+        self._number = self.client.request(**self.fields, inputs=inputs)
+
+    def _answer(self) -> Generator[None, Any, dict[str, Any]]:
+        """Waits for the worker; returns its result.
+
+        Raises:
+            InputError: it refused, failed or died; the message says so.
+        """
+        while True:
+            events, self._events = self._events, []
+            for event in events:
+                kind = event["event"]
+                if kind == "died":
+                    self.listener.log(event["log"])
+                    raise InputError(event["message"])
+                if event.get("id") != self._number:
+                    continue
+                if kind == "progress":
+                    self._tell(event["stage"], event["fraction"])
+                elif kind == "done":
+                    return event["result"]
+                elif kind in ("refused", "failed"):
+                    self.listener.log(event.get("detail", ""))
+                    raise InputError(event["message"])
+            yield
+
+    def _tell(self, stage: str, fraction: float) -> None:
+        self.times.at(stage, fraction)
+        self.listener.progress(stage, self.times.fraction, self.times.remaining)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished segmentation.
+
+    Attributes:
+        node: the segmentation node.
+        report: the worker's report: model, device, versions, seconds per stage.
+        doubtful: places worth a look, the most uncertain first: ras (mm), key, marked, ml, score.
+    """
+
+    node: Any
+    report: dict[str, Any]
+    doubtful: list[dict[str, Any]] = field(default_factory=list)
+
+
+class SegmentationRun(Run):
+    """Segments scans and merges the result into a segmentation node; ``finished`` gets an ``Outcome``.
+
+    Args:
+        scene: the scene of the scans.
+        target: the segmentation that receives the result; None for a new one.
+        rule: what happens to its segments.
+        name: of a new segmentation node.
+        inside_only: whether, with a region, the structures that are there stay as they are outside it.
+        save_undo: called once before an existing segmentation is changed.
+    """
+
+    def __init__(
+        self,
+        client: WorkerClient,
+        scans: Mapping[str, Any],
+        fields: Mapping[str, Any],
+        listener: Listener,
+        times: RemainingTime,
+        *,
+        scene: Any,
+        target: Any = None,
+        rule: MergeRule = MergeRule.REPLACE,
+        name: str = "Segmentation",
+        inside_only: bool = False,
+        save_undo: Callable[[Any], None] | None = None,
+    ) -> None:
+        super().__init__(client, scans, {**fields, "op": "segment", "doubts": True, "inside": inside_only}, listener, times)
+        self.scene, self.target, self.rule, self.name = scene, target, rule, name
+        self.inside_only, self.save_undo = inside_only, save_undo
+
+    def step(self, events: Iterable[dict[str, Any]] = ()) -> bool:
+        if not self.over and any(not self.scene.IsNodePresent(node) for node in self.scans.values()):
+            self.abandon(_("A scan was removed from the scene while it was being segmented; nothing was changed."))
+        return super().step(events)
+
+    def _work(self) -> Steps:
+        yield from self._send()
+        result = yield from self._answer()
+        self._tell("Taking the result", 0.0)
+        notes = list(result["warnings"])
+        target = self.target
+        if target is not None and not self.scene.IsNodePresent(target):
+            target = None
+            notes.append(_("The chosen segmentation was removed meanwhile; the result went into a new one."))
+        yield
+        merge = Merge(self.scene, self.scans[result["report"]["reference"]], target, self.rule, self.name)
+        if result.get("inside"):
+            inside = np.load(self.client.folder / result["inside"]["file"], mmap_mode="r")
+            task = self.fields["task"]
+            merge.keep_outside(inside, tuple(result["inside"]["start"]), structures_of(task))
+        labels = np.load(self.client.folder / result["labels"], mmap_mode="r")
+        for number, found in enumerate(result["found"]):
+            k0, k1, j0, j1, i0, i1 = found["box"]
+            crop = labels[k0:k1, j0:j1, i0:i1]
+            mask = np.empty(crop.shape, np.uint8)
+            for first, last in slabs(crop):
+                np.equal(crop[first:last], found["label"], out=mask[first:last], casting="unsafe")
+                yield
+            merge.prepare(FoundStructure(structure(found["key"]), mask, (k0, j0, i0)))
+            self._tell("Taking the result", (number + 1) / (len(result["found"]) + 1))
+            yield
+        del labels
+        report = result["report"]
+        attributes = {
+            "Task": report["task"],
+            "Model": report["model"]["name"],
+            "ModelVersion": report["model"]["version"],
+            "ModelSHA256": report["model"]["sha256"],
+            "Settings": json.dumps(report["settings"]),
+            "Doubtful": json.dumps(result["doubtful"]),
+        }
+        save_undo = None if self.save_undo is None or target is None else lambda: self.save_undo(target)
+        node = merge.apply(save_undo, attributes)
+        self.times.end()
+        self.listener.finished(Outcome(node, report, result["doubtful"]), [*notes, *merge.notes])
+
+
+def slabs(voxels: np.ndarray) -> list[tuple[int, int]]:
+    """Cuts (K, J, I) along k into pieces of about ``SLAB_BYTES``."""
+    thickness = max(1, SLAB_BYTES // max(1, voxels[0].nbytes))
+    return [(first, min(len(voxels), first + thickness)) for first in range(0, len(voxels), thickness)]
