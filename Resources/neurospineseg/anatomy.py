@@ -165,6 +165,8 @@ def _spine() -> list[Structure]:
         found.append(Structure(f"disc_{upper}_{lower}", name, 101 + number, code, _disc_color((number + 1.5) / 26)))
     found.append(Structure("disc_L5_L6", "L5-L6 disc", 124, _DISC, _disc_color(24.3 / 26)))
     found.append(Structure("disc_L6_S1", "L6-S1 disc", 125, _DISC, _disc_color(24.8 / 26)))
+    for number, (upper, lower, place) in enumerate((("T12", "T13", 18.3), ("T13", "L1", 18.8), ("L4", "S1", 23.8))):
+        found.append(Structure(f"disc_{upper}_{lower}", f"{upper}-{lower} disc", 126 + number, _DISC, _disc_color(place / 26)))
     found.append(Structure("spinal_canal", "Spinal canal", 60, Code("SCT", "61853006", "Spinal canal"), (90, 170, 230)))
     for number in range(1, NEUTRAL_COUNT + 1):
         place = 1 - (number - 1) / NEUTRAL_COUNT

@@ -4,9 +4,11 @@ Every function takes the scene or a node; none reaches for ``slicer.mrmlScene``.
 anything else that Slicer does not ship.
 """
 
-from neurospineseg.mrml.label_map import label_map_of
+from neurospineseg.mrml.label_map import label_map_of, paint_label_map
 from neurospineseg.mrml.merge import FoundStructure, Merge, MergeRule
+from neurospineseg.mrml.renumber import renumber, vertebrae_of
 from neurospineseg.mrml.roi_node import region_of_roi, roi_from_region
+from neurospineseg.mrml.segment_masks import segment_at
 from neurospineseg.mrml.segmentation_node import segmentation_from_labels, write_segmentation
 from neurospineseg.mrml.volume_node import (
     hardened_copy,
@@ -28,9 +30,13 @@ __all__ = [
     "node_from_volume",
     "node_geometry",
     "node_voxels",
+    "paint_label_map",
     "region_of_roi",
+    "renumber",
     "roi_from_region",
+    "segment_at",
     "segmentation_from_labels",
+    "vertebrae_of",
     "volume_from_node",
     "volumes_table",
     "volumes_table_node",

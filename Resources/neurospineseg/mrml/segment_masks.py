@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from neurospineseg.anatomy import Structure, structure, structures_of, terminology_entry
-from neurospineseg.mrml.volume_node import to_numpy, to_vtk
+from neurospineseg.mrml.volume_node import to_numpy, to_vtk, to_world
 
 STRUCTURE_TAG = "NeuroSpineSeg.Structure"
 BINARY = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
@@ -133,3 +134,21 @@ def _resampled(mask: np.ndarray, start: tuple[int, int, int], own: np.ndarray, b
         inside = ((index >= 0) & (index < limits)).all(0)
         result[n][inside] = mask[tuple(index[:, inside])]
     return result
+
+
+def segment_at(node: Any, ras: Sequence[float]) -> str | None:
+    """The name of the segment that has a voxel at a place (world RAS mm); None where there is none."""
+    place = np.linalg.inv(to_world(node)) @ np.array([*ras, 1.0])
+    segmentation = node.GetSegmentation()
+    for number in range(segmentation.GetNumberOfSegments()):
+        segment = segmentation.GetNthSegment(number)
+        found = lattice_of(segment)
+        if found is None:
+            continue
+        matrix, image = found
+        i, j, k = (int(np.floor(x + 0.5)) for x in (np.linalg.inv(matrix) @ place)[:3])
+        low_i, high_i, low_j, high_j, low_k, high_k = image.GetExtent()
+        inside = low_i <= i <= high_i and low_j <= j <= high_j and low_k <= k <= high_k
+        if inside and image.GetScalarComponentAsDouble(i, j, k, 0) == segment.GetLabelValue():
+            return segment.GetName()
+    return None

@@ -1,0 +1,54 @@
+"""Renumbering the vertebrae and discs of a segmentation node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neurospineseg.mrml.segment_masks import describe, own_mask, structure_of_segment
+from neurospineseg.vertebra_chain import Piece, Variant, renumbered
+
+
+def vertebrae_of(node: Any) -> list[tuple[str, str]]:
+    """ID and name of each segment that is a vertebra, in the node's order."""
+    segmentation = node.GetSegmentation()
+    found = []
+    for number in range(segmentation.GetNumberOfSegments()):
+        segment = segmentation.GetNthSegment(number)
+        shown = structure_of_segment(segment)
+        if shown is not None and shown.key.startswith("vertebra_"):
+            found.append((segmentation.GetNthSegmentID(number), segment.GetName()))
+    return found
+
+
+def pieces_of(node: Any) -> dict[str, Piece]:
+    """The vertebrae and discs of a segmentation node that have voxels, by segment ID; centroids in the node's RAS mm."""
+    segmentation, pieces = node.GetSegmentation(), {}
+    for number in range(segmentation.GetNumberOfSegments()):
+        segment = segmentation.GetNthSegment(number)
+        shown, mask = structure_of_segment(segment), own_mask(segment)
+        if shown is None or mask is None or not mask[0].any() or shown.key.split("_")[0] not in ("vertebra", "disc"):
+            continue
+        voxels, start, matrix = mask
+        middle = np.argwhere(voxels).mean(0) + start
+        centroid = matrix[:3, :3] @ middle[::-1] + matrix[:3, 3]
+        pieces[segmentation.GetNthSegmentID(number)] = Piece(shown.key, tuple(float(x) for x in centroid))
+    return pieces
+
+
+def renumber(node: Any, segment_id: str, level: str, variant: Variant = Variant.STANDARD) -> list[str]:
+    """Names one vertebra of a segmentation node; all others and the discs follow. Voxels, IDs and order stay.
+
+    Returns:
+        Sentences for the user.
+
+    Raises:
+        InputError: the chain does not fit; nothing was changed.
+    """
+    found, notes = renumbered(pieces_of(node), segment_id, level, variant)
+    was_modified = node.StartModify()
+    for identifier, structure in found.items():
+        describe(node.GetSegmentation().GetSegment(identifier), structure)
+    node.EndModify(was_modified)
+    return notes

@@ -1,0 +1,57 @@
+"""Renumbering changes names, codes and colors of the chain, and no voxel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import slicer
+
+from neurospineseg.anatomy import structure, structures_of, terminology_entry
+from neurospineseg.errors import InputError
+from neurospineseg.mrml import renumber, segment_at, segmentation_from_labels, vertebrae_of
+from neurospineseg.mrml.segment_masks import own_mask, structure_of_segment, tag
+from neurospineseg.vertebra_chain import Variant
+from neurospineseg.volume import Volume
+
+KEYS = ("vertebra_3", "disc_2", "vertebra_2", "disc_1", "vertebra_1", "sacrum", "spinal_canal")
+
+
+@pytest.fixture
+def node():
+    labels = np.zeros((28, 6, 6), np.uint16)
+    for number, key in enumerate(KEYS[:-1]):
+        labels[24 - 4 * number : 28 - 4 * number, :4, 1:5] = structure(key).label
+    labels[:, 5, 2:4] = structure("spinal_canal").label
+    scene = slicer.vtkMRMLScene()
+    volume = Volume(labels, np.diag([5.0, 5.0, 8.0, 1.0]))
+    found = segmentation_from_labels(volume, structures_of("spine"), scene, "Spine")
+    found.kept_scene = scene
+    return found
+
+
+def test_names_codes_and_colors_follow(node) -> None:
+    segmentation = node.GetSegmentation()
+    masks = {key: own_mask(segmentation.GetSegment(key))[0].copy() for key in KEYS}
+    order = [segmentation.GetNthSegmentID(n) for n in range(len(KEYS))]
+    assert renumber(node, "vertebra_2", "L4") == []
+    expected = ("vertebra_L3", "disc_L3_L4", "vertebra_L4", "disc_L4_L5", "vertebra_L5", "sacrum", "spinal_canal")
+    for key, now in zip(KEYS, expected):
+        segment = segmentation.GetSegment(key)
+        assert structure_of_segment(segment) == structure(now) and segment.GetName() == structure(now).name
+        assert tag(segment, "TerminologyEntry") == terminology_entry(structure(now))
+        np.testing.assert_allclose(np.array(segment.GetColor()) * 255, structure(now).color, atol=1e-3)
+        np.testing.assert_array_equal(own_mask(segment)[0], masks[key])
+    assert [segmentation.GetNthSegmentID(n) for n in range(len(KEYS))] == order
+    assert {name for _, name in vertebrae_of(node)} == {"L3 vertebra", "L4 vertebra", "L5 vertebra"}
+
+
+def test_what_does_not_fit_changes_nothing(node) -> None:
+    before = vertebrae_of(node)
+    with pytest.raises(InputError):
+        renumber(node, "vertebra_2", "L4", Variant.FOUR_LUMBAR)
+    assert vertebrae_of(node) == before
+
+
+def test_the_segment_at_a_place(node) -> None:
+    assert segment_at(node, (10.0, 5.0, 8.0 * 25)) == structure("vertebra_3").name
+    assert segment_at(node, (500.0, 0.0, 0.0)) is None
