@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from neurospineseg.bundle import MODELS_FOLDER, write_bundle  # noqa: E402
+from neurospineseg.bundle import write_bundle  # noqa: E402
+from neurospineseg.catalog import MODELS_FOLDER  # noqa: E402
 from neurospineseg.network import build_network, load_weights, save_weights  # noqa: E402
 
 

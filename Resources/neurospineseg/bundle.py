@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +19,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from neurospineseg.catalog import model_folders
 from neurospineseg.errors import InputError
 
-MODELS_FOLDER = Path(__file__).resolve().parent.parent / "Models"
 Task = Literal["tumor", "spine", "subcortical"]
 Normalization = Literal["foreground_zscore", "foreground_percentile", "ct_window"]
 
@@ -78,6 +77,8 @@ class ModelSpec(BaseModel):
     modalities: str = ""
     title: str = ""
     summary: str = Field(default="", description="one line for the models list")
+    trained_on: str = Field(default="", description="what it learned from, in a few words after 'Trained on'")
+    measured: str = Field(default="", description="what it reaches on what, in a few words after 'Measured:'")
 
 
 @dataclass(frozen=True)
@@ -142,12 +143,6 @@ def read_bundle(folder: Path) -> Bundle:
             f"The weights of '{folder.name}' are not the ones its metadata names (checksum differs); install the model again."
         )
     return bundle
-
-
-def model_folders() -> list[Path]:
-    """Folders that hold bundles: ``NEUROSPINESEG_MODELS`` (a path list) first, then the bundled one."""
-    extra = [Path(entry) for entry in os.environ.get("NEUROSPINESEG_MODELS", "").split(os.pathsep) if entry]
-    return [*extra, MODELS_FOLDER]
 
 
 def installed_bundles(task: Task | None = None, role: str = "segment") -> list[Bundle]:

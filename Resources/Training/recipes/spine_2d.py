@@ -26,6 +26,8 @@ class recipe:
         classes=CLASSES,
         modalities=MODALITIES,
         title="Spine (2D)",
+        trained_on="drawn spines and 10 lumbar T2 scans",
+        measured="19 lumbar MR scans: Dice of vertebral bodies 0.75-0.90, 107 of 122 named rightly (two scans shifted by a level)",
         summary="Vertebrae, discs, spinal canal and sacrum; sagittal slices at 1 mm.",
     )
     network_def = {

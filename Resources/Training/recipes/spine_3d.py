@@ -24,6 +24,8 @@ class recipe:
         preference=1,
         modalities=MODALITIES,
         title="Spine (3D)",
+        trained_on="drawn spines and 10 lumbar T2 scans",
+        measured="19 lumbar MR scans: Dice of vertebral bodies 0.76-0.92, 121 of 122 named rightly (optimistic); CT and spinous processes poor",
         summary="Vertebrae, discs, spinal canal and sacrum; 3D at 2 mm.",
     )
     network_def = {

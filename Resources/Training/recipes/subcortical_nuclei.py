@@ -41,6 +41,8 @@ class recipe:
         region_mm=SIZE * SPACING,
         modalities="brain MR: T2, T2*/SWI, T1 and others, voxels up to about 1.2 mm or slices up to 3 mm",
         title="Subthalamic nucleus and neighbors",
+        trained_on="drawn heads with an atlas, no patient",
+        measured="2 T1 templates: Dice of the subthalamic nucleus 0.27-0.37, 2-3 mm off; not for planning stimulation",
         summary="Subthalamic nucleus, red nucleus, substantia nigra, zona incerta, pallidum and thalamus, left and right.",
     )
     network_def = {

@@ -47,6 +47,8 @@ class recipe:
         classes=("background", "necrotic_core", "edema", "enhancing_tumor"),
         modalities="brain MR: any of T1c, T1, T2, FLAIR; with or without skull",
         title="Glioma sub-regions",
+        trained_on="drawn gliomas only, no patient",
+        measured="3 gliomas with T1c and FLAIR: Dice of the whole tumor 0.86-0.91, core 0.63-0.81, enhancing part 0.64-0.88; poor without FLAIR",
         summary="Necrotic core (with non-enhancing tumor), edema and enhancing tumor of untreated gliomas.",
     )
     network_def = {

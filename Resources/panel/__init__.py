@@ -1,0 +1,1 @@
+"""The Qt panel that the three modules share, and the logic behind it."""
