@@ -5,21 +5,27 @@ from pathlib import Path
 
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.ScriptedLoadableModule import (
-    ScriptedLoadableModule,
-    ScriptedLoadableModuleLogic,
-    ScriptedLoadableModuleTest,
-    ScriptedLoadableModuleWidget,
-)
+from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleTest
 
 _HERE = Path(__file__).resolve().parent
 for _folder in (_HERE.parent / "Resources", _HERE / "Resources" / "NeuroSpineSeg"):
     if (_folder / "neurospineseg").is_dir() and str(_folder) not in sys.path:
         sys.path.insert(0, str(_folder))
 
-from neurospineseg.anatomy import structures_of, terminology_entry  # noqa: E402
+from panel.declare import declare  # noqa: E402
+from panel.logic import SegmentLogic  # noqa: E402
+from panel.module_job import ModuleJob  # noqa: E402
+from panel.self_test import run_self_test  # noqa: E402
+from panel.widget import SegmentWidget  # noqa: E402
 
-TASK = "spine"
+JOB = ModuleJob(
+    name="SpineSeg",
+    task="spine",
+    slots=("image",),
+    result_name=_("{scan} spine"),
+    sample_name=_("Drawn lumbar spine"),
+    renumbers=True,
+)
 
 
 class SpineSeg(ScriptedLoadableModule):
@@ -27,42 +33,25 @@ class SpineSeg(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         parent.title = _("SpineSeg")
         parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
-        parent.contributors = ["NeuroSpineSeg contributors"]
-        parent.helpText = _("Segments vertebrae, discs and the spinal canal from MR or CT. Used from the Python console. Research only; not for clinical use.")
+        parent.helpText = _(
+            """Segments and names vertebrae, discs, the sacrum and the spinal canal in MR or CT. Where no sacrum is in view the names are neutral; name one vertebra and the others follow. Research only; not for clinical use."""
+        )
+        declare(parent, JOB, _HERE)
 
 
-class SpineSegWidget(ScriptedLoadableModuleWidget):
-    def setup(self):
-        ScriptedLoadableModuleWidget.setup(self)
-        self.layout.addStretch(1)
+class SpineSegWidget(SegmentWidget):
+    def __init__(self, parent=None):
+        self.job, self.logicClass = JOB, SpineSegLogic
+        SegmentWidget.__init__(self, parent)
 
 
-class SpineSegLogic(ScriptedLoadableModuleLogic):
-    def segment(self, inputs, scene, name=TASK, device="auto"):
-        """Segments volume nodes in this process and waits for the result.
+class SpineSegLogic(SegmentLogic):
+    """Segments without a window; see ``SegmentLogic.segment`` and ``SegmentLogic.segmentFolder``."""
 
-        Args:
-            inputs: scalar volume node of each of the model's channels, by the channel's name.
-            scene: the ``vtkMRMLScene`` that the new segmentation node is added to.
-
-        Returns:
-            A ``vtkMRMLSegmentationNode`` on the reference scan.
-
-        Raises:
-            InputError: a scan cannot be used; the message says why.
-        """
-        from neurospineseg.mrml import segmentation_from_labels, volume_from_node
-        from neurospineseg.pipeline import Segmenter, Settings
-
-        volumes = {channel: volume_from_node(node) for channel, node in inputs.items()}
-        result = Segmenter(TASK, Settings(device=device)).run(volumes)
-        return segmentation_from_labels(result.labels, result.structures, scene, name, inputs[result.report["reference"]])
+    def __init__(self, scene=None):
+        SegmentLogic.__init__(self, JOB, scene)
 
 
 class SpineSegTest(ScriptedLoadableModuleTest):
-    def runTest(self):
-        """Every structure has a complete terminology entry and its own label."""
-        structures = structures_of(TASK)
-        self.assertEqual(len({found.label for found in structures}), len(structures))
-        for found in structures:
-            self.assertEqual(terminology_entry(found).count("~"), 6)
+    def runTest(self, msec=None):
+        run_self_test(self, SpineSegLogic())

@@ -5,21 +5,27 @@ from pathlib import Path
 
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.ScriptedLoadableModule import (
-    ScriptedLoadableModule,
-    ScriptedLoadableModuleLogic,
-    ScriptedLoadableModuleTest,
-    ScriptedLoadableModuleWidget,
-)
+from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleTest
 
 _HERE = Path(__file__).resolve().parent
 for _folder in (_HERE.parent / "Resources", _HERE / "Resources" / "NeuroSpineSeg"):
     if (_folder / "neurospineseg").is_dir() and str(_folder) not in sys.path:
         sys.path.insert(0, str(_folder))
 
-from neurospineseg.anatomy import structures_of, terminology_entry  # noqa: E402
+from panel.declare import declare  # noqa: E402
+from panel.logic import SegmentLogic  # noqa: E402
+from panel.module_job import ModuleJob  # noqa: E402
+from panel.self_test import run_self_test  # noqa: E402
+from panel.widget import SegmentWidget  # noqa: E402
 
-TASK = "tumor"
+JOB = ModuleJob(
+    name="TumorSeg",
+    task="tumor",
+    slots=("t1c", "t1", "t2", "flair"),
+    result_name=_("{scan} tumor"),
+    sample_name=_("Drawn glioma"),
+    registers=True,
+)
 
 
 class TumorSeg(ScriptedLoadableModule):
@@ -27,42 +33,25 @@ class TumorSeg(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         parent.title = _("TumorSeg")
         parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
-        parent.contributors = ["NeuroSpineSeg contributors"]
-        parent.helpText = _("Segments glioma sub-regions from T1c, T1, T2 and FLAIR MR. Used from the Python console. Research only; not for clinical use.")
+        parent.helpText = _(
+            """Segments the necrotic core, the edema and the enhancing part of a glioma from any of T1 with contrast, T1, T2 and FLAIR. The scans may lie on different grids. Research only; not for clinical use."""
+        )
+        declare(parent, JOB, _HERE)
 
 
-class TumorSegWidget(ScriptedLoadableModuleWidget):
-    def setup(self):
-        ScriptedLoadableModuleWidget.setup(self)
-        self.layout.addStretch(1)
+class TumorSegWidget(SegmentWidget):
+    def __init__(self, parent=None):
+        self.job, self.logicClass = JOB, TumorSegLogic
+        SegmentWidget.__init__(self, parent)
 
 
-class TumorSegLogic(ScriptedLoadableModuleLogic):
-    def segment(self, inputs, scene, name=TASK, device="auto"):
-        """Segments volume nodes in this process and waits for the result.
+class TumorSegLogic(SegmentLogic):
+    """Segments without a window; see ``SegmentLogic.segment`` and ``SegmentLogic.segmentFolder``."""
 
-        Args:
-            inputs: scalar volume node of each of the model's channels, by the channel's name.
-            scene: the ``vtkMRMLScene`` that the new segmentation node is added to.
-
-        Returns:
-            A ``vtkMRMLSegmentationNode`` on the reference scan.
-
-        Raises:
-            InputError: a scan cannot be used; the message says why.
-        """
-        from neurospineseg.mrml import segmentation_from_labels, volume_from_node
-        from neurospineseg.pipeline import Segmenter, Settings
-
-        volumes = {channel: volume_from_node(node) for channel, node in inputs.items()}
-        result = Segmenter(TASK, Settings(device=device)).run(volumes)
-        return segmentation_from_labels(result.labels, result.structures, scene, name, inputs[result.report["reference"]])
+    def __init__(self, scene=None):
+        SegmentLogic.__init__(self, JOB, scene)
 
 
 class TumorSegTest(ScriptedLoadableModuleTest):
-    def runTest(self):
-        """Every structure has a complete terminology entry and its own label."""
-        structures = structures_of(TASK)
-        self.assertEqual(len({found.label for found in structures}), len(structures))
-        for found in structures:
-            self.assertEqual(terminology_entry(found).count("~"), 6)
+    def runTest(self, msec=None):
+        run_self_test(self, TumorSegLogic())

@@ -170,9 +170,9 @@ def _segmenter(request: Request, networks: dict[str, Any] | None) -> Segmenter:
 
 def _write_mask(result: Result, reference: Volume, path: Path, ending: str) -> None:
     if ending != SEGMENTATION_ENDING:
-        from neurospineseg.volume import write_label_map
+        from neurospineseg.volume import write_volume
 
-        write_label_map(result.labels, path)
+        write_volume(result.labels, path)
         return
     import slicer
 

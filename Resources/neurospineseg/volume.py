@@ -206,8 +206,8 @@ def _read_itk(path: Path, frame: int | None) -> Volume:
     return Volume(_as_float(_pick_frame(array, frame, name), name), affine)
 
 
-def write_label_map(labels: Volume, path: str | Path) -> None:
-    """Writes an integer label map as ``.nii``, ``.nii.gz``, ``.nrrd`` or ``.mha``, under a temporary name first.
+def write_volume(volume: Volume, path: str | Path) -> None:
+    """Writes a scan or a label map as ``.nii``, ``.nii.gz``, ``.nrrd`` or ``.mha``, under a temporary name first.
 
     Raises:
         InputError: the name's ending is of none of these kinds, or the file cannot be written.
@@ -215,17 +215,17 @@ def write_label_map(labels: Volume, path: str | Path) -> None:
     path = Path(path)
     ending = _ending(path)
     if ending not in LABEL_MAP_ENDINGS:
-        raise InputError(f"'{path.name}' cannot be written; a label map's name must end in {', '.join(LABEL_MAP_ENDINGS)}.")
+        raise InputError(f"'{path.name}' cannot be written; its name must end in {', '.join(LABEL_MAP_ENDINGS)}.")
     temporary = path.with_name(f".{path.name[: -len(ending)]}.part{ending}")
     try:
         if ending in (".nii", ".nii.gz"):
-            image = nib.Nifti1Image(labels.voxels.T, labels.ijk_to_ras)
+            image = nib.Nifti1Image(volume.voxels.T, volume.ijk_to_ras)
             image.header.set_xyzt_units("mm")
-            image.set_sform(labels.ijk_to_ras, code=1)
-            image.set_qform(labels.ijk_to_ras, code=1, strip_shears=True)
+            image.set_sform(volume.ijk_to_ras, code=1)
+            image.set_qform(volume.ijk_to_ras, code=1, strip_shears=True)
             nib.save(image, temporary)
         else:
-            sitk.WriteImage(to_itk(labels), str(temporary), useCompression=True)
+            sitk.WriteImage(to_itk(volume), str(temporary), useCompression=True)
         temporary.replace(path)
     except (OSError, RuntimeError) as error:
         raise InputError(f"'{path}' cannot be written; check the folder and the free space.") from error

@@ -10,9 +10,11 @@ Requests have an ``id`` and an ``op``:
 
 ``warm``     task, model, device: loads the networks.
 ``segment``  task, inputs (name: {file, ijk_to_ras}), model, device, structures, region, register, doubts: writes
-             ``labels`` (uint16) and ``doubt`` (uint8), both [k, j, i], and answers with the structures found.
+             ``labels`` (uint16) and ``doubt`` (uint8), both [k, j, i], and answers with the structures found. With ``inside``
+             it also writes where the region lies.
 ``region``   the same inputs: answers with the box that is worth segmenting.
 ``files``    task, scans (name: path), output, settings: from files to files, as the shell does it.
+``store``    task, inputs, labels, prediction (files), model, folder: keeps a corrected case.
 ``draw``     task, seed: draws a scan of the task and writes its images.
 
 Answers have the request's ``id`` and an ``event``: ``progress`` (stage, fraction), ``done`` (the result), ``refused`` (the input
@@ -61,7 +63,14 @@ class Worker:
     def answer(self, request: dict[str, Any]) -> None:
         """Does what a request asks; a fault in it never ends the process."""
         number = request.get("id")
-        operations = {"warm": self.warm, "segment": self.segment, "region": self.region, "files": self.files, "draw": self.draw}
+        operations = {
+            "warm": self.warm,
+            "segment": self.segment,
+            "region": self.region,
+            "files": self.files,
+            "store": self.store,
+            "draw": self.draw,
+        }
         try:
             operation = operations.get(request.get("op"))
             if operation is None:
@@ -138,6 +147,10 @@ class Worker:
             region = None if searcher.bundle.spec.locator is not None else searcher.find_region(volumes, tell)
         elif region is not None:
             region = Region.from_lists(region)
+        inside = None
+        if request.get("inside") and region is not None:
+            region.part_of(next(iter(volumes.values())).grid, 0.0)
+            inside, region = region, (None if request["task"] == "spine" else region)
         result = self._segmenter(request, region=region).run(volumes, tell, doubts=bool(request.get("doubts")))
         labels = result.labels.voxels
         np.save(self.folder / "labels.npy", labels)
@@ -147,6 +160,7 @@ class Worker:
         return {
             "labels": "labels.npy",
             "doubt": "doubt.npy" if result.uncertainty is not None else None,
+            "inside": self._write_inside(inside, result.labels.grid),
             "found": [
                 {"key": structure.key, "label": structure.label, "box": box}
                 for structure, box in ((s, box_of(labels, s.label)) for s in result.structures)
@@ -160,6 +174,32 @@ class Worker:
             "report": result.report,
             "warnings": list(dict.fromkeys(result.warnings)),
         }
+
+    def _write_inside(self, region: Any, grid: Any) -> dict[str, Any] | None:
+        """Where a region lies on the scan's grid: uint8 (K, J, I), cropped, and its first voxel (k, j, i)."""
+        if region is None:
+            return None
+        inside = region.contains(grid).astype(np.uint8)
+        box = box_of(inside, 1)
+        if box is None:
+            raise InputError("The box of the region holds no voxel of the scan; make it larger.")
+        k0, k1, j0, j1, i0, i1 = box
+        np.save(self.folder / "inside.npy", inside[k0:k1, j0:j1, i0:i1])
+        return {"file": "inside.npy", "start": [k0, j0, i0]}
+
+    def store(self, request: dict[str, Any]) -> dict[str, Any]:
+        from neurospineseg.corrections import store_correction
+        from neurospineseg.volume import Volume
+
+        def volume(scan: dict[str, Any]) -> Volume:
+            return Volume(np.load(self.folder / scan["file"], mmap_mode="r", allow_pickle=False), np.array(scan["ijk_to_ras"], float))
+
+        scans = {name: volume(scan) for name, scan in request["inputs"].items()}
+        first = next(iter(scans.values()))
+        labels = Volume(np.load(self.folder / request["labels"], allow_pickle=False), first.ijk_to_ras)
+        prediction = np.load(self.folder / request["prediction"], allow_pickle=False) if request.get("prediction") else None
+        folder, scores = store_correction(Path(request["folder"]), request["task"], scans, labels, prediction, request.get("model"))
+        return {"folder": str(folder), "dice": scores}
 
     def files(self, request: dict[str, Any]) -> dict[str, Any]:
         from neurospineseg.segment_command import Request, run_request

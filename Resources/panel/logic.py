@@ -39,8 +39,13 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         self._scene = scene
         self.client = _CLIENTS.setdefault(job.name, WorkerClient())
         self.run: Run | None = None
-        self._times = RemainingTime()
+        self.times = RemainingTime()
         self._timer: Any = None
+
+    @property
+    def seconds(self) -> float:
+        """What the last run took."""
+        return self.times.elapsed
 
     @property
     def scene(self) -> Any:
@@ -137,7 +142,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
                 "output": str(output),
                 "settings": settings,
             }
-            self.wait_for(lambda listener: self._begin(Run(self.client, {}, fields, listener, self._times)))
+            self.wait_for(lambda listener: self.begin(Run(self.client, {}, fields, listener, self.times)))
 
         return run_batch(self.job.task, Path(inputFolder), Path(outputFolder), segment_case, progress)
 
@@ -179,13 +184,13 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         if unknown:
             raise InputError(_("'{name}' is no scan of {module}; it takes {slots}.").format(name=unknown[0], module=self.job.name, slots=", ".join(self.job.slots)))
         ordered = {name: scans[name] for name in self.job.slots if name in scans}
-        return self._begin(
+        return self.begin(
             SegmentationRun(
                 self.client,
                 ordered,
                 fields,
                 listener,
-                self._times,
+                self.times,
                 scene=self.scene,
                 target=target,
                 rule=rule,
@@ -197,9 +202,14 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
 
     def ask(self, op: str, scans: Mapping[str, Any], fields: Mapping[str, Any], listener: Listener) -> Run:
         """Begins another request to the worker about scans; ``listener.finished`` gets the worker's result."""
-        return self._begin(Run(self.client, scans, {**fields, "op": op}, listener, RemainingTime()))
+        return self.begin(Run(self.client, scans, {**fields, "op": op}, listener, RemainingTime()))
 
-    def _begin(self, run: Run) -> Run:
+    def begin(self, run: Run) -> Run:
+        """Starts a run, once all packages are there.
+
+        Raises:
+            InputError: the module is at work already, or packages are missing and were not installed.
+        """
         if self.run is not None and not self.run.over:
             raise InputError(_("{module} is at work already; wait for it or cancel it.").format(module=self.job.name))
         ensure_dependencies(self.job.name)
@@ -249,8 +259,8 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
 
     def tick(self) -> None:
         """One short step of whatever is going on."""
-        events = self.client.poll()
-        if self.run is not None and self.run.step(events):
+        events, run = self.client.poll(), self.run
+        if run is not None and run.step(events) and self.run is run:
             self.run = None
         if self.run is None and self._timer is not None:
             if self.client.running:

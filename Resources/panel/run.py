@@ -55,7 +55,8 @@ class Run:
     def __init__(
         self, client: WorkerClient, scans: Mapping[str, Any], fields: Mapping[str, Any], listener: Listener, times: RemainingTime
     ) -> None:
-        self.client, self.scans, self.fields, self.listener, self.times = client, dict(scans), dict(fields), listener, times
+        self.client, self.scans, self.fields = client, dict(scans), dict(fields)
+        self.listener, self.times = listener, times
         self.over = False
         self._number: int | None = None
         self._events: list[dict[str, Any]] = []
@@ -148,6 +149,22 @@ class Run:
 
 
 @dataclass(frozen=True)
+class PackedMask:
+    """A structure's mask in a bit a voxel: its label value, box [k0, k1, j0, j1, i0, i1) and packed voxels."""
+
+    label: int
+    box: tuple[int, ...]
+    bits: np.ndarray
+
+    def paint(self, labels: np.ndarray) -> None:
+        """Writes the label value into a label map (K, J, I)."""
+        k0, k1, j0, j1, i0, i1 = self.box
+        shape = (k1 - k0, j1 - j0, i1 - i0)
+        mask = np.unpackbits(self.bits, count=int(np.prod(shape))).reshape(shape).view(bool)
+        labels[k0:k1, j0:j1, i0:i1][mask] = self.label
+
+
+@dataclass(frozen=True)
 class Outcome:
     """A finished segmentation.
 
@@ -155,11 +172,13 @@ class Outcome:
         node: the segmentation node.
         report: the worker's report: model, device, versions, seconds per stage.
         doubtful: places worth a look, the most uncertain first: ras (mm), key, marked, ml, score.
+        masks: what the model found, before anybody corrected it.
     """
 
     node: Any
     report: dict[str, Any]
     doubtful: list[dict[str, Any]] = field(default_factory=list)
+    masks: list[PackedMask] = field(default_factory=list)
 
 
 class SegmentationRun(Run):
@@ -214,6 +233,7 @@ class SegmentationRun(Run):
             task = self.fields["task"]
             merge.keep_outside(inside, tuple(result["inside"]["start"]), structures_of(task))
         labels = np.load(self.client.folder / result["labels"], mmap_mode="r")
+        masks = []
         for number, found in enumerate(result["found"]):
             k0, k1, j0, j1, i0, i1 = found["box"]
             crop = labels[k0:k1, j0:j1, i0:i1]
@@ -222,6 +242,7 @@ class SegmentationRun(Run):
                 np.equal(crop[first:last], found["label"], out=mask[first:last], casting="unsafe")
                 yield
             merge.prepare(FoundStructure(structure(found["key"]), mask, (k0, j0, i0)))
+            masks.append(PackedMask(found["label"], tuple(found["box"]), np.packbits(mask)))
             self._tell("Taking the result", (number + 1) / (len(result["found"]) + 1))
             yield
         del labels
@@ -237,7 +258,7 @@ class SegmentationRun(Run):
         save_undo = None if self.save_undo is None or target is None else lambda: self.save_undo(target)
         node = merge.apply(save_undo, attributes)
         self.times.end()
-        self.listener.finished(Outcome(node, report, result["doubtful"]), [*notes, *merge.notes])
+        self.listener.finished(Outcome(node, report, result["doubtful"], masks), [*notes, *merge.notes])
 
 
 def slabs(voxels: np.ndarray) -> list[tuple[int, int]]:

@@ -1,0 +1,79 @@
+"""Corrected masks kept for training: one folder per case with the scans, the label map and a description.
+
+No name, date of birth or file name goes into them; a case's name is the time and a part of the voxels' checksum.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurospineseg.anatomy import structures_of
+from neurospineseg.errors import InputError
+from neurospineseg.measure import dice
+from neurospineseg.volume import Volume, write_volume
+
+
+def store_correction(
+    folder: Path, task: str, scans: Mapping[str, Volume], labels: Volume, prediction: np.ndarray | None, model: Mapping[str, str] | None
+) -> tuple[Path, dict[str, float]]:
+    """Writes a corrected case into a new folder below ``folder``, which appears when it is complete.
+
+    Args:
+        scans: by channel; ``labels`` lies on the grid of the first.
+        labels: corrected label map, uint16.
+        prediction: what the model had found, uint16 on the same grid; None where that is not known.
+        model: name, version and sha256 of the model, if one was used.
+
+    Returns:
+        The case's folder, and the Dice between prediction and correction by structure key.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    scores = {} if prediction is None else _scores(task, labels.voxels, prediction)
+    first = next(iter(scans.values()))
+    checksum = hashlib.sha256(np.ascontiguousarray(first.voxels)).hexdigest()[:8]
+    name = f"{task}-{datetime.now():%Y%m%d-%H%M%S}-{checksum}"
+    present = set(np.unique(labels.voxels).tolist())
+    description: dict[str, Any] = {
+        "task": task,
+        "scans": {channel: f"{channel}.nii.gz" for channel in scans},
+        "label": "label.nii.gz",
+        "structures": {structure.key: structure.label for structure in structures_of(task) if structure.label in present},
+        "model": dict(model) if model else None,
+        "dice_prediction_correction": scores,
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        room = Path(tempfile.mkdtemp(prefix=".neurospineseg-", dir=folder))
+        try:
+            for channel, volume in scans.items():
+                write_volume(volume, room / f"{channel}.nii.gz")
+            write_volume(labels, room / "label.nii.gz")
+            (room / "case.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+            room.chmod(0o755)
+            room.rename(folder / name)
+        finally:
+            shutil.rmtree(room, ignore_errors=True)
+    except OSError as error:
+        raise InputError(f"The corrections folder cannot be written to ({error.strerror}); choose another one.") from error
+    return folder / name, scores
+
+
+def _scores(task: str, labels: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
+    """Dice of every structure that either label map holds."""
+    present = set(np.unique(labels).tolist()) | set(np.unique(prediction).tolist())
+    return {
+        structure.key: round(dice(prediction == structure.label, labels == structure.label), 4)
+        for structure in structures_of(task)
+        if structure.label in present
+    }

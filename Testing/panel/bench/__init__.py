@@ -1,0 +1,11 @@
+"""A bench for the panel: Slicer's own MRML from ``slicer-core``, PySide6 seen the way PythonQt shows Qt, and thin stand-ins for the rest.
+
+Nothing of the product knows of it. Each stand-in names the source of Slicer 5.12.3, ctk or PythonQt that it was checked against.
+With ``NEUROSPINESEG_SLICER_SOURCE`` set to a folder of Slicer's sources, Slicer's own ``ScriptedLoadableModule``,
+``parameterNodeWrapper`` and ``i18n`` take the place of their stand-ins.
+"""
+
+from bench.application import Application
+from bench.install import install
+
+__all__ = ["Application", "install"]

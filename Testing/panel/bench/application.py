@@ -1,0 +1,153 @@
+"""Stand-ins for ``slicer.app``, ``slicer.modules``, ``slicer.packaging``, ``SampleData`` and the dialogs of ``slicer.util``.
+
+Checked against Base/QTCore/qSlicerCoreApplication.h, Base/QTGUI/{qSlicerApplication,qSlicerLayoutManager}.h, Base/Python/slicer/{util,packaging}.py and
+Modules/Scripted/SampleData/SampleData.py.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import slicer
+from PySide6 import QtCore, QtWidgets
+
+SLICE_VIEWS = ("Red", "Yellow", "Green")
+
+
+class Signals:
+    """An object whose named signals tests send by hand."""
+
+    def __init__(self) -> None:
+        self._functions: dict[str, list[Callable[..., Any]]] = {}
+
+    def connect(self, signature: str, function: Callable[..., Any]) -> bool:
+        self._functions.setdefault(signature, []).append(function)
+        return True
+
+    def disconnect(self, signature: str, function: Callable[..., Any]) -> bool:
+        functions = self._functions.get(signature, [])
+        if function in functions:
+            functions.remove(function)
+        return True
+
+    def send(self, signature: str, *arguments: Any) -> None:
+        for function in list(self._functions.get(signature, [])):
+            function(*arguments)
+
+
+class Application(Signals):
+    """``slicer.app``; ``messages`` keeps what was shown to the user, ``answers`` decides what questions return."""
+
+    applicationVersion = "5.12.3"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qt = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
+        self.messages: list[tuple[str, str]] = []
+        self.answer = True
+        self._modules = Signals()
+
+    def clipboard(self) -> Any:
+        return QtWidgets.QApplication.clipboard()
+
+    def moduleManager(self) -> Signals:
+        return self._modules
+
+    def testingEnabled(self) -> bool:
+        return False
+
+    def processEvents(self) -> None:
+        raise AssertionError("the product must not process events by hand")
+
+    def layoutManager(self) -> Any:
+        raise AssertionError("not on the bench")
+
+
+class Modules:
+    """``slicer.modules``: the logics that the panel uses, real ones of ``slicer-core``."""
+
+    def __init__(self) -> None:
+        self._logics = {"terminologies": slicer.vtkSlicerTerminologiesModuleLogic(), "segmentations": slicer.vtkSlicerSegmentationsModuleLogic()}
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self.__dict__.get("_logics", {}):
+            raise AttributeError(name)
+        return types.SimpleNamespace(logic=lambda: self._logics[name])
+
+
+def make_packaging(app: Application) -> types.ModuleType:
+    """``slicer.packaging``; set ``behavior`` to a function to refuse, fail or install."""
+    module = types.ModuleType("slicer.packaging")
+    module.asked = []
+    module.behavior = lambda requirements: None
+
+    def pip_ensure(requirements: Any, constraints: Any = None, skip_packages: Any = None, prompt_install: bool = True, prompt_restart: bool = True,
+                   requester: str | None = None, skip_in_testing: bool = True, show_progress: bool = True) -> None:  # fmt: skip
+        text = open(constraints, encoding="utf-8").read() if constraints else ""
+        module.asked.append((list(requirements), text, requester))
+        module.behavior(requirements)
+
+    module.pip_ensure = pip_ensure
+    return module
+
+
+def make_sample_data() -> types.ModuleType:
+    module = types.ModuleType("SampleData")
+    module.categories, module.sources = {}, []
+
+    class SampleDataLogic:
+        @staticmethod
+        def registerCustomSampleDataCategory(category: str, title: str | None = None, **more: Any) -> None:
+            module.categories[category] = title
+
+        @staticmethod
+        def registerCustomSampleDataSource(category="Custom", sampleName=None, uris=None, fileNames=None, nodeNames=None, customDownloader=None,
+                                           thumbnailFileName=None, loadFileTypes=None, loadFiles=None, loadFileProperties={}, checksums=None,
+                                           loadFileType=None):  # fmt: skip  # noqa: B006
+            module.sources.append(types.SimpleNamespace(category=category, sampleName=sampleName, nodeNames=nodeNames, customDownloader=customDownloader, thumbnailFileName=thumbnailFileName))
+
+    module.SampleDataLogic = SampleDataLogic
+    return module
+
+
+def new_scene() -> Any:
+    """A scene as the application has one: views, subject hierarchy."""
+    scene = slicer.vtkMRMLScene()
+    slicer.vtkMRMLSubjectHierarchyNode.ResolveSubjectHierarchy(scene)
+    for name in SLICE_VIEWS:
+        node = slicer.vtkMRMLSliceNode()
+        node.SetLayoutName(name)
+        node.SetSingletonTag(name)
+        scene.AddNode(node)
+    return scene
+
+
+def patch_util(app: Application, loader: Any) -> None:
+    """The functions of ``slicer.util`` that show something."""
+    util = slicer.util
+
+    def shown(kind: str) -> Callable[..., Any]:
+        def show(text: str, *arguments: Any, **keywords: Any) -> bool:
+            app.messages.append((kind, text))
+            return app.answer
+
+        return show
+
+    for name in ("errorDisplay", "warningDisplay", "infoDisplay", "confirmOkCancelDisplay", "confirmYesNoDisplay", "showStatusMessage"):
+        setattr(util, name, shown(name))
+    util.loadUI = lambda path: loader.load_file(path)
+    util.childWidgetVariables = lambda widget: types.SimpleNamespace(
+        **{QtCore.QObject.objectName(w): w for w in [widget, *widget.findChildren(QtWidgets.QWidget)] if QtCore.QObject.objectName(w)}
+    )
+    util.setSliceViewerLayers = lambda **layers: app.messages.append(("layers", str(sorted(layers))))
+    util.WaitCursor = lambda *arguments, **keywords: nullcontext()
+    util.getNodesByClass = lambda kind, scene=None: _nodes(kind)
+
+
+def _nodes(kind: str) -> list[Any]:
+    collection = slicer.mrmlScene.GetNodesByClass(kind)
+    collection.UnRegister(None)
+    return [collection.GetItemAsObject(n) for n in range(collection.GetNumberOfItems())]

@@ -1,0 +1,69 @@
+"""Puts the bench in place of what the application brings."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import slicer
+from PySide6 import QtWidgets
+
+from bench import ctk_widgets, mrml_widgets, parameter_node, pythonqt, scripted_module
+from bench.application import Application, Modules, make_packaging, make_sample_data, new_scene, patch_util
+from bench.ui_loader import UiLoader
+
+STAND_INS = {
+    "i18n": scripted_module.make_i18n,
+    "ScriptedLoadableModule": scripted_module.make_module,
+    "parameterNodeWrapper": parameter_node.make_module,
+}
+
+
+def install() -> Application:
+    """Makes ``qt``, ``ctk``, ``SampleData`` and the application's side of ``slicer`` importable; returns ``slicer.app``."""
+    app = Application()
+    sys.modules["qt"] = pythonqt.make_module()
+    sys.modules["ctk"] = ctk_widgets.make_module()
+    sys.modules["SampleData"] = make_sample_data()
+    widgets = mrml_widgets.make_classes()
+    for name, kind in widgets.items():
+        setattr(slicer, name, kind)
+    slicer.app, slicer.modules, slicer.selfTests, slicer.loadedModules = app, Modules(), {}, {}
+    slicer.mrmlScene = new_scene()
+    slicer.dicomDatabase = None
+    slicer.packaging = sys.modules["slicer.packaging"] = make_packaging(app)
+    qt, ctk = sys.modules["qt"], sys.modules["ctk"]
+    classes = {name: kind for module in (qt, ctk) for name, kind in vars(module).items() if isinstance(kind, type)}
+    patch_util(app, UiLoader({**classes, **widgets, "Line": QtWidgets.QFrame}))
+    source = os.environ.get("NEUROSPINESEG_SLICER_SOURCE")
+    for name, make in STAND_INS.items():
+        module = _slicers_own(name, Path(source)) if source else make()
+        sys.modules[f"slicer.{name}"] = module
+        setattr(slicer, name, module)
+    return app
+
+
+def _slicers_own(name: str, source: Path) -> types.ModuleType:
+    """A module of Slicer's sources under its own name."""
+    folder = source / "Base" / "Python" / "slicer"
+    if str(folder) not in slicer.__path__:
+        slicer.__path__.append(str(folder))
+        _fill_in_what_slicers_own_needs()
+    return importlib.import_module(f"slicer.{name}")
+
+
+def _fill_in_what_slicers_own_needs() -> None:
+    def missing(*arguments: Any, **keywords: Any) -> None:
+        raise AssertionError("not on the bench")
+
+    app = slicer.app
+    app.translate = lambda context, text: text
+    app.settings = app.userSettings = lambda: types.SimpleNamespace(value=lambda *a: None)
+    slicer.util.settingsValue = lambda key, default, converter=None, settings=None: default
+    for name in ("qMRMLCheckableNodeComboBox", "qMRMLRangeWidget", "qMRMLSliderWidget", "qMRMLSpinBox", "qMRMLCoordinatesWidget", "qMRMLSubjectHierarchyComboBox"):
+        if not hasattr(slicer, name):
+            setattr(slicer, name, type(name, (), {}))

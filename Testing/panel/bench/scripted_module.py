@@ -1,0 +1,91 @@
+"""Stand-ins for ``slicer.i18n`` and ``slicer.ScriptedLoadableModule``: Base/Python/slicer/{i18n,ScriptedLoadableModule}.py."""
+
+from __future__ import annotations
+
+import types
+import unittest
+from typing import Any
+
+import slicer
+
+
+def make_i18n() -> types.ModuleType:
+    module = types.ModuleType("slicer.i18n")
+    module.tr = lambda text: text
+    module.translate = lambda context, text: text
+    return module
+
+
+class ScriptedLoadableModule:
+    """Registers the module's test as the real one does."""
+
+    def __init__(self, parent: Any) -> None:
+        self.parent = parent
+        self.moduleName = self.__class__.__name__
+        parent.title, parent.categories, parent.contributors, parent.dependencies = "", [], [], []
+        parent.helpText = parent.acknowledgementText = ""
+        slicer.selfTests[self.moduleName] = self.runTest
+
+    def runTest(self, msec: int = 100, **kwargs: Any) -> None:
+        test = getattr(slicer.loadedModules[self.moduleName], f"{self.moduleName}Test")()
+        test.messageDelay = msec
+        test.runTest(**kwargs)
+
+
+class ScriptedLoadableModuleWidget:
+    """The parent is a qMRMLWidget with a layout, which the application gives it."""
+
+    def __init__(self, parent: Any = None) -> None:
+        self.moduleName = self.__class__.__name__.removesuffix("Widget")
+        self.parent = parent
+        self.layout = parent.layout()
+        slicer.app.moduleManager().connect("moduleAboutToBeUnloaded(QString)", self._onModuleAboutToBeUnloaded)
+
+    def _onModuleAboutToBeUnloaded(self, name: str) -> None:
+        if name == self.moduleName:
+            self.cleanup()
+            slicer.app.moduleManager().disconnect("moduleAboutToBeUnloaded(QString)", self._onModuleAboutToBeUnloaded)
+
+    def setup(self) -> None:
+        pass
+
+    def cleanup(self) -> None:
+        pass
+
+
+class ScriptedLoadableModuleLogic:
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__()
+        self.moduleName = self.__class__.__name__.removesuffix("Logic")
+        self.isSingletonParameterNode = True
+
+    def getParameterNode(self) -> Any:
+        node = slicer.mrmlScene.GetSingletonNode(self.moduleName, "vtkMRMLScriptedModuleNode")
+        if node is None:
+            node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLScriptedModuleNode")
+            node.UnRegister(None)
+            node.SetSingletonTag(self.moduleName)
+            node.SetModuleName(self.moduleName)
+            node = slicer.mrmlScene.AddNode(node)
+        if node.GetAttribute("ModuleName") != self.moduleName:
+            node.SetAttribute("ModuleName", self.moduleName)
+        return node
+
+
+class ScriptedLoadableModuleTest(unittest.TestCase):
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.messageDelay = 0
+
+    def delayDisplay(self, message: str, requestedDelay: int | None = None, msec: int | None = None) -> None:
+        slicer.app.messages.append(("delay", message))
+
+    def runTest(self) -> None:
+        pass
+
+
+def make_module() -> types.ModuleType:
+    module = types.ModuleType("slicer.ScriptedLoadableModule")
+    for kind in (ScriptedLoadableModule, ScriptedLoadableModuleWidget, ScriptedLoadableModuleLogic, ScriptedLoadableModuleTest):
+        setattr(module, kind.__name__, kind)
+    return module

@@ -1,0 +1,125 @@
+"""A bench with a fresh scene for every test, modules opened as Slicer opens them, and clicks."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+ROOT = Path(__file__).resolve().parents[2]
+MISSING = [name for name in ("slicer", "PySide6") if importlib.util.find_spec(name) is None]
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """Where the scene or Qt is not installed, nothing of the panel can be tested."""
+    if MISSING:
+        for item in items:
+            if Path(__file__).parent in Path(item.fspath).parents:
+                item.add_marker(pytest.mark.skip(reason=f"{' and '.join(MISSING)} not installed here"))
+
+
+class Bench:
+    """The application for a test.
+
+    Attributes:
+        longest_stall: the longest time in seconds between two turns of the event loop since it was last set to 0.
+    """
+
+    def __init__(self, app: Any) -> None:
+        import slicer
+        from bench.application import new_scene
+
+        self.app, self.longest_stall = app, 0.0
+        self.widgets: list[Any] = []
+        slicer.mrmlScene = new_scene()
+        app.messages.clear()
+        app.answer = True
+        slicer.packaging.asked.clear()
+
+    def open(self, name: str) -> Any:
+        """Imports a module's file as Slicer does, makes its widget and enters it."""
+        import slicer
+
+        spec = importlib.util.spec_from_file_location(name, ROOT / name / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = slicer.loadedModules[name] = module
+        spec.loader.exec_module(module)
+        self.declared = type("Parent", (), {})()
+        getattr(module, name)(self.declared)
+        parent = slicer.qMRMLWidget()
+        qt = sys.modules["qt"]
+        parent.setLayout(qt.QVBoxLayout())
+        parent.setMRMLScene(slicer.mrmlScene)
+        widget = getattr(module, f"{name}Widget")(parent)
+        widget.setup()
+        self.widgets.append(widget)
+        self.enter(widget)
+        return widget
+
+    def enter(self, widget: Any) -> None:
+        widget.parent._entered = True
+        widget.enter()
+
+    def leave(self, widget: Any) -> None:
+        widget.parent._entered = False
+        widget.exit()
+
+    def close(self, widget: Any) -> None:
+        """Unloads a module."""
+        if widget in self.widgets:
+            from bench.pythonqt import misspelled
+
+            self.widgets.remove(widget)
+            wrong = {name: misspelled(child) for name, child in vars(widget.ui).items() if misspelled(child)}
+            assert not wrong, f"no properties: {wrong}"
+            self.leave(widget)
+            self.app.moduleManager().send("moduleAboutToBeUnloaded(QString)", widget.moduleName)
+
+    def spin(self, until: Callable[[], Any] | float, seconds: float = 60.0) -> None:
+        """Runs the event loop until something holds, or for a time; measures how long it was ever blocked."""
+        if isinstance(until, (int, float)):
+            end = time.monotonic() + until
+            until = lambda: time.monotonic() > end  # noqa: E731
+        from PySide6 import QtCore
+
+        last = time.monotonic()
+        limit = last + seconds
+        while not until():
+            now = time.monotonic()
+            assert now < limit, "it did not happen in time"
+            QtCore.QCoreApplication.processEvents(QtCore.QEventLoop.ProcessEventsFlag.AllEvents, 5)
+            after = time.monotonic()
+            self.longest_stall = max(self.longest_stall, after - now - 0.005)
+            time.sleep(0.001)
+
+    def click(self, button: Any) -> None:
+        from PySide6 import QtCore, QtTest
+
+        assert button.isEnabled(), f"{button.objectName} is not enabled"
+        QtTest.QTest.mouseClick(button, QtCore.Qt.MouseButton.LeftButton)
+
+
+@pytest.fixture(scope="session")
+def application() -> Any:
+    sys.path.insert(0, str(Path(__file__).parent))
+    import bench
+
+    return bench.install()
+
+
+@pytest.fixture
+def bench(application: Any) -> Iterator[Bench]:
+    made = Bench(application)
+    yield made
+    for widget in list(made.widgets):
+        made.close(widget)
+    import slicer
+
+    slicer.mrmlScene.Clear(0)
