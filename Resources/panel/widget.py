@@ -105,11 +105,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def exit(self) -> None:
         self.correct.exit()
-        if self.parameters is not None and self._gui_tag is not None:
-            self.parameters.disconnectGui(self._gui_tag)
-            self._gui_tag = None
-            self.removeObserver(self.parameters, vtk.vtkCommand.ModifiedEvent, self._update)
-            self.parameters = None
+        self._disconnect()
 
     def onSceneStartClose(self, caller: Any, event: Any) -> None:
         self.logic.cancel(_("The scene was closed while it was being segmented."))
@@ -126,10 +122,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.setParameterNode(self.logic.getParameterNode())
 
     def setParameterNode(self, parameters: SegmentParameters | None) -> None:
-        if self.parameters is not None:
-            self.parameters.disconnectGui(self._gui_tag)
-            self._gui_tag = None
-            self.removeObserver(self.parameters, vtk.vtkCommand.ModifiedEvent, self._update)
+        self._disconnect()
         self.parameters = parameters
         if parameters is not None:
             self._gui_tag = parameters.connectGui(self.ui)
@@ -137,6 +130,13 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._update()
         else:
             self.result.show(None)
+
+    def _disconnect(self) -> None:
+        """The widgets no longer follow the parameters; a run that is under way still uses them."""
+        if self._gui_tag is not None:
+            self.parameters.disconnectGui(self._gui_tag)
+            self._gui_tag = None
+            self.removeObserver(self.parameters, vtk.vtkCommand.ModifiedEvent, self._update)
 
     def _guess_inputs(self) -> None:
         """Fills the slots from the names and DICOM attributes of the scans, if the user chose none yet."""

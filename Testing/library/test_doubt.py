@@ -1,0 +1,44 @@
+"""The places worth a look: thick doubt, not the shell that every border has."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from neurospineseg.doubt import doubtful_places, uncertainty
+from neurospineseg.grid import Grid
+from neurospineseg.postprocess import OutputChannel
+
+GRID = Grid((30, 30, 30), np.array([[2.0, 0, 0, -30], [0, 2, 0, 10], [0, 0, 2, 5], [0, 0, 0, 1]]))
+CHANNELS = (OutputChannel(0), OutputChannel(7), OutputChannel(9))
+
+
+def sure_ball_with_a_shell() -> torch.Tensor:
+    k, j, i = np.indices(GRID.shape)
+    distance = np.sqrt((k - 10) ** 2 + (j - 10) ** 2 + (i - 10) ** 2)
+    inside = torch.from_numpy(1 / (1 + np.exp(4 * (distance - 6.0)))).float()
+    return torch.stack([1 - inside, inside, torch.zeros_like(inside)])
+
+
+def test_uncertainty_is_the_margin() -> None:
+    found = uncertainty(torch.tensor([0.5, 0.3, 0.2]).reshape(3, 1, 1, 1))
+    assert float(found) == pytest.approx(0.8)
+
+
+def test_a_border_is_no_place() -> None:
+    assert doubtful_places(sure_ball_with_a_shell(), CHANNELS, GRID) == []
+
+
+def test_blobs_are_found_the_most_uncertain_first() -> None:
+    probabilities = sure_ball_with_a_shell()
+    probabilities[:, 20:26, 20:26, 20:26] = torch.tensor([0.55, 0.05, 0.4]).reshape(3, 1, 1, 1)
+    probabilities[:, 8:12, 8:12, 8:12] = torch.tensor([0.4, 0.5, 0.1]).reshape(3, 1, 1, 1)
+    first, second = doubtful_places(probabilities, CHANNELS, GRID)
+    assert (first.label, first.marked) == (9, False) and (second.label, second.marked) == (7, True)
+    assert first.ml == pytest.approx(6**3 * 8 / 1000, rel=0.3) and first.score > second.score
+    voxel = np.linalg.inv(GRID.ijk_to_ras) @ [*first.ras, 1]
+    assert ((voxel[:3] >= 21.9) & (voxel[:3] <= 23.1)).all()
+    inside = np.zeros(GRID.shape, bool)
+    inside[:15] = True
+    assert [place.label for place in doubtful_places(probabilities, CHANNELS, GRID, inside)] == [7]

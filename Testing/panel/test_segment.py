@@ -1,0 +1,272 @@
+"""Clicking Segment: the right voxels, and nothing lost whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import slicer
+import vtk
+
+from neurospineseg.mrml import label_map_of, node_from_array
+from neurospineseg.pipeline import Segmenter, Settings
+from neurospineseg.volume import Volume
+from small_scans import ball, oblique_affine
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
+
+
+@pytest.fixture
+def scan(bench):
+    node = node_from_array(ball(), oblique_affine(), slicer.mrmlScene, "x-t1c")
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
+@pytest.fixture
+def panel(bench, scan, tiny_models: Path, monkeypatch: pytest.MonkeyPatch):
+    """The tumor panel with the untrained test model and a small scan."""
+    monkeypatch.setenv("NEUROSPINESEG_MODELS", str(tiny_models))
+    widget = bench.open("TumorSeg")
+    widget.parameters.model = "tiny_tumor"
+    return widget
+
+
+def idle(widget) -> bool:
+    return widget.ui.segmentButton.text == "Segment"
+
+
+def segment(bench, widget) -> None:
+    bench.click(widget.ui.segmentButton)
+    assert widget.ui.segmentButton.text == "Cancel"
+    bench.spin(lambda: idle(widget))
+
+
+def segmentations() -> list:
+    return slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+
+
+def expected(tiny_models: Path) -> np.ndarray:
+    settings = Settings(model=str(tiny_models / "tiny_tumor"), device="cpu")
+    return Segmenter("tumor", settings).run({"t1c": Volume(ball().astype(np.float32), oblique_affine())}).labels.voxels
+
+
+def test_a_click_gives_what_the_library_gives(bench, panel, scan, tiny_models) -> None:
+    assert panel.parameters.t1c is scan, "the slot is filled from the name"
+    segment(bench, panel)
+    (node,) = segmentations()
+    np.testing.assert_array_equal(label_map_of(node, scan)[0], expected(tiny_models))
+    assert panel.parameters.shown is node and not panel.ui.resultSection.collapsed
+    assert panel.ui.volumesTable.rowCount == node.GetSegmentation().GetNumberOfSegments() > 0
+    assert node.GetAttribute("NeuroSpineSeg.Model") == "tiny_tumor" and len(node.GetAttribute("NeuroSpineSeg.ModelSHA256")) == 64
+    assert "tiny_tumor" in panel.ui.statusLabel.text and panel.ui.progressBar.isHidden()
+
+
+def test_the_mask_follows_the_scans_transform(bench, panel, scan) -> None:
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    matrix = vtk.vtkMatrix4x4()
+    matrix.SetElement(0, 3, 25.0)
+    transform.SetMatrixTransformToParent(matrix)
+    scan.SetAndObserveTransformNodeID(transform.GetID())
+    segment(bench, panel)
+    assert segmentations()[0].GetTransformNodeID() == transform.GetID()
+
+
+def test_cancel_is_immediate_and_the_next_click_works(bench, panel) -> None:
+    bench.click(panel.ui.segmentButton)
+    bench.spin(lambda: panel.logic.client.busy)
+    bench.click(panel.ui.segmentButton)
+    assert idle(panel) and not segmentations() and "Canceled" in panel.ui.statusLabel.text
+    segment(bench, panel)
+    assert len(segmentations()) == 1
+
+
+def test_a_killed_worker_is_said_in_one_sentence(bench, panel) -> None:
+    before = slicer.mrmlScene.GetNumberOfNodes()
+    bench.click(panel.ui.segmentButton)
+    bench.spin(lambda: panel.logic.client.busy)
+    os.kill(panel.logic.client.pid, signal.SIGKILL)
+    bench.spin(lambda: idle(panel))
+    assert "was killed" in panel.ui.statusLabel.text and "Traceback" not in panel.ui.statusLabel.text
+    assert slicer.mrmlScene.GetNumberOfNodes() == before
+    segment(bench, panel)
+    assert len(segmentations()) == 1
+
+
+def test_the_scene_is_closed_in_mid_run(bench, panel) -> None:
+    bench.click(panel.ui.segmentButton)
+    bench.spin(0.3)
+    slicer.mrmlScene.Clear(0)
+    bench.spin(0.3)
+    assert not segmentations() and panel.logic.run is None or panel.logic.run.over
+    scan = node_from_array(ball(), oblique_affine(), slicer.mrmlScene, "y-t1c")
+    bench.leave(panel)
+    bench.enter(panel)
+    panel.parameters.model = "tiny_tumor"
+    assert panel.parameters.t1c is scan
+    segment(bench, panel)
+    assert len(segmentations()) == 1
+
+
+def test_the_scan_is_deleted_in_mid_run(bench, panel, scan) -> None:
+    bench.click(panel.ui.segmentButton)
+    bench.spin(0.3)
+    slicer.mrmlScene.RemoveNode(scan)
+    bench.spin(lambda: not panel.logic.client.busy)
+    bench.spin(0.2)
+    assert "was removed" in panel.ui.statusLabel.text and not segmentations()
+    assert not panel.ui.segmentButton.enabled, "there is nothing left to segment"
+
+
+def test_the_chosen_segmentation_is_deleted_in_mid_run(bench, panel) -> None:
+    target = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Mine")
+    panel.parameters.result = target
+    bench.click(panel.ui.segmentButton)
+    bench.spin(0.2)
+    slicer.mrmlScene.RemoveNode(target)
+    bench.spin(lambda: idle(panel))
+    assert len(segmentations()) == 1 and "went into a new one" in panel.ui.statusLabel.text
+
+
+def test_leaving_the_module_in_mid_run_keeps_the_result(bench, panel) -> None:
+    bench.click(panel.ui.segmentButton)
+    bench.spin(0.1)
+    bench.leave(panel)
+    bench.spin(lambda: panel.logic.run is None)
+    assert len(segmentations()) == 1
+    bench.enter(panel)
+    assert panel.parameters.shown is segmentations()[0] and idle(panel)
+
+
+def test_the_module_is_reloaded(bench, panel) -> None:
+    bench.click(panel.ui.segmentButton)
+    bench.spin(0.2)
+    bench.close(panel)
+    assert not panel.logic.client.running
+    again = bench.open("TumorSeg")
+    assert again.parameters.model == "tiny_tumor" and idle(again)
+    segment(bench, again)
+    assert len(segmentations()) == 1
+
+
+def test_the_application_quits_in_mid_run(bench, panel) -> None:
+    bench.click(panel.ui.segmentButton)
+    bench.spin(lambda: panel.logic.client.busy)
+    folder = panel.logic.client.folder
+    bench.app.send("aboutToQuit()")
+    assert not panel.logic.client.running and not folder.exists()
+
+
+def test_entering_warms_the_worker_up(bench, panel) -> None:
+    assert panel.logic.client.running
+    bench.spin(lambda: not panel.logic.client.busy)
+    pid = panel.logic.client.pid
+    segment(bench, panel)
+    assert panel.logic.client.pid == pid, "the warm process did the work"
+
+
+def test_a_saved_scene_brings_the_choices_back(bench, panel, scan, tmp_path) -> None:
+    from panel.parameters import Device, ExistingSegments, RegionKind
+
+    segment(bench, panel)
+    parameters = panel.parameters
+    parameters.device, parameters.mergeRule, parameters.regionKind = Device.CPU, ExistingSegments.ADD, RegionKind.AUTOMATIC
+    parameters.structures, parameters.register = ["edema"], True
+    doubtful = panel.ui.doubtfulButton.enabled
+    text = slicer.mrmlScene
+    text.SetSaveToXMLString(1)
+    text.Commit()
+    xml = text.GetSceneXMLString()
+    text.SetSaveToXMLString(0)
+    bench.leave(panel)
+    slicer.mrmlScene.Clear(0)
+    slicer.mrmlScene.SetLoadFromXMLString(1)
+    slicer.mrmlScene.SetSceneXMLString(xml)
+    slicer.mrmlScene.Import()
+    slicer.mrmlScene.SetLoadFromXMLString(0)
+    bench.enter(panel)
+    parameters = panel.parameters
+    assert (parameters.device, parameters.mergeRule, parameters.regionKind) == (Device.CPU, ExistingSegments.ADD, RegionKind.AUTOMATIC)
+    assert list(parameters.structures) == ["edema"] and parameters.register and parameters.model == "tiny_tumor"
+    assert parameters.t1c.GetName() == "x-t1c" and parameters.shown is segmentations()[0]
+    assert panel.ui.deviceSelector.currentText == "CPU" and panel.ui.doubtfulButton.enabled == doubtful
+
+
+def no_scan(panel, scan) -> None:
+    scan.SetAndObserveImageData(vtk.vtkImageData())
+
+
+def one_slice(panel, scan) -> None:
+    image = vtk.vtkImageData()
+    image.SetDimensions(8, 8, 1)
+    image.AllocateScalars(vtk.VTK_SHORT, 1)
+    scan.SetAndObserveImageData(image)
+
+
+def bent(panel, scan) -> None:
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLBSplineTransformNode")
+    spline = vtk.vtkThinPlateSplineTransform()
+    points = vtk.vtkPoints()
+    for place in ((0, 0, 0), (50, 0, 0), (0, 50, 0), (0, 0, 50), (40, 40, 40)):
+        points.InsertNextPoint(place)
+    moved = vtk.vtkPoints()
+    moved.DeepCopy(points)
+    moved.SetPoint(4, 45, 30, 40)
+    spline.SetSourceLandmarks(points)
+    spline.SetTargetLandmarks(moved)
+    spline.SetBasisToR()
+    transform.SetAndObserveTransformToParent(spline)
+    scan.SetAndObserveTransformNodeID(transform.GetID())
+
+
+def no_box(panel, scan) -> None:
+    from panel.parameters import RegionKind
+
+    panel.parameters.regionKind = RegionKind.BOX
+
+
+def empty_box(panel, scan) -> None:
+    no_box(panel, scan)
+    panel.parameters.region = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
+
+
+def far_box(panel, scan) -> None:
+    empty_box(panel, scan)
+    panel.parameters.region.SetCenter(9000.0, 0.0, 0.0)
+    panel.parameters.region.SetSize(10.0, 10.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    "spoil, words",
+    [(no_scan, "no gray-scale image"), (one_slice, "too small"), (bent, "not linear"), (no_box, "No box"), (empty_box, "empty"), (far_box, "outside")],
+)
+def test_a_bad_input_gets_one_sentence(bench, panel, scan, spoil, words: str) -> None:
+    spoil(panel, scan)
+    bench.click(panel.ui.segmentButton)
+    bench.spin(lambda: idle(panel))
+    message = panel.ui.statusLabel.text
+    assert words in message and "Traceback" not in message and "\n" not in message
+    assert not segmentations()
+
+
+def test_refused_packages(bench, panel, monkeypatch) -> None:
+    import panel.dependencies as dependencies
+
+    def refuse(requirements) -> None:
+        raise RuntimeError("User declined package installation")
+
+    monkeypatch.setattr(dependencies, "required", lambda: {**{"surely-not-there": "surely-not-there>=1"}})
+    monkeypatch.setattr(slicer.packaging, "behavior", refuse)
+    bench.click(panel.ui.segmentButton)
+    assert idle(panel) and "agree to the installation" in panel.ui.statusLabel.text
+
+
+def test_the_report_names_no_scan(bench, panel, scan) -> None:
+    scan.SetName("Miller^Anna t1c")
+    segment(bench, panel)
+    bench.click(panel.ui.copyReportButton)
+    text = bench.app.clipboard().text()
+    assert "tiny_tumor" in text and "torch" in text and "Miller" not in text
