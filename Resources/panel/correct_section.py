@@ -70,10 +70,12 @@ class CorrectSection:
         found = vertebrae_of(self.node) if self.node is not None else []
         selector = self.ui.renumberSegmentSelector
         if found != self._vertebrae:
+            chosen = selector.itemData(selector.currentIndex)
             self._vertebrae = found
             selector.clear()
             for identifier, name in found:
                 selector.addItem(name, identifier)
+            selector.setCurrentIndex(max(0, selector.findData(chosen)))
         self.ui.renumberButton.enabled = bool(found)
 
     def _places(self) -> list[dict[str, Any]]:

@@ -39,6 +39,7 @@ class Bench:
         self.app, self.longest_stall = app, 0.0
         self.widgets: list[Any] = []
         slicer.mrmlScene = new_scene()
+        slicer.modules.set_scene(slicer.mrmlScene)
         app.messages.clear()
         app.answer = True
         slicer.packaging.asked.clear()
@@ -51,7 +52,7 @@ class Bench:
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = slicer.loadedModules[name] = module
         spec.loader.exec_module(module)
-        self.declared = type("Parent", (), {})()
+        self.declared = type("Parent", (), {"path": str(ROOT / name / f"{name}.py")})()
         getattr(module, name)(self.declared)
         parent = slicer.qMRMLWidget()
         qt = sys.modules["qt"]
@@ -99,6 +100,12 @@ class Bench:
             self.longest_stall = max(self.longest_stall, after - now - 0.005)
             time.sleep(0.001)
 
+    def segment(self, widget: Any) -> None:
+        """Clicks Segment and waits for the end."""
+        self.click(widget.ui.segmentButton)
+        assert widget.ui.segmentButton.text == "Cancel"
+        self.spin(lambda: widget.ui.segmentButton.text == "Segment")
+
     def click(self, button: Any) -> None:
         from PySide6 import QtCore, QtTest
 
@@ -123,3 +130,25 @@ def bench(application: Any) -> Iterator[Bench]:
     import slicer
 
     slicer.mrmlScene.Clear(0)
+
+
+@pytest.fixture
+def scan(bench: Bench) -> Any:
+    """A small scan named so that it fills the slot ``t1c``."""
+    import slicer
+
+    from neurospineseg.mrml import node_from_array
+    from small_scans import ball, oblique_affine
+
+    node = node_from_array(ball(), oblique_affine(), slicer.mrmlScene, "x-t1c")
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
+@pytest.fixture
+def tumor_panel(bench: Bench, scan: Any, tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The tumor panel with the untrained test model and a small scan."""
+    monkeypatch.setenv("NEUROSPINESEG_MODELS", str(tiny_models))
+    widget = bench.open("TumorSeg")
+    widget.parameters.model = "tiny_tumor"
+    return widget

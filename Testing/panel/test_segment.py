@@ -20,29 +20,12 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
 
 
 @pytest.fixture
-def scan(bench):
-    node = node_from_array(ball(), oblique_affine(), slicer.mrmlScene, "x-t1c")
-    node.CreateDefaultDisplayNodes()
-    return node
-
-
-@pytest.fixture
-def panel(bench, scan, tiny_models: Path, monkeypatch: pytest.MonkeyPatch):
-    """The tumor panel with the untrained test model and a small scan."""
-    monkeypatch.setenv("NEUROSPINESEG_MODELS", str(tiny_models))
-    widget = bench.open("TumorSeg")
-    widget.parameters.model = "tiny_tumor"
-    return widget
+def panel(tumor_panel):
+    return tumor_panel
 
 
 def idle(widget) -> bool:
     return widget.ui.segmentButton.text == "Segment"
-
-
-def segment(bench, widget) -> None:
-    bench.click(widget.ui.segmentButton)
-    assert widget.ui.segmentButton.text == "Cancel"
-    bench.spin(lambda: idle(widget))
 
 
 def segmentations() -> list:
@@ -56,7 +39,7 @@ def expected(tiny_models: Path) -> np.ndarray:
 
 def test_a_click_gives_what_the_library_gives(bench, panel, scan, tiny_models) -> None:
     assert panel.parameters.t1c is scan, "the slot is filled from the name"
-    segment(bench, panel)
+    bench.segment(panel)
     (node,) = segmentations()
     np.testing.assert_array_equal(label_map_of(node, scan)[0], expected(tiny_models))
     assert panel.parameters.shown is node and not panel.ui.resultSection.collapsed
@@ -71,7 +54,7 @@ def test_the_mask_follows_the_scans_transform(bench, panel, scan) -> None:
     matrix.SetElement(0, 3, 25.0)
     transform.SetMatrixTransformToParent(matrix)
     scan.SetAndObserveTransformNodeID(transform.GetID())
-    segment(bench, panel)
+    bench.segment(panel)
     assert segmentations()[0].GetTransformNodeID() == transform.GetID()
 
 
@@ -80,7 +63,7 @@ def test_cancel_is_immediate_and_the_next_click_works(bench, panel) -> None:
     bench.spin(lambda: panel.logic.client.busy)
     bench.click(panel.ui.segmentButton)
     assert idle(panel) and not segmentations() and "Canceled" in panel.ui.statusLabel.text
-    segment(bench, panel)
+    bench.segment(panel)
     assert len(segmentations()) == 1
 
 
@@ -92,7 +75,7 @@ def test_a_killed_worker_is_said_in_one_sentence(bench, panel) -> None:
     bench.spin(lambda: idle(panel))
     assert "was killed" in panel.ui.statusLabel.text and "Traceback" not in panel.ui.statusLabel.text
     assert slicer.mrmlScene.GetNumberOfNodes() == before
-    segment(bench, panel)
+    bench.segment(panel)
     assert len(segmentations()) == 1
 
 
@@ -107,7 +90,7 @@ def test_the_scene_is_closed_in_mid_run(bench, panel) -> None:
     bench.enter(panel)
     panel.parameters.model = "tiny_tumor"
     assert panel.parameters.t1c is scan
-    segment(bench, panel)
+    bench.segment(panel)
     assert len(segmentations()) == 1
 
 
@@ -148,7 +131,7 @@ def test_the_module_is_reloaded(bench, panel) -> None:
     assert not panel.logic.client.running
     again = bench.open("TumorSeg")
     assert again.parameters.model == "tiny_tumor" and idle(again)
-    segment(bench, again)
+    bench.segment(again)
     assert len(segmentations()) == 1
 
 
@@ -164,14 +147,14 @@ def test_entering_warms_the_worker_up(bench, panel) -> None:
     assert panel.logic.client.running
     bench.spin(lambda: not panel.logic.client.busy)
     pid = panel.logic.client.pid
-    segment(bench, panel)
+    bench.segment(panel)
     assert panel.logic.client.pid == pid, "the warm process did the work"
 
 
 def test_a_saved_scene_brings_the_choices_back(bench, panel, scan, tmp_path) -> None:
     from panel.parameters import Device, ExistingSegments, RegionKind
 
-    segment(bench, panel)
+    bench.segment(panel)
     parameters = panel.parameters
     parameters.device, parameters.mergeRule, parameters.regionKind = Device.CPU, ExistingSegments.ADD, RegionKind.AUTOMATIC
     parameters.structures, parameters.register = ["edema"], True
@@ -266,7 +249,7 @@ def test_refused_packages(bench, panel, monkeypatch) -> None:
 
 def test_the_report_names_no_scan(bench, panel, scan) -> None:
     scan.SetName("Miller^Anna t1c")
-    segment(bench, panel)
+    bench.segment(panel)
     bench.click(panel.ui.copyReportButton)
     text = bench.app.clipboard().text()
     assert "tiny_tumor" in text and "torch" in text and "Miller" not in text

@@ -70,7 +70,16 @@ class Modules:
     """``slicer.modules``: the logics that the panel uses, real ones of ``slicer-core``."""
 
     def __init__(self) -> None:
-        self._logics = {"terminologies": slicer.vtkSlicerTerminologiesModuleLogic(), "segmentations": slicer.vtkSlicerSegmentationsModuleLogic()}
+        self._logics = {
+            "terminologies": slicer.vtkSlicerTerminologiesModuleLogic(),
+            "segmentations": slicer.vtkSlicerSegmentationsModuleLogic(),
+            "volumes": slicer.vtkSlicerVolumesLogic(),
+        }
+
+    def set_scene(self, scene: Any) -> None:
+        """What the application does with each module's logic."""
+        for name in ("segmentations", "volumes"):
+            self._logics[name].SetMRMLScene(scene)
 
     def __getattr__(self, name: str) -> Any:
         if name not in self.__dict__.get("_logics", {}):

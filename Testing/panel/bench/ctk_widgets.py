@@ -12,7 +12,7 @@ from bench.pythonqt import wrapped
 HEADER = 24
 UNUSED = (
     "ctkComboBox ctkCheckablePushButton ctkDoubleSlider ctkSliderWidget ctkRangeWidget ctkDoubleRangeSlider ctkPathLineEdit "
-    "ctkColorPickerButton ctkDoubleSpinBox ctkCheckableComboBox"
+    "ctkColorPickerButton ctkDoubleSpinBox ctkCheckableComboBox ctkCheckBox ctkSpinBox ctkMaterialPropertyWidget"
 ).split()
 """Names that Slicer's own parameterNodeWrapper asks for; our panels have none of them."""
 

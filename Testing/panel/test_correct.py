@@ -1,0 +1,228 @@
+"""What is done with a result: merging, undo, doubtful places, renumbering, the box again, accepting, tables."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import slicer
+
+from neurospineseg.anatomy import structure, structures_of
+from neurospineseg.mrml import label_map_of, segmentation_from_labels
+from neurospineseg.mrml.segment_masks import own_mask
+from neurospineseg.vertebra_chain import LEVELS
+from neurospineseg.volume import Volume, read_volume
+from small_scans import ball, oblique_affine
+
+
+def labels_of(node, scan) -> np.ndarray:
+    return label_map_of(node, scan)[0]
+
+
+def segments(node) -> dict[str, bytes]:
+    segmentation = node.GetSegmentation()
+    return {
+        segmentation.GetNthSegmentID(n): np.packbits(own_mask(segmentation.GetNthSegment(n))[0]).tobytes()
+        for n in range(segmentation.GetNumberOfSegments())
+    }
+
+
+@pytest.fixture
+def mine(scan):
+    """A segmentation of the user's: an old necrotic core and something of their own, in one shared layer."""
+    labels = np.zeros(ball().shape, np.uint16)
+    labels[5:10, 5:10, 5:10], labels[12:16, 12:16, 12:16] = structure("necrotic_core").label, structure("edema").label
+    node = segmentation_from_labels(Volume(labels, oblique_affine()), structures_of("tumor"), slicer.mrmlScene, "Mine", scan)
+    segment = node.GetSegmentation().GetSegment("edema")
+    segment.SetName("My cyst")
+    segment.RemoveTag("NeuroSpineSeg.Structure")
+    segment.RemoveTag("TerminologyEntry")
+    return node
+
+
+def test_the_result_goes_into_the_chosen_segmentation_and_undo_takes_it_back(bench, tumor_panel, mine) -> None:
+    before = segments(mine)
+    tumor_panel.parameters.result = mine
+    assert not tumor_panel.ui.mergeRuleSelector.isHidden()
+    bench.segment(tumor_panel)
+    after = segments(mine)
+    assert after["necrotic_core"] != before["necrotic_core"] and after["edema"] == before["edema"] and len(after) == 2
+    tumor_panel.correct.editor.undo()
+    assert segments(mine) == before
+    tumor_panel.correct.editor.redo()
+    assert segments(mine) == after
+
+
+def test_the_rule_of_the_panel_is_used(bench, tumor_panel, mine) -> None:
+    from panel.parameters import ExistingSegments
+
+    before = segments(mine)
+    tumor_panel.parameters.result = mine
+    tumor_panel.parameters.mergeRule = ExistingSegments.ADD
+    bench.segment(tumor_panel)
+    after = segments(mine)
+    assert {key: after[key] for key in before} == before and len(after) > len(before)
+
+
+def test_the_editor_comes_when_correct_is_opened_and_its_shortcuts_go_with_the_module(bench, tumor_panel) -> None:
+    assert tumor_panel.correct.editor is None
+    bench.segment(tumor_panel)
+    tumor_panel.ui.correctSection.collapsed = False
+    editor = tumor_panel.correct.editor
+    assert editor.segmentationNode() is tumor_panel.parameters.shown and editor.sourceVolumeNode() is tumor_panel.parameters.t1c
+    assert editor.shortcuts and editor.observing
+    bench.leave(tumor_panel)
+    assert not editor.shortcuts and not editor.observing
+    bench.enter(tumor_panel)
+    assert editor.shortcuts
+
+
+def test_next_doubtful_place_centers_the_slices(bench, tumor_panel) -> None:
+    assert not tumor_panel.ui.doubtfulButton.enabled
+    bench.segment(tumor_panel)
+    node = tumor_panel.parameters.shown
+    places = [
+        {"ras": [5.0, -7.0, 9.0], "key": "necrotic_core", "marked": True, "ml": 1.25, "score": 1.0},
+        {"ras": [0.0, 0.0, 1.0], "key": "enhancing_tumor", "marked": False, "ml": 0.5, "score": 0.4},
+    ]
+    node.SetAttribute("NeuroSpineSeg.Doubtful", json.dumps(places))
+    tumor_panel._update()
+    for number in (0, 1, 0):
+        bench.click(tumor_panel.ui.doubtfulButton)
+        for view in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
+            matrix = view.GetSliceToRAS()
+            np.testing.assert_allclose([matrix.GetElement(row, 3) for row in range(3)], places[number]["ras"], atol=1e-6)
+        assert f"Place {number + 1} of 2" in tumor_panel.ui.doubtfulLabel.text
+    assert "1.25 mL" in tumor_panel.ui.doubtfulLabel.text
+
+
+def test_only_inside_the_box_again(bench, tumor_panel, scan) -> None:
+    bench.segment(tumor_panel)
+    node = tumor_panel.parameters.shown
+    shape = ball().shape
+    broken = np.zeros(shape, np.uint16)
+    broken[:, ::2, :] = structure("necrotic_core").label
+    slicer.util.updateSegmentBinaryLabelmapFromArray((broken > 0).astype(np.uint8), node, "necrotic_core", scan)
+    spoiled = labels_of(node, scan)
+    roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
+    middle = oblique_affine() @ [14, 13, 12, 1]
+    roi.SetCenter(*middle[:3])
+    roi.SetSize(40.0, 40.0, 40.0)
+    tumor_panel.parameters.region = roi
+    bench.click(tumor_panel.ui.againButton)
+    bench.spin(lambda: tumor_panel.ui.segmentButton.text == "Segment")
+    k, j, i = np.indices(shape)
+    ras = np.stack([i, j, k, np.ones_like(i)], -1) @ oblique_affine().T
+    inside = (np.abs(ras[..., :3] - middle[:3]) <= 20.0).all(-1)
+    after = labels_of(node, scan)
+    core_now, core_spoiled = after == structure("necrotic_core").label, spoiled == structure("necrotic_core").label
+    np.testing.assert_array_equal(core_now[~inside], core_spoiled[~inside])
+    assert (core_now[inside] != core_spoiled[inside]).any()
+    tumor_panel.correct.editor.undo()
+    np.testing.assert_array_equal(labels_of(node, scan), spoiled)
+
+
+def test_renumber_from_here(bench) -> None:
+    labels = np.zeros((28, 6, 6), np.uint16)
+    for number, key in enumerate(("vertebra_3", "disc_2", "vertebra_2", "disc_1", "vertebra_1")):
+        labels[24 - 4 * number : 28 - 4 * number, :4, 1:5] = structure(key).label
+    node = segmentation_from_labels(Volume(labels, np.diag([5.0, 5.0, 8.0, 1.0])), structures_of("spine"), slicer.mrmlScene, "Spine")
+    widget = bench.open("SpineSeg")
+    widget.parameters.shown = node
+    before = segments(node)
+    assert [name for _, name in widget.correct._vertebrae] == [structure(f"vertebra_{n}").name for n in (1, 2, 3)]
+    widget.ui.renumberSegmentSelector.setCurrentIndex(1)
+    widget.ui.renumberLevelSelector.setCurrentIndex(LEVELS.index("L4"))
+    bench.click(widget.ui.renumberButton)
+    segmentation = node.GetSegmentation()
+    assert {key: segmentation.GetSegment(key).GetName() for key in before} == {
+        "vertebra_1": "L5 vertebra",
+        "vertebra_2": "L4 vertebra",
+        "vertebra_3": "L3 vertebra",
+        "disc_1": "L4-L5 disc",
+        "disc_2": "L3-L4 disc",
+    }
+    assert segments(node) == before
+    widget.ui.renumberVariantSelector.setCurrentIndex(3)
+    widget.ui.renumberLevelSelector.setCurrentIndex(LEVELS.index("L4"))
+    bench.click(widget.ui.renumberButton)
+    assert "lie below L4" in widget.ui.statusLabel.text and segmentation.GetSegment("vertebra_1").GetName() == "L5 vertebra"
+    widget.correct.editor.undo()
+    assert segmentation.GetSegment("vertebra_1").GetName() == structure("vertebra_1").name
+
+
+def test_renumbering_is_for_the_spine(bench, tumor_panel) -> None:
+    assert tumor_panel.ui.renumberWidget.isHidden()
+
+
+def test_accepting_a_correction(bench, tumor_panel, scan, tmp_path) -> None:
+    bench.segment(tumor_panel)
+    node = tumor_panel.parameters.shown
+    predicted = labels_of(node, scan)
+    slicer.util.updateSegmentBinaryLabelmapFromArray(np.zeros(predicted.shape, np.uint8), node, "necrotic_core", scan)
+    tumor_panel.ui.correctionsFolderButton.directory = str(tmp_path / "cases")
+    assert tumor_panel.parameters.corrections == str(tmp_path / "cases")
+    for count in (1, 2):
+        bench.click(tumor_panel.ui.acceptButton)
+        bench.spin(lambda: tumor_panel.ui.segmentButton.text == "Segment")
+        bench.spin(1.0)
+        cases = sorted((tmp_path / "cases").iterdir())
+        assert len(cases) == count, "an earlier case is never overwritten"
+    case = cases[0]
+    assert sorted(path.name for path in case.iterdir()) == ["case.json", "label.nii.gz", "t1c.nii.gz"]
+    stored, image = read_volume(case / "label.nii.gz"), read_volume(case / "t1c.nii.gz")
+    np.testing.assert_array_equal(stored.voxels, labels_of(node, scan))
+    np.testing.assert_array_equal(image.voxels, ball())
+    np.testing.assert_allclose(stored.ijk_to_ras, oblique_affine(), atol=1e-4)
+    description = json.loads((case / "case.json").read_text())
+    assert description["dice_prediction_correction"]["necrotic_core"] == 0.0 and description["model"]["name"] == "tiny_tumor"
+    assert "Mean Dice" in tumor_panel.ui.statusLabel.text
+
+
+def test_accepting_without_a_folder(bench, tumor_panel) -> None:
+    bench.segment(tumor_panel)
+    tumor_panel.ui.correctionsFolderButton.directory = ""
+    bench.click(tumor_panel.ui.acceptButton)
+    assert "No folder was chosen" in tumor_panel.ui.statusLabel.text
+
+
+def test_volumes_follow_the_edits_and_can_be_copied(bench, tumor_panel, scan) -> None:
+    bench.segment(tumor_panel)
+    node = tumor_panel.parameters.shown
+    bench.click(tumor_panel.ui.copyVolumesButton)
+    lines = bench.app.clipboard().text().splitlines()
+    assert lines[0] == "Structure\tVolume (mL)" and len(lines) == 1 + node.GetSegmentation().GetNumberOfSegments()
+    row = [tumor_panel.ui.volumesTable.item(n, 0).text() for n in range(tumor_panel.ui.volumesTable.rowCount)].index("Necrotic core")
+    slicer.util.updateSegmentBinaryLabelmapFromArray(np.ones(ball().shape, np.uint8), node, "necrotic_core", scan)
+    whole = f"{ball().size * 0.125:.1f}"
+    bench.spin(lambda: tumor_panel.ui.volumesTable.item(row, 1).text() == whole, seconds=5)
+    bench.click(tumor_panel.ui.volumesNodeButton)
+    (table,) = slicer.util.getNodesByClass("vtkMRMLTableNode")
+    assert table.GetNumberOfRows() == len(lines) - 1
+
+
+def test_preview_of_the_region(bench, tumor_panel) -> None:
+    from panel.parameters import RegionKind
+
+    assert not tumor_panel.ui.previewRegionButton.enabled
+    tumor_panel.parameters.regionKind = RegionKind.AUTOMATIC
+    bench.click(tumor_panel.ui.previewRegionButton)
+    bench.spin(lambda: tumor_panel.parameters.region is not None)
+    size = tumor_panel.parameters.region.GetSize()
+    assert all(40 < side < 200 for side in size)
+    bench.spin(lambda: tumor_panel.ui.segmentButton.text == "Segment")
+    bench.segment(tumor_panel)
+    assert tumor_panel.parameters.shown is not None
+
+
+def test_every_segment_is_coded_completely(bench, tumor_panel) -> None:
+    from panel.declare import load_terminology
+
+    load_terminology()
+    bench.segment(tumor_panel)
+    logic, segmentation = slicer.modules.terminologies.logic(), tumor_panel.parameters.shown.GetSegmentation()
+    for number in range(segmentation.GetNumberOfSegments()):
+        segment = segmentation.GetNthSegment(number)
+        found, text = slicer.vtkSlicerTerminologyEntry(), segment.GetTerminology()
+        assert logic.DeserializeTerminologyEntry(text, found) and found.GetTypeObject().GetCodeValue(), text
