@@ -87,6 +87,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         """
         scans = dict(inputs) if isinstance(inputs, Mapping) else {self.job.slots[0]: inputs}
         fields = self.fields(model=model, device=device, region=roi, structures=structures, register=register)
+        self._check(scans)
         if wait:
             outcome = self.wait_for(lambda listener: self.start(scans, fields, listener, segmentationNode, mergeRule))
             return outcome.node
@@ -146,6 +147,14 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
 
         return run_batch(self.job.task, Path(inputFolder), Path(outputFolder), segment_case, progress)
 
+    def _check(self, scans: Mapping[str, Any]) -> None:
+        if not scans or any(node is None for node in scans.values()):
+            raise InputError(_("No scan was chosen; choose the scan to segment."))
+        unknown = [name for name in scans if name not in self.job.slots]
+        if unknown:
+            slots = ", ".join(self.job.slots)
+            raise InputError(_("'{name}' is no scan of {module}; it takes {slots}.").format(name=unknown[0], module=self.job.name, slots=slots))
+
     def fields(
         self, *, model: str | None, device: str, region: Any, structures: Sequence[str] | None = None, register: bool = False
     ) -> dict[str, Any]:
@@ -178,11 +187,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         Raises:
             InputError: no scan is given, packages are missing and not installed, or the module is segmenting already.
         """
-        if not scans or any(node is None for node in scans.values()):
-            raise InputError(_("No scan was chosen; choose the scan to segment."))
-        unknown = [name for name in scans if name not in self.job.slots]
-        if unknown:
-            raise InputError(_("'{name}' is no scan of {module}; it takes {slots}.").format(name=unknown[0], module=self.job.name, slots=", ".join(self.job.slots)))
+        self._check(scans)
         ordered = {name: scans[name] for name in self.job.slots if name in scans}
         return self.begin(
             SegmentationRun(

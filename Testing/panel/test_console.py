@@ -1,0 +1,195 @@
+"""The logic from the Python console, the modules' declarations, and what opening them loads."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import slicer
+
+from neurospineseg.errors import InputError
+from neurospineseg.mrml import label_map_of
+from small_scans import ball, write_nifti
+
+MODULES = ("SubcorticalSeg", "SpineSeg", "TumorSeg")
+
+
+@pytest.fixture
+def logic(bench, tiny_models: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("NEUROSPINESEG_MODELS", str(tiny_models))
+    bench.open("TumorSeg")
+    made = slicer.loadedModules["TumorSeg"].TumorSegLogic()
+    yield made
+    made.stop()
+
+
+def test_segment_waits_and_returns_the_node(logic, scan) -> None:
+    node = logic.segment({"t1c": scan}, model="tiny_tumor", device="cpu")
+    assert node.GetName() == "x-t1c tumor" and node.GetSegmentation().GetNumberOfSegments() == 1
+    again = logic.segment(scan, segmentationNode=node, model="tiny_tumor")
+    assert again is node and node.GetSegmentation().GetNumberOfSegments() == 1
+
+
+def test_segment_without_waiting_fills_the_node_later(bench, logic, scan) -> None:
+    waited = logic.segment(scan, model="tiny_tumor")
+    node = logic.segment(scan, model="tiny_tumor", wait=False)
+    assert node.GetSegmentation().GetNumberOfSegments() == 0
+    bench.spin(lambda: logic.run is None)
+    np.testing.assert_array_equal(label_map_of(node, scan)[0], label_map_of(waited, scan)[0])
+    assert node.GetTransformNodeID() == scan.GetTransformNodeID()
+    assert node.GetNodeReferenceID(node.GetReferenceImageGeometryReferenceRole()) == scan.GetID()
+
+
+def test_a_region(bench, logic, scan) -> None:
+    roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
+    roi.SetCenter(0.0, 20.0, 0.0)
+    roi.SetSize(40.0, 40.0, 40.0)
+    whole = label_map_of(logic.segment(scan, model="tiny_tumor"), scan)[0]
+    part = label_map_of(logic.segment(scan, roi=roi, model="tiny_tumor"), scan)[0]
+    assert 0 < np.count_nonzero(part) < np.count_nonzero(whole)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [({"model": "none"}, "no model"), ({"device": "abacus"}, "no device"), ({"structures": ["nose"]}, "no structure"), ({"inputs": {}}, "No scan"), ({"inputs": {"t7": 1}}, "t7")],
+)
+def test_what_cannot_be_used_is_said_in_a_sentence(logic, scan, arguments, words) -> None:
+    count = slicer.mrmlScene.GetNumberOfNodes()
+    for wait in (True, False) if "inputs" in arguments else (True,):
+        with pytest.raises(InputError, match=words):
+            logic.segment(**{"inputs": scan, "model": "tiny_tumor", "wait": wait, **arguments})
+    assert slicer.mrmlScene.GetNumberOfNodes() == count
+
+
+def test_a_failure_without_waiting_is_shown_and_leaves_nothing(bench, logic, scan) -> None:
+    count = slicer.mrmlScene.GetNumberOfNodes()
+    logic.segment(scan, model="none", wait=False)
+    bench.spin(lambda: logic.run is None)
+    assert slicer.mrmlScene.GetNumberOfNodes() == count
+    assert [kind for kind, _ in bench.app.messages] == ["errorDisplay"] and "no model" in bench.app.messages[0][1]
+
+
+def test_a_folder(logic, tmp_path) -> None:
+    cases, output = tmp_path / "cases", tmp_path / "masks"
+    for number in range(2):
+        (cases / f"case{number}").mkdir(parents=True)
+        write_nifti(cases / f"case{number}" / f"case{number}_t1ce.nii.gz", ball(seed=number))
+    (cases / "broken").mkdir()
+    (cases / "broken" / "broken_t1ce.nii.gz").write_bytes(b"not a scan")
+    told: list[tuple] = []
+    outcomes = logic.segmentFolder(cases, output, model="tiny_tumor", progress=lambda *what: told.append(what))
+    assert outcomes["case0"] == outcomes["case1"] == "done" and "broken_t1ce" in outcomes["broken"]
+    assert told == [(0, 3, "broken"), (1, 3, "case0"), (2, 3, "case1")]
+    first = (output / "case0.seg.nrrd").stat().st_mtime_ns
+    assert logic.segmentFolder(cases, output, model="tiny_tumor")["case0"] == "kept"
+    assert (output / "case0.seg.nrrd").stat().st_mtime_ns == first
+    assert "case0,kept" in (output / "summary.csv").read_text()
+    with pytest.raises(InputError, match="does not exist"):
+        logic.segmentFolder(tmp_path / "nothing", output)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_declares_itself(bench, name: str) -> None:
+    sample_data = sys.modules["SampleData"]
+    sample_data.sources.clear()
+    bench.open(name)
+    parent = bench.declared
+    assert parent.title == name and parent.categories == ["Segmentation"] and "not for clinical use" in parent.helpText
+    bench.app.send("startupCompleted()")
+    assert name in [source.sampleName for source in sample_data.sources]
+    assert all(Path(source.thumbnailFileName).is_file() for source in sample_data.sources)
+    assert slicer.modules.terminologies.logic().IsTerminologyContextLoaded("Segmentation category and type - NeuroSpineSeg")
+
+
+def test_the_sample_is_drawn_and_fills_the_slots(bench, tumor_panel, scan) -> None:
+    slicer.mrmlScene.RemoveNode(scan)
+    bench.app.send("startupCompleted()")
+    source = next(source for source in sys.modules["SampleData"].sources if source.sampleName == "TumorSeg")
+    nodes = source.customDownloader(source)
+    assert [node.GetName() for node in nodes] == [f"Drawn glioma {name}" for name in ("t1c", "t1", "t2", "flair")]
+    bench.leave(tumor_panel)
+    bench.enter(tumor_panel)
+    assert list(tumor_panel.scans()) == ["t1c", "t1", "t2", "flair"]
+
+
+def test_the_modules_own_test_runs(bench) -> None:
+    bench.open("TumorSeg")
+    slicer.selfTests["TumorSeg"](msec=0)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_opening_a_module_loads_no_torch(name: str) -> None:
+    folder = Path(__file__).parent
+    code = f"""
+import os, sys
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+sys.path.insert(0, {str(folder)!r})
+import bench
+app = bench.install()
+from conftest import Bench
+Bench(app).open({name!r}).logic.client.stop()
+heavy = {{"torch", "monai", "pydantic", "nibabel", "SimpleITK", "scipy"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def missing(monkeypatch, *names: str):
+    import panel.dependencies as dependencies
+
+    there = {name: False for name in names}
+    monkeypatch.setattr(dependencies, "_is_there", lambda name: there.get(name, True))
+    return dependencies, there
+
+
+def test_nothing_missing_asks_nothing(bench) -> None:
+    from panel.dependencies import ensure_dependencies
+
+    ensure_dependencies("TumorSeg")
+    assert slicer.packaging.asked == []
+
+
+def test_what_slicer_ships_is_pinned_while_installing(bench, monkeypatch) -> None:
+    dependencies, there = missing(monkeypatch, "monai")
+    monkeypatch.setattr(slicer.packaging, "behavior", lambda requirements: there.update(monai=True))
+    dependencies.ensure_dependencies("TumorSeg")
+    ((requirements, constraints, requester),) = slicer.packaging.asked
+    assert requirements == ["monai>=1.5"] and requester == "TumorSeg"
+    assert f"numpy=={np.__version__}\n" in constraints and "SimpleITK==" in constraints and "vtk==" in constraints
+
+
+def fail(requirements) -> None:
+    raise subprocess.CalledProcessError(1, "pip")
+
+
+def refuse(requirements) -> None:
+    raise RuntimeError("declined")
+
+
+@pytest.mark.parametrize("behavior, words", [(fail, "check the network"), (refuse, "agree to"), (lambda requirements: None, "half installed")])
+def test_each_way_to_fail_has_its_sentence(bench, monkeypatch, behavior, words: str) -> None:
+    dependencies, _ = missing(monkeypatch, "monai")
+    monkeypatch.setattr(slicer.packaging, "behavior", behavior)
+    with pytest.raises(dependencies.DependencyError, match=words):
+        dependencies.ensure_dependencies("TumorSeg")
+
+
+def test_torch_comes_through_the_pytorch_extension(bench, monkeypatch) -> None:
+    dependencies, there = missing(monkeypatch, "torch")
+    asked = []
+
+    class PyTorchUtilsLogic:
+        def installTorch(self, askConfirmation=False, forceComputationBackend=None, torchVersionRequirement=None):
+            asked.append((askConfirmation, torchVersionRequirement))
+            there["torch"] = len(asked) > 1
+            return object() if there["torch"] else None
+
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", SimpleNamespace(PyTorchUtilsLogic=PyTorchUtilsLogic))
+    with pytest.raises(dependencies.DependencyError, match="agree to"):
+        dependencies.ensure_dependencies("TumorSeg")
+    dependencies.ensure_dependencies("TumorSeg")
+    assert asked == [(True, ">=2.8")] * 2 and slicer.packaging.asked == []
