@@ -36,7 +36,7 @@ CONTEXT_MM = 24.0
 SLAB_BYTES = 96 * 2**20
 TISSUE_SPACING_MM = 4.0
 LEAST_LIKELY = 0.2
-"""Where all structures together are less likely, no uncertainty is reported."""
+"""Where all structures together are less likely, none is looked for and no uncertainty is reported."""
 
 
 @dataclass(frozen=True)
@@ -365,7 +365,7 @@ def take_out(
         uint16 (K', J', I') on ``target``.
     """
     labels = np.zeros(target.shape, np.uint16)
-    inside = (probabilities.argmax(0) if doubt is None else probabilities[0] < 1 - LEAST_LIKELY).nonzero().cpu().numpy()
+    inside = (probabilities[0] < 1 - LEAST_LIKELY).nonzero().cpu().numpy()
     if len(inside) == 0:
         return labels
     low, high = inside.min(0) - 1.5, inside.max(0) + 1.5

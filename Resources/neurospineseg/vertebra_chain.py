@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from statistics import median_low
 
 import numpy as np
 
@@ -13,7 +14,11 @@ from neurospineseg.errors import InputError
 
 _CERVICAL = tuple(f"C{n}" for n in range(1, 8))
 GAP = 1.6
-"""A step from one vertebra to the next that is longer than this times both of its neighbors passes over a missed one."""
+"""A step from one vertebra to the next that is longer than this times the median of the steps around it passes over a missed one."""
+STEPS_AROUND = 2
+"""How many steps on each side make that median: few, since the steps double from the neck to the lumbar spine."""
+LEAST_STEP_MM = 8.0
+"""No two vertebrae are closer; a shorter step is one to a fragment and says nothing about the others."""
 
 
 class Variant(Enum):
@@ -72,64 +77,90 @@ def renumbered(
     levels = variant.levels
     if level not in levels:
         raise InputError(f"A spine of this kind has no {level}; choose another level or another count of vertebrae.")
-    down = _downward(pieces)
-    order = sorted((identifier for identifier, piece in pieces.items() if piece.is_vertebra), key=lambda i: down @ _place(pieces[i]))
-    offsets, notes = _offsets([_place(pieces[identifier]) for identifier in order])
+    order = _downward([identifier for identifier, piece in pieces.items() if piece.is_vertebra], pieces)
+    places = np.array([pieces[identifier].centroid for identifier in order], float)
+    offsets = _offsets(places)
     shift = levels.index(level) - offsets[order.index(chosen)]
     numbers = [offset + shift for offset in offsets]
     if numbers[0] < 0:
         raise InputError(f"With {level} there, the uppermost vertebra would lie above C1; choose another level.")
     if numbers[-1] >= len(levels):
-        raise InputError(f"With {level} there, the lowest vertebra would lie below {levels[-1]}; choose another level or count of vertebrae.")
+        raise InputError(
+            f"With {level} there, the lowest vertebra would lie below {levels[-1]}; choose another level or count of vertebrae."
+        )
     result = {identifier: structure(f"vertebra_{levels[number]}") for identifier, number in zip(order, numbers)}
-    heights = [float(down @ _place(pieces[identifier])) for identifier in order]
     for identifier, piece in pieces.items():
         if piece.is_disc:
-            number = _upper_vertebra(float(down @ _place(piece)), heights, numbers)
-            result[identifier] = _disc(number, levels)
-    return result, notes
+            upper = _upper_vertebra(np.array(piece.centroid, float), places, numbers)
+            if upper < 1:
+                raise InputError(f"With {level} there, a disc would lie above C2; choose another level, or delete that disc.")
+            if upper >= len(levels):
+                raise InputError(
+                    f"With {level} there, a disc would lie below the {levels[-1]}-S1 disc; choose another level or count of vertebrae, or delete that disc."
+                )
+            lower = levels[upper + 1] if upper + 1 < len(levels) else "S1"
+            result[identifier] = structure(f"disc_{levels[upper]}_{lower}")
+    return result, _notes(numbers, levels)
 
 
-def _place(piece: Piece) -> np.ndarray:
-    return np.array(piece.centroid, float)
+def _downward(identifiers: Sequence[str], pieces: Mapping[str, Piece]) -> list[str]:
+    """Vertebrae in the order in which they follow each other toward the feet: the shortest path through them.
 
-
-def _downward(pieces: Mapping[str, Piece]) -> np.ndarray:
-    """The unit vector along which the vertebrae follow each other, toward the feet."""
-    places = np.array([_place(piece) for piece in pieces.values() if piece.is_vertebra])
-    if len(places) < 2:
-        return np.array([0.0, 0.0, -1.0])
+    Their order along the straight line that fits them best is improved by reversing stretches (2-opt), for spines that are bent
+    so much that their projections onto a line fold back.
+    """
+    places = np.array([pieces[identifier].centroid for identifier in identifiers], float)
     axis = np.linalg.svd(places - places.mean(0))[2][0]
-    return -axis if axis[2] > 0 else axis
+    order = [int(number) for number in np.argsort(places @ axis, kind="stable")]
+    far = np.linalg.norm(places[:, None] - places[None], axis=-1)
+
+    def length(path: Sequence[int]) -> float:
+        return float(far[path[:-1], path[1:]].sum())
+
+    count, shorter = len(order), True
+    while shorter:
+        others = [order[:a] + order[a:b][::-1] + order[b:] for a in range(count) for b in range(a + 2, count + 1)]
+        best = min(others, key=length, default=order)
+        shorter = length(best) < length(order) - 1e-6
+        order = best if shorter else order
+    upright = places[order[0], 2] >= places[order[-1], 2]
+    return [identifiers[number] for number in (order if upright else order[::-1])]
 
 
-def _offsets(places: Sequence[np.ndarray]) -> tuple[list[int], list[str]]:
+def _offsets(places: np.ndarray) -> list[int]:
     """How many vertebrae below the first each one is, counting those that were missed."""
-    steps = [float(np.linalg.norm(b - a)) for a, b in zip(places, places[1:])]
-    offsets, notes = [0], []
+    steps = [float(step) for step in np.linalg.norm(np.diff(places, axis=0), axis=1)]
+    offsets = [0]
     for number, step in enumerate(steps):
-        neighbors = [steps[n] for n in (number - 1, number + 1) if 0 <= n < len(steps)]
-        usual = max(neighbors, default=step)
-        missed = max(1, round(step / usual) - 1) if step > GAP * usual else 0
+        around = steps[max(0, number - STEPS_AROUND) : number] + steps[number + 1 : number + 1 + STEPS_AROUND]
+        usual = median_low([other for other in around if other >= LEAST_STEP_MM] or [step])
+        offsets.append(offsets[-1] + (max(2, round(step / usual)) if step > GAP * usual else 1))
+    return offsets
+
+
+def _notes(numbers: Sequence[int], levels: Sequence[str]) -> list[str]:
+    """A sentence for each gap in the chain."""
+    notes = []
+    for upper, lower in zip(numbers, numbers[1:]):
+        missed = lower - upper - 1
         if missed:
-            notes.append(f"{missed} vertebra{'' if missed == 1 else 'e'} seem{'s' if missed == 1 else ''} to be missing and was counted.")
-        offsets.append(offsets[-1] + 1 + missed)
-    return offsets, notes
+            words = "1 vertebra seems to be missing and was" if missed == 1 else f"{missed} vertebrae seem to be missing and were"
+            notes.append(f"Between {levels[upper]} and {levels[lower]}, {words} counted.")
+    return notes
 
 
-def _upper_vertebra(height: float, heights: Sequence[float], numbers: Sequence[int]) -> int:
-    """The number of the vertebra above a disc; where one was missed, counted from the nearer neighbor."""
-    below = next((n for n, other in enumerate(heights) if other > height), len(heights))
-    if below == 0:
-        return numbers[0] - 1
-    if below == len(heights):
-        return numbers[-1]
-    nearer_above = height - heights[below - 1] <= heights[below] - height
-    return numbers[below - 1] if nearer_above else numbers[below] - 1
+def _upper_vertebra(place: np.ndarray, vertebrae: np.ndarray, numbers: Sequence[int]) -> int:
+    """The number of the vertebra above a disc, from its place along the line through the vertebrae.
 
-
-def _disc(upper: int, levels: Sequence[str]) -> Structure:
-    if upper < 1:
-        raise InputError("A disc would lie above C2; choose another level.")
-    lower = levels[upper + 1] if upper + 1 < len(levels) else "S1"
-    return structure(f"disc_{levels[upper]}_{lower}")
+    Above the first and below the last vertebra the line goes on straight; stretches of missed vertebrae are shared out evenly.
+    """
+    if len(vertebrae) == 1:
+        return numbers[0] - 1 if place[2] > vertebrae[0, 2] else numbers[0]
+    steps = np.diff(vertebrae, axis=0)
+    shares = ((place - vertebrae[:-1]) * steps).sum(1) / np.maximum((steps**2).sum(1), 1e-9)
+    last = len(steps) - 1
+    low, high = np.zeros(last + 1), np.ones(last + 1)
+    low[0], high[last] = -np.inf, np.inf
+    shares = np.clip(shares, low, high)
+    number = int(np.argmin(np.linalg.norm(vertebrae[:-1] + shares[:, None] * steps - place, axis=1)))
+    return numbers[number] + int(np.floor(shares[number] * (numbers[number + 1] - numbers[number])))

@@ -1,23 +1,42 @@
-"""Which scan of the scene belongs into which slot, told from names and DICOM attributes."""
+"""Which scan of the scene belongs into which slot, told from names and DICOM attributes.
+
+Names are those of BraTS, the Medical Segmentation Decathlon, and what Siemens, GE and Philips write into series descriptions,
+in English and German. Where two scans fit a slot equally well, none is taken.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-SERIES_DESCRIPTION, PROTOCOL_NAME, MODALITY, CONTRAST_AGENT = "0008,103e", "0018,1030", "0008,0060", "0018,0010"
+SERIES_DESCRIPTION, PROTOCOL_NAME, BODY_PART, MODALITY, CONTRAST_AGENT = "0008,103e", "0018,1030", "0018,0015", "0008,0060", "0018,0010"
+NOT_SCANS = ("vtkMRMLLabelMapVolumeNode", "vtkMRMLTensorVolumeNode", "vtkMRMLDiffusionWeightedVolumeNode")
+"""Volume nodes that Slicer derives from its scalar ones but that hold labels, vectors, colors or tensors."""
 
-_FLAIR = r"flair|t2f|dark[ _-]?fluid|da[ _-]fl|tirm"
-_T2 = r"t2w?|t2[ _-]?(?:tse|fse|space|star|blade)|ciss|fiesta"
-_T1 = r"t1n?w?|mp[ _-]?rage|bravo|fspgr|spgr|vibe|tfl|mprage"
-_T1C = r"t1c|t1w?ce|t1gd|t1post|t1km"
-_CONTRAST = r"\+ ?c|\+ ?gd|\+ ?km|c\+|ce|gd|gado\w*|km|post|contrast|kontrast\w*|kontrastmittel|mit km|nach km"
-_NO_CONTRAST = r"ohne km|nativ|native|pre|non[ _-]?contrast|without contrast|n?ative"
-_SWI = r"swi|qsm|t2\*|susc\w*"
-_SAGITTAL = r"sag\w*"
-_OTHER = r"dwi|adc|trace|dti|perf\w*|asl|cbf|cbv|mra|tof|localizer|scout|loc|phase|seg|label\w*|mask"
+_KIND = r"(?:w|n|se|tse|fse|ffe|tfe|gre|fs|3d|ax|sag|cor|tra)?"
+_AGENT = r"(?:c|ce|km|gd|gad\w*|k?[ck]ontrast\w*|dotarem|magnevist|clariscan|prohance|multihance)"
+_FLAIR = r"(?:t2w?)?flair\w*|t2f|dark ?fluid\w*|da fl|tirm"
+_T1_FLAIR = r"t1w? (?:\w+ )?(?:flair|tirm)"
+_T1 = rf"(?:3d)?t1{_KIND}|t1(?:space|spc|vibe|mpr)|(?:3d)?(?:t1)?mp2? ?rage|(?:ir)?f?spgr|bravo|vibe|tfl"
+_T2 = rf"(?:3d)?t2{_KIND}|t2(?:space|spc|blade)"
+_T1C = r"t1w?c|t1w?ce|t1wc|t1gd|t1post|t1km"
+_CONTRAST = rf"\+ ?{_AGENT}|c \+|t1w? c|t1w? \+(?! t2)|{_AGENT[:3]}ce|km|gd|gad\w*|{_AGENT[11:]}|post(?! ?op)|post ?{_AGENT}|enh\w*"
+_NO_CONTRAST = rf"(?:ohne|vor|kein\w*|no|non|without|w o|pre|sans) ?(?:iv )?{_AGENT}|nativ\w*|pre(?! ?op)|unenhanced|km frei"
+_T2_STAR = r"swi\w*|swan|qsm|t2\*\w*|t2 ?star\w*|t2w? (?:\w+ )?(?:gre|ffe|hemo|fl[23]d)|susc\w*|hemo|medic|merge"
+_STIR = r"stir"
+_SAGITTAL = r"(?:\w+ )?sag\w*"
+_CT = r"ct|cta"
+_HEAD = r"brain\w*|head|kopf|schadel|schaedel|schädel|hirn|ncct|cranial|cerebral|hypophyse|orbita?"
+_SPINE = r"(?:[clt] )?spine|spinal|wirbels\w*|[bhl]ws|lumbar|thoracic|lsp|csp|tsp|myelo\w*"
+_OTHER = (
+    r"dwi|adc|diff\w*|trace\w*|tracew|dti|perf\w*|dsc|dce|asl|[cr]?cb[fv]|mtt|mra|tof|angio\w*|veno\w*|bold|fmri|epi|ep2d|localizer|scout|survey|"
+    r"loc|phase|pha|mip|map|sub|subtra\w*|inv[12]|ciss|fiesta|mrs|spectro\w*|calib\w*|seg|segmentation|label\w*|mask|pred\w*"
+)
+_NO_AGENT = ("", "0", "n", "no", "none", "ohne", "nein", "kein", "not", "without")
+_DECATHLON = re.compile(r"^BRATS_\d{3}_000([0-3])(?!\d)")
 
 
 @dataclass(frozen=True)
@@ -26,76 +45,109 @@ class ScanInfo:
 
     Attributes:
         name: of the node.
-        description: DICOM series description and protocol name.
+        description: DICOM series description, protocol name and body part.
         modality: DICOM modality, e.g. ``MR``.
         contrast: DICOM contrast agent.
+        is_scan: whether it has one measured value per voxel; False for label maps, vectors and tensors.
     """
 
     name: str
     description: str = ""
     modality: str = ""
     contrast: str = ""
+    is_scan: bool = True
+
+    @cached_property
+    def words(self) -> str:
+        """Name and description, lower case, one space between words and around +; each ends with a bar."""
+        return f"{_plain(self.name)}|{_plain(self.description)}|"
 
     def says(self, words: str) -> bool:
         """Whether one of some words (a regular expression of alternatives) stands in the name or the description, as a word."""
-        text = f" {self.name} {self.description} ".lower()
-        return re.search(rf"(?<![a-z0-9])(?:{words})(?![a-z])(?!\d)", text) is not None
+        return re.search(rf"(?<= )(?:{words})(?= )", self.words) is not None
+
+    @property
+    def is_ct(self) -> bool:
+        return self.modality == "CT" or (not self.modality and self.says(_CT))
+
+
+def _plain(text: str) -> str:
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).lower()
+    text = re.sub(r"(?<=\s)-\s?(?=(?:c|km|gd)\b)|\bc-(?=\s|$)", " without c ", text)
+    return f" {re.sub(r'[^a-z0-9äöüß*|]+', ' ', text.replace('|', ' ').replace('+', ' | ')).replace('|', '+').strip()} "
 
 
 def scan_info(node: Any, dicom_value: Callable[[str, str], str] | None) -> ScanInfo:
-    """What a volume node's name and its DICOM attributes tell.
+    """What a volume node's name, class and DICOM attributes tell.
 
     Args:
-        dicom_value: ``slicer.dicomDatabase.fileValue``: a DICOM tag's value in a file; None without a database.
+        dicom_value: ``slicer.dicomDatabase.instanceValue``: the value of a DICOM tag of the instance with a UID; None without a
+            database. (``fileValue`` takes the path of a file instead, and answers nothing to a UID.)
     """
+    uids = (node.GetAttribute("DICOM.instanceUIDs") or "").split()
 
     def read(tag: str) -> str:
-        uids = (node.GetAttribute("DICOM.instanceUIDs") or "").split()
-        return dicom_value(uids[0], tag) or "" if uids and dicom_value is not None else ""
+        try:
+            return dicom_value(uids[0], tag) or "" if uids and dicom_value is not None else ""
+        except RuntimeError:
+            return ""  # the database no longer has the instance
 
-    description = f"{read(SERIES_DESCRIPTION)} {read(PROTOCOL_NAME)}".strip()
+    description = " ".join(filter(None, (read(SERIES_DESCRIPTION), read(PROTOCOL_NAME), read(BODY_PART))))
     modality = read(MODALITY) or node.GetAttribute("DICOM.Modality") or ""
-    return ScanInfo(node.GetName() or "", description, modality.upper(), read(CONTRAST_AGENT))
+    is_scan = not any(node.IsA(name) for name in NOT_SCANS) if hasattr(node, "IsA") else True
+    return ScanInfo(node.GetName() or "", description, modality.upper(), read(CONTRAST_AGENT), is_scan)
 
 
-def guess_inputs(slots: Sequence[str], scans: Sequence[ScanInfo]) -> dict[str, int]:
-    """The index of the scan for each slot; a slot is left out where no scan fits or two fit equally well.
+def guess_inputs(slots: Sequence[str], scans: Sequence[ScanInfo], task: str = "") -> dict[str, int]:
+    """The index of the scan for each slot; a slot is left out where no scan fits, or two different ones fit equally well.
 
     Args:
         slots: ``t1c``, ``t1``, ``t2``, ``flair``, or ``image`` alone.
+        task: ``spine`` or ``subcortical``, for which scans suit ``image``; without it, any may.
     """
-    if list(slots) == ["image"]:
-        return _single(scans)
     found: dict[str, list[int]] = {}
-    for number, scan in enumerate(scans):
-        kind = contrast_of(scan)
-        if kind in slots:
-            found.setdefault(kind, []).append(number)
-    return {slot: numbers[0] for slot, numbers in found.items() if len(numbers) == 1}
+    if list(slots) == ["image"]:
+        ranks = {number: rank for number, scan in enumerate(scans) if (rank := _rank(scan, task)) is not None}
+        found["image"] = [number for number, rank in ranks.items() if rank == max(ranks.values())]
+    else:
+        for number, scan in enumerate(scans):
+            kind = contrast_of(scan)
+            if kind in slots:
+                found.setdefault(kind, []).append(number)
+    return {slot: numbers[0] for slot, numbers in found.items() if len({scans[number] for number in numbers}) == 1}
 
 
 def contrast_of(scan: ScanInfo) -> str | None:
-    """``t1c``, ``t1``, ``t2`` or ``flair``; None for anything else."""
-    if scan.modality not in ("", "MR") or scan.says(_OTHER) or scan.says(_SWI):
+    """``t1c``, ``t1``, ``t2`` or ``flair``; None for anything else and for what says both that agent was given and that it was not."""
+    decathlon = _DECATHLON.match(scan.name)
+    if decathlon is not None:
+        return ("flair", "t1", "t1c", "t2")[int(decathlon[1])]
+    if not scan.is_scan or scan.is_ct or scan.modality not in ("", "MR") or any(scan.says(words) for words in (_OTHER, _T2_STAR, _STIR)):
         return None
-    if scan.says(_FLAIR):
-        return "flair"
     if scan.says(_T1C):
         return "t1c"
-    if scan.says(_T1):
-        after = not scan.says(_NO_CONTRAST) and (scan.says(_CONTRAST) or bool(scan.contrast.strip()))
-        return "t1c" if after else "t1"
-    return "t2" if scan.says(_T2) else None
+    if scan.says(_FLAIR) and not scan.says(_T1_FLAIR):
+        return "flair"
+    if not scan.says(_T1):
+        return "t2" if scan.says(_T2) else None
+    without = re.sub(rf"(?<= )(?:{_NO_CONTRAST})(?= )", "", scan.words)
+    named = re.search(rf"(?<= )(?:{_CONTRAST})(?= )", without) is not None
+    if without != scan.words:
+        return None if named else "t1"
+    return "t1c" if named or scan.contrast.strip().lower() not in _NO_AGENT else "t1"
 
 
-def _single(scans: Sequence[ScanInfo]) -> dict[str, int]:
-    """The only scan, or the one whose contrast shows most: T2, then T1, then anything else."""
-    usable = [number for number, scan in enumerate(scans) if not scan.says(_OTHER)]
-    ranks = {number: _rank(scans[number]) for number in usable}
-    best = [number for number in usable if ranks[number] == max(ranks.values())]
-    return {"image": best[0]} if len(best) == 1 else {}
-
-
-def _rank(scan: ScanInfo) -> int:
+def _rank(scan: ScanInfo, task: str) -> int | None:
+    """How well a scan suits a task's only slot, the best highest; None where it does not."""
+    if not scan.is_scan or scan.modality not in ("", "MR", "CT") or scan.says(_OTHER):
+        return None
     kind = contrast_of(scan)
+    if task == "subcortical":
+        if scan.is_ct or scan.says(_SPINE):
+            return None
+        return 5 if kind == "t2" else 4 if scan.says(_T2_STAR) else {"t1": 3, "t1c": 2, "flair": 1}.get(kind or "", 0)
+    if task == "spine" and scan.says(_HEAD):
+        return None
+    if scan.is_ct:
+        return 6
     return {"t2": 4, "t1": 2, "t1c": 1, "flair": 1}.get(kind or "", 0) + (2 if scan.says(_SAGITTAL) else 0)

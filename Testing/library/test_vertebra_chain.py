@@ -48,8 +48,67 @@ def test_variants(variant: Variant, vertebrae: list[str], discs: list[str]) -> N
 def test_a_missed_vertebra_is_counted() -> None:
     pieces = spine(6, missing=(3,))
     found, notes = renumbered(pieces, "v5", "L5")
-    assert [found[f"v{n}"].key for n in (0, 2, 4)] == ["vertebra_T12", "vertebra_L2", "vertebra_L4"] and len(notes) == 1
+    assert [found[f"v{n}"].key for n in (0, 2, 4)] == ["vertebra_T12", "vertebra_L2", "vertebra_L4"]
+    assert notes == ["Between L2 and L4, 1 vertebra seems to be missing and was counted."]
     assert [found[f"d{n}"].key for n in (2, 3)] == ["disc_L2_L3", "disc_L3_L4"]
+
+
+def test_two_that_were_missed_apart_are_counted() -> None:
+    pieces = spine(8, missing=(2, 4))
+    found, notes = renumbered(pieces, "v7", "L5")
+    assert [found[f"v{n}"].key for n in (0, 1, 3, 5, 6)] == [f"vertebra_{level}" for level in ("T10", "T11", "L1", "L3", "L4")] and len(
+        notes
+    ) == 2
+
+
+def test_discs_share_a_gap_of_several_evenly() -> None:
+    pieces = spine(9, missing=(3, 4))
+    found, notes = renumbered(pieces, "v8", "L5")
+    assert [found[f"d{n}"].key for n in (2, 3, 4)] == ["disc_T11_T12", "disc_T12_L1", "disc_L1_L2"]
+    assert notes == ["Between T11 and L2, 2 vertebrae seem to be missing and were counted."]
+
+
+def test_a_fragment_makes_no_gap() -> None:
+    pieces = {f"v{n}": Piece(f"vertebra_{n + 1}", (0, 0, -z)) for n, z in enumerate((0.0, 35.0, 38.0, 73.0, 108.0))}
+    assert renumbered(pieces, "v0", "T12")[1] == []
+
+
+def test_discs_beyond_the_found_vertebrae() -> None:
+    found = names(spine(6, missing=(0, 1, 5)), "v4", "L4")
+    assert [found[f"d{n}"] for n in range(6)] == ["T12_L1", "L1_L2", "L2_L3", "L3_L4", "L4_L5", "L5_S1"]
+
+
+def test_one_vertebra_and_its_discs() -> None:
+    pieces = {"v": Piece("vertebra_1", (0, 0, 0)), "above": Piece("disc_2", (0, 15, 18)), "below": Piece("disc_1", (0, 15, -18))}
+    assert names(pieces, "v", "L5") == {"v": "L5", "above": "L4_L5", "below": "L5_S1"}
+
+
+def test_a_spine_folded_by_kyphosis() -> None:
+    turns = np.deg2rad(np.linspace(-10, 200, 14))
+    pieces = {f"v{n}": Piece(f"vertebra_{n + 1}", (0.0, -90 * float(np.sin(t)), 90 * float(np.cos(t)))) for n, t in enumerate(turns)}
+    pieces["d"] = Piece("disc_1", (0.0, -75 * float(np.sin(turns[7:9].mean())), 75 * float(np.cos(turns[7:9].mean()))))
+    found = names(dict(sorted(pieces.items(), key=lambda item: item[1].centroid)), "v13", "L3")
+    assert [found[f"v{n}"] for n in range(14)] == [*(f"T{n}" for n in range(2, 13)), "L1", "L2", "L3"] and found["d"] == "T9_T10"
+
+
+def test_discs_lie_before_vertebrae_in_a_lordosis() -> None:
+    """Arches draw a vertebra's centroid back, so that discs lie some 20 mm before the line through the vertebrae."""
+    bend = np.deg2rad(np.linspace(-35, 35, 7))
+    pieces = {f"v{n}": Piece(f"vertebra_{n + 1}", (0.0, 160 * float(np.cos(t)), -160 * float(np.sin(t)))) for n, t in enumerate(bend)}
+    for n, t in enumerate((bend[1:] + bend[:-1]) / 2):
+        pieces[f"d{n}"] = Piece("disc_1", (0.0, 182 * float(np.cos(t)), -182 * float(np.sin(t))))
+    found = names(pieces, "v6", "L5")
+    assert [found[f"d{n}"] for n in range(6)] == ["T11_T12", "T12_L1", "L1_L2", "L2_L3", "L3_L4", "L4_L5"]
+
+
+@pytest.mark.parametrize("variant", list(Variant))
+def test_a_whole_spine(variant: Variant) -> None:
+    levels = variant.levels
+    places = np.cumsum([0.0, *np.linspace(17, 36, len(levels) - 1)])
+    pieces = {f"v{n}": Piece("vertebra_1", (0, 0, -float(z))) for n, z in enumerate(places)}
+    for chosen in (0, 9, len(levels) - 1):
+        found = names(pieces, f"v{chosen}", levels[chosen], variant)
+        assert tuple(found[f"v{n}"] for n in range(len(levels))) == levels
 
 
 def test_cervical_vertebrae_are_closer_than_lumbar_ones() -> None:
@@ -69,6 +128,13 @@ def test_a_level_that_the_variant_lacks(level: str, variant: Variant) -> None:
 def test_a_chain_that_does_not_fit(chosen: str, level: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
         renumbered(spine(7), chosen, level)
+
+
+@pytest.mark.parametrize("place, level, words", [(20.0, "C2", "above C2"), (-130.0, "L5", "below the L5-S1 disc")])
+def test_a_disc_that_does_not_fit(place: float, level: str, words: str) -> None:
+    pieces = {"v0": Piece("vertebra_2", (0, 0, 0)), "v1": Piece("vertebra_1", (0, 0, -36.0)), "d": Piece("disc_1", (0, 0, place))}
+    with pytest.raises(InputError, match=words):
+        renumbered(pieces, "v1" if level == "L5" else "v0", level)
 
 
 def test_a_disc_is_no_vertebra() -> None:

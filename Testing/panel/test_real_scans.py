@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import slicer
 
-from neurospineseg.cli import main
 from neurospineseg.mrml import label_map_of, node_from_volume
 from neurospineseg.volume import read_volume
 
@@ -32,7 +33,7 @@ def test_a_click_gives_what_the_shell_gives(bench, real_data: Path, tmp_path: Pa
         setattr(widget.parameters, channel, node)
     bench.segment(widget)
     given = [str(paths["image"])] if "image" in paths else [part for channel, path in paths.items() for part in (f"--{channel}", str(path))]
-    assert main(["segment", task, *given, "-o", str(tmp_path / "mask.nii.gz")]) == 0
+    subprocess.run([sys.executable, "-m", "neurospineseg", "segment", task, *given, "-o", str(tmp_path / "mask.nii.gz")], check=True)
     shell = read_volume(tmp_path / "mask.nii.gz").voxels
     panel = label_map_of(widget.parameters.shown, next(iter(nodes.values())))[0]
     assert np.count_nonzero(shell) > 100

@@ -12,18 +12,19 @@ import slicer
 
 from neurospineseg.anatomy import Structure
 from neurospineseg.errors import InputError
+from neurospineseg.mrml.found_structure import FoundStructure, union
+from neurospineseg.mrml.layers import add_segment, replace_voxels
 from neurospineseg.mrml.segment_masks import (
     BINARY,
     SURFACE,
-    Box,
-    describe,
+    identify,
     image_of,
     is_locked,
     lattice_of,
     mask_in_box,
-    own_mask,
-    same_lattice,
+    shift_between,
     structure_of_segment,
+    tight_mask,
 )
 from neurospineseg.mrml.volume_node import local_geometry, to_world
 
@@ -31,7 +32,11 @@ ATTRIBUTE_PREFIX = "NeuroSpineSeg."
 
 
 class MergeRule(Enum):
-    """What happens where the segmentation has segments already."""
+    """What happens where the segmentation has segments already.
+
+    ``REPLACE`` gives the segment of the same structure the new voxels, ``ONLY_EMPTY`` writes where no segment has a voxel,
+    ``ADD`` always makes new segments.
+    """
 
     REPLACE = "replace"
     ONLY_EMPTY = "only_empty"
@@ -39,30 +44,18 @@ class MergeRule(Enum):
 
 
 @dataclass(frozen=True)
-class FoundStructure:
-    """A structure's mask: bool or uint8 (K, J, I), cropped; ``start`` is its first voxel (k, j, i) on the scan's grid."""
-
-    structure: Structure
-    mask: np.ndarray
-    start: tuple[int, int, int]
-
-    @property
-    def box(self) -> Box:
-        return tuple(slice(at, at + size) for at, size in zip(self.start, self.mask.shape))
-
-
-@dataclass(frozen=True)
 class _Change:
-    """A segment's new mask; ``segment_id`` is None for a new segment."""
+    """A segment's new mask; ``segment`` is None for a new one."""
 
     found: FoundStructure
-    segment_id: str | None
+    segment: Any
 
 
 class Merge:
     """A result on its way into the scene.
 
-    Segments of other structures and locked ones (marked as completed) are never touched.
+    Segments of other structures and locked ones (marked as completed) are never touched. What is done to the target between
+    ``prepare`` and ``apply`` is kept: the plan is then made anew.
 
     Args:
         scene: where a new segmentation node is added.
@@ -72,7 +65,7 @@ class Merge:
         name: of a new segmentation node.
 
     Raises:
-        InputError: target and scan lie under different transforms that are not linear.
+        InputError: target and scan lie under different transforms that are not linear, or the target's segments are no label maps.
 
     Attributes:
         notes: sentences for the user.
@@ -83,16 +76,15 @@ class Merge:
     ) -> None:
         self.scene, self.volume_node, self.target, self.rule, self.name = scene, volume_node, target, rule, name
         self.notes: list[str] = []
-        self.matrix = local_geometry(volume_node)
-        if target is not None and target.GetTransformNodeID() != volume_node.GetTransformNodeID() and not _is_blank(target):
-            self.matrix = np.linalg.inv(to_world(target)) @ to_world(volume_node) @ self.matrix
-        self._changes: list[_Change] = []
-        self._segments = [] if target is None else [target.GetSegmentation().GetNthSegment(n) for n in range(_count(target))]
-        self._structures = [structure_of_segment(segment) for segment in self._segments]
+        self._given: list[FoundStructure] = []
         self._inside: FoundStructure | None = None
+        self._cleared: Sequence[Structure] = ()
+        self._begin()
 
     def keep_outside(self, inside: np.ndarray, start: tuple[int, int, int], structures: Sequence[Structure]) -> None:
-        """Restricts all changes to a region: outside it every voxel stays, inside it the given structures are written anew.
+        """Restricts all changes to a region, whatever the rule: outside it every voxel stays, inside it the structures are written anew.
+
+        Called before ``prepare``.
 
         Args:
             inside: bool or uint8 (K, J, I), cropped; ``start`` is its first voxel (k, j, i).
@@ -101,27 +93,118 @@ class Merge:
         Raises:
             InputError: one of these segments lies on another grid than the scan.
         """
-        self._inside = FoundStructure(structures[0], np.asarray(inside, bool), start)
-        for segment, found in zip(self._segments, self._structures):
-            if found not in structures or is_locked(segment) or lattice_of(segment) is None:
-                continue
-            if not same_lattice(lattice_of(segment)[0], self.matrix):
-                raise InputError(
-                    f"The segment '{segment.GetName()}' lies on another grid than the scan; segment the whole scan into a new segmentation."
-                )
-            mask, at, _ = own_mask(segment)
-            outside = mask & ~self._inside_in(FoundStructure(found, mask, at).box)
-            if not np.array_equal(outside, mask):
-                self._changes.append(_Change(FoundStructure(found, outside, at), self._id_of(segment)))
+        self._inside, self._cleared = FoundStructure(structures[0], np.asarray(inside, bool), start), structures
+        self._clear_inside()
 
     def prepare(self, found: FoundStructure) -> None:
         """Plans one structure; changes nothing yet."""
+        self._given.append(found)
+        self._plan(found)
+
+    def apply(self, save_undo: Callable[[], None] | None = None, attributes: Mapping[str, str] | None = None) -> Any:
+        """Makes all planned changes.
+
+        Args:
+            save_undo: called once before segments of an existing node are changed.
+            attributes: kept on the node, each name with ``NeuroSpineSeg.`` before it.
+
+        Returns:
+            The ``vtkMRMLSegmentationNode``.
+
+        Raises:
+            InputError: the scan's size has changed meanwhile; nothing was changed.
+        """
+        self._follow()
+        image = self.volume_node.GetImageData()
+        size = (0, 0, 0) if image is None else image.GetDimensions()[::-1]
+        if any(part.stop > n for given in self._given for part, n in zip(given.box, size)):
+            raise InputError("The scan was changed while it was being segmented; nothing was changed: segment it again.")
+        masks = [change.found.tight() for change in self._changes]
+        images = [image_of(found.mask, found.start, self.matrix) for found in masks]
+        node = self.target
+        if node is None:
+            node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", self.name)
+        elif save_undo is not None and self._changes:
+            save_undo()
+        was_modified = node.StartModify()
+        try:
+            if _is_blank(node):
+                place_beside(node, self.volume_node)
+            self._write(node.GetSegmentation(), images)
+            for key, value in (attributes or {}).items():
+                node.SetAttribute(ATTRIBUTE_PREFIX + key, value)
+        finally:
+            node.EndModify(was_modified)
+        return node
+
+    def _write(self, segmentation: Any, images: list[Any]) -> None:
+        replaced = {}
+        for change, image in zip(self._changes, images):
+            if change.segment is not None:
+                replaced[segmentation.GetSegmentIdBySegment(change.segment)] = image
+                if structure_of_segment(change.segment) == change.found.structure:
+                    identify(change.segment, change.found.structure)
+        if replaced:
+            if segmentation.ContainsRepresentation(SURFACE):
+                self.notes.append("The 3D surfaces showed the former segments and were removed; click Show 3D to make them anew.")
+            replace_voxels(segmentation, replaced)
+        for change, image in zip(self._changes, images):
+            if change.segment is None:
+                add_segment(segmentation, change.found.structure, image)
+
+    def _begin(self) -> None:
+        """Reads what the scene holds now; the plan is empty."""
+        target = self.target
+        self.notes.clear()
+        self._changes: list[_Change] = []
+        self._segments = [] if target is None else [target.GetSegmentation().GetNthSegment(n) for n in range(_count(target))]
+        if self._segments and target.GetSegmentation().GetSourceRepresentationName() != BINARY:
+            raise InputError(
+                f"'{target.GetName()}' holds surfaces or fractions, not label maps; in the module Segmentations make the binary labelmap "
+                "its source, or choose a new segmentation."
+            )
+        self._structures = [structure_of_segment(segment) for segment in self._segments]
+        self.matrix = self._matrix()
+        self._state = self._state_now()
+
+    def _matrix(self) -> np.ndarray:
+        """4x4 ijk of the scan to the target's own RAS mm."""
+        matrix, target = local_geometry(self.volume_node), self.target
+        if target is None or target.GetTransformNodeID() == self.volume_node.GetTransformNodeID() or _is_blank(target):
+            return matrix
+        return np.linalg.inv(to_world(target)) @ to_world(self.volume_node) @ matrix
+
+    def _state_now(self) -> tuple:
+        """Equal as long as nothing that the plan rests on has changed."""
+        parts: list[Any] = [self._matrix().tobytes()]
+        for number in range(0 if self.target is None else _count(self.target)):
+            segment = self.target.GetSegmentation().GetNthSegment(number)
+            image = segment.GetRepresentation(BINARY)
+            parts.append((segment.GetMTime(), 0 if image is None else image.GetMTime(), is_locked(segment), structure_of_segment(segment)))
+        return tuple(parts)
+
+    def _follow(self) -> None:
+        """Makes the plan anew where the scene has changed since."""
+        removed = self.target is not None and not self.scene.IsNodePresent(self.target)
+        if removed:
+            self.target = None
+        if not removed and self._state_now() == self._state:
+            return
+        self._begin()
+        if removed:
+            self.notes.append("The chosen segmentation was removed meanwhile; the result went into a new one.")
         if self._inside is not None:
-            self._prepare_inside(found)
+            self._clear_inside()
+        for found in self._given:
+            self._plan(found)
+
+    def _plan(self, found: FoundStructure) -> None:
+        if self._inside is not None:
+            self._plan_inside(found)
             return
         existing = None if self.rule is MergeRule.ADD else self._same(found.structure)
         if existing is not None and is_locked(existing):
-            self.notes.append(f"'{existing.GetName()}' is marked as completed and was left as it is.")
+            self._note_lock(existing)
             if self.rule is MergeRule.REPLACE:
                 return
             existing = None
@@ -132,41 +215,62 @@ class Merge:
             if not mask.any():
                 return
             found = FoundStructure(found.structure, mask, found.start)
-            if existing is not None and lattice_of(existing) is not None:
-                if same_lattice(lattice_of(existing)[0], self.matrix):
-                    found = _union(found, FoundStructure(found.structure, *own_mask(existing)[:2]))
-                else:
-                    existing = None
-        self._changes.append(_Change(found, self._id_of(existing)))
+            if existing is not None and self._on_grid(existing):
+                found = self._with(found, existing)
+            elif existing is not None:
+                existing = None
+        self._changes.append(_Change(found, existing))
 
-    def _prepare_inside(self, found: FoundStructure) -> None:
-        mask = np.asarray(found.mask, bool) & self._inside_in(found.box)
+    def _clear_inside(self) -> None:
+        """Takes the region out of the segments that the model can find."""
+        for segment, shown in zip(self._segments, self._structures):
+            if shown not in self._cleared or is_locked(segment):
+                continue
+            if not self._on_grid(segment):
+                raise InputError(
+                    f"The segment '{segment.GetName()}' lies on another grid than the scan; segment the whole scan into a new segmentation."
+                )
+            former = self._former(segment, shown)
+            if former is None:
+                continue
+            outside = former.mask & ~self._inside.within(former.box)
+            if not np.array_equal(outside, former.mask):
+                self._changes.append(_Change(FoundStructure(shown, outside, former.start), segment))
+
+    def _plan_inside(self, found: FoundStructure) -> None:
+        mask = np.asarray(found.mask, bool) & self._inside.within(found.box)
         if not mask.any():
             return
         existing = self._overlapping(found) or self._same(found.structure)
         if existing is not None and is_locked(existing):
-            self.notes.append(f"'{existing.GetName()}' is marked as completed and was left as it is.")
+            self._note_lock(existing)
             return
-        identifier = self._id_of(existing)
         new = FoundStructure(found.structure, mask, found.start)
-        if existing is not None and lattice_of(existing) is not None:
-            planned = next((change for change in self._changes if change.segment_id == identifier), None)
-            rest = planned.found if planned else FoundStructure(found.structure, *own_mask(existing)[:2])
-            self._changes = [change for change in self._changes if change is not planned]
-            new = _union(new, rest)
-        self._changes.append(_Change(new, identifier))
+        planned = next((change for change in self._changes if existing is not None and change.segment is existing), None)
+        if planned is not None:
+            self._changes.remove(planned)
+            new = union(new, planned.found)
+        elif existing is not None:
+            new = self._with(new, existing)
+        self._changes.append(_Change(new, existing))
 
-    def _inside_in(self, box: Box) -> np.ndarray:
-        """The region of interest in a box of the scan's grid."""
-        result = np.zeros(tuple(part.stop - part.start for part in box), bool)
-        region = self._inside
-        low = [max(part.start, other.start) for part, other in zip(box, region.box)]
-        high = [min(part.stop, other.stop) for part, other in zip(box, region.box)]
-        if all(a < b for a, b in zip(low, high)):
-            here = tuple(slice(a - part.start, b - part.start) for a, b, part in zip(low, high, box))
-            there = tuple(slice(a - part.start, b - part.start) for a, b, part in zip(low, high, region.box))
-            result[here] = region.mask[there]
-        return result
+    def _on_grid(self, segment: Any) -> bool:
+        """Whether a segment's voxels are voxels of the scan; an empty segment's are."""
+        lattice = lattice_of(segment)
+        return lattice is None or shift_between(lattice[0], self.matrix) is not None
+
+    def _former(self, segment: Any, structure: Structure) -> FoundStructure | None:
+        """The voxels a segment on the scan's grid has now; None where it has none."""
+        tight = tight_mask(segment)
+        if tight is None:
+            return None
+        mask, start, own = tight
+        shift = shift_between(own, self.matrix)
+        return FoundStructure(structure, mask, tuple(at + by for at, by in zip(start, shift)))
+
+    def _with(self, found: FoundStructure, segment: Any) -> FoundStructure:
+        former = self._former(segment, found.structure)
+        return found if former is None else union(found, former)
 
     def _overlapping(self, found: FoundStructure) -> Any:
         """The segment of the same kind (a vertebra, a disc) that covers most of a structure, since it may have been renumbered."""
@@ -184,51 +288,14 @@ class Merge:
     def _same(self, wanted: Structure) -> Any:
         """The segment that shows a structure, an unlocked one first."""
         alike = [segment for segment, found in zip(self._segments, self._structures) if found == wanted]
-        return next((segment for segment in alike if not is_locked(segment)), alike[0] if alike else None)
+        chosen = next((segment for segment in alike if not is_locked(segment)), alike[0] if alike else None)
+        for segment in alike:
+            if segment is not chosen and self._inside is None:
+                self.notes.append(f"'{segment.GetName()}' shows the same structure as '{chosen.GetName()}' and was left as it is.")
+        return chosen
 
-    def _id_of(self, segment: Any) -> str | None:
-        return None if segment is None else self.target.GetSegmentation().GetSegmentIdBySegment(segment)
-
-    def apply(self, save_undo: Callable[[], None] | None = None, attributes: Mapping[str, str] | None = None) -> Any:
-        """Makes all planned changes.
-
-        Args:
-            save_undo: called once before an existing node is changed.
-            attributes: kept on the node, each name with ``NeuroSpineSeg.`` before it.
-
-        Returns:
-            The ``vtkMRMLSegmentationNode``.
-
-        Raises:
-            InputError: the scan's size has changed meanwhile; nothing was changed.
-        """
-        size = tuple(self.volume_node.GetImageData().GetDimensions())[::-1]
-        if any(part.stop > n for change in self._changes for part, n in zip(change.found.box, size)):
-            raise InputError("The scan was changed while it was being segmented; nothing was changed: segment it again.")
-        images = [image_of(change.found.mask, change.found.start, self.matrix) for change in self._changes]
-        node = self.target
-        if node is None:
-            node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", self.name)
-        elif save_undo is not None:
-            save_undo()
-        was_modified = node.StartModify()
-        try:
-            if _is_blank(node):
-                place_beside(node, self.volume_node)
-            segmentation = node.GetSegmentation()
-            if any(change.segment_id is not None for change in self._changes) and segmentation.ContainsRepresentation(SURFACE):
-                segmentation.RemoveRepresentation(SURFACE)
-                self.notes.append("The 3D surfaces showed the former segments and were removed; click Show 3D to make them anew.")
-            for change, image in zip(self._changes, images):
-                if change.segment_id is None:
-                    _add(segmentation, change.found.structure, image)
-                else:
-                    _replace(segmentation, change.segment_id, image)
-            for key, value in (attributes or {}).items():
-                node.SetAttribute(ATTRIBUTE_PREFIX + key, value)
-        finally:
-            node.EndModify(was_modified)
-        return node
+    def _note_lock(self, segment: Any) -> None:
+        self.notes.append(f"'{segment.GetName()}' is marked as completed and was left as it is.")
 
 
 def place_beside(node: Any, volume_node: Any) -> None:
@@ -252,43 +319,3 @@ def _is_blank(node: Any) -> bool:
 
 def _count(node: Any) -> int:
     return node.GetSegmentation().GetNumberOfSegments()
-
-
-def _union(one: FoundStructure, other: FoundStructure) -> FoundStructure:
-    start = tuple(min(a, b) for a, b in zip(one.start, other.start))
-    stop = tuple(max(a.stop, b.stop) for a, b in zip(one.box, other.box))
-    mask = np.zeros(tuple(b - a for a, b in zip(start, stop)), bool)
-    for part in (one, other):
-        mask[tuple(slice(at - low, at - low + size) for at, low, size in zip(part.start, start, part.mask.shape))] |= np.asarray(part.mask, bool)
-    return FoundStructure(one.structure, mask, start)
-
-
-def _add(segmentation: Any, found: Structure, image: Any) -> None:
-    segment = slicer.vtkSegment()
-    describe(segment, found)
-    segment.SetName(_free_name(segmentation, found.name))
-    segment.SetLabelValue(1)
-    segment.AddRepresentation(BINARY, image)
-    wanted = found.key if segmentation.GetSegment(found.key) is None else segmentation.GenerateUniqueSegmentID(found.key)
-    segmentation.AddSegment(segment, wanted)
-
-
-def _free_name(segmentation: Any, name: str) -> str:
-    taken = {segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())}
-    number, free = 2, name
-    while free in taken:
-        free, number = f"{name} ({number})", number + 1
-    return free
-
-
-def _replace(segmentation: Any, segment_id: str, image: Any) -> None:
-    """New voxels for a segment, in a layer of its own; segments that shared its layer stay as they are.
-
-    The image's time is set anew, since the undo history takes an image that is older than its last state for unchanged.
-    """
-    image.Modified()
-    segmentation.SeparateSegmentLabelmap(segment_id)
-    segment = segmentation.GetSegment(segment_id)
-    segment.SetLabelValue(1)
-    segment.AddRepresentation(BINARY, image)
-    segmentation.InvokeEvent(slicer.vtkSegmentation.SourceRepresentationModified, segment_id)

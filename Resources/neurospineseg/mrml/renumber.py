@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from neurospineseg.mrml.segment_masks import describe, own_mask, structure_of_segment
+from neurospineseg.mrml.segment_masks import describe, structure_of_segment, tight_mask
 from neurospineseg.vertebra_chain import Piece, Variant, renumbered
 
 
@@ -27,8 +27,9 @@ def pieces_of(node: Any) -> dict[str, Piece]:
     segmentation, pieces = node.GetSegmentation(), {}
     for number in range(segmentation.GetNumberOfSegments()):
         segment = segmentation.GetNthSegment(number)
-        shown, mask = structure_of_segment(segment), own_mask(segment)
-        if shown is None or mask is None or not mask[0].any() or shown.key.split("_")[0] not in ("vertebra", "disc"):
+        shown = structure_of_segment(segment)
+        mask = tight_mask(segment) if shown is not None and shown.key.split("_")[0] in ("vertebra", "disc") else None
+        if mask is None:
             continue
         voxels, start, matrix = mask
         middle = np.argwhere(voxels).mean(0) + start

@@ -32,7 +32,10 @@ def is_locked(segment: Any) -> bool:
 
 
 def structure_of_segment(segment: Any) -> Structure | None:
-    """What a segment shows: by its tag, else by its terminology and name; None for a segment of something else."""
+    """What a segment shows: by its tag, else by its terminology, else by its name; None for a segment of something else.
+
+    Terminology that several structures share (a vertebra without its level) counts together with the name.
+    """
     key = tag(segment, STRUCTURE_TAG)
     if key:
         try:
@@ -44,7 +47,7 @@ def structure_of_segment(segment: Any) -> Structure | None:
     alike = [found for found in known if entry and _codes(terminology_entry(found)) == _codes(entry)]
     if len(alike) == 1:
         return alike[0]
-    return next((found for found in alike or known if found.name == name), None)
+    return next((found for found in [*alike, *known] if found.name == name), None)
 
 
 def _codes(entry: str) -> list[str]:
@@ -58,6 +61,14 @@ def describe(segment: Any, found: Structure) -> None:
     segment.SetColor(*(channel / 255 for channel in found.color))
     segment.SetTag("TerminologyEntry", terminology_entry(found))
     segment.SetTag(STRUCTURE_TAG, found.key)
+
+
+def identify(segment: Any, found: Structure) -> None:
+    """Gives a segment the tag and, unless it has its codes, the terminology of a structure; name and color stay."""
+    if tag(segment, STRUCTURE_TAG) != found.key:
+        segment.SetTag(STRUCTURE_TAG, found.key)
+    if _codes(tag(segment, "TerminologyEntry")) != _codes(terminology_entry(found)):
+        segment.SetTag("TerminologyEntry", terminology_entry(found))
 
 
 def image_of(mask: np.ndarray, start: tuple[int, int, int], matrix: np.ndarray) -> Any:
@@ -80,23 +91,59 @@ def lattice_of(segment: Any) -> tuple[np.ndarray, Any] | None:
     return to_numpy(matrix), image
 
 
-def own_mask(segment: Any) -> tuple[np.ndarray, tuple[int, int, int], np.ndarray] | None:
-    """A segment's mask on its own lattice: bool (K, J, I), the first voxel (k, j, i), 4x4 ijk to the node's RAS mm; None where empty."""
+def own_values(segment: Any) -> tuple[np.ndarray, tuple[int, int, int], np.ndarray] | None:
+    """A segment's layer: a view of its label values (K, J, I), its first voxel (k, j, i), 4x4 ijk to the node's RAS mm; None where empty."""
     found = lattice_of(segment)
     if found is None:
         return None
     matrix, image = found
-    values = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
     extent = image.GetExtent()
-    return values == segment.GetLabelValue(), (extent[4], extent[2], extent[0]), matrix
+    values = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
+    return values, (extent[4], extent[2], extent[0]), matrix
 
 
-def same_lattice(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two ijk to RAS matrices agree to a thousandth of a voxel over a thousand voxels."""
-    steps = np.linalg.norm(other[:3, :3], axis=0)
-    return bool(
-        np.allclose(one[:3, :3] / steps, other[:3, :3] / steps, atol=1e-6) and np.allclose(one[:3, 3], other[:3, 3], atol=1e-3 * steps.min())
-    )
+def own_mask(segment: Any) -> tuple[np.ndarray, tuple[int, int, int], np.ndarray] | None:
+    """A segment's mask on its own lattice: bool (K, J, I), the first voxel (k, j, i), 4x4 ijk to the node's RAS mm; None where empty."""
+    found = own_values(segment)
+    return None if found is None else (found[0] == segment.GetLabelValue(), *found[1:])
+
+
+def bounds(mask: np.ndarray) -> Box | None:
+    """The smallest box (k, j, i) with all voxels of a mask; None where it has none."""
+    k = np.flatnonzero(mask.any((1, 2)))
+    if not len(k):
+        return None
+    plane = mask[k[0] : k[-1] + 1].any(0)
+    j, i = np.flatnonzero(plane.any(1)), np.flatnonzero(plane.any(0))
+    return tuple(slice(int(part[0]), int(part[-1]) + 1) for part in (k, j, i))
+
+
+def tight_mask(segment: Any) -> tuple[np.ndarray, tuple[int, int, int], np.ndarray] | None:
+    """``own_mask`` without its empty margins; a segment of a large shared layer takes little memory."""
+    found = own_values(segment)
+    if found is None:
+        return None
+    values, start, matrix = found
+    label = segment.GetLabelValue()
+    planes = [k for k, plane in enumerate(values) if (plane == label).any()]
+    if not planes:
+        return None
+    mask = values[planes[0] : planes[-1] + 1] == label
+    _, j, i = bounds(mask)
+    return np.ascontiguousarray(mask[:, j, i]), (start[0] + planes[0], start[1] + j.start, start[2] + i.start), matrix
+
+
+def shift_between(own: np.ndarray, matrix: np.ndarray) -> tuple[int, int, int] | None:
+    """What to add to (k, j, i) of one lattice for those of another that has the same voxels; None where the voxels differ.
+
+    Args:
+        own: 4x4 ijk to RAS mm, as is ``matrix``; they agree to a thousandth of a voxel over a thousand voxels.
+    """
+    step = np.linalg.solve(matrix, own)
+    shift = np.round(step[:3, 3])
+    if not (np.allclose(step[:3, :3], np.eye(3), atol=1e-6) and np.allclose(step[:3, 3], shift, atol=1e-3)):
+        return None
+    return tuple(int(n) for n in shift[::-1])
 
 
 def mask_in_box(segment: Any, box: Box, matrix: np.ndarray) -> np.ndarray:
@@ -105,34 +152,34 @@ def mask_in_box(segment: Any, box: Box, matrix: np.ndarray) -> np.ndarray:
     Args:
         box: slices (k, j, i) of the lattice that ``matrix`` (4x4, ijk to the node's RAS mm) describes.
     """
-    shape = tuple(part.stop - part.start for part in box)
-    found = own_mask(segment)
-    result = np.zeros(shape, bool)
+    result = np.zeros(tuple(part.stop - part.start for part in box), bool)
+    found = own_values(segment)
     if found is None:
         return result
-    mask, start, own = found
-    if not same_lattice(own, matrix):
-        return _resampled(mask, start, own, box, matrix)
+    values, start, own = found
+    shift = shift_between(own, matrix)
+    if shift is None:
+        return _resampled(values, segment.GetLabelValue(), start, np.linalg.solve(own, matrix), box)
+    start = [at + by for at, by in zip(start, shift)]
     low = [max(part.start, at) for part, at in zip(box, start)]
-    high = [min(part.stop, at + size) for part, at, size in zip(box, start, mask.shape)]
+    high = [min(part.stop, at + size) for part, at, size in zip(box, start, values.shape)]
     if all(a < b for a, b in zip(low, high)):
         there = tuple(slice(a - at, b - at) for a, b, at in zip(low, high, start))
         here = tuple(slice(a - part.start, b - part.start) for a, b, part in zip(low, high, box))
-        result[here] = mask[there]
+        result[here] = values[there] == segment.GetLabelValue()
     return result
 
 
-def _resampled(mask: np.ndarray, start: tuple[int, int, int], own: np.ndarray, box: Box, matrix: np.ndarray) -> np.ndarray:
-    """Nearest neighbor, plane by plane of the box."""
-    to_own = np.linalg.inv(own) @ matrix
+def _resampled(values: np.ndarray, label: int, start: tuple[int, int, int], to_own: np.ndarray, box: Box) -> np.ndarray:
+    """Nearest neighbor, plane by plane of the box; ``to_own`` (4x4) takes its ijk to those of the values, which begin at ``start``."""
     k, j, i = (np.arange(part.start, part.stop) for part in box)
     result = np.zeros((len(k), len(j), len(i)), bool)
-    limits = np.array(mask.shape)[:, None, None]
+    limits = np.array(values.shape)[:, None, None]
     for n, plane in enumerate(k):
         places = [to_own[row, 2] * plane + to_own[row, 3] + to_own[row, 1] * j[:, None] + to_own[row, 0] * i[None, :] for row in (2, 1, 0)]
         index = np.floor(np.array(places) + 0.5).astype(int) - np.array(start)[:, None, None]
         inside = ((index >= 0) & (index < limits)).all(0)
-        result[n][inside] = mask[tuple(index[:, inside])]
+        result[n][inside] = values[tuple(index[:, inside])] == label
     return result
 
 

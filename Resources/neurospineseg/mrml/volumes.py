@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 import vtk
 
-from neurospineseg.mrml.segment_masks import own_mask
+from neurospineseg.mrml.segment_masks import own_values
 
 
 def segment_ml(segment: Any) -> float:
     """A segment's volume in mL, from its own voxels."""
-    found = own_mask(segment)
+    found = own_values(segment)
     if found is None:
         return 0.0
-    mask, _, matrix = found
-    return float(np.count_nonzero(mask)) * abs(float(np.linalg.det(matrix[:3, :3]))) / 1000.0
+    values, _, matrix = found
+    voxels = sum(np.count_nonzero(plane == segment.GetLabelValue()) for plane in values)
+    return voxels * abs(float(np.linalg.det(matrix[:3, :3]))) / 1000.0
 
 
 def volumes_table(node: Any) -> list[tuple[str, str, float]]:
