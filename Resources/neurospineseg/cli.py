@@ -65,6 +65,15 @@ def make_parser() -> argparse.ArgumentParser:
                 "image", type=Path, metavar="SCAN", help="NIfTI, NRRD, MHA/MHD or Analyze file, or a folder with one DICOM series"
             )
 
+    batch = commands.add_parser(
+        "batch", help="segment every case of a folder", description="Segments every case of a folder; run it again to go on.", parents=[general]
+    )
+    batch.add_argument("task", choices=["tumor", "spine", "subcortical"])
+    batch.add_argument("folder", type=Path, metavar="FOLDER", help="holds the cases: scans or DICOM folders; for tumor a subfolder for each")
+    batch.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="receives CASE.seg.nrrd, CASE.json, summary.csv")
+    batch.add_argument("--register", action="store_true", help="align the scans of a case rigidly first")
+    _model_options(batch)
+
     view = commands.add_parser(
         "view", help="make an HTML page of a scan and its mask", description="Makes an HTML page of a scan and its mask.", parents=[general]
     )
@@ -96,14 +105,18 @@ def _segment_options() -> argparse.ArgumentParser:
     shared.add_argument(
         "--roi", metavar="BOX", help='"R low,R high,A low,A high,S low,S high" in mm (RAS); only inside it is anything segmented'
     )
-    shared.add_argument("--model", metavar="NAME", help="a name that `neurospineseg models` lists, or a bundle's folder")
-    shared.add_argument("--device", default="auto", help="auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps")
-    shared.add_argument("--structures", metavar="A,B", help="keep only these structures")
+    _model_options(shared)
     shared.add_argument("--page", action="store_true", help="also write an HTML page with pictures beside the mask")
     shared.add_argument("--no-sidecar", action="store_true", help="do not write the .json report beside the mask")
     shared.add_argument("--overwrite", action="store_true", help="replace existing outputs")
     _reading_options(shared)
     return shared
+
+
+def _model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="NAME", help="a name that `neurospineseg models` lists, or a bundle's folder")
+    parser.add_argument("--device", default="auto", help="auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps")
+    parser.add_argument("--structures", metavar="A,B", help="keep only these structures")
 
 
 def _with_joined_values(arguments: Sequence[str]) -> list[str]:
@@ -153,6 +166,10 @@ def _run(options: argparse.Namespace, debug: bool) -> int:
                 from neurospineseg.segment_command import segment
 
                 segment(options)
+            elif options.command == "batch":
+                from neurospineseg.batch_command import batch
+
+                return DONE if batch(options) else BAD_INPUT
             elif options.command == "view":
                 from neurospineseg.view_command import view
 

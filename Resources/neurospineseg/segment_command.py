@@ -77,8 +77,7 @@ def request_of(options: argparse.Namespace) -> Request:
     else:
         scans = {"image": options.image}
     settings: dict[str, Any] = {"model": options.model, "device": options.device, "register": getattr(options, "register", False)}
-    if options.structures is not None:
-        settings["structures"] = tuple(key.strip() for key in options.structures.split(",") if key.strip())
+    settings["structures"] = structures_asked(options.structures)
     if options.roi is not None:
         settings["region"] = _bounds(options.roi)
     return Request(
@@ -92,6 +91,11 @@ def request_of(options: argparse.Namespace) -> Request:
         options.page,
         options.overwrite,
     )
+
+
+def structures_asked(text: str | None) -> tuple[str, ...] | None:
+    """Keys of a comma-separated list; None where none was given."""
+    return None if text is None else tuple(key.strip() for key in text.split(",") if key.strip())
 
 
 def _bounds(text: str) -> tuple[float, ...]:

@@ -40,6 +40,7 @@ class CorrectSection:
         self.ui.correctSection.connect("contentsCollapsed(bool)", self.onCollapsed)
         self.ui.doubtfulButton.connect("clicked(bool)", self.onNextDoubtful)
         self.ui.againButton.connect("clicked(bool)", self.onAgain)
+        self.ui.renumberSegmentSelector.connect("currentIndexChanged(int)", self.onVertebraChosen)
         self.ui.renumberButton.connect("clicked(bool)", self.onRenumber)
         self.ui.acceptButton.connect("clicked(bool)", self.onAccept)
         self.ui.correctionsFolderButton.connect("directoryChanged(QString)", self.onFolder)
@@ -78,6 +79,12 @@ class CorrectSection:
             selector.setCurrentIndex(max(0, selector.findData(chosen)))
         self.ui.renumberButton.enabled = bool(found)
 
+    def onVertebraChosen(self, row: int) -> None:
+        """Proposes the name that the vertebra has."""
+        level = self._vertebrae[row][1].split()[0] if 0 <= row < len(self._vertebrae) else ""
+        if level in LEVELS:
+            self.ui.renumberLevelSelector.setCurrentIndex(LEVELS.index(level))
+
     def _places(self) -> list[dict[str, Any]]:
         text = self.node.GetAttribute("NeuroSpineSeg.Doubtful") if self.node is not None else None
         return json.loads(text) if text else []
@@ -115,7 +122,7 @@ class CorrectSection:
             self.widget.parameters.corrections = folder
 
     def onAccept(self, checked: bool = False) -> None:
-        widget, folder = self.widget, self.ui.correctionsFolderButton.directory
+        widget, folder = self.widget, self.widget.parameters.corrections
         outcome = self._predictions.get(self.node.GetID())
         listener = Listener(widget.onProgress, self.onAccepted, widget.onFailed, widget.log)
         try:

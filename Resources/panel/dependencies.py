@@ -1,6 +1,6 @@
 """The Python packages that segmenting needs, installed into Slicer when they are first needed and only after asking.
 
-What Slicer ships is pinned while installing, so that nothing is downgraded; pip then fails and a sentence says so.
+What Slicer ships, and a PyTorch that is there already, is pinned while installing, so that pip fails rather than changing it.
 Checked against ``Base/Python/slicer/packaging.py`` of Slicer 5.12.3 and ``PyTorchUtils.py`` of the PyTorch extension.
 """
 
@@ -18,8 +18,12 @@ from slicer.i18n import tr as _
 from neurospineseg.errors import InputError
 
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements.txt"
-SHIPPED = ("numpy", "scipy", "SimpleITK", "vtk", "pydicom", "requests", "packaging", "Pillow")
-"""Packages of Slicer's own that may be there and must stay as they are."""
+SHIPPED = (
+    "numpy scipy SimpleITK vtk pydicom dicomweb-client highdicom dcmqi requests packaging Pillow typing_extensions setuptools pip"
+).split()
+"""Packages of Slicer's own (its SuperBuild/External_python-*) that may be there and must stay as they are."""
+TORCH = ("torch", "torchvision")
+"""Pinned too where they are there and new enough: another build would be one for another device."""
 
 
 class DependencyError(InputError):
@@ -33,15 +37,18 @@ def required() -> dict[str, str]:
 
 
 def missing_packages() -> list[str]:
-    """Names of the packages that cannot be found or are only half installed; nothing is imported."""
+    """Names of the packages that cannot be found, are too old or only half installed; none of them is imported."""
     return [name for name in required() if not _is_there(name)]
 
 
 def _is_there(name: str) -> bool:
+    from packaging.requirements import Requirement
+
     try:
-        version(name)
-        return importlib.util.find_spec(name) is not None
-    except (PackageNotFoundError, ValueError):
+        if importlib.util.find_spec(name) is None:
+            return False
+        return Requirement(required().get(name, name)).specifier.contains(version(name), prereleases=True)
+    except (ImportError, KeyError, TypeError, ValueError):
         return False
 
 
@@ -54,28 +61,29 @@ def ensure_dependencies(requester: str) -> None:
     Raises:
         DependencyError: the user refused, or something could not be installed.
     """
-    missing = missing_packages()
-    if not missing:
-        return
-    if "torch" in missing:
+    if "torch" in missing_packages():
         _install_torch()
-    rest = [requirement for name, requirement in required().items() if not _is_there(name) and name != "torch"]
+    requirements = [requirement for name, requirement in required().items() if not _is_there(name)]
+    if not requirements:
+        return
     with tempfile.TemporaryDirectory() as folder:
         constraints = Path(folder) / "shipped.txt"
-        constraints.write_text("".join(f"{name}=={found}\n" for name, found in _shipped().items()), encoding="utf-8")
-        _install(["torch>=2.8"] if "torch" in missing_packages() else [], constraints, requester)
-        _install(rest, constraints, requester)
+        constraints.write_text("".join(f"{name}=={found}\n" for name, found in _pinned().items()), encoding="utf-8")
+        _install(requirements, constraints, requester)
     importlib.invalidate_caches()
     still = missing_packages()
     if still:
         raise DependencyError(
-            _("Some packages are still missing or only half installed ({names}); restart Slicer and click again.").format(names=", ".join(still))
+            _("Some packages are still missing or only half installed ({names}); restart Slicer and click again.").format(
+                names=", ".join(still)
+            )
         )
 
 
-def _shipped() -> dict[str, str]:
+def _pinned() -> dict[str, str]:
+    """Name and version of what must stay as it is."""
     found = {}
-    for name in SHIPPED:
+    for name in (*SHIPPED, *(TORCH if _is_there("torch") else ())):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -90,30 +98,48 @@ def _install_torch() -> None:
     except ImportError:
         return
     try:
-        installed = PyTorchUtils.PyTorchUtilsLogic().installTorch(askConfirmation=True, torchVersionRequirement=">=2.8")
+        installed = PyTorchUtils.PyTorchUtilsLogic().installTorch(
+            askConfirmation=True, torchVersionRequirement=required()["torch"].removeprefix("torch")
+        )
     except Exception as error:
         raise DependencyError(
-            _("PyTorch could not be installed ({kind}); check the network, or install it in the module PyTorch Utils, then click again.").format(
-                kind=type(error).__name__
-            )
+            _(
+                "PyTorch could not be installed ({kind}); check the network, or install it in the module PyTorch Utils, then click again."
+            ).format(kind=type(error).__name__)
         ) from error
     if installed is None:
         raise DependencyError(_refused())
     importlib.invalidate_caches()
+    if not _is_there("torch"):
+        raise DependencyError(
+            _(
+                "PyTorch is still missing, too old or only half installed; restart Slicer, install {version} in the module PyTorch Utils, then click again."
+            ).format(version=required()["torch"])
+        )
 
 
 def _install(requirements: list[str], constraints: Path, requester: str) -> None:
-    if not requirements:
-        return
     import slicer.packaging
 
     try:
         slicer.packaging.pip_ensure(requirements, constraints=constraints, requester=requester)
     except RuntimeError as error:
-        raise DependencyError(_refused()) from error
-    except CalledProcessError as error:
+        if "declined" in str(error):
+            raise DependencyError(_refused()) from error
         raise DependencyError(
-            _("The packages could not be installed; check the network and the free disk space, or whether another extension needs other versions, then click again.")
+            _("The packages could not be installed ({problem}); restart Slicer and click again.").format(problem=error)
+        ) from error
+    except CalledProcessError as error:
+        if any(requirement.startswith("torch") for requirement in requirements):
+            raise DependencyError(
+                _(
+                    "PyTorch and the other packages could not be installed; check the network and the free disk space (some GB), or install the extension PyTorch in the Extensions Manager, then click again."
+                )
+            ) from error
+        raise DependencyError(
+            _(
+                "The packages could not be installed; check the network and the free disk space, or whether another extension needs other versions, then click again."
+            )
         ) from error
 
 

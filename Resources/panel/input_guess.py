@@ -17,23 +17,24 @@ NOT_SCANS = ("vtkMRMLLabelMapVolumeNode", "vtkMRMLTensorVolumeNode", "vtkMRMLDif
 """Volume nodes that Slicer derives from its scalar ones but that hold labels, vectors, colors or tensors."""
 
 _KIND = r"(?:w|n|se|tse|fse|ffe|tfe|gre|fs|3d|ax|sag|cor|tra)?"
-_AGENT = r"(?:c|ce|km|gd|gad\w*|k?[ck]ontrast\w*|dotarem|magnevist|clariscan|prohance|multihance)"
+_AGENT = r"(?:ce|km|gd|gad\w*|kontrast\w*|contrast\w*|dotarem|magnevist|clariscan|prohance|multihance)"
 _FLAIR = r"(?:t2w?)?flair\w*|t2f|dark ?fluid\w*|da fl|tirm"
-_T1_FLAIR = r"t1w? (?:\w+ )?(?:flair|tirm)"
-_T1 = rf"(?:3d)?t1{_KIND}|t1(?:space|spc|vibe|mpr)|(?:3d)?(?:t1)?mp2? ?rage|(?:ir)?f?spgr|bravo|vibe|tfl"
+_T1_FLAIR = r"t1w? (?:(?!t2)\w+ )?(?:flair|tirm)"
+_T1 = rf"(?:3d)?t1{_KIND}|t1(?:space|spc|vibe|mpr)|(?:t1)?mp2? ?rage|(?:ir)?f?spgr|bravo|vibe|tfl"
 _T2 = rf"(?:3d)?t2{_KIND}|t2(?:space|spc|blade)"
-_T1C = r"t1w?c|t1w?ce|t1wc|t1gd|t1post|t1km"
-_CONTRAST = rf"\+ ?{_AGENT}|c \+|t1w? c|t1w? \+(?! t2)|{_AGENT[:3]}ce|km|gd|gad\w*|{_AGENT[11:]}|post(?! ?op)|post ?{_AGENT}|enh\w*"
-_NO_CONTRAST = rf"(?:ohne|vor|kein\w*|no|non|without|w o|pre|sans) ?(?:iv )?{_AGENT}|nativ\w*|pre(?! ?op)|unenhanced|km frei"
-_T2_STAR = r"swi\w*|swan|qsm|t2\*\w*|t2 ?star\w*|t2w? (?:\w+ )?(?:gre|ffe|hemo|fl[23]d)|susc\w*|hemo|medic|merge"
+_T1C = r"t1w?ce?|t1gd|t1post|t1km"
+_CONTRAST = rf"{_AGENT}|\+ c|c \+|t1w? c|t1w? \+(?! t2)|post(?! op)|post ?(?:c|{_AGENT})|enh\w*"
+_NO_CONTRAST = rf"(?:ohne|vor|kein\w*|no|non|without|wo|w o|pre|sans) ?(?:iv )?(?:c|{_AGENT})|nativ\w*|pre(?! op)|unenhanced|km frei"
+_BOTH = r"w(?:ith)? (?:and )?(?:wo|w o|without)|mit (?:und|u) ohne|vor (?:und|u) nach"
+_T2_STAR = r"swi\w*|swan|qsm|t2\*\w*|t2 ?star\w*|t2w? (?:\w+ )?(?:gre|ffe|fl[23]d)|susc\w*|hemo|medic|merge"
 _STIR = r"stir"
-_SAGITTAL = r"(?:\w+ )?sag\w*"
+_SAGITTAL = r"sag\w*|t[12]w?sag"
 _CT = r"ct|cta"
-_HEAD = r"brain\w*|head|kopf|schadel|schaedel|schädel|hirn|ncct|cranial|cerebral|hypophyse|orbita?"
-_SPINE = r"(?:[clt] )?spine|spinal|wirbels\w*|[bhl]ws|lumbar|thoracic|lsp|csp|tsp|myelo\w*"
+_HEAD = r"brain\w*|head|kopf|sch[aä]e?del|hirn|cranial|cerebral|hypophyse|orbita?"
+_SPINE = r"spine|spinal|wirbels\w*|[bhl]ws|lumbar|thoracic|[clt]sp|myelo\w*"
 _OTHER = (
-    r"dwi|adc|diff\w*|trace\w*|tracew|dti|perf\w*|dsc|dce|asl|[cr]?cb[fv]|mtt|mra|tof|angio\w*|veno\w*|bold|fmri|epi|ep2d|localizer|scout|survey|"
-    r"loc|phase|pha|mip|map|sub|subtra\w*|inv[12]|ciss|fiesta|mrs|spectro\w*|calib\w*|seg|segmentation|label\w*|mask|pred\w*"
+    r"dwi|adc|diff\w*|trace\w*|dti|perf\w*|dsc|dce|asl|r?cb[fv]|mtt|mra|tof|angio\w*|veno\w*|bold|fmri|epi|ep2d|localizer|scout|survey|loc|"
+    r"phase|pha|mip|map|sub(?= \|)|subtra\w*|inv[12]|ciss|fiesta|mrs|spectro\w*|calib\w*|seg|segmentation|labels?|labelmap|mask|pred\w*"
 )
 _NO_AGENT = ("", "0", "n", "no", "none", "ohne", "nein", "kein", "not", "without")
 _DECATHLON = re.compile(r"^BRATS_\d{3}_000([0-3])(?!\d)")
@@ -59,8 +60,8 @@ class ScanInfo:
 
     @cached_property
     def words(self) -> str:
-        """Name and description, lower case, one space between words and around +; each ends with a bar."""
-        return f"{_plain(self.name)}|{_plain(self.description)}|"
+        """Name and description in lower case with one space around every word, plus sign and, after either, a bar."""
+        return f"{_plain(self.name)}|{_plain(self.description)}| "
 
     def says(self, words: str) -> bool:
         """Whether one of some words (a regular expression of alternatives) stands in the name or the description, as a word."""
@@ -73,8 +74,8 @@ class ScanInfo:
 
 def _plain(text: str) -> str:
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).lower()
-    text = re.sub(r"(?<=\s)-\s?(?=(?:c|km|gd)\b)|\bc-(?=\s|$)", " without c ", text)
-    return f" {re.sub(r'[^a-z0-9äöüß*|]+', ' ', text.replace('|', ' ').replace('+', ' | ')).replace('|', '+').strip()} "
+    text = re.sub(r"(?<=\s)-\s?(?:c|km|gd)\b|\bc-(?=\s|$)", " without c ", text).replace("+", " + ")
+    return f" {re.sub(r'[^a-z0-9äöüß*+]+', ' ', text).strip()} "
 
 
 def scan_info(node: Any, dicom_value: Callable[[str, str], str] | None) -> ScanInfo:
@@ -130,6 +131,8 @@ def contrast_of(scan: ScanInfo) -> str | None:
         return "flair"
     if not scan.says(_T1):
         return "t2" if scan.says(_T2) else None
+    if scan.says(_BOTH):
+        return None
     without = re.sub(rf"(?<= )(?:{_NO_CONTRAST})(?= )", "", scan.words)
     named = re.search(rf"(?<= )(?:{_CONTRAST})(?= )", without) is not None
     if without != scan.words:

@@ -195,6 +195,29 @@ def test_a_target_that_was_removed_meanwhile(scene, scan, target) -> None:
     assert voxels(node.GetSegmentation().GetSegment("edema")) == cube_voxels(5, 5, 5)
 
 
+def test_surfaces_of_a_layer_of_its_own_do_not_go_stale(scene, scan, target) -> None:
+    for start in ((4, 4, 4), (5, 5, 5)):
+        target.CreateClosedSurfaceRepresentation()
+        merge = Merge(scene, scan, target)
+        merge.prepare(cube(EDEMA, *start))
+        merge.apply()
+        assert not target.GetSegmentation().ContainsRepresentation(SURFACE) and "Show 3D" in merge.notes[0]
+    target.CreateClosedSurfaceRepresentation()
+    bounds = target.GetSegmentation().GetSegment("edema").GetRepresentation(SURFACE).GetBounds()
+    assert np.allclose(np.array(bounds).reshape(3, 2).mean(1), GRID[:3, :3] @ (5.5, 5.5, 5.5), atol=0.5)
+
+
+def test_a_new_segment_of_a_node_with_surfaces_gets_one(scene, scan, target) -> None:
+    target.CreateClosedSurfaceRepresentation()
+    segmentation = target.GetSegmentation()
+    former = segmentation.GetSegment("edema").GetRepresentation(SURFACE)
+    merge = Merge(scene, scan, target)
+    merge.prepare(cube(ENHANCING, 5, 5, 5))
+    merge.apply()
+    assert segmentation.GetSegment("edema").GetRepresentation(SURFACE) is former and not merge.notes
+    assert segmentation.GetSegment("enhancing_tumor").GetRepresentation(SURFACE).GetNumberOfPoints() > 0
+
+
 def test_surfaces_as_source_are_refused_and_kept(scene, scan, target) -> None:
     target.CreateClosedSurfaceRepresentation()
     target.SetSourceRepresentationToClosedSurface()
@@ -245,6 +268,16 @@ def test_a_region_on_a_layer_whose_grid_begins_elsewhere(scene, scan) -> None:
     assert {tuple(int(n) for n in place) for place in np.argwhere(mask) + start} == outside | found
     np.testing.assert_allclose(matrix, GRID, atol=1e-12)
     assert mask.shape == (3, 6, 6), "only what is needed is allocated"
+
+
+def test_only_empty_beside_a_layer_whose_grid_begins_elsewhere(scene, scan) -> None:
+    moved = GRID.copy()
+    moved[:3, 3] = GRID[:3, :3] @ (1, 2, 3)
+    node = segmentation_from_labels(Volume(np.full((2, 2, 2), CORE.label, np.uint16), moved), structures_of("tumor"), scene, "Imported")
+    merge = Merge(scene, scan, node, MergeRule.ONLY_EMPTY)
+    merge.prepare(FoundStructure(EDEMA, np.ones(SHAPE, bool), (0, 0, 0)))
+    merge.apply()
+    assert voxels(node.GetSegmentation().GetSegment("edema")) == set(np.ndindex(*SHAPE)) - cube_voxels(3, 2, 1)
 
 
 def test_a_region_without_the_structure_clears_it(scene, scan, target) -> None:

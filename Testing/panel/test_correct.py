@@ -182,7 +182,6 @@ def test_accepting_a_correction(bench, tumor_panel, scan, tmp_path) -> None:
 
 def test_accepting_without_a_folder(bench, tumor_panel) -> None:
     bench.segment(tumor_panel)
-    tumor_panel.ui.correctionsFolderButton.directory = ""
     bench.click(tumor_panel.ui.acceptButton)
     assert "No folder was chosen" in tumor_panel.ui.statusLabel.text
 

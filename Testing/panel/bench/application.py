@@ -114,8 +114,8 @@ def make_sample_data() -> types.ModuleType:
 
         @staticmethod
         def registerCustomSampleDataSource(category="Custom", sampleName=None, uris=None, fileNames=None, nodeNames=None, customDownloader=None,
-                                           thumbnailFileName=None, loadFileTypes=None, loadFiles=None, loadFileProperties={}, checksums=None,
-                                           loadFileType=None):  # fmt: skip  # noqa: B006
+                                           thumbnailFileName=None, loadFileTypes=None, loadFiles=None, loadFileProperties=None, checksums=None,
+                                           loadFileType=None):  # fmt: skip
             module.sources.append(types.SimpleNamespace(category=category, sampleName=sampleName, nodeNames=nodeNames, customDownloader=customDownloader, thumbnailFileName=thumbnailFileName))
 
     module.SampleDataLogic = SampleDataLogic

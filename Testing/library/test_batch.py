@@ -1,0 +1,77 @@
+"""A folder of cases: found by their names, resumable, one bad case does not stop the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from neurospineseg.batch import find_cases, run_batch
+from neurospineseg.cli import main
+from neurospineseg.errors import InputError
+from small_scans import ball, write_nifti
+
+
+@pytest.fixture
+def cases(tmp_path: Path) -> Path:
+    folder = tmp_path / "cases"
+    for name, files in {
+        "a": ("a_t1ce.nii.gz", "a_flair.nii.gz", "a_seg.nii.gz"),
+        "b": ("b-t1c.nii.gz", "b-t2f.nii.gz", "b-t1n.nii.gz", "b-t2w.nii.gz"),
+    }.items():
+        (folder / name).mkdir(parents=True)
+        for file in files:
+            write_nifti(folder / name / file, ball())
+    return folder
+
+
+def test_tumor_cases_are_folders(cases: Path) -> None:
+    found = {case.name: set(case.scans) for case in find_cases("tumor", cases)}
+    assert found == {"a": {"t1c", "flair"}, "b": {"t1c", "flair", "t1", "t2"}}
+
+
+def test_other_cases_are_files_or_series(tmp_path: Path) -> None:
+    write_nifti(tmp_path / "one.nii.gz", ball())
+    (tmp_path / "series").mkdir()
+    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "one.seg.nrrd").write_text("")
+    assert [(case.name, case.scans["image"].name) for case in find_cases("spine", tmp_path)] == [("one", "one.nii.gz"), ("series", "series")]
+
+
+@pytest.mark.parametrize("task, words", [("tumor", "subfolders"), ("spine", "DICOM")])
+def test_a_folder_without_cases(tmp_path: Path, task: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        find_cases(task, tmp_path)
+
+
+def test_two_cases_of_one_name(tmp_path: Path) -> None:
+    write_nifti(tmp_path / "one.nii.gz", ball())
+    write_nifti(tmp_path / "one.nii", ball())
+    with pytest.raises(InputError, match="both called 'one'"):
+        find_cases("spine", tmp_path)
+
+
+def test_an_interrupted_run_goes_on(cases: Path, tmp_path: Path) -> None:
+    output, seen = tmp_path / "masks", []
+
+    def segment(scans, target: Path) -> None:
+        seen.append(target.name)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        target.write_text("mask")
+
+    with pytest.raises(KeyboardInterrupt):
+        run_batch("tumor", cases, output, segment)
+    assert run_batch("tumor", cases, output, segment) == {"a": "kept", "b": "done"}
+    assert seen == ["a.seg.nrrd", "b.seg.nrrd", "b.seg.nrrd"]
+    assert (output / "summary.csv").read_text().splitlines() == ["case,outcome", "a,kept", "b,done"]
+
+
+def test_from_the_shell(cases: Path, tmp_path: Path, tiny_models: Path, capsys) -> None:
+    pytest.importorskip("slicer", reason="slicer-core is not installed")
+    (cases / "b" / "b-t1c.nii.gz").write_bytes(b"broken")
+    command = ["batch", "tumor", str(cases), "-o", str(tmp_path / "masks"), "--model", str(tiny_models / "tiny_tumor"), "--device", "cpu"]
+    assert main(command) == 2
+    printed = capsys.readouterr()
+    assert "1 segmented, 0 had their masks, 1 failed" in printed.out and "b-t1c" in printed.err
+    assert (tmp_path / "masks" / "a.seg.nrrd").is_file() and not (tmp_path / "masks" / "b.seg.nrrd").exists()

@@ -1,0 +1,60 @@
+"""Pictures of each panel for the README: idle, running, with a result.
+
+    python Testing/panel/screenshots.py [MODULE ...]
+
+Runs the panels on the bench, on the modules' own drawn samples; writes ``Resources/Screenshots/<MODULE>-<state>.png``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1] / "Resources")]
+
+import bench  # noqa: E402
+from conftest import Bench  # noqa: E402
+
+FOLDER = HERE.parents[1] / "Resources" / "Screenshots"
+WIDTH = 460
+
+
+def picture(made: Bench, widget: Any, name: str) -> None:
+    """The panel in its natural height."""
+    widget.parent.show()
+    made.spin(0.2)
+    for _ in range(2):
+        widget.parent.resize(WIDTH, widget.parent.sizeHint().height())
+        made.spin(0.3)
+    image = widget.parent.grab()
+    image.save(str(FOLDER / f"{widget.job.name}-{name}.png"))
+
+
+def show(application: Any, name: str) -> None:
+    made = Bench(application)
+    widget = made.open(name)
+    from panel.sample_data import load_sample
+
+    load_sample(widget.job)
+    made.leave(widget)
+    made.enter(widget)
+    picture(made, widget, "idle")
+    made.click(widget.ui.segmentButton)
+    made.spin(lambda: "Segmenting" in widget.ui.statusLabel.text and widget.ui.progressBar.value > 400, 120)
+    picture(made, widget, "running")
+    made.spin(lambda: widget.ui.segmentButton.text == "Segment", 300)
+    widget.ui.correctSection.collapsed = False
+    if widget.ui.doubtfulButton.enabled:
+        made.click(widget.ui.doubtfulButton)
+    picture(made, widget, "result")
+    made.close(widget)
+
+
+if __name__ == "__main__":
+    app = bench.install()
+    for module in sys.argv[1:] or ("SubcorticalSeg", "SpineSeg", "TumorSeg"):
+        show(app, module)
