@@ -12,7 +12,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from neurospineseg.cli import MODALITIES
-from neurospineseg.console import StageProgress, out, say, table
 from neurospineseg.errors import InputError
 from neurospineseg.outputs import SEGMENTATION_ENDING, Outputs, beside, mask_ending
 
@@ -49,6 +48,8 @@ class Request:
 
 def segment(options: argparse.Namespace) -> None:
     """Runs the command and prints the volumes; warnings go to the standard error."""
+    from neurospineseg.console import StageProgress, out, say, table
+
     request = request_of(options)
     with StageProgress() as progress:
         result = run_request(request, progress)

@@ -74,9 +74,9 @@ def ensure_dependencies(requester: str) -> None:
     still = missing_packages()
     if still:
         raise DependencyError(
-            _("Some packages are still missing or only half installed ({names}); restart Slicer and click again.").format(
-                names=", ".join(still)
-            )
+            _(
+                "Some packages are still missing or only half installed ({names}); restart Slicer and click again, and if that does not help, enter {command} in the Python console."
+            ).format(names=", ".join(still), command=f"slicer.util.pip_install('--force-reinstall --no-deps {' '.join(still)}')")
         )
 
 
