@@ -144,8 +144,8 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         nodes = [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if not node.IsA("vtkMRMLLabelMapVolumeNode")]
         database = getattr(slicer, "dicomDatabase", None)
-        value = database.fileValue if database is not None and database.isOpen else None
-        guess = guess_inputs(self.job.slots, [scan_info(node, value) for node in nodes])
+        value = database.instanceValue if database is not None and database.isOpen else None
+        guess = guess_inputs(self.job.slots, [scan_info(node, value) for node in nodes], self.job.task)
         with slicer.util.NodeModify(self.parameters):
             for slot, number in guess.items():
                 setattr(self.parameters, slot, nodes[number])
