@@ -167,7 +167,7 @@ class Segmenter:
         missing = [key for key in self.settings.structures or () if key not in {structure.key for structure in present}]
         if missing:
             warnings.append(f"Asked for but not found in this scan: {', '.join(missing)}.")
-        if not present:
+        if not present and not missing:
             warnings.append("Nothing was found in this scan; check that it shows the anatomy and that the right model was chosen.")
         report = self._report(volumes, reference_name, present, volumes_by_label, watch.seconds, warnings)
         return Result(mask, present, report, warnings, doubt, places)

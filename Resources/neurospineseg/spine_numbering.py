@@ -64,7 +64,8 @@ def _above(points: tuple[np.ndarray, ...], place: np.ndarray, upward: np.ndarray
     if step == 0:
         return height > 0
     doubtful = np.abs(height) < 0.4 * step
-    backward = np.array([0.0, -1.0, 0.0]) + upward[1] * upward
+    axis = np.array([0.0, -1.0, 0.0] if abs(upward[1]) < 0.99 else [0.0, 0.0, 1.0])
+    backward = axis - (axis @ upward) * upward
     backward = backward / np.linalg.norm(backward)
     sideward = np.cross(upward, backward)
     near = [offset[doubtful] for offset in offsets]
@@ -133,14 +134,21 @@ def _named_levels(column: Column, named: bool) -> list[str | None]:
 
 
 def _disc_numbers(column: Column, gap: np.ndarray, disc: np.ndarray, named: bool) -> list[str | None]:
-    """The key of the disc in every gap, from the one below the lowest body to the one above the highest."""
+    """The key of the disc in every gap, from the one below the lowest body to the one above the highest.
+
+    None for a gap in which a body was missed: two discs lie there, and nothing tells which is which.
+    """
+    levels = [int(level) for level in column.levels]
     if named:
-        levels = [int(level) for level in column.levels]
-        return [disc_key(level, True) for level in (*levels, levels[-1] + 1)]
-    present = np.bincount(gap[disc].ravel(), minlength=len(column) + 1) > 0
-    first = 0 if present[0] else 1
-    places = [0, *(int(level) + 1 for level in column.levels)]
-    return [disc_key(place - first, False) if place >= first else None for place in places]
+        keys = [disc_key(level, True) for level in (*levels, levels[-1] + 1)]
+        missed = [levels[0] > 0, *(b - a > 1 for a, b in zip(levels, levels[1:])), False]
+    else:
+        present = np.bincount(gap[disc].ravel(), minlength=len(column) + 1) > 0
+        first = 0 if present[0] else 1
+        places = [0, *(level + 1 for level in levels)]
+        keys = [disc_key(place - first, False) if place >= first else None for place in places]
+        missed = [False, *(b - a > 1 for a, b in zip(levels, levels[1:])), False]
+    return [None if gone else key for key, gone in zip(keys, missed)]
 
 
 def _doubts(keys: list[str | None], cut: np.ndarray, vertebrae: np.ndarray, grid: Grid) -> list[str]:
@@ -173,10 +181,10 @@ def _notes(column: Column, keys: list[str | None], named: bool) -> list[str]:
         )
     else:
         notes.append(
-            "No sacrum is in view, so vertebrae and discs are numbered from below (Vertebra 1, Disc 1, ...); rename them once one level is known."
+            "No sacrum was found in what was segmented (the scan, or the region of interest), so vertebrae and discs are numbered from below (Vertebra 1, Disc 1, ...); rename them once one level is known."
         )
     if (np.diff(column.levels) > 1).any() or (named and column.levels[0] > 0):
-        notes.append("A vertebra seems to be missing between those found; its number was left out.")
+        notes.append("A vertebra seems to be missing between those found; its number and the discs beside it were left out.")
     partly = [structure(key).name for key, cut in zip(keys, column.cut) if cut and key is not None]
     if partly:
         notes.append(f"Cut by the edge of the scan: {', '.join(partly)}.")

@@ -64,7 +64,7 @@ def _seeds(part: np.ndarray, certainty: np.ndarray, spacing_kji: np.ndarray) -> 
     """Ever smaller cores of a component, from its surest voxels to its innermost."""
     for level in (0.7, 0.85, 0.95):
         yield part & (certainty > level)
-    depth = ndimage.distance_transform_edt(part, sampling=spacing_kji)
+    depth = ndimage.distance_transform_edt(np.pad(part, 1), sampling=spacing_kji)[1:-1, 1:-1, 1:-1]
     for share in (0.3, 0.45, 0.6, 0.75):
         yield depth > share * depth.max()
 

@@ -20,7 +20,7 @@ from neurospineseg.bundle import ModelSpec  # noqa: E402
 from neurospineseg.grid import Grid, covering_grid, resample  # noqa: E402
 from neurospineseg.measure import dice  # noqa: E402
 from neurospineseg.postprocess import Postprocessed  # noqa: E402
-from neurospineseg.spine_numbering import UPWARD, disc_key, postprocess_spine, vertebra_key  # noqa: E402
+from neurospineseg.spine_numbering import UPWARD, _above, _coordinates, disc_key, postprocess_spine, vertebra_key  # noqa: E402
 from neurospineseg.volume import read_volume  # noqa: E402
 
 SPEC = ModelSpec(
@@ -97,7 +97,7 @@ def test_without_a_sacrum_numbers_are_neutral_and_the_user_is_told(seed: int) ->
     assert not set(range(1, 60)) & set(np.unique(labels).tolist())
     discs = sorted(int(value) for value in np.unique(labels) if value > 250)
     assert discs == list(range(251, 251 + len(discs)))
-    assert "No sacrum is in view" in done.notes[0]
+    assert "No sacrum was found" in done.notes[0]
 
 
 def test_bodies_that_touch_are_parted() -> None:
@@ -130,6 +130,10 @@ def test_a_missed_vertebra_leaves_its_number_out() -> None:
     assert most_frequent(labels, (spine.level == 2) & (classes == BODY)) == 23
     assert most_frequent(labels, (spine.level == 4) & (classes == BODY)) == 21
     assert any("missing" in note for note in done.notes)
+    for level in (3, 4):
+        disc = (spine.level == level) & (spine.classes == DISC)
+        assert disc.any() and most_frequent(labels, disc) == 0, "nothing tells which of the two discs is which"
+    assert most_frequent(labels, (spine.level == 2) & (spine.classes == DISC)) == structure("disc_L4_L5").label
 
 
 def test_a_missed_lowest_vertebra_does_not_shift_the_others() -> None:
@@ -138,6 +142,14 @@ def test_a_missed_lowest_vertebra_does_not_shift_the_others() -> None:
     classes[(spine.level == 1) & (spine.classes == BODY)] = 0
     labels, _ = numbered(classes, spine.ijk_to_ras)
     assert most_frequent(labels, (spine.level == 2) & (classes == BODY)) == 23
+    for level in (1, 2):
+        assert not (labels[(spine.level == level) & (spine.classes == DISC)] == structure("disc_L4_L5").label).any()
+
+
+def test_a_step_along_the_front_to_back_axis_has_a_border() -> None:
+    grid = Grid((4, 4, 4), np.diag([5.0, 5.0, 5.0, 1.0]))
+    above = _above(_coordinates(grid), np.array([7.0, 7.0, 7.0]), np.array([0.0, 1.0, 0.0]), 30.0)
+    assert above.any() and not above.all()
 
 
 def test_islands_far_from_the_column_are_taken_away() -> None:
