@@ -1,6 +1,7 @@
 """The handle on the worker process: starts, watches, stops and revives it. It never blocks and needs no thread.
 
-Whoever holds it calls ``poll`` now and then (a timer in a window, a loop in a script) and gets what the worker said.
+Whoever holds it calls ``poll`` now and then (a timer in a window, a loop in a script). Several may share it: what the worker
+says of a request waits in ``answers_to`` until whoever asked takes it.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class WorkerClient:
         self._unread = b""
         self._number = 0
         self._waiting: set[int] = set()
+        self._answers: dict[int, list[dict[str, Any]]] = {}
         self._ended_at: float | None = None
 
     @property
@@ -84,12 +86,21 @@ class WorkerClient:
         self.start()
         self._number += 1
         self._waiting.add(self._number)
+        self._answers[self._number] = []
         line = json.dumps({"id": self._number, "op": op, **fields}) + "\n"
         try:
             self._process.stdin.write(line.encode("utf-8"))
         except (BrokenPipeError, OSError):
             pass  # it has just died; poll says so
         return self._number
+
+    def answers_to(self, number: int) -> list[dict[str, Any]]:
+        """What the worker has said of a request since the last call; each answer is given once."""
+        answers = self._answers.get(number, [])
+        self._answers[number] = []
+        if number not in self._waiting:
+            del self._answers[number]
+        return answers
 
     def poll(self) -> list[dict[str, Any]]:
         """What the worker has said since the last call; returns at once.
@@ -101,8 +112,11 @@ class WorkerClient:
             return []
         events, ended = self._read()
         for event in events:
+            number = event.get("id")
+            if number in self._answers:
+                self._answers[number].append(event)
             if event.get("event") in ("done", "refused", "failed"):
-                self._waiting.discard(event.get("id"))
+                self._waiting.discard(number)
         code = self._process.poll()
         if ended and code is None:
             self._ended_at = self._ended_at or monotonic()
@@ -113,10 +127,9 @@ class WorkerClient:
         if not ended:
             events += self._read()[0]
         undone, log = sorted(self._waiting), self.log_tail()
-        self.stop()
-        if undone or code != 0:
-            events.append({"event": "died", "undone": undone, "exit_code": code, "message": _words_for(code), "log": log})
-        return events
+        died = {"event": "died", "undone": undone, "exit_code": code, "message": _words_for(code), "log": log}
+        self._end(died)
+        return [*events, died] if undone or code != 0 else events
 
     def _read(self) -> tuple[list[dict[str, Any]], bool]:
         """Complete lines, and whether the worker closed its output."""
@@ -144,8 +157,14 @@ class WorkerClient:
             return ""
 
     def stop(self) -> None:
-        """Ends the process with all its children at once and removes its folder."""
+        """Ends the process with all its children at once and removes its folder; undone requests are answered with ``died``."""
+        message = "The segmentation process was stopped; nothing was changed: click Segment again."
+        self._end({"event": "died", "undone": sorted(self._waiting), "exit_code": None, "message": message, "log": ""})
+
+    def _end(self, died: dict[str, Any]) -> None:
         process, self._process = self._process, None
+        for number in self._waiting:
+            self._answers[number].append(died)
         self._waiting.clear()
         if process is not None:
             _kill_tree(process)

@@ -153,14 +153,15 @@ class Worker:
             inside, region = region, (None if request["task"] == "spine" else region)
         result = self._segmenter(request, region=region).run(volumes, tell, doubts=bool(request.get("doubts")))
         labels = result.labels.voxels
-        np.save(self.folder / "labels.npy", labels)
+        number = request["id"]
+        np.save(self.folder / f"{number}-labels.npy", labels)
         if result.uncertainty is not None:
-            np.save(self.folder / "doubt.npy", result.uncertainty)
+            np.save(self.folder / f"{number}-doubt.npy", result.uncertainty)
         names = {structure.label: structure for structure in _structures(request["task"])}
         return {
-            "labels": "labels.npy",
-            "doubt": "doubt.npy" if result.uncertainty is not None else None,
-            "inside": self._write_inside(inside, result.labels.grid),
+            "labels": f"{number}-labels.npy",
+            "doubt": f"{number}-doubt.npy" if result.uncertainty is not None else None,
+            "inside": self._write_inside(number, inside, result.labels.grid),
             "found": [
                 {"key": structure.key, "label": structure.label, "box": box}
                 for structure, box in ((s, box_of(labels, s.label)) for s in result.structures)
@@ -175,7 +176,7 @@ class Worker:
             "warnings": list(dict.fromkeys(result.warnings)),
         }
 
-    def _write_inside(self, region: Any, grid: Any) -> dict[str, Any] | None:
+    def _write_inside(self, number: int, region: Any, grid: Any) -> dict[str, Any] | None:
         """Where a region lies on the scan's grid: uint8 (K, J, I), cropped, and its first voxel (k, j, i)."""
         if region is None:
             return None
@@ -184,8 +185,8 @@ class Worker:
         if box is None:
             raise InputError("The box of the region holds no voxel of the scan; make it larger.")
         k0, k1, j0, j1, i0, i1 = box
-        np.save(self.folder / "inside.npy", inside[k0:k1, j0:j1, i0:i1])
-        return {"file": "inside.npy", "start": [k0, j0, i0]}
+        np.save(self.folder / f"{number}-inside.npy", inside[k0:k1, j0:j1, i0:i1])
+        return {"file": f"{number}-inside.npy", "start": [k0, j0, i0]}
 
     def store(self, request: dict[str, Any]) -> dict[str, Any]:
         from neurospineseg.corrections import store_correction

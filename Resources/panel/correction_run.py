@@ -42,16 +42,16 @@ class CorrectionRun(Run):
         labels = np.zeros(node_voxels(reference).shape, np.uint16)
         for _structure in paint_label_map(self.node, reference, labels):
             yield
-        np.save(self.client.folder / "corrected.npy", labels)
-        self.fields["labels"] = "corrected.npy"
+        self.fields["labels"] = self.file("corrected.npy")
+        np.save(self.client.folder / self.fields["labels"], labels)
         yield
         if self.outcome is not None and self._fits(labels.shape):
             labels[:] = 0
             for mask in self.outcome.masks:
                 mask.paint(labels)
                 yield
-            np.save(self.client.folder / "predicted.npy", labels)
-            self.fields |= {"prediction": "predicted.npy", "model": self.outcome.report["model"]}
+            self.fields |= {"prediction": self.file("predicted.npy"), "model": self.outcome.report["model"]}
+            np.save(self.client.folder / self.fields["prediction"], labels)
         yield from self._send()
         answer = yield from self._answer()
         self.times.end()

@@ -41,6 +41,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         self.run: Run | None = None
         self.times = RemainingTime()
         self._timer: Any = None
+        self._in_loop = False
 
     @property
     def seconds(self) -> float:
@@ -230,10 +231,15 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         """
         answers: list[Any] = []
         problems: list[str] = []
-        run = begin(Listener(finished=lambda result, notes: answers.append(result), failed=lambda message, detail: problems.append(message)))
-        while not run.over:
-            self.tick()
-            sleep(0.005)
+        listener = Listener(finished=lambda result, notes: answers.append(result), failed=lambda message, detail: problems.append(message))
+        self._in_loop = True
+        try:
+            run = begin(listener)
+            while not run.over:
+                self.tick()
+                sleep(0.005)
+        finally:
+            self._in_loop = False
         if problems:
             raise InputError(problems[0])
         return answers[0]
@@ -264,8 +270,9 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
 
     def tick(self) -> None:
         """One short step of whatever is going on."""
-        events, run = self.client.poll(), self.run
-        if run is not None and run.step(events) and self.run is run:
+        self.client.poll()
+        run = self.run
+        if run is not None and run.step() and self.run is run:
             self.run = None
         if self.run is None and self._timer is not None:
             if self.client.running:
@@ -274,6 +281,8 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
                 self._timer.stop()
 
     def _tick_every(self, milliseconds: int) -> None:
+        if self._in_loop:
+            return
         try:
             import qt
         except ImportError:

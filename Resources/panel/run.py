@@ -6,9 +6,10 @@ Nothing here waits and nothing needs Qt: whoever drives it calls ``step`` again 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from slicer.i18n import tr as _
@@ -59,19 +60,20 @@ class Run:
         self.listener, self.times = listener, times
         self.over = False
         self._number: int | None = None
-        self._events: list[dict[str, Any]] = []
+        self._files: list[str] = []
+        self._token = uuid4().hex[:8]
         self._steps = self._work()
         times.begin()
 
-    def step(self, events: Iterable[dict[str, Any]] = ()) -> bool:
-        """Goes on by one short step, given what the worker has said; returns whether the run is over."""
+    def step(self) -> bool:
+        """Goes on by one short step; returns whether the run is over. The client must have been polled."""
         if self.over:
             return True
-        self._events += events
         try:
             next(self._steps)
         except StopIteration:
             self.over = True
+            self._remove_files()
         except InputError as error:
             self._fail(str(error))
         except OSError as error:
@@ -95,7 +97,20 @@ class Run:
     def _fail(self, message: str, detail: str = "") -> None:
         self.over = True
         self._steps.close()
+        self._remove_files()
         self.listener.failed(message, detail)
+
+    def file(self, name: str) -> str:
+        """The name of a file in the worker's folder that no other run uses and that goes when this run is over."""
+        self._files.append(f"{self._token}-{name}")
+        return self._files[-1]
+
+    def _remove_files(self) -> None:
+        for name in self._files if self.client.folder is not None else ():
+            try:
+                (self.client.folder / name).unlink(missing_ok=True)
+            except OSError:
+                pass  # still mapped by the worker, which Windows minds; it goes with the folder
 
     def _work(self) -> Steps:
         yield from self._send()
@@ -109,7 +124,7 @@ class Run:
         inputs = {}
         for number, (name, node) in enumerate(self.scans.items()):
             affine, voxels = node_geometry(node), node_voxels(node)
-            file = f"scan{number}.npy"
+            file = self.file(f"scan{number}.npy")
             mapped = np.lib.format.open_memmap(self.client.folder / file, mode="w+", dtype=voxels.dtype, shape=voxels.shape)
             for first, last in slabs(voxels):
                 mapped[first:last] = voxels[first:last]
@@ -126,14 +141,11 @@ class Run:
             InputError: it refused, failed or died; the message says so.
         """
         while True:
-            events, self._events = self._events, []
-            for event in events:
+            for event in self.client.answers_to(self._number):
                 kind = event["event"]
                 if kind == "died":
                     self.listener.log(event["log"])
                     raise InputError(event["message"])
-                if event.get("id") != self._number:
-                    continue
                 if kind == "progress":
                     self._tell(event["stage"], event["fraction"])
                 elif kind == "done":
@@ -212,15 +224,17 @@ class SegmentationRun(Run):
         self.scene, self.target, self.rule, self.name = scene, target, rule, name
         self.inside_only, self.save_undo = inside_only, save_undo
 
-    def step(self, events: Iterable[dict[str, Any]] = ()) -> bool:
+    def step(self) -> bool:
         if not self.over and any(not self.scene.IsNodePresent(node) for node in self.scans.values()):
             self.abandon(_("A scan was removed from the scene while it was being segmented; nothing was changed."))
-        return super().step(events)
+        return super().step()
 
     def _work(self) -> Steps:
         yield from self._send()
         result = yield from self._answer()
         self._tell("Taking the result", 0.0)
+        self._files += [result[name] for name in ("labels", "doubt") if result[name]]
+        self._files += [result["inside"]["file"]] if result.get("inside") else []
         notes = list(result["warnings"])
         target = self.target
         if target is not None and not self.scene.IsNodePresent(target):

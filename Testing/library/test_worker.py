@@ -168,3 +168,19 @@ def test_a_worker_that_cannot_start_is_not_taken_for_success() -> None:
 def test_the_handle_needs_neither_torch_nor_pydantic() -> None:
     code = "import sys, neurospineseg.client; assert not {'torch', 'monai', 'pydantic'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_answers_wait_for_whoever_asked(client: WorkerClient, tiny_models: Path) -> None:
+    model = str(tiny_models / "tiny_tumor")
+    first, second = client.request("warm", task="tumor", model=model), client.request("nonsense")
+    assert wait(lambda: client.poll() is not None and not client.busy), "somebody else polls"
+    assert [event["event"] for event in client.answers_to(second)] == ["failed"]
+    assert [event["event"] for event in client.answers_to(first)] == ["done"] and client.answers_to(first) == []
+
+
+def test_stopping_answers_what_is_undone(tiny_models: Path) -> None:
+    client = WorkerClient()
+    number = client.request("warm", task="tumor", model=str(tiny_models / "tiny_tumor"))
+    client.stop()
+    (answered,) = client.answers_to(number)
+    assert answered["event"] == "died" and "was stopped" in answered["message"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("PYTHONFAULTHANDLER", "1")
 ROOT = Path(__file__).resolve().parents[2]
 MISSING = [name for name in ("slicer", "PySide6") if importlib.util.find_spec(name) is None]
 
@@ -83,7 +85,7 @@ class Bench:
             self.leave(widget)
             self.app.moduleManager().send("moduleAboutToBeUnloaded(QString)", widget.moduleName)
 
-    def spin(self, until: Callable[[], Any] | float, seconds: float = 180.0) -> None:
+    def spin(self, until: Callable[[], Any] | float, seconds: float = 120.0) -> None:
         """Runs the event loop until something holds, or for a time; measures how long it was ever blocked."""
         if isinstance(until, (int, float)):
             end = time.monotonic() + until
@@ -94,11 +96,20 @@ class Bench:
         limit = last + seconds
         while not until():
             now = time.monotonic()
-            assert now < limit, f"it did not happen in time; {[widget.ui.statusLabel.text for widget in self.widgets]}"
+            assert now < limit, f"it did not happen in time: {[self._state_of(widget) for widget in self.widgets]}"
             QtCore.QCoreApplication.processEvents(QtCore.QEventLoop.ProcessEventsFlag.AllEvents, 5)
             after = time.monotonic()
             self.longest_stall = max(self.longest_stall, after - now)
             time.sleep(0.001)
+
+    def _state_of(self, widget: Any) -> str:
+        """What the panel says and where its worker is, for a test that waits in vain."""
+        client = widget.logic.client
+        if client.pid is None:
+            return f"{widget.ui.statusLabel.text}; no worker"
+        os.kill(client.pid, signal.SIGABRT)
+        time.sleep(1.0)
+        return f"{widget.ui.statusLabel.text}; run {widget.logic.run}; waiting {client._waiting}; {client.log_tail()}"
 
     def segment(self, widget: Any) -> None:
         """Clicks Segment and waits for the end."""

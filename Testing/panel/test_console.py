@@ -193,3 +193,15 @@ def test_torch_comes_through_the_pytorch_extension(bench, monkeypatch) -> None:
         dependencies.ensure_dependencies("TumorSeg")
     dependencies.ensure_dependencies("TumorSeg")
     assert asked == [(True, ">=2.8")] * 2 and slicer.packaging.asked == []
+
+
+def test_two_logics_of_one_module_do_not_take_each_others_answers(bench, tumor_panel, scan) -> None:
+    other = slicer.loadedModules["TumorSeg"].TumorSegLogic()
+    assert other.client is tumor_panel.logic.client
+    other._tick_every(1)
+    node = other.segment(scan, model="tiny_tumor", wait=False)
+    bench.segment(tumor_panel)
+    bench.spin(lambda: other.run is None)
+    np.testing.assert_array_equal(label_map_of(node, scan)[0], label_map_of(tumor_panel.parameters.shown, scan)[0])
+    assert [path.name for path in other.client.folder.iterdir()] == ["worker.log"], "every run takes its files away"
+    other.stop()
