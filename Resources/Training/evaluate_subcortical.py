@@ -31,7 +31,8 @@ from neurospineseg.grid import Grid, covering_grid  # noqa: E402
 from neurospineseg.locate import REGION_CENTER_MNI, locate_region  # noqa: E402
 from neurospineseg.measure import dice, hd95  # noqa: E402
 from neurospineseg.network import build_network, load_weights  # noqa: E402
-from neurospineseg.pipeline import Segmenter, Settings, bring_in  # noqa: E402
+from neurospineseg.passage import bring_in  # noqa: E402
+from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
 from neurospineseg.predict import predict  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
 from real_data import DATA  # noqa: E402

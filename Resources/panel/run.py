@@ -120,18 +120,21 @@ class Run:
     def _send(self) -> Steps:
         """Copies the scans into the worker's folder and sends the request."""
         self.client.start()
+        folder = self.client.folder
         self._tell("Sending", 0.0)
         inputs = {}
         for number, (name, node) in enumerate(self.scans.items()):
             affine, voxels = node_geometry(node), node_voxels(node)
             file = self.file(f"scan{number}.npy")
-            mapped = np.lib.format.open_memmap(self.client.folder / file, mode="w+", dtype=voxels.dtype, shape=voxels.shape)
+            mapped = np.lib.format.open_memmap(folder / file, mode="w+", dtype=voxels.dtype, shape=voxels.shape)
             for first, last in slabs(voxels):
                 mapped[first:last] = voxels[first:last]
                 self._tell("Sending", (number + last / len(voxels)) / len(self.scans))
                 yield
             del mapped
             inputs[name] = {"file": file, "ijk_to_ras": affine.tolist()}
+        if self.client.folder != folder:
+            raise InputError(_("The segmentation process ended while it was given the scans; nothing was changed: click Segment again."))
         self._number = self.client.request(**self.fields, inputs=inputs)
 
     def _answer(self) -> Generator[None, Any, dict[str, Any]]:

@@ -51,6 +51,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.setup(self)
         self.panel = slicer.util.loadUI(str(UI_FILE))
         self.layout.addWidget(self.panel)
+        self.layout.addStretch(1)
         self.ui = slicer.util.childWidgetVariables(self.panel)
         self.panel.setMRMLScene(slicer.mrmlScene)
         self.logic = self.logicClass()
@@ -282,7 +283,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.correct.take(outcome)
         self.ui.resultSection.collapsed = False
         self.parameters.shown = outcome.node
-        count = len(outcome.report["volumes"])
+        count = len(outcome.masks)
         model, seconds = outcome.report["model"]["name"], self.logic.seconds
         done = _("{count} structures by {model} in {seconds:.1f} s on {device}.").format(
             count=count, model=model, seconds=seconds, device=outcome.report["device"]

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from neurospineseg.grid import covering_grid, resample
 from neurospineseg.measure import dice
-from neurospineseg.pipeline import take_out
+from neurospineseg.passage import take_out
 from neurospineseg.postprocess import OutputChannel
 from neurospineseg.volume import Volume
 

@@ -1,0 +1,98 @@
+"""The two passages of a scan: onto the model's grid, and from the model's probabilities back onto the scan's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from neurospineseg.bundle import ModelSpec
+from neurospineseg.doubt import uncertainty
+from neurospineseg.grid import Grid, resample
+from neurospineseg.intensity import background_value, normalize
+from neurospineseg.postprocess import OutputChannel
+from neurospineseg.volume import Volume
+
+SLAB_BYTES = 96 * 2**20
+LEAST_LIKELY = 0.2
+"""Where all structures together are less likely, none is looked for and no uncertainty is reported."""
+
+
+def bring_in(volumes: Mapping[str, Volume], working: Grid, spec: ModelSpec) -> torch.Tensor:
+    """The scans on the working grid, normalized, in the order of the network's channels.
+
+    Returns:
+        float32 (C, K, J, I); zeros where a modality was not given.
+    """
+    image = torch.zeros(len(spec.channels), *working.shape)
+    for channel, name in enumerate(spec.channels):
+        if name in volumes:
+            voxels = torch.from_numpy(np.ascontiguousarray(volumes[name].voxels, dtype=np.float32))
+            image[channel] = resample(voxels[None], volumes[name].grid, working, fill=background_value(voxels))[0]
+    return normalize(image, spec.normalization)
+
+
+def take_out(
+    probabilities: torch.Tensor,
+    channels: Sequence[OutputChannel],
+    working: Grid,
+    target: Grid,
+    keep: set[int] | None = None,
+    doubt: np.ndarray | None = None,
+) -> np.ndarray:
+    """The label map on the scan's own grid, computed slab by slab.
+
+    In each slab the probabilities are interpolated at the scan's voxel centers and the highest
+    wins, so that scores at full resolution exist for one slab only.
+
+    Args:
+        probabilities: float32 (C, K, J, I) on ``working``, channel 0 background.
+        channels: what each channel means.
+        target: the scan's grid.
+        keep: label values to keep; None for all.
+        doubt: uint8 (K', J', I') that receives the uncertainty (see ``neurospineseg.doubt``), 0 to 255.
+
+    Returns:
+        uint16 (K', J', I') on ``target``.
+    """
+    labels = np.zeros(target.shape, np.uint16)
+    inside = (probabilities[0] < 1 - LEAST_LIKELY).nonzero().cpu().numpy()
+    if len(inside) == 0:
+        return labels
+    low, high = inside.min(0) - 1.5, inside.max(0) + 1.5
+    corners = np.array([[i, j, k] for i in (low[2], high[2]) for j in (low[1], high[1]) for k in (low[0], high[0])])
+    start, stop = target.index_box(corners @ working.ijk_to_ras[:3, :3].T + working.ijk_to_ras[:3, 3])
+    if any(a >= b for a, b in zip(start, stop)):
+        return labels
+    low = np.maximum(np.floor(low).astype(int), 0)
+    high = np.minimum(np.ceil(high).astype(int) + 1, working.shape)
+    probabilities = probabilities[:, low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+    part = working.crop(tuple(low), tuple(high))
+
+    territories = {
+        n: channel.territory[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+        for n, channel in enumerate(channels)
+        if channel.territory is not None
+    }
+    lookup = torch.tensor([channel.label or 0 for channel in channels], dtype=torch.int32)
+    row_bytes = (stop[1] - start[1]) * (stop[2] - start[2]) * 4 * (len(channels) + 8)
+    thickness = max(1, SLAB_BYTES // max(1, row_bytes))
+    for first in range(start[0], stop[0], thickness):
+        last = min(stop[0], first + thickness)
+        slab = target.crop((first, start[1], start[2]), (last, stop[1], stop[2]))
+        here_likely = resample(probabilities, part, slab, antialias=False)
+        winner = here_likely.argmax(0).cpu()
+        if doubt is not None:
+            values = (uncertainty(here_likely) * 255).round().to(torch.uint8).cpu().numpy()
+            doubt[first:last, start[1] : stop[1], start[2] : stop[2]] = values
+        found = lookup[winner]
+        for channel, territory in territories.items():
+            here = winner == channel
+            if bool(here.any()):
+                values = torch.from_numpy(territory.astype(np.float32))[None]
+                found = torch.where(here, resample(values, part, slab, mode="nearest")[0].round().int(), found)
+        labels[first:last, start[1] : stop[1], start[2] : stop[2]] = found.numpy().astype(np.uint16)
+    if keep is not None:
+        labels[~np.isin(labels, list(keep))] = 0
+    return labels
