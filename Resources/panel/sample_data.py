@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import slicer
-from slicer.i18n import tr as _
 
 from neurospineseg.errors import InputError
 from neurospineseg.mrml import node_from_array
@@ -55,6 +54,6 @@ def load_sample(job: ModuleJob) -> list[Any]:
         node = node_from_array(voxels.round().astype(np.int16), np.array(drawn["ijk_to_ras"]), slicer.mrmlScene, title)
         node.CreateDefaultDisplayNodes()
         nodes.append(node)
-    slicer.util.setSliceViewerLayers(background=nodes[0], fit=True)
-    slicer.util.showStatusMessage(_("The sample scan was drawn."), 3000)
+    if slicer.app.layoutManager() is not None:
+        slicer.util.setSliceViewerLayers(background=nodes[0], fit=True)
     return nodes
