@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import slicer
+import vtk
 
 from neurospineseg.anatomy import structure, structures_of, terminology_entry
 from neurospineseg.errors import InputError
@@ -50,6 +51,17 @@ def test_what_does_not_fit_changes_nothing(node) -> None:
     with pytest.raises(InputError):
         renumber(node, "vertebra_2", "L4", Variant.FOUR_LUMBAR)
     assert vertebrae_of(node) == before
+
+
+def test_up_is_up_in_the_world(node) -> None:
+    transform = node.kept_scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    turned = vtk.vtkMatrix4x4()
+    turned.SetElement(1, 1, -1)
+    turned.SetElement(2, 2, -1)
+    transform.SetMatrixTransformToParent(turned)
+    node.SetAndObserveTransformNodeID(transform.GetID())
+    renumber(node, "vertebra_2", "L3")
+    assert node.GetSegmentation().GetSegment("vertebra_3").GetName() == "L4 vertebra"
 
 
 def test_the_segment_at_a_place(node) -> None:

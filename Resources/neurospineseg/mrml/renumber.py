@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from neurospineseg.mrml.segment_masks import describe, structure_of_segment, tight_mask
+from neurospineseg.mrml.volume_node import to_world
 from neurospineseg.vertebra_chain import Piece, Variant, renumbered
 
 
@@ -23,8 +24,8 @@ def vertebrae_of(node: Any) -> list[tuple[str, str]]:
 
 
 def pieces_of(node: Any) -> dict[str, Piece]:
-    """The vertebrae and discs of a segmentation node that have voxels, by segment ID; centroids in the node's RAS mm."""
-    segmentation, pieces = node.GetSegmentation(), {}
+    """The vertebrae and discs of a segmentation node that have voxels, by segment ID; centroids in world RAS mm."""
+    segmentation, pieces, world = node.GetSegmentation(), {}, to_world(node)
     for number in range(segmentation.GetNumberOfSegments()):
         segment = segmentation.GetNthSegment(number)
         shown = structure_of_segment(segment)
@@ -32,6 +33,7 @@ def pieces_of(node: Any) -> dict[str, Piece]:
         if mask is None:
             continue
         voxels, start, matrix = mask
+        matrix = world @ matrix
         middle = np.argwhere(voxels).mean(0) + start
         centroid = matrix[:3, :3] @ middle[::-1] + matrix[:3, 3]
         pieces[segmentation.GetNthSegmentID(number)] = Piece(shown.key, tuple(float(x) for x in centroid))
