@@ -126,12 +126,13 @@ class Run:
         for number, (name, node) in enumerate(self.scans.items()):
             affine, voxels = node_geometry(node), node_voxels(node)
             file = self.file(f"scan{number}.npy")
-            mapped = np.lib.format.open_memmap(folder / file, mode="w+", dtype=voxels.dtype, shape=voxels.shape)
-            for first, last in slabs(voxels):
-                mapped[first:last] = voxels[first:last]
-                self._tell("Sending", (number + last / len(voxels)) / len(self.scans))
-                yield
-            del mapped
+            header = {"descr": np.lib.format.dtype_to_descr(voxels.dtype), "fortran_order": False, "shape": voxels.shape}
+            with open(folder / file, "wb") as written:  # a mapped file would end Slicer with SIGBUS on a full disk
+                np.lib.format.write_array_header_1_0(written, header)
+                for first, last in slabs(voxels):
+                    written.write(np.ascontiguousarray(voxels[first:last]).data)
+                    self._tell("Sending", (number + last / len(voxels)) / len(self.scans))
+                    yield
             inputs[name] = {"file": file, "ijk_to_ras": affine.tolist()}
         if self.client.folder != folder:
             raise InputError(_("The segmentation process ended while it was given the scans; nothing was changed: click Segment again."))
