@@ -25,9 +25,8 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from partial_labels import PartialDiceCE  # noqa: E402
-
 from neurospineseg.network import build_network, load_weights, save_weights  # noqa: E402
+from partial_labels import PartialDiceCE  # noqa: E402
 
 
 class DrawnExamples(IterableDataset):

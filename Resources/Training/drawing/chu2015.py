@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from partial_labels import any_of
-from real_data import DATA
 from scipy import ndimage
 
 from neurospineseg.grid import Grid
 from neurospineseg.volume import read_volume
+from partial_labels import any_of
+from real_data import DATA
 
 from .chu2015_sacra import OUTLINES, mark_sacrum
 from .spine_canvas import ARCH, BACKGROUND, BODY, CANAL, DISC, SACRUM

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.path import Path as Polygon
-from partial_labels import any_of
 from scipy import ndimage
+
+from partial_labels import any_of
 
 from .spine_canvas import BACKGROUND, CANAL, DISC, SACRUM
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from partial_labels import any_of, only
 
 from neurospineseg.bundle import Normalization
 from neurospineseg.grid import Grid, resample
 from neurospineseg.intensity import background_value, normalize
+from partial_labels import any_of, only
 
 from . import chu2015
 from .appearance import bias_field, gamma, rician_noise

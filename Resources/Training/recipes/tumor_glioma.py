@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from partial_labels import only
 
 from drawing.deform import draw_labels, random_linear
 from drawing.head import procedural_head
@@ -18,6 +17,7 @@ from drawing.tumor_contrast import CHANNELS, paint_channels
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.grid import Grid
 from neurospineseg.intensity import normalize
+from partial_labels import only
 
 SPACING, PATCH = 2.0, (64, 80, 64)
 FIELD_MM = (168.0, 208.0, 184.0)
