@@ -11,6 +11,7 @@ Vertebrae have VerSe's label values (1-7 cervical, 8-19 thoracic, 20-25 lumbar, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import cos, radians, sin
@@ -193,3 +194,15 @@ def structure(key: str) -> Structure:
         KeyError: there is none.
     """
     return _by_key()[key]
+
+
+def family(key: str) -> str:
+    """What kind of structure a key names: ``vertebra`` or ``disc`` for those of any level, ``canal``, else the key itself."""
+    first = key.split("_")[0]
+    return "canal" if key == "spinal_canal" else first if first in ("vertebra", "disc") else key
+
+
+def structures_of_classes(task: str, classes: Sequence[str]) -> tuple[Structure, ...]:
+    """Every structure that a model with these classes can find (``vertebra_body`` and ``vertebra_arch`` make vertebrae)."""
+    families = {"vertebra" if name.startswith("vertebra") else name for name in classes}
+    return tuple(found for found in structures_of(task) if family(found.key) in families)

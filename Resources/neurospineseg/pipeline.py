@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from neurospineseg import __version__
-from neurospineseg.anatomy import Structure, structures_of
+from neurospineseg.anatomy import Structure, structures_of, structures_of_classes
 from neurospineseg.bundle import Bundle, Task, find_bundle, installed_bundles
 from neurospineseg.device import choose_device, choose_precision
 from neurospineseg.doubt import DoubtfulPlace, doubtful_places
@@ -98,6 +98,12 @@ class Segmenter:
         unknown = [key for key in settings.structures or () if key not in known]
         if unknown:
             raise InputError(f"There is no structure '{unknown[0]}' in {task}; choose among {', '.join(sorted(known))}.")
+
+    @property
+    def sought(self) -> list[Structure]:
+        """Every structure that a run may mark: those of the model's classes that were asked for."""
+        asked = self.settings.structures
+        return [found for found in structures_of_classes(self.task, self.bundle.spec.classes) if asked is None or found.key in asked]
 
     def network(self, bundle: Bundle) -> torch.nn.Module:
         """The bundle's network with its weights, loaded once."""

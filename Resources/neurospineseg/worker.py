@@ -151,7 +151,8 @@ class Worker:
         if request.get("inside") and region is not None:
             region.part_of(next(iter(volumes.values())).grid, 0.0)
             inside, region = region, (None if request["task"] == "spine" else region)
-        result = self._segmenter(request, region=region).run(volumes, tell, doubts=bool(request.get("doubts")))
+        segmenter = self._segmenter(request, region=region)
+        result = segmenter.run(volumes, tell, doubts=bool(request.get("doubts")))
         labels = result.labels.voxels
         number = request["id"]
         np.save(self.folder / f"{number}-labels.npy", labels)
@@ -162,6 +163,7 @@ class Worker:
             "labels": f"{number}-labels.npy",
             "doubt": f"{number}-doubt.npy" if result.uncertainty is not None else None,
             "inside": self._write_inside(number, inside, result.labels.grid),
+            "sought": [structure.key for structure in segmenter.sought],
             "found": [
                 {"key": structure.key, "label": structure.label, "box": box}
                 for structure, box in ((s, box_of(labels, s.label)) for s in result.structures)

@@ -14,10 +14,10 @@ from uuid import uuid4
 import numpy as np
 from slicer.i18n import tr as _
 
-from neurospineseg.anatomy import structure, structures_of
+from neurospineseg.anatomy import structure
 from neurospineseg.client import WorkerClient
 from neurospineseg.errors import InputError
-from neurospineseg.mrml import FoundStructure, Merge, MergeRule, node_geometry, node_voxels
+from neurospineseg.mrml import FoundStructure, Merge, MergeRule, RegionMerge, node_geometry, node_voxels
 from panel.remaining_time import RemainingTime
 
 SLAB_BYTES = 4 * 2**20
@@ -245,12 +245,8 @@ class SegmentationRun(Run):
             target = None
             notes.append(_("The chosen segmentation was removed meanwhile; the result went into a new one."))
         yield
-        merge = Merge(self.scene, self.scans[result["report"]["reference"]], target, self.rule, self.name)
-        if result.get("inside"):
-            inside = np.load(self.client.folder / result["inside"]["file"], mmap_mode="r")
-            task = self.fields["task"]
-            merge.keep_outside(inside, tuple(result["inside"]["start"]), structures_of(task))
         labels = np.load(self.client.folder / result["labels"], mmap_mode="r")
+        merge = self._merge(result, target, labels.shape)
         masks = []
         for number, found in enumerate(result["found"]):
             k0, k1, j0, j1, i0, i1 = found["box"]
@@ -277,6 +273,15 @@ class SegmentationRun(Run):
         node = merge.apply(save_undo, attributes)
         self.times.end()
         self.listener.finished(Outcome(node, report, result["doubtful"], masks), [*notes, *merge.notes])
+
+    def _merge(self, result: Mapping[str, Any], target: Any, shape: tuple[int, int, int]) -> Merge:
+        """Prepared for a result on a grid of ``shape`` (K, J, I)."""
+        reference = self.scans[result["report"]["reference"]]
+        if not result.get("inside"):
+            return Merge(self.scene, reference, target, self.rule, self.name, shape)
+        inside = np.load(self.client.folder / result["inside"]["file"], mmap_mode="r")
+        sought = [structure(key) for key in result["sought"]]
+        return RegionMerge(self.scene, reference, target, inside, tuple(result["inside"]["start"]), sought, self.name, shape)
 
 
 def slabs(voxels: np.ndarray) -> list[tuple[int, int]]:

@@ -9,7 +9,16 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from neurospineseg.anatomy import structure, structures_of, terminology_entry
 from neurospineseg.errors import InputError
-from neurospineseg.mrml import FoundStructure, Merge, MergeRule, label_map_of, node_from_array, segmentation_from_labels, volumes_table
+from neurospineseg.mrml import (
+    FoundStructure,
+    Merge,
+    MergeRule,
+    RegionMerge,
+    label_map_of,
+    node_from_array,
+    segmentation_from_labels,
+    volumes_table,
+)
 from neurospineseg.mrml.segment_masks import BINARY, SURFACE, mask_in_box, own_mask, structure_of_segment, tag
 from neurospineseg.mrml.volume_node import local_geometry, to_vtk
 from neurospineseg.volume import Volume
@@ -188,8 +197,7 @@ def test_only_inside_a_region(scene, scan, existing) -> None:
     inside = block(slice(3, 7), slice(0, 14), slice(4, 12))
     region = found(EDEMA, inside)
     before = state(existing, "edema", "necrotic_core")
-    merge = Merge(scene, scan, existing)
-    merge.keep_outside(region.mask, region.start, structures_of("tumor"))
+    merge = RegionMerge(scene, scan, existing, region.mask, region.start, structures_of("tumor"))
     merge.prepare(found(EDEMA, NEW_EDEMA))
     merge.apply()
     np.testing.assert_array_equal(mask_of(existing, "edema"), np.where(inside, NEW_EDEMA, OLD_EDEMA))
@@ -201,9 +209,8 @@ def test_inside_a_region_a_renumbered_vertebra_keeps_its_name(scene, scan) -> No
     labels = np.zeros(SHAPE, np.uint16)
     labels[OLD_EDEMA] = structure("vertebra_L3").label
     node = segmentation_from_labels(Volume(labels, OBLIQUE), structures_of("spine"), scene, "Spine", scan)
-    merge = Merge(scene, scan, node)
     region = found(EDEMA, block(slice(3, 7), slice(0, 14), slice(4, 12)))
-    merge.keep_outside(region.mask, region.start, structures_of("spine"))
+    merge = RegionMerge(scene, scan, node, region.mask, region.start, structures_of("spine"))
     merge.prepare(found(structure("vertebra_2"), OLD_EDEMA))
     merge.apply()
     assert node.GetSegmentation().GetNumberOfSegments() == 1
@@ -219,7 +226,7 @@ def test_a_segment_on_another_grid(scene, scan, existing) -> None:
     occupied = (OLD_EDEMA | OLD_CORE | block(slice(10, 12), slice(10, 14), slice(10, 16)))[::2, ::2, ::2]
     np.testing.assert_array_equal(mask, ~occupied)
     with pytest.raises(InputError, match="another grid"):
-        Merge(scene, coarse, existing).keep_outside(np.ones((6, 7, 8), bool), (0, 0, 0), structures_of("tumor"))
+        RegionMerge(scene, coarse, existing, np.ones((6, 7, 8), bool), (0, 0, 0), structures_of("tumor"))
 
 
 def test_a_scan_that_shrank_meanwhile(scene, scan, existing) -> None:
@@ -255,3 +262,13 @@ def test_volumes_and_the_way_back(scene, scan, existing) -> None:
     segment.SetName("Vertebra 2 (from below)")
     segment.SetTag("TerminologyEntry", terminology_entry(structure("vertebra_2")))
     assert structure_of_segment(segment) == structure("vertebra_2")
+
+
+def test_a_scan_whose_grid_changed_meanwhile(scene, scan, existing) -> None:
+    merge = Merge(scene, scan, existing)
+    merge.prepare(found(EDEMA, NEW_EDEMA))
+    before = state(existing)
+    scan.SetAndObserveImageData(node_from_array(np.zeros((30, 30, 30), np.int16), OBLIQUE, scene, "Larger").GetImageData())
+    with pytest.raises(InputError, match="changed while"):
+        merge.apply()
+    assert state(existing) == before

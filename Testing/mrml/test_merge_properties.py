@@ -18,6 +18,7 @@ from neurospineseg.mrml import (
     FoundStructure,
     Merge,
     MergeRule,
+    RegionMerge,
     node_from_array,
     node_geometry,
     segmentation_from_labels,
@@ -132,7 +133,7 @@ def test_what_is_not_asked_for_stays_by_a_bit(labels, results, locked, rule, reg
         inside[:] = False
         inside[1:4, 1:5, 2:6] = region
         may_change = {kind.key for kind in KINDS} - locked
-        merge.keep_outside(region, (1, 1, 2), KINDS)
+        merge = RegionMerge(scene, scan, node, region, (1, 1, 2), KINDS)
     all_before, before = bits(node, set()), bits(node, may_change)
     for kind, mask, start in results:
         merge.prepare(FoundStructure(kind, mask, start))

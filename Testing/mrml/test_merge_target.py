@@ -10,7 +10,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from neurospineseg.anatomy import Structure, structure, structures_of, terminology_entry
 from neurospineseg.errors import InputError
-from neurospineseg.mrml import FoundStructure, Merge, MergeRule, node_from_array, segmentation_from_labels
+from neurospineseg.mrml import FoundStructure, Merge, MergeRule, RegionMerge, node_from_array, segmentation_from_labels
 from neurospineseg.mrml.segment_masks import BINARY, STRUCTURE_TAG, SURFACE, own_mask, structure_of_segment, tag
 from neurospineseg.volume import Volume
 
@@ -258,8 +258,7 @@ def test_a_region_on_a_layer_whose_grid_begins_elsewhere(scene, scan) -> None:
     labels = np.zeros((6, 6, 6), np.uint16)
     labels[:4, :4, :4] = EDEMA.label
     node = segmentation_from_labels(Volume(labels, moved), structures_of("tumor"), scene, "Imported")
-    merge = Merge(scene, scan, node)
-    merge.keep_outside(np.ones((3, 9, 10), bool), (0, 0, 0), structures_of("tumor"))
+    merge = RegionMerge(scene, scan, node, np.ones((3, 9, 10), bool), (0, 0, 0), structures_of("tumor"))
     merge.prepare(cube(EDEMA, 2, 6, 6))
     merge.apply()
     mask, start, matrix = own_mask(node.GetSegmentation().GetSegment("edema"))
@@ -281,8 +280,7 @@ def test_only_empty_beside_a_layer_whose_grid_begins_elsewhere(scene, scan) -> N
 
 
 def test_a_region_without_the_structure_clears_it(scene, scan, target) -> None:
-    merge = Merge(scene, scan, target)
-    merge.keep_outside(np.ones(SHAPE, bool), (0, 0, 0), [EDEMA])
+    merge = RegionMerge(scene, scan, target, np.ones(SHAPE, bool), (0, 0, 0), [EDEMA])
     merge.apply()
     segmentation = target.GetSegmentation()
     assert voxels(segmentation.GetSegment("edema")) == set() and len(voxels(segmentation.GetSegment("necrotic_core"))) == 32

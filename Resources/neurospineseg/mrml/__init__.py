@@ -6,6 +6,7 @@ anything else that Slicer does not ship.
 
 from neurospineseg.mrml.label_map import label_map_of, paint_label_map
 from neurospineseg.mrml.merge import FoundStructure, Merge, MergeRule
+from neurospineseg.mrml.region_merge import RegionMerge
 from neurospineseg.mrml.renumber import renumber, vertebrae_of
 from neurospineseg.mrml.roi_node import region_of_roi, roi_from_region
 from neurospineseg.mrml.segment_masks import segment_at
@@ -24,6 +25,7 @@ __all__ = [
     "FoundStructure",
     "Merge",
     "MergeRule",
+    "RegionMerge",
     "hardened_copy",
     "label_map_of",
     "node_from_array",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -44,7 +44,7 @@ class MergeRule(Enum):
 
 
 @dataclass(frozen=True)
-class _Change:
+class Change:
     """A segment's new mask; ``segment`` is None for a new one."""
 
     found: FoundStructure
@@ -63,6 +63,7 @@ class Merge:
         target: the segmentation that receives them; None for a new one.
         rule: what happens to segments of the same structure that are there.
         name: of a new segmentation node.
+        shape: (K, J, I) that the scan had when it was segmented; None for what it has now.
 
     Raises:
         InputError: target and scan lie under different transforms that are not linear, or the target's segments are no label maps.
@@ -72,29 +73,19 @@ class Merge:
     """
 
     def __init__(
-        self, scene: Any, volume_node: Any, target: Any = None, rule: MergeRule = MergeRule.REPLACE, name: str = "Segmentation"
+        self,
+        scene: Any,
+        volume_node: Any,
+        target: Any = None,
+        rule: MergeRule = MergeRule.REPLACE,
+        name: str = "Segmentation",
+        shape: tuple[int, int, int] | None = None,
     ) -> None:
         self.scene, self.volume_node, self.target, self.rule, self.name = scene, volume_node, target, rule, name
+        self.shape = shape or self._size()
         self.notes: list[str] = []
         self._given: list[FoundStructure] = []
-        self._inside: FoundStructure | None = None
-        self._cleared: Sequence[Structure] = ()
         self._begin()
-
-    def keep_outside(self, inside: np.ndarray, start: tuple[int, int, int], structures: Sequence[Structure]) -> None:
-        """Restricts all changes to a region, whatever the rule: outside it every voxel stays, inside it the structures are written anew.
-
-        Called before ``prepare``.
-
-        Args:
-            inside: bool or uint8 (K, J, I), cropped; ``start`` is its first voxel (k, j, i).
-            structures: what the model can find; those that are there and are not found inside now are cleared inside.
-
-        Raises:
-            InputError: one of these segments lies on another grid than the scan.
-        """
-        self._inside, self._cleared = FoundStructure(structures[0], np.asarray(inside, bool), start), structures
-        self._clear_inside()
 
     def prepare(self, found: FoundStructure) -> None:
         """Plans one structure; changes nothing yet."""
@@ -115,9 +106,8 @@ class Merge:
             InputError: the scan's size has changed meanwhile; nothing was changed.
         """
         self._follow()
-        image = self.volume_node.GetImageData()
-        size = (0, 0, 0) if image is None else image.GetDimensions()[::-1]
-        if any(part.stop > n for given in self._given for part, n in zip(given.box, size)):
+        self._settle()
+        if self._size() != self.shape:
             raise InputError("The scan was changed while it was being segmented; nothing was changed: segment it again.")
         masks = [change.found.tight() for change in self._changes]
         images = [image_of(found.mask, found.start, self.matrix) for found in masks]
@@ -152,11 +142,18 @@ class Merge:
             if change.segment is None:
                 add_segment(segmentation, change.found.structure, image)
 
+    def _size(self) -> tuple[int, int, int]:
+        image = self.volume_node.GetImageData()
+        return (0, 0, 0) if image is None else tuple(image.GetDimensions()[::-1])
+
+    def _settle(self) -> None:
+        """Plans what can be decided only when all structures are known."""
+
     def _begin(self) -> None:
         """Reads what the scene holds now; the plan is empty."""
         target = self.target
         self.notes.clear()
-        self._changes: list[_Change] = []
+        self._changes: list[Change] = []
         self._segments = [] if target is None else [target.GetSegmentation().GetNthSegment(n) for n in range(_count(target))]
         if self._segments and target.GetSegmentation().GetSourceRepresentationName() != BINARY:
             raise InputError(
@@ -193,15 +190,10 @@ class Merge:
         self._begin()
         if removed:
             self.notes.append("The chosen segmentation was removed meanwhile; the result went into a new one.")
-        if self._inside is not None:
-            self._clear_inside()
         for found in self._given:
             self._plan(found)
 
     def _plan(self, found: FoundStructure) -> None:
-        if self._inside is not None:
-            self._plan_inside(found)
-            return
         existing = None if self.rule is MergeRule.ADD else self._same(found.structure)
         if existing is not None and is_locked(existing):
             self._note_lock(existing)
@@ -219,40 +211,7 @@ class Merge:
                 found = self._with(found, existing)
             elif existing is not None:
                 existing = None
-        self._changes.append(_Change(found, existing))
-
-    def _clear_inside(self) -> None:
-        """Takes the region out of the segments that the model can find."""
-        for segment, shown in zip(self._segments, self._structures):
-            if shown not in self._cleared or is_locked(segment):
-                continue
-            if not self._on_grid(segment):
-                raise InputError(
-                    f"The segment '{segment.GetName()}' lies on another grid than the scan; segment the whole scan into a new segmentation."
-                )
-            former = self._former(segment, shown)
-            if former is None:
-                continue
-            outside = former.mask & ~self._inside.within(former.box)
-            if not np.array_equal(outside, former.mask):
-                self._changes.append(_Change(FoundStructure(shown, outside, former.start), segment))
-
-    def _plan_inside(self, found: FoundStructure) -> None:
-        mask = np.asarray(found.mask, bool) & self._inside.within(found.box)
-        if not mask.any():
-            return
-        existing = self._overlapping(found) or self._same(found.structure)
-        if existing is not None and is_locked(existing):
-            self._note_lock(existing)
-            return
-        new = FoundStructure(found.structure, mask, found.start)
-        planned = next((change for change in self._changes if existing is not None and change.segment is existing), None)
-        if planned is not None:
-            self._changes.remove(planned)
-            new = union(new, planned.found)
-        elif existing is not None:
-            new = self._with(new, existing)
-        self._changes.append(_Change(new, existing))
+        self._changes.append(Change(found, existing))
 
     def _on_grid(self, segment: Any) -> bool:
         """Whether a segment's voxels are voxels of the scan; an empty segment's are."""
@@ -272,25 +231,12 @@ class Merge:
         former = self._former(segment, found.structure)
         return found if former is None else union(found, former)
 
-    def _overlapping(self, found: FoundStructure) -> Any:
-        """The segment of the same kind (a vertebra, a disc) that covers most of a structure, since it may have been renumbered."""
-        kind = found.structure.key.split("_")[0]
-        if kind not in ("vertebra", "disc"):
-            return None
-        mask, best, most = np.asarray(found.mask, bool), None, 0.5 * np.count_nonzero(found.mask)
-        for segment, there in zip(self._segments, self._structures):
-            if there is not None and there.key.split("_")[0] == kind:
-                shared = np.count_nonzero(mask & mask_in_box(segment, found.box, self.matrix))
-                if shared > most:
-                    best, most = segment, shared
-        return best
-
     def _same(self, wanted: Structure) -> Any:
         """The segment that shows a structure, an unlocked one first."""
         alike = [segment for segment, found in zip(self._segments, self._structures) if found == wanted]
         chosen = next((segment for segment in alike if not is_locked(segment)), alike[0] if alike else None)
         for segment in alike:
-            if segment is not chosen and self._inside is None:
+            if segment is not chosen:
                 self.notes.append(f"'{segment.GetName()}' shows the same structure as '{chosen.GetName()}' and was left as it is.")
         return chosen
 
