@@ -18,7 +18,7 @@ GAP = 1.6
 STEPS_AROUND = 2
 """How many steps on each side make that median: few, since the steps double from the neck to the lumbar spine."""
 LEAST_STEP_MM = 8.0
-"""No two vertebrae are closer; a shorter step is one to a fragment and says nothing about the others."""
+"""No two vertebrae are closer; a shorter step is one to a copy or a fragment of the same vertebra."""
 
 
 class Variant(Enum):
@@ -134,16 +134,19 @@ def _offsets(places: np.ndarray) -> list[int]:
     for number, step in enumerate(steps):
         around = steps[max(0, number - STEPS_AROUND) : number] + steps[number + 1 : number + 1 + STEPS_AROUND]
         usual = median_low([other for other in around if other >= LEAST_STEP_MM] or [step])
-        offsets.append(offsets[-1] + (max(2, round(step / usual)) if step > GAP * usual else 1))
+        levels = max(2, round(step / usual)) if step > GAP * usual else 1
+        offsets.append(offsets[-1] + (levels if step >= LEAST_STEP_MM else 0))
     return offsets
 
 
 def _notes(numbers: Sequence[int], levels: Sequence[str]) -> list[str]:
-    """A sentence for each gap in the chain."""
+    """A sentence for each gap in the chain and for each vertebra that is there twice."""
     notes = []
     for upper, lower in zip(numbers, numbers[1:]):
         missed = lower - upper - 1
-        if missed:
+        if missed < 0:
+            notes.append(f"Two segments lie at {levels[upper]}; both were named so: delete one or join them.")
+        if missed > 0:
             words = "1 vertebra seems to be missing and was" if missed == 1 else f"{missed} vertebrae seem to be missing and were"
             notes.append(f"Between {levels[upper]} and {levels[lower]}, {words} counted.")
     return notes

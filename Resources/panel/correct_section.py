@@ -14,7 +14,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.mrml import renumber, segment_at, vertebrae_of
 from neurospineseg.vertebra_chain import LEVELS, Variant
 from panel.correction_run import CorrectionRun
-from panel.logic import Outcome
+from panel.outcome import Outcome, Outcomes
 from panel.run import Listener
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class CorrectSection:
         self.widget, self.ui = widget, widget.ui
         self.editor: Any = None
         self._place = -1
-        self._predictions: dict[str, Outcome] = {}
+        self._outcomes = Outcomes()
         self._vertebrae: list[tuple[str, str]] = []
         self.ui.renumberWidget.setVisible(widget.job.renumbers)
         for level in LEVELS:
@@ -53,7 +53,7 @@ class CorrectSection:
     def take(self, outcome: Outcome) -> None:
         """A new result: its doubtful places are walked from the first again, and it is what corrections are compared with."""
         self._place = -1
-        self._predictions[outcome.node.GetID()] = outcome
+        self._outcomes.add(outcome)
 
     def update(self, busy: bool) -> None:
         node = self.node
@@ -86,7 +86,12 @@ class CorrectSection:
             self.ui.renumberLevelSelector.setCurrentIndex(LEVELS.index(level))
 
     def _places(self) -> list[dict[str, Any]]:
-        text = self.node.GetAttribute("NeuroSpineSeg.Doubtful") if self.node is not None else None
+        if self.node is None:
+            return []
+        outcome = self._outcomes.of(self.node)
+        if outcome is not None:
+            return outcome.places()
+        text = self.node.GetAttribute("NeuroSpineSeg.Doubtful")
         return json.loads(text) if text else []
 
     def onNextDoubtful(self, checked: bool = False) -> None:
@@ -103,7 +108,8 @@ class CorrectSection:
         )
 
     def onAgain(self, checked: bool = False) -> None:
-        self.widget.segment(target=self.node, region=self.widget.parameters.region, inside_only=True)
+        earlier = self._outcomes.of(self.node) or Outcome(self.node, {}, doubtful=self._places(), predicted=False)
+        self.widget.segment(target=self.node, region=self.widget.parameters.region, earlier=earlier, inside_only=True)
 
     def onRenumber(self, checked: bool = False) -> None:
         row = self.ui.renumberSegmentSelector.currentIndex
@@ -123,7 +129,7 @@ class CorrectSection:
 
     def onAccept(self, checked: bool = False) -> None:
         widget, folder = self.widget, self.widget.parameters.corrections
-        outcome = self._predictions.get(self.node.GetID())
+        outcome = self._outcomes.of(self.node)
         listener = Listener(widget.onProgress, self.onAccepted, widget.onFailed, widget.log)
         try:
             widget.logic.begin(CorrectionRun(widget.logic.client, widget.scans(), self.node, outcome, folder, widget.job.task, listener))
@@ -198,7 +204,7 @@ class CorrectSection:
             self.editor.removeViewObservations()
 
     def sceneClosed(self) -> None:
-        self._predictions.clear()
+        self._outcomes.clear()
         self._place = -1
         self.ui.doubtfulLabel.text = ""
         if self.editor is not None:

@@ -16,9 +16,10 @@ from neurospineseg.errors import InputError
 from neurospineseg.mrml import MergeRule, region_of_roi
 from panel.dependencies import ensure_dependencies, missing_packages
 from panel.module_job import ModuleJob
+from panel.outcome import Outcome
 from panel.parameters import SegmentParameters
 from panel.remaining_time import RemainingTime
-from panel.run import Listener, Outcome, Run, SegmentationRun
+from panel.run import Listener, Run, SegmentationRun
 
 BUSY_MILLISECONDS, IDLE_MILLISECONDS = 25, 1000
 _CLIENTS: dict[str, WorkerClient] = {}
@@ -182,6 +183,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         *,
         inside_only: bool = False,
         save_undo: Callable[[Any], None] | None = None,
+        earlier: Outcome | None = None,
     ) -> Run:
         """Begins a segmentation; ``listener.finished`` gets an ``Outcome``.
 
@@ -203,6 +205,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
                 name=self.result_name(ordered),
                 inside_only=inside_only,
                 save_undo=save_undo,
+                earlier=earlier,
             )
         )
 
@@ -291,6 +294,3 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             self._timer = qt.QTimer()
             self._timer.connect("timeout()", self.tick)
         self._timer.start(milliseconds)
-
-
-__all__ = ["Outcome", "SegmentLogic"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +18,7 @@ from neurospineseg.anatomy import structure
 from neurospineseg.client import WorkerClient
 from neurospineseg.errors import InputError
 from neurospineseg.mrml import FoundStructure, Merge, MergeRule, RegionMerge, node_geometry, node_voxels
+from panel.outcome import Outcome, PackedMask, Part, scan_role
 from panel.remaining_time import RemainingTime
 
 SLAB_BYTES = 4 * 2**20
@@ -164,39 +165,6 @@ class Run:
         self.listener.progress(stage, self.times.fraction, self.times.remaining)
 
 
-@dataclass(frozen=True)
-class PackedMask:
-    """A structure's mask in a bit a voxel: its label value, box [k0, k1, j0, j1, i0, i1) and packed voxels."""
-
-    label: int
-    box: tuple[int, ...]
-    bits: np.ndarray
-
-    def paint(self, labels: np.ndarray) -> None:
-        """Writes the label value into a label map (K, J, I)."""
-        k0, k1, j0, j1, i0, i1 = self.box
-        shape = (k1 - k0, j1 - j0, i1 - i0)
-        mask = np.unpackbits(self.bits, count=int(np.prod(shape))).reshape(shape).view(bool)
-        labels[k0:k1, j0:j1, i0:i1][mask] = self.label
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A finished segmentation.
-
-    Attributes:
-        node: the segmentation node.
-        report: the worker's report: model, device, versions, seconds per stage.
-        doubtful: places worth a look, the most uncertain first: ras (mm), key, marked, ml, score.
-        masks: what the model found, before anybody corrected it.
-    """
-
-    node: Any
-    report: dict[str, Any]
-    doubtful: list[dict[str, Any]] = field(default_factory=list)
-    masks: list[PackedMask] = field(default_factory=list)
-
-
 class SegmentationRun(Run):
     """Segments scans and merges the result into a segmentation node; ``finished`` gets an ``Outcome``.
 
@@ -207,6 +175,7 @@ class SegmentationRun(Run):
         name: of a new segmentation node.
         inside_only: whether, with a region, the structures that are there stay as they are outside it.
         save_undo: called once before an existing segmentation is changed.
+        earlier: with ``inside_only``, what the segmentation holds of an earlier run, if that is known.
     """
 
     def __init__(
@@ -223,10 +192,11 @@ class SegmentationRun(Run):
         name: str = "Segmentation",
         inside_only: bool = False,
         save_undo: Callable[[Any], None] | None = None,
+        earlier: Outcome | None = None,
     ) -> None:
         super().__init__(client, scans, {**fields, "op": "segment", "doubts": True, "inside": inside_only}, listener, times)
         self.scene, self.target, self.rule, self.name = scene, target, rule, name
-        self.inside_only, self.save_undo = inside_only, save_undo
+        self.inside_only, self.save_undo, self.earlier = inside_only, save_undo, earlier
 
     def step(self) -> bool:
         if not self.over and any(not self.scene.IsNodePresent(node) for node in self.scans.values()):
@@ -261,18 +231,40 @@ class SegmentationRun(Run):
             yield
         del labels
         report = result["report"]
+        outcome = Outcome(
+            None,
+            report,
+            self._token,
+            result["doubtful"],
+            masks,
+            {name: scan.GetID() for name, scan in self.scans.items()},
+            self._part(result),
+            self.earlier,
+        )
         attributes = {
             "Task": report["task"],
             "Model": report["model"]["name"],
             "ModelVersion": report["model"]["version"],
             "ModelSHA256": report["model"]["sha256"],
             "Settings": json.dumps(report["settings"]),
-            "Doubtful": json.dumps(result["doubtful"]),
+            "Doubtful": json.dumps(outcome.places()),
         }
         save_undo = None if self.save_undo is None or target is None else lambda: self.save_undo(target)
-        node = merge.apply(save_undo, attributes)
+        node = merge.apply(save_undo, attributes, self._token)
+        for name, scan in self.scans.items():
+            node.SetNodeReferenceID(scan_role(name), scan.GetID())
         self.times.end()
-        self.listener.finished(Outcome(node, report, result["doubtful"], masks), [*notes, *merge.notes])
+        self.listener.finished(replace(outcome, node=node), [*notes, *merge.notes])
+
+    def _part(self, result: Mapping[str, Any]) -> Part | None:
+        """The region that a run was restricted to."""
+        if not result.get("inside"):
+            return None
+        inside = np.load(self.client.folder / result["inside"]["file"])
+        start = result["inside"]["start"]
+        box = tuple(edge for at, size in zip(start, inside.shape) for edge in (at, at + size))
+        labels = frozenset(structure(key).label for key in result["sought"])
+        return Part(PackedMask(1, box, np.packbits(inside)), labels, node_geometry(self.scans[result["report"]["reference"]]))
 
     def _merge(self, result: Mapping[str, Any], target: Any, shape: tuple[int, int, int]) -> Merge:
         """Prepared for a result on a grid of ``shape`` (K, J, I)."""

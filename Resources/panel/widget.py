@@ -18,9 +18,10 @@ from neurospineseg.errors import InputError
 from neurospineseg.mrml import MergeRule, roi_from_region
 from panel.correct_section import CorrectSection
 from panel.input_guess import guess_inputs, scan_info
-from panel.logic import Outcome, SegmentLogic
+from panel.logic import SegmentLogic
 from panel.messages import stage_text, time_text
 from panel.module_job import ModuleJob
+from panel.outcome import Outcome
 from panel.parameters import RegionKind, SegmentParameters
 from panel.report_text import report_text
 from panel.result_section import ResultSection
@@ -251,7 +252,14 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         rule = MergeRule(self.parameters.mergeRule.value)
         self.segment(target=self.parameters.result, rule=rule)
 
-    def segment(self, target: Any = None, rule: MergeRule = MergeRule.REPLACE, region: Any = ..., inside_only: bool = False) -> None:
+    def segment(
+        self,
+        target: Any = None,
+        rule: MergeRule = MergeRule.REPLACE,
+        region: Any = ...,
+        inside_only: bool = False,
+        earlier: Outcome | None = None,
+    ) -> None:
         """Begins a segmentation with what the panel says; all problems end as a sentence in the panel."""
         try:
             fields = self.fields(self.region() if region is ... else region)
@@ -263,6 +271,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 rule,
                 inside_only=inside_only,
                 save_undo=self.correct.save_undo,
+                earlier=earlier,
             )
         except InputError as error:
             self.onFailed(str(error), "")

@@ -140,3 +140,15 @@ def test_a_disc_that_does_not_fit(place: float, level: str, words: str) -> None:
 def test_a_disc_is_no_vertebra() -> None:
     with pytest.raises(InputError, match="No vertebra"):
         renumbered(spine(3), "d1", "L3")
+
+
+@pytest.mark.parametrize("shift", [0.0, 5.0])
+def test_a_copy_of_a_vertebra_is_the_same_vertebra(shift: float) -> None:
+    pieces = spine(6)
+    x, y, z = pieces["v2"].centroid
+    pieces["copy"] = Piece("vertebra_4", (x, y, z + shift))
+    found = names(pieces, "v5", "L5")
+    assert [found[f"v{n}"] for n in range(6)] == ["T12", "L1", "L2", "L3", "L4", "L5"] and found["copy"] == "L2"
+    assert [found[f"d{n}"] for n in range(6)] == ["T12_L1", "L1_L2", "L2_L3", "L3_L4", "L4_L5", "L5_S1"]
+    _, notes = renumbered(pieces, "v5", "L5")
+    assert len(notes) == 1 and "Two segments lie at L2" in notes[0]

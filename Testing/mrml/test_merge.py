@@ -255,7 +255,7 @@ def test_volumes_and_the_way_back(scene, scan, existing) -> None:
     voxel_ml = abs(np.linalg.det(OBLIQUE[:3, :3])) / 1000
     table = {identifier: ml for identifier, _, ml in volumes_table(existing)}
     assert table["edema"] == pytest.approx(OLD_EDEMA.sum() * voxel_ml)
-    labels, structures = label_map_of(existing, scan)
+    labels, structures = label_map_of(existing, scan, "tumor")
     np.testing.assert_array_equal(labels, np.where(OLD_EDEMA, EDEMA.label, np.where(OLD_CORE, CORE.label, 0)))
     assert set(structures) == {EDEMA, CORE}
     segment = slicer.vtkSegment()

@@ -303,5 +303,20 @@ def test_what_a_segment_shows() -> None:
         segment.SetName(name)
         segment.SetTag("TerminologyEntry", entry)
         assert structure_of_segment(segment) == (expected and structure(expected)), (entry, name)
-        segment.SetTag(STRUCTURE_TAG, "sacrum")
-        assert structure_of_segment(segment) == structure("sacrum")
+
+
+def test_a_tag_counts_until_the_user_makes_another_structure_of_the_segment() -> None:
+    generic, lumbar = terminology_entry(structure("vertebra_L6")), terminology_entry(structure("vertebra_L4"))
+    for key, entry, name, expected in (
+        ("vertebra_2", generic, "mine", "vertebra_2"),
+        ("edema", terminology_entry(structure("edema")), "My edema", "edema"),
+        ("vertebra_L3", lumbar, "L3 vertebra", "vertebra_L4"),
+        ("vertebra_L3", terminology_entry(structure("vertebra_L3")), "L4 vertebra", "vertebra_L4"),
+        ("edema", "Any~SCT^85756007^Tissue~SCT^85756007^Tissue~^^~~^^~^^", "My cyst", None),
+        ("edema", "", "My edema", "edema"),
+    ):
+        segment = slicer.vtkSegment()
+        segment.SetName(name)
+        segment.SetTag("TerminologyEntry", entry)
+        segment.SetTag(STRUCTURE_TAG, key)
+        assert structure_of_segment(segment) == (expected and structure(expected)), (key, entry, name)

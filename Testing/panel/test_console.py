@@ -39,7 +39,7 @@ def test_segment_without_waiting_fills_the_node_later(bench, logic, scan) -> Non
     node = logic.segment(scan, model="tiny_tumor", wait=False)
     assert node.GetSegmentation().GetNumberOfSegments() == 0
     bench.spin(lambda: logic.run is None)
-    np.testing.assert_array_equal(label_map_of(node, scan)[0], label_map_of(waited, scan)[0])
+    np.testing.assert_array_equal(label_map_of(node, scan, "tumor")[0], label_map_of(waited, scan, "tumor")[0])
     assert node.GetTransformNodeID() == scan.GetTransformNodeID()
     assert node.GetNodeReferenceID(node.GetReferenceImageGeometryReferenceRole()) == scan.GetID()
 
@@ -48,8 +48,8 @@ def test_a_region(bench, logic, scan) -> None:
     roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
     roi.SetCenter(0.0, 20.0, 0.0)
     roi.SetSize(40.0, 40.0, 40.0)
-    whole = label_map_of(logic.segment(scan, model="tiny_tumor"), scan)[0]
-    part = label_map_of(logic.segment(scan, roi=roi, model="tiny_tumor"), scan)[0]
+    whole = label_map_of(logic.segment(scan, model="tiny_tumor"), scan, "tumor")[0]
+    part = label_map_of(logic.segment(scan, roi=roi, model="tiny_tumor"), scan, "tumor")[0]
     assert 0 < np.count_nonzero(part) < np.count_nonzero(whole)
 
 
@@ -202,6 +202,6 @@ def test_two_logics_of_one_module_do_not_take_each_others_answers(bench, tumor_p
     node = other.segment(scan, model="tiny_tumor", wait=False)
     bench.segment(tumor_panel)
     bench.spin(lambda: other.run is None)
-    np.testing.assert_array_equal(label_map_of(node, scan)[0], label_map_of(tumor_panel.parameters.shown, scan)[0])
+    np.testing.assert_array_equal(label_map_of(node, scan, "tumor")[0], label_map_of(tumor_panel.parameters.shown, scan, "tumor")[0])
     assert [path.name for path in other.client.folder.iterdir()] == ["worker.log"], "every run takes its files away"
     other.stop()

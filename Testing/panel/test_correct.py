@@ -17,7 +17,7 @@ from small_scans import ball, oblique_affine
 
 
 def labels_of(node, scan) -> np.ndarray:
-    return label_map_of(node, scan)[0]
+    return label_map_of(node, scan, "tumor")[0]
 
 
 def segments(node) -> dict[str, bytes]:
@@ -86,6 +86,7 @@ def test_next_doubtful_place_centers_the_slices(bench, tumor_panel) -> None:
         {"ras": [5.0, -7.0, 9.0], "key": "necrotic_core", "marked": True, "ml": 1.25, "score": 1.0},
         {"ras": [0.0, 0.0, 1.0], "key": "enhancing_tumor", "marked": False, "ml": 0.5, "score": 0.4},
     ]
+    tumor_panel.correct.sceneClosed()  # a result of an earlier session tells its places by its attribute
     node.SetAttribute("NeuroSpineSeg.Doubtful", json.dumps(places))
     tumor_panel._update()
     for number in (0, 1, 0):
@@ -121,6 +122,63 @@ def test_only_inside_the_box_again(bench, tumor_panel, scan) -> None:
     assert (core_now[inside] != core_spoiled[inside]).any()
     tumor_panel.correct.editor.undo()
     np.testing.assert_array_equal(labels_of(node, scan), spoiled)
+
+
+def box_around(middle_ijk: tuple[int, int, int], size: float):
+    roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
+    roi.SetCenter(*(oblique_affine() @ [*middle_ijk, 1])[:3])
+    roi.SetSize(size, size, size)
+    return roi
+
+
+def painted(outcome) -> np.ndarray:
+    labels = np.zeros(ball().shape, np.uint16)
+    list(outcome.paint(labels))
+    return labels
+
+
+def test_the_box_again_changes_what_was_predicted_in_the_box_only_and_undo_brings_it_back(bench, tumor_panel, scan) -> None:
+    bench.segment(tumor_panel)
+    node, correct = tumor_panel.parameters.shown, tumor_panel.correct
+    first = correct._outcomes.of(node)
+    first.doubtful[:] = [
+        {"ras": list((oblique_affine() @ [*ijk, 1])[:3]), "key": "necrotic_core", "marked": True, "ml": 1.0, "score": score}
+        for ijk, score in (((14, 13, 12), 0.9), ((2, 2, 2), 0.5))
+    ]
+    before = painted(first)
+    np.testing.assert_array_equal(before, labels_of(node, scan))
+    tumor_panel.parameters.region = box_around((14, 13, 12), 40.0)
+    bench.click(tumor_panel.ui.againButton)
+    bench.spin(lambda: tumor_panel.ui.segmentButton.text == "Segment")
+    second = correct._outcomes.of(node)
+    assert second is not first and second.is_whole
+    np.testing.assert_array_equal(painted(second), labels_of(node, scan))
+    assert first.doubtful[1] in second.places() and first.doubtful[0] not in second.places()
+    assert json.loads(node.GetAttribute("NeuroSpineSeg.Doubtful")) == second.places()
+    correct.editor.undo()
+    assert correct._outcomes.of(node) is first and correct._places() == first.doubtful
+
+
+def test_a_correction_is_never_stored_with_another_scan(bench, tumor_panel, scan, tmp_path) -> None:
+    bench.segment(tumor_panel)
+    tumor_panel.parameters.corrections = str(tmp_path / "cases")
+    other = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Other")
+    other.CopyContent(scan)
+    tumor_panel.parameters.t1c = other
+    bench.click(tumor_panel.ui.acceptButton)
+    assert "not from" in tumor_panel.ui.statusLabel.text
+    tumor_panel.parameters.t1c, tumor_panel.parameters.flair = None, other
+    bench.click(tumor_panel.ui.acceptButton)
+    assert "None of the chosen scans" in tumor_panel.ui.statusLabel.text and not (tmp_path / "cases").exists()
+
+
+def test_a_correction_holds_the_structures_of_its_task_only(scan) -> None:
+    labels = np.zeros(ball().shape, np.uint16)
+    labels[2:5], labels[8:10] = structure("left_subthalamic_nucleus").label, structure("edema").label
+    node = segmentation_from_labels(
+        Volume(labels, oblique_affine()), [structure("left_subthalamic_nucleus"), structure("edema")], slicer.mrmlScene, "Both", scan
+    )
+    np.testing.assert_array_equal(labels_of(node, scan), np.where(labels == structure("edema").label, labels, 0))
 
 
 def test_renumber_from_here(bench) -> None:

@@ -35,6 +35,6 @@ def test_a_click_gives_what_the_shell_gives(bench, real_data: Path, tmp_path: Pa
     given = [str(paths["image"])] if "image" in paths else [part for channel, path in paths.items() for part in (f"--{channel}", str(path))]
     subprocess.run([sys.executable, "-m", "neurospineseg", "segment", task, *given, "-o", str(tmp_path / "mask.nii.gz")], check=True)
     shell = read_volume(tmp_path / "mask.nii.gz").voxels
-    panel = label_map_of(widget.parameters.shown, next(iter(nodes.values())))[0]
+    panel = label_map_of(widget.parameters.shown, next(iter(nodes.values())), task)[0]
     assert np.count_nonzero(shell) > 100
     np.testing.assert_array_equal(panel, shell)

@@ -46,7 +46,7 @@ def test_a_click_gives_what_the_library_gives(bench, panel, scan, tiny_models) -
     assert panel.parameters.t1c is scan, "the slot is filled from the name"
     bench.segment(panel)
     (node,) = segmentations()
-    np.testing.assert_array_equal(label_map_of(node, scan)[0], expected(tiny_models))
+    np.testing.assert_array_equal(label_map_of(node, scan, "tumor")[0], expected(tiny_models))
     assert panel.parameters.shown is node and not panel.ui.resultSection.collapsed
     assert panel.ui.volumesTable.rowCount == node.GetSegmentation().GetNumberOfSegments() > 0
     assert node.GetAttribute("NeuroSpineSeg.Model") == "tiny_tumor" and len(node.GetAttribute("NeuroSpineSeg.ModelSHA256")) == 64

@@ -9,7 +9,7 @@ from neurospineseg.mrml.merge import FoundStructure, Merge, MergeRule
 from neurospineseg.mrml.region_merge import RegionMerge
 from neurospineseg.mrml.renumber import renumber, vertebrae_of
 from neurospineseg.mrml.roi_node import region_of_roi, roi_from_region
-from neurospineseg.mrml.segment_masks import segment_at
+from neurospineseg.mrml.segment_masks import run_tokens, segment_at
 from neurospineseg.mrml.segmentation_node import segmentation_from_labels, write_segmentation
 from neurospineseg.mrml.volume_node import (
     hardened_copy,
@@ -36,6 +36,7 @@ __all__ = [
     "region_of_roi",
     "renumber",
     "roi_from_region",
+    "run_tokens",
     "segment_at",
     "segmentation_from_labels",
     "vertebrae_of",

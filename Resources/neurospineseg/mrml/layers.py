@@ -18,8 +18,8 @@ from neurospineseg.mrml.segment_masks import BINARY, describe
 _SLAB = 2**22
 
 
-def add_segment(segmentation: Any, found: Structure, image: Any) -> None:
-    """A new segment of a structure; its ID is the structure's key, if that is free, and its name is unique."""
+def add_segment(segmentation: Any, found: Structure, image: Any) -> str:
+    """Adds a segment of a structure and returns its ID: the structure's key, if that is free. Its name is unique."""
     segment = slicer.vtkSegment()
     describe(segment, found)
     segment.SetName(_free_name(segmentation, found.name))
@@ -28,6 +28,7 @@ def add_segment(segmentation: Any, found: Structure, image: Any) -> None:
     image.Modified()
     wanted = found.key if segmentation.GetSegment(found.key) is None else segmentation.GenerateUniqueSegmentID(found.key)
     segmentation.AddSegment(segment, wanted)
+    return wanted
 
 
 def _free_name(segmentation: Any, name: str) -> str:

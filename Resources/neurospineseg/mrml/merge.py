@@ -16,6 +16,7 @@ from neurospineseg.mrml.found_structure import FoundStructure, union
 from neurospineseg.mrml.layers import add_segment, replace_voxels
 from neurospineseg.mrml.segment_masks import (
     BINARY,
+    RUN_TAG,
     SURFACE,
     identify,
     image_of,
@@ -92,12 +93,13 @@ class Merge:
         self._given.append(found)
         self._plan(found)
 
-    def apply(self, save_undo: Callable[[], None] | None = None, attributes: Mapping[str, str] | None = None) -> Any:
+    def apply(self, save_undo: Callable[[], None] | None = None, attributes: Mapping[str, str] | None = None, token: str = "") -> Any:
         """Makes all planned changes.
 
         Args:
             save_undo: called once before segments of an existing node are changed.
             attributes: kept on the node, each name with ``NeuroSpineSeg.`` before it.
+            token: of the run; a tag of every segment it writes.
 
         Returns:
             The ``vtkMRMLSegmentationNode``.
@@ -120,18 +122,19 @@ class Merge:
         try:
             if _is_blank(node):
                 place_beside(node, self.volume_node)
-            self._write(node.GetSegmentation(), images)
+            self._write(node.GetSegmentation(), images, token)
             for key, value in (attributes or {}).items():
                 node.SetAttribute(ATTRIBUTE_PREFIX + key, value)
         finally:
             node.EndModify(was_modified)
         return node
 
-    def _write(self, segmentation: Any, images: list[Any]) -> None:
+    def _write(self, segmentation: Any, images: list[Any], token: str) -> None:
         replaced = {}
         for change, image in zip(self._changes, images):
             if change.segment is not None:
                 replaced[segmentation.GetSegmentIdBySegment(change.segment)] = image
+                change.segment.SetTag(RUN_TAG, token)
                 if structure_of_segment(change.segment) == change.found.structure:
                     identify(change.segment, change.found.structure)
         if replaced:
@@ -140,7 +143,8 @@ class Merge:
             replace_voxels(segmentation, replaced)
         for change, image in zip(self._changes, images):
             if change.segment is None:
-                add_segment(segmentation, change.found.structure, image)
+                added = add_segment(segmentation, change.found.structure, image)
+                segmentation.GetSegment(added).SetTag(RUN_TAG, token)
 
     def _size(self) -> tuple[int, int, int]:
         image = self.volume_node.GetImageData()

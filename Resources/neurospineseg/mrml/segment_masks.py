@@ -10,10 +10,12 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from neurospineseg.anatomy import Structure, structure, structures_of, terminology_entry
+from neurospineseg.anatomy import Structure, structures_of, terminology_entry
 from neurospineseg.mrml.volume_node import to_numpy, to_vtk, to_world
 
 STRUCTURE_TAG = "NeuroSpineSeg.Structure"
+RUN_TAG = "NeuroSpineSeg.Run"
+"""On a segment: the token of the run that wrote it. Slicer's undo brings the former one back."""
 BINARY = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
 SURFACE = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
 Box = tuple[slice, slice, slice]
@@ -32,22 +34,27 @@ def is_locked(segment: Any) -> bool:
 
 
 def structure_of_segment(segment: Any) -> Structure | None:
-    """What a segment shows: by its tag, else by its terminology, else by its name; None for a segment of something else.
+    """What a segment shows; None for something else than our structures.
 
-    Terminology that several structures share (a vertebra without its level) counts together with the name.
+    The tag counts as long as neither the terminology nor the name has been changed into another structure's. Without it,
+    terminology counts, together with the name where several structures share it (a vertebra without its level), then the name.
     """
-    key = tag(segment, STRUCTURE_TAG)
-    if key:
-        try:
-            return structure(key)
-        except KeyError:
-            return None
     entry, name = tag(segment, "TerminologyEntry"), segment.GetName()
     known = [found for task in ("tumor", "spine", "subcortical") for found in structures_of(task)]
+    named = [found for found in known if found.name == name]
     alike = [found for found in known if entry and _codes(terminology_entry(found)) == _codes(entry)]
+    tagged = next((found for found in known if found.key == tag(segment, STRUCTURE_TAG)), None)
+    if tagged is not None and (not entry or tagged in alike):
+        return named[0] if named else tagged
     if len(alike) == 1:
         return alike[0]
-    return next((found for found in [*alike, *known] if found.name == name), None)
+    return next((found for found in named if found in alike), named[0] if named else None)
+
+
+def run_tokens(node: Any) -> set[str]:
+    """The tokens of the runs that wrote the segments of a segmentation node."""
+    segmentation = node.GetSegmentation()
+    return {tag(segmentation.GetNthSegment(number), RUN_TAG) for number in range(segmentation.GetNumberOfSegments())} - {""}
 
 
 def _codes(entry: str) -> list[str]:

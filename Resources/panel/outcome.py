@@ -1,0 +1,140 @@
+"""What a finished segmentation gave, kept to be compared with its correction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from neurospineseg.mrml import run_tokens
+
+
+def scan_role(channel: str) -> str:
+    """The node reference from a segmentation to the scan that was its channel."""
+    return f"NeuroSpineSeg.{channel}"
+
+
+@dataclass(frozen=True)
+class PackedMask:
+    """A mask in a bit a voxel: its label value, box [k0, k1, j0, j1, i0, i1) and packed voxels."""
+
+    label: int
+    box: tuple[int, ...]
+    bits: np.ndarray
+
+    @property
+    def slices(self) -> tuple[slice, slice, slice]:
+        k0, k1, j0, j1, i0, i1 = self.box
+        return slice(k0, k1), slice(j0, j1), slice(i0, i1)
+
+    def at(self, place: Sequence[int]) -> bool:
+        """Whether the voxel (k, j, i) of the scan is marked."""
+        inside = [n - part.start for n, part in zip(place, self.slices)]
+        shape = [part.stop - part.start for part in self.slices]
+        if any(not 0 <= n < size for n, size in zip(inside, shape)):
+            return False
+        bit = int(np.ravel_multi_index(inside, shape))
+        return bool(self.bits[bit // 8] >> (7 - bit % 8) & 1)
+
+    def unpacked(self) -> np.ndarray:
+        """Bool (K, J, I) of the box."""
+        shape = tuple(part.stop - part.start for part in self.slices)
+        return np.unpackbits(self.bits, count=int(np.prod(shape))).reshape(shape).view(bool)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Where a run was allowed to change anything.
+
+    Attributes:
+        inside: the region on the scan's grid.
+        labels: values of the structures that were looked for.
+        ijk_to_ras: of the scan, 4x4, world RAS mm.
+    """
+
+    inside: PackedMask
+    labels: frozenset[int]
+    ijk_to_ras: np.ndarray
+
+    def holds(self, ras: Sequence[float]) -> bool:
+        """Whether a place (world RAS mm) lies in the region."""
+        i, j, k = np.floor((np.linalg.inv(self.ijk_to_ras) @ [*ras, 1.0])[:3] + 0.5).astype(int)
+        return self.inside.at((k, j, i))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished segmentation.
+
+    Attributes:
+        node: the segmentation node.
+        report: the worker's report: model, device, versions, seconds per stage.
+        token: of the run; the segments it wrote are tagged with it.
+        doubtful: places worth a look, the most uncertain first: ras (mm), key, marked, ml, score.
+        masks: what the model found, before anybody corrected it.
+        scans: volume node ID by channel.
+        part: where anything was changed; None for everywhere.
+        earlier: with ``part``, what was there before, if that is known.
+        predicted: whether ``masks`` is known; it is not for a segmentation of another session.
+    """
+
+    node: Any
+    report: dict[str, Any]
+    token: str = ""
+    doubtful: list[dict[str, Any]] = field(default_factory=list)
+    masks: list[PackedMask] = field(default_factory=list)
+    scans: Mapping[str, str] = field(default_factory=dict)
+    part: Part | None = None
+    earlier: Outcome | None = None
+    predicted: bool = True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the prediction is known everywhere."""
+        return self.predicted if self.part is None else self.earlier is not None and self.earlier.is_whole
+
+    def places(self) -> list[dict[str, Any]]:
+        """The doubtful places of the whole segmentation: outside a part those of before, inside it the new ones."""
+        if self.part is None:
+            return self.doubtful
+        before = self.earlier.places() if self.earlier is not None else []
+        new = [place for place in self.doubtful if self.part.holds(place["ras"])]
+        return sorted(new + [place for place in before if not self.part.holds(place["ras"])], key=lambda place: -place["score"])
+
+    def paint(self, labels: np.ndarray) -> Iterator[None]:
+        """Writes the prediction into a label map (K, J, I) of zeros, one mask a step."""
+        if self.part is None:
+            for mask in self.masks:
+                labels[mask.slices][mask.unpacked()] = mask.label
+                yield
+            return
+        if self.earlier is not None:
+            yield from self.earlier.paint(labels)
+        region = np.zeros(labels.shape, bool)
+        region[self.part.inside.slices] = self.part.inside.unpacked()
+        there = labels[self.part.inside.slices]
+        there[self.part.inside.unpacked() & np.isin(there, list(self.part.labels))] = 0
+        yield
+        for mask in self.masks:
+            labels[mask.slices][mask.unpacked() & region[mask.slices]] = mask.label
+            yield
+
+
+class Outcomes:
+    """The outcomes of a session, by segmentation; undo brings an earlier one back."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, list[Outcome]] = {}
+
+    def add(self, outcome: Outcome) -> None:
+        self._known.setdefault(outcome.node.GetID(), []).append(outcome)
+
+    def of(self, node: Any) -> Outcome | None:
+        """The last outcome that a segment of ``node`` still shows; None where none of this session does."""
+        shown = run_tokens(node)
+        return next((outcome for outcome in reversed(self._known.get(node.GetID(), [])) if outcome.token in shown), None)
+
+    def clear(self) -> None:
+        self._known.clear()
