@@ -70,7 +70,8 @@ def test_discs_share_a_gap_of_several_evenly() -> None:
 
 def test_a_fragment_makes_no_gap() -> None:
     pieces = {f"v{n}": Piece(f"vertebra_{n + 1}", (0, 0, -z)) for n, z in enumerate((0.0, 35.0, 38.0, 73.0, 108.0))}
-    assert renumbered(pieces, "v0", "T12")[1] == []
+    found, notes = renumbered(pieces, "v0", "T12")
+    assert found["v4"].key == "vertebra_L3" and len(notes) == 1 and "Two segments lie at L1" in notes[0]
 
 
 def test_discs_beyond_the_found_vertebrae() -> None:
