@@ -136,9 +136,9 @@ def on_locator(poses: int, degrees: float) -> None:
 
 def on_held_out(segmenter: Segmenter, images: int) -> None:
     """Dice of every structure in drawn cubes of the heads no model was trained on (the network alone, without the locator)."""
-    from recipes.subcortical_nuclei import recipe
+    from drawn.subcortical_nuclei import Examples
 
-    drawing = recipe()
+    drawing = Examples(segmenter.bundle.spec)
     drawing.heads, drawing.procedural_share = cached_heads("cube", held_out=True), 0.0
     network = load_weights(build_network(segmenter.bundle.network_def), segmenter.bundle.weights)
     table = []

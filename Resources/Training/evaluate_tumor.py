@@ -137,9 +137,9 @@ def draw(scans: Mapping[str, Volume], result: Result, truth: np.ndarray | None, 
 
 def on_drawn(segmenter: Segmenter, count: int) -> None:
     """Mean (lowest) Dice on drawn heads of the label maps no model was trained on, by the channels given (the network alone)."""
-    from recipes.tumor_glioma import NO_TUMOR, SPACING, recipe
+    from drawn.tumor_glioma import NO_TUMOR, SPACING, Examples
 
-    drawing = recipe()
+    drawing = Examples(segmenter.bundle.spec)
     drawing.heads = [form for head in cached_heads("whole", held_out=True) for form in (head, mirrored(head))]
     drawing.procedural_share = 0.0
     spec = segmenter.bundle.spec

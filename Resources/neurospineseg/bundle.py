@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -173,21 +175,37 @@ def find_bundle(name: str) -> Bundle:
     raise BundleError(f"There is no model '{name}'; installed: {known}.")
 
 
-def write_bundle(parent: Path, spec: ModelSpec, network_def: dict[str, Any], weights: Path) -> Path:
+def write_bundle(parent: Path, spec: ModelSpec, network_def: dict[str, Any], weights: Path, card: str | None = None) -> Path:
     """Writes a bundle folder ``parent / spec.name`` that this program and ``python -m monai.bundle run`` can run.
 
-    An existing model card is kept.
+    It appears when it is complete; one of that name that is there is replaced.
+
+    Args:
+        card: the model card, Markdown; None keeps the card that is there.
 
     Returns:
         The bundle's folder.
     """
     folder = Path(parent) / spec.name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".neurospineseg-", dir=folder.parent) as room:
+        new = Path(room) / spec.name
+        if folder.is_dir():
+            shutil.copytree(folder, new)
+        _fill(new, spec, network_def, weights, card)
+        if folder.is_dir():
+            folder.rename(Path(room) / "former")
+        new.rename(folder)
+    return folder
+
+
+def _fill(folder: Path, spec: ModelSpec, network_def: dict[str, Any], weights: Path, card: str | None) -> None:
     for part in ("configs", "models", "docs"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     target = folder / "models" / "model.pt"
-    temporary = target.with_name("model.pt.part")
-    temporary.write_bytes(Path(weights).read_bytes())
-    temporary.replace(target)
+    shutil.copyfile(weights, target)
+    if card is not None:
+        (folder / "docs" / "README.md").write_text(card, encoding="utf-8")
     metadata = {
         "schema": "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json",
         "version": spec.version,
@@ -234,7 +252,6 @@ def write_bundle(parent: Path, spec: ModelSpec, network_def: dict[str, Any], wei
     }
     _write_json(folder / "configs" / "metadata.json", metadata)
     _write_json(folder / "configs" / "inference.json", _inference_config(spec, network_def))
-    return folder
 
 
 def _inference_config(spec: ModelSpec, network_def: dict[str, Any]) -> dict[str, Any]:

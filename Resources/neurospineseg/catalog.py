@@ -35,10 +35,15 @@ class ModelEntry:
         return self.folder / "docs" / "README.md"
 
 
+def user_models_folder() -> Path:
+    """Where models of the user's own are kept."""
+    return Path.home() / ".neurospineseg" / "models"
+
+
 def model_folders() -> list[Path]:
-    """Folders that hold bundles: ``NEUROSPINESEG_MODELS`` (a path list) first, then the bundled one."""
+    """Folders that hold bundles: ``NEUROSPINESEG_MODELS`` (a path list) first, then the user's, then the bundled one."""
     extra = [Path(entry) for entry in os.environ.get("NEUROSPINESEG_MODELS", "").split(os.pathsep) if entry]
-    return [*extra, MODELS_FOLDER]
+    return [*extra, user_models_folder(), MODELS_FOLDER]
 
 
 def models_of(task: str) -> list[ModelEntry]:

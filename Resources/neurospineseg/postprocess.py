@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from neurospineseg.anatomy import Structure
+from neurospineseg.anatomy import Structure, structures_of
 from neurospineseg.bundle import ModelSpec
+from neurospineseg.errors import InputError
 from neurospineseg.grid import Grid
 
 
@@ -88,3 +89,21 @@ def postprocess(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> Pos
     else:
         from neurospineseg.subcortical_postprocess import postprocess_subcortical as rules
     return rules(probabilities, grid, spec)
+
+
+def check_classes(task: str, classes: Sequence[str]) -> None:
+    """Refuses classes that the task's rules do not understand.
+
+    Raises:
+        InputError: a class is unknown, or one that the rules need is missing.
+    """
+    tumor = {found.key for found in structures_of("tumor")}
+    spine = {"vertebra", "vertebra_body", "vertebra_arch", "disc", "canal", "sacrum"}
+    known = {"tumor": tumor, "spine": spine, "subcortical": {found.key for found in structures_of("subcortical")}}[task]
+    unknown = next((name for name in classes[1:] if name not in known), None)
+    if unknown is not None:
+        raise InputError(f"'{unknown}' is no class for {task}; rename it to one of {', '.join(sorted(known))}.")
+    if task == "tumor" and set(classes[1:]) != tumor:
+        raise InputError(f"A tumor model needs the classes {', '.join(sorted(tumor))}; the data set lacks some of them.")
+    if task == "spine" and not {"vertebra", "vertebra_body"} & set(classes):
+        raise InputError("A spine model needs a class 'vertebra' or 'vertebra_body'; the data set has neither.")

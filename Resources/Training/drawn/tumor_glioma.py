@@ -13,7 +13,7 @@ from drawing.deform import draw_labels, random_linear
 from drawing.head import procedural_head
 from drawing.nuclei import Head, cached_heads, mirrored
 from drawing.tumor import CLASSES, WHITE, add_lookalikes, among, draw_tumor, stripped
-from drawing.tumor_contrast import CHANNELS, paint_channels
+from drawing.tumor_contrast import paint_channels
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.grid import Grid
 from neurospineseg.intensity import normalize
@@ -34,39 +34,9 @@ def with_air(rng: np.random.Generator, image: torch.Tensor, classes: torch.Tenso
     return padded, F.pad(classes, padding)
 
 
-class recipe:
-    spec = ModelSpec(
-        name="tumor_glioma",
-        task="tumor",
-        channels=CHANNELS,
-        optional_channels=True,
-        advised_channels=("flair",),
-        spacing=(SPACING,) * 3,
-        patch=PATCH,
-        normalization="foreground_zscore",
-        classes=("background", "necrotic_core", "edema", "enhancing_tumor"),
-        modalities="brain MR: any of T1c, T1, T2, FLAIR; with or without skull",
-        title="Glioma sub-regions",
-        trained_on="drawn gliomas only, no patient",
-        measured="3 gliomas with T1c and FLAIR: Dice of the whole tumor 0.86-0.91, core 0.63-0.81, enhancing part 0.64-0.88; poor without FLAIR",
-        summary="Necrotic core (with non-enhancing tumor), edema and enhancing tumor of untreated gliomas.",
-    )
-    network_def = {
-        "_target_": "DynUNet",
-        "spatial_dims": 3,
-        "in_channels": 4,
-        "out_channels": 4,
-        "kernel_size": [3, 3, 3, 3, 3],
-        "strides": [1, 2, 2, 2, 2],
-        "upsample_kernel_size": [2, 2, 2, 2],
-        "filters": [16, 32, 64, 96, 128],
-        "norm_name": ["INSTANCE", {"affine": True}],
-        "res_block": False,
-    }
-    batch = 2
-    class_weights = [1.0, 2.0, 1.5, 2.0]
-
-    def __init__(self) -> None:
+class Examples:
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
         self.heads = [form for head in cached_heads("whole") for form in (head, mirrored(head))]
         self.procedural_share = PROCEDURAL_SHARE
         self.procedural: list[Head] = []

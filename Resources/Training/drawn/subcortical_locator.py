@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from drawing.appearance import bias_field, gamma, lower_resolution, paint, rician_noise, thick_slices
 from drawing.deform import draw_labels, random_linear
 from drawing.head import procedural_head
-from drawing.nuclei import LANDMARKS, Head, cached_heads, class_lookup, class_names, mirrored
+from drawing.nuclei import LANDMARKS, Head, cached_heads, class_lookup, mirrored
 from drawing.nuclei_contrast import random_contrast
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.grid import Grid
@@ -26,36 +26,9 @@ PROCEDURAL_SHARE = 0.25
 PROCEDURAL_POOL = 6
 
 
-class recipe:
-    spec = ModelSpec(
-        name="subcortical_locator",
-        task="subcortical",
-        role="locate",
-        channels=("image",),
-        spacing=(SPACING,) * 3,
-        patch=PATCH,
-        normalization="foreground_percentile",
-        classes=class_names(LANDMARKS),
-        modalities="brain MR of any contrast, with or without skull",
-        title="Deep brain locator",
-        summary="Finds the region of the deep nuclei in a whole-head or cropped brain MR.",
-    )
-    network_def = {
-        "_target_": "DynUNet",
-        "spatial_dims": 3,
-        "in_channels": 1,
-        "out_channels": len(spec.classes),
-        "kernel_size": [3, 3, 3, 3],
-        "strides": [1, 2, 2, 2],
-        "upsample_kernel_size": [2, 2, 2],
-        "filters": [16, 32, 64, 96],
-        "norm_name": ["INSTANCE", {"affine": True}],
-        "res_block": False,
-    }
-    batch = 2
-    class_weights = [1.0] + [8.0] * (len(spec.classes) - 1)
-
-    def __init__(self) -> None:
+class Examples:
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
         self.heads = [form for head in cached_heads("whole") for form in (head, mirrored(head))]
         self.lookup = class_lookup(LANDMARKS)
         self.procedural: list[Head] = []

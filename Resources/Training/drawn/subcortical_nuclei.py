@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from drawing.appearance import bias_field, gamma, lower_resolution, paint, rician_noise
 from drawing.deform import draw_labels, random_linear, smooth_noise
 from drawing.head import procedural_head
-from drawing.nuclei import NUCLEI, Head, cached_heads, class_lookup, class_names, mirrored
+from drawing.nuclei import NUCLEI, Head, cached_heads, class_lookup, mirrored
 from drawing.nuclei_contrast import random_contrast
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.grid import Grid
@@ -26,41 +26,9 @@ PROCEDURAL_SHARE, PROCEDURAL_POOL = 0.2, 5
 CUBE_POOL, EXAMPLES_PER_CUBE = 8, 10
 
 
-class recipe:
-    spec = ModelSpec(
-        name="subcortical_nuclei",
-        task="subcortical",
-        channels=("image",),
-        spacing=(SPACING,) * 3,
-        patch=(1, SIZE, SIZE),
-        slice_axis=0,
-        slices=SLICES,
-        normalization="foreground_zscore",
-        classes=class_names(NUCLEI),
-        locator="subcortical_locator",
-        region_mm=SIZE * SPACING,
-        modalities="brain MR: T2, T2*/SWI, T1 and others, voxels up to about 1.2 mm or slices up to 3 mm",
-        title="Subthalamic nucleus and neighbors",
-        trained_on="drawn heads with an atlas, no patient",
-        measured="2 T1 templates: Dice of the subthalamic nucleus 0.27-0.37, 2-3 mm off; not for planning stimulation",
-        summary="Subthalamic nucleus, red nucleus, substantia nigra, zona incerta, pallidum and thalamus, left and right.",
-    )
-    network_def = {
-        "_target_": "DynUNet",
-        "spatial_dims": 2,
-        "in_channels": SLICES,
-        "out_channels": len(spec.classes),
-        "kernel_size": [3, 3, 3, 3],
-        "strides": [1, 2, 2, 2],
-        "upsample_kernel_size": [2, 2, 2],
-        "filters": [24, 48, 96, 160],
-        "norm_name": ["INSTANCE", {"affine": True}],
-        "res_block": False,
-    }
-    batch = 8
-    class_weights = [1.0] + [2.0 if name.endswith("thalamus") else 6.0 for name in class_names(NUCLEI)[1:]]
-
-    def __init__(self) -> None:
+class Examples:
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
         self.heads = [form for head in cached_heads("cube") for form in (head, mirrored(head))]
         self.lookup = class_lookup(NUCLEI)
         self.procedural: list[Head] = []

@@ -1,0 +1,22 @@
+"""A 2D network that segments the spine on sagittal slices of 1 mm, with the slice on either side of each."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from drawing.spine_scan import ScanPool, cut
+from neurospineseg.bundle import ModelSpec
+
+SLICES, PATCH = 3, 192
+
+
+class Examples:
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
+        self.pool = ScanPool(self.spec.spacing, self.spec.normalization, real_share=0.4, uses=12)
+
+    def example(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Neighboring sagittal slices (SLICES, K, J) and the bit masks (K, J) of the middle one."""
+        image, masks = cut(rng, self.pool.take(rng), (PATCH, PATCH, 1 + 2 * (SLICES // 2)))
+        return image.movedim(-1, 0).contiguous(), masks[..., SLICES // 2].contiguous()

@@ -1,0 +1,23 @@
+"""A 3D network that segments the spine at 2 mm in MR and CT: drawn spines, and real scans whose bodies alone are labeled."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from drawing.spine_scan import ScanPool, cut
+from neurospineseg.bundle import ModelSpec
+
+CLASSES = ("background", "vertebra_body", "vertebra_arch", "disc", "canal", "sacrum")
+MODALITIES = "spine MR (T1, T2, STIR, FFE) and CT, mostly lumbar; sagittal or isotropic"
+
+
+class Examples:
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
+        self.pool = ScanPool(self.spec.spacing, self.spec.normalization, real_share=0.4)
+
+    def example(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """A patch (1, *PATCH) and its bit masks."""
+        image, masks = cut(rng, self.pool.take(rng), self.spec.patch)
+        return image[None].contiguous(), masks.contiguous()

@@ -1,0 +1,60 @@
+"""Completes a recipe's network with what follows from its model, and writes the ``ModelSpec``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from neurospineseg.bundle import ModelSpec
+from neurospineseg.errors import InputError
+
+from .recipe import Recipe
+
+
+def network_def(recipe: Recipe, spec: ModelSpec) -> dict[str, Any]:
+    """The bundle's ``network_def``: ``n_levels`` and ``filters`` become the lists that a MONAI network wants.
+
+    ``n_levels`` counts the resolutions of a U-Net; its first has ``filters`` filters and each further one twice as many, 320 at
+    most (as nnU-Net's 3D networks). Networks of other shapes than U-Nets name their own parameters.
+
+    Raises:
+        InputError: ``filters`` is a list of another length than ``n_levels``.
+    """
+    given = dict(recipe.network)
+    levels, filters = given.pop("n_levels", 4), given.pop("filters", 32)
+    given |= {
+        "spatial_dims": 3 if spec.slice_axis is None else 2,
+        "in_channels": len(spec.channels) * spec.slices,
+        "out_channels": len(spec.classes),
+    }
+    widths = list(filters) if isinstance(filters, Sequence) else [min(320, filters * 2**level) for level in range(levels)]
+    if len(widths) != levels:
+        raise InputError(f"network.filters lists {len(widths)} numbers for network.n_levels={levels}; give one for each level.")
+    if given.get("_target_") == "DynUNet":
+        lists = {
+            "kernel_size": [3] * levels,
+            "strides": [1] + [2] * (levels - 1),
+            "upsample_kernel_size": [2] * (levels - 1),
+            "filters": widths,
+            "norm_name": ["INSTANCE", {"affine": True}],
+        }
+    elif given.get("_target_") not in ("UNet", "AttentionUnet"):
+        return given
+    else:
+        lists = {"channels": widths, "strides": [2] * (levels - 1)}
+    return lists | given
+
+
+def model_spec(recipe: Recipe, channels: Sequence[str], classes: Sequence[str], spacing: Sequence[float]) -> ModelSpec:
+    """What the bundle will say of the model; arguments are used where the recipe leaves them open."""
+    model = recipe.model
+    return ModelSpec(
+        name=recipe.name,
+        task=recipe.task,
+        title=recipe.title,
+        summary=recipe.summary,
+        **{key: getattr(model, key) for key in model.model_fields if key not in ("channels", "classes", "spacing")},
+        channels=model.channels or tuple(channels),
+        classes=model.classes or tuple(classes),
+        spacing=model.spacing or tuple(float(mm) for mm in spacing),
+    )

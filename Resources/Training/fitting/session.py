@@ -1,0 +1,266 @@
+"""From a recipe and data to a bundle: one training, from its beginning or its last checkpoint to its end."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
+from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from torch.utils.data import DataLoader, Dataset
+
+from datasets.raw_dataset import RawDataset, read_dataset, write_json
+from neurospineseg.bundle import Bundle, ModelSpec, find_bundle, write_bundle
+from neurospineseg.device import choose_device, choose_precision
+from neurospineseg.errors import InputError
+from neurospineseg.network import build_network, load_weights, save_weights
+from neurospineseg.postprocess import check_classes
+
+from .card import card_text
+from .curves import draw_curves, read_log
+from .examples import Drawn, EpochBatches, Patches
+from .network_shape import model_spec, network_def
+from .recipe import Loss, Recipe, read_recipe
+from .segmentation_training import SegmentationTraining
+from .working_cases import median_spacing, working_cases
+
+logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+for noise in ("Checkpoint directory", "The number of training batches", ".*LeafSpec", ".*does not have many workers", ".*all_gather is deprecated"):
+    warnings.filterwarnings("ignore", noise)
+
+RUNS = Path(__file__).resolve().parent.parent / "runs"
+
+
+@dataclass(frozen=True)
+class Session:
+    """What ``train.py`` was asked for; see its ``--help``."""
+
+    recipe: str
+    models: Path
+    changes: Sequence[str] = ()
+    data: Sequence[Path] = ()
+    start: str | None = None
+    name: str | None = None
+    run: Path | None = None
+    resume: bool = False
+    device: str = "auto"
+    devices: int = 1
+    workers: int = 1
+    minutes: float | None = None
+
+
+def train(session: Session) -> Path | None:
+    """Trains and writes the bundle.
+
+    Returns:
+        The bundle's folder; None in the processes of a distributed training that do not write it.
+
+    Raises:
+        InputError: the recipe, the data or the device cannot be used; the message says why.
+    """
+    start = find_bundle(session.start) if session.start is not None else None
+    recipe = _recipe(session, start)
+    data = [read_dataset(folder) for folder in session.data]
+    _check(recipe, data)
+    spec, definition = _model(recipe, data, start)
+    check_classes(spec.task, spec.classes)
+    run = session.run or RUNS / recipe.name
+    last = run / "last.ckpt"
+    if last.is_file() and not session.resume:
+        raise InputError(f"'{run}' holds a training already; give --resume to go on with it, or another folder with --folder.")
+    run.mkdir(parents=True, exist_ok=True)
+
+    seed_everything(recipe.loop.seed, verbose=False)
+    network = build_network(definition)
+    if start is not None:
+        load_weights(network, start.weights).train()
+    examples = Examples(recipe, spec, data, session.workers)
+    epochs = recipe.loop.epochs
+    steps = epochs * len(EpochBatches(examples.count, recipe.loop.batch, 0, world=_world(session)))
+    training = SegmentationTraining(network, recipe, spec, examples.count, steps)
+    trainer = _trainer(session, recipe, run)
+    if trainer.is_global_zero:
+        write_json(run / "recipe.json", recipe.model_dump(mode="json"))
+    trainer.fit(training, examples, ckpt_path=last if session.resume and last.is_file() else None)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    if not trainer.is_global_zero:
+        return None
+    return _finish(recipe, spec, definition, data, examples, training, trainer, run, session.models)
+
+
+def _recipe(session: Session, start: Bundle | None) -> Recipe:
+    changes = list(session.changes)
+    if start is not None:
+        changes += [f"task={start.spec.task}", f"name={session.name or start.spec.name + '_tuned'}"]
+    elif session.name is not None:
+        changes.append(f"name={session.name}")
+    return read_recipe(session.recipe, changes)
+
+
+def _check(recipe: Recipe, data: Sequence[RawDataset]) -> None:
+    if recipe.drawn is None and not data:
+        raise InputError(f"The recipe '{recipe.name}' needs a prepared data set; give its folder with --data.")
+    if recipe.drawn is not None and data:
+        raise InputError(f"The recipe '{recipe.name}' draws its examples; leave out --data, or choose a recipe for data sets.")
+    for each in data:
+        if each.task != recipe.task:
+            raise InputError(f"'{each.folder.name}' is a data set for {each.task}, the recipe '{recipe.name}' is for {recipe.task}.")
+        each.split.named("train")
+        each.split.named("val")
+
+
+def _model(recipe: Recipe, data: Sequence[RawDataset], start: Bundle | None) -> tuple[ModelSpec, dict[str, Any]]:
+    if start is not None:
+        description = f"{start.spec.name}, then cases of one's own"
+        spec = start.spec.model_copy(update={"name": recipe.name, "title": f"{start.spec.title} (tuned)", "measured": "", "preference": 0})
+        return spec.model_copy(update={"trained_on": description}), start.network_def
+    if not data:
+        spec = model_spec(recipe, (), (), ())
+    else:
+        first = data[0]
+        classes = list(dict.fromkeys(name for each in data for name in each.classes))
+        spacing = recipe.model.spacing or median_spacing(first, first.split.train)
+        spec = model_spec(recipe, first.channels, classes, spacing)
+        if not spec.trained_on:
+            count = sum(len(each.split.train) for each in data)
+            spec = spec.model_copy(update={"trained_on": f"{count} cases of {' and '.join(each.folder.name for each in data)}"})
+    return spec, network_def(recipe, spec)
+
+
+class Examples(LightningDataModule):
+    """The recipe's examples; cases go onto the working grid in one process while the others wait."""
+
+    def __init__(self, recipe: Recipe, spec: ModelSpec, data: Sequence[RawDataset], workers: int) -> None:
+        super().__init__()
+        self.recipe, self.spec, self.raw, self.workers = recipe, spec, data, workers
+        self.cases = tuple(sum(len(each.split.named(part)) for each in data) for part in ("train", "val")) if data else (0, 0)
+        loop = recipe.loop
+        self.count = self.cases[0] * loop.patches_per_case if data else loop.steps_per_epoch * loop.batch
+        if recipe.drawn is not None:
+            self.source = importlib.import_module(f"drawn.{recipe.drawn}").Examples(spec)
+
+    def prepare_data(self) -> None:
+        for each in self.raw:
+            working_cases(each, each.split.train + each.split.val, self.spec)
+
+    def _part(self, part: str) -> Dataset:
+        if not self.raw:
+            loop = self.recipe.loop
+            return Drawn(self.source, self.count if part == "train" else loop.validation_examples, loop.seed)
+        cases = [case for each in self.raw for case in working_cases(each, each.split.named(part), self.spec)]
+        return Patches(cases, self.spec, self.recipe, augment=part == "train")
+
+    def _loader(self, part: str, shuffle: bool) -> DataLoader:
+        dataset, loop = self._part(part), self.recipe.loop
+        rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
+        return DataLoader(
+            dataset,
+            batch_sampler=EpochBatches(len(dataset), loop.batch, loop.seed, rank, world, shuffle),
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            multiprocessing_context="fork" if self.workers and sys.platform == "linux" else None,
+            worker_init_fn=_one_thread,
+        )
+
+    def train_dataloader(self) -> DataLoader:
+        return self._loader("train", True)
+
+    def val_dataloader(self) -> DataLoader:
+        return self._loader("val", False)
+
+
+def _one_thread(_: int) -> None:
+    torch.set_num_threads(1)
+
+
+class Deadline(Callback):
+    """Ends a training after the first epoch that lasts beyond ``minutes`` from this start of it."""
+
+    def __init__(self, minutes: float) -> None:
+        self.end = monotonic() + 60 * minutes
+
+    def on_train_epoch_end(self, trainer: Trainer, _: LightningModule) -> None:
+        if trainer.strategy.reduce_boolean_decision(monotonic() > self.end, all=False):
+            trainer.should_stop = True
+
+
+def _world(session: Session) -> int:
+    return int(os.environ.get("WORLD_SIZE", session.devices))
+
+
+def _trainer(session: Session, recipe: Recipe, run: Path) -> Trainer:
+    device, loop = choose_device(session.device), recipe.loop
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", session.devices))
+    wanted = {"auto": choose_precision(device), "32": torch.float32, "bf16": torch.bfloat16}[loop.precision]
+    stops = [EarlyStopping("val_dice", mode="max", patience=loop.patience)] if loop.patience else []
+    return Trainer(
+        accelerator={"cuda": "gpu"}.get(device.type, device.type),
+        devices=local,
+        num_nodes=_world(session) // local,
+        strategy="ddp" if _world(session) > 1 else "auto",
+        use_distributed_sampler=False,
+        max_epochs=loop.epochs,
+        precision="bf16-mixed" if wanted is torch.bfloat16 else "32-true",
+        gradient_clip_val=recipe.optimizer.clip,
+        deterministic="warn" if device.type == "cuda" else True,
+        logger=[CSVLogger(run, name="logs"), TensorBoardLogger(run, name="tensorboard")],
+        log_every_n_steps=20,
+        num_sanity_val_steps=0,
+        enable_progress_bar=sys.stderr.isatty(),
+        enable_model_summary=False,
+        callbacks=[
+            ModelCheckpoint(run, filename="best", monitor="val_dice", mode="max", save_last=True, enable_version_counter=False),
+            *stops,
+            *([EMAWeightAveraging(decay=loop.averaging)] if loop.averaging else []),
+            *([Deadline(session.minutes)] if session.minutes else []),
+        ],
+    )
+
+
+def _finish(
+    recipe: Recipe,
+    spec: ModelSpec,
+    definition: dict[str, Any],
+    data: Sequence[RawDataset],
+    examples: Examples,
+    training: SegmentationTraining,
+    trainer: Trainer,
+    run: Path,
+    models: Path,
+) -> Path:
+    """Curves, the bundle with the weights of the best epoch, and its card."""
+    table = read_log(run / "logs")
+    draw_curves(table, run / "curves.png", recipe.title or recipe.name)
+    best = torch.load(run / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
+    network = build_network(definition)
+    network.load_state_dict({key.removeprefix("network."): value for key, value in best.items() if key.startswith("network.")})
+    unweight(network, recipe.loss)
+    on = f"patches of the {examples.cases[1]} cases" if data else "the drawn examples"
+    spec = spec.model_copy(update={"measured": f"Dice {max(table['val_dice'].values()):.2f} on {on} that its best epoch was chosen with"})
+    with TemporaryDirectory() as folder:
+        weights = Path(folder) / "model.pt"
+        save_weights(network, weights)
+        sources = [spec.trained_on] if recipe.drawn else [f"the data set '{each.folder.name}'" for each in data]
+        return write_bundle(models, spec, definition, weights, card_text(spec, recipe, sources, examples.cases, table))
+
+
+def unweight(network: torch.nn.Module, loss: Loss) -> None:
+    """Takes a share of the class weights back out of a DynUNet's last layer, so that small classes are not overdrawn.
+
+    Cross-entropy with weights w teaches scores that are too high by log w.
+    """
+    if loss.unweight and loss.class_weights is not None:
+        with torch.no_grad():
+            network.output_block.conv.conv.bias -= loss.unweight * torch.tensor(loss.class_weights).log()

@@ -1,0 +1,155 @@
+"""A data set's cases on a model's working grid, kept as arrays that are read patch by patch.
+
+Scans go there by the same passage as in ``neurospineseg.pipeline``, so that a network is trained on what it will be given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import track
+
+from datasets.raw_dataset import IGNORE, RawDataset, write_json
+from neurospineseg.bundle import ModelSpec
+from neurospineseg.errors import InputError
+from neurospineseg.grid import Grid, covering_grid, resample
+from neurospineseg.passage import bring_in
+from neurospineseg.volume import Volume, read_volume
+
+PLACES_PER_CLASS = 5000
+
+
+@dataclass(frozen=True)
+class WorkingCase:
+    """A case on the working grid.
+
+    Attributes:
+        name: with the data set's, where there are several.
+        image: float16 (C, K, J, I), mapped from disk.
+        labels: uint8 (K, J, I), values of the data set.
+        places: some voxels (N, 3) of each label value that is there, background left out.
+        lookup: int64, for each label value the bit mask of the model's classes it may be.
+    """
+
+    name: str
+    image: np.ndarray
+    labels: np.ndarray
+    places: dict[int, np.ndarray]
+    lookup: np.ndarray
+
+
+def median_spacing(data: RawDataset, cases: Sequence[str]) -> tuple[float, float, float]:
+    """The median voxel size along R, A, S in mm over the cases' first channels."""
+    sizes = []
+    for case in cases:
+        grid = read_volume(data.image_file(case)).grid
+        nearest = np.abs(grid.ijk_to_ras[:3, :3] / grid.spacing).argmax(1)
+        sizes.append(grid.spacing[nearest])
+    return tuple(round(float(mm), 3) for mm in np.median(sizes, axis=0))
+
+
+def stem(name: str) -> str:
+    """What classes that divide one structure have in common: ``vertebra`` of ``vertebra_body``."""
+    return "vertebra" if name.startswith("vertebra") else name
+
+
+def class_bits(data: RawDataset, classes: Sequence[str]) -> np.ndarray:
+    """For each label value of a data set, the bit mask of the model's classes that a voxel of it may be; int64.
+
+    A label with a class's name is that class. A ``vertebra`` may be body or arch. Background may also be any class that the data
+    set does not label, ``ignore`` anything.
+
+    Raises:
+        InputError: no class of the model has a label's name.
+    """
+    numbers = {name: number for number, name in enumerate(classes)}
+    lookup, covered = np.zeros(max(data.labels.values()) + 1, np.int64), set()
+    for name, value in data.labels.items():
+        if name in ("background", IGNORE):
+            continue
+        fits = [name] if name in numbers else [other for other in classes if stem(other) == name]
+        if not fits:
+            raise InputError(
+                f"The label '{name}' of '{data.folder.name}' is no class of the model ({', '.join(classes[1:])}); rename it when preparing."
+            )
+        lookup[value] = sum(1 << numbers[fit] for fit in fits)
+        covered.update(fits)
+    lookup[0] = sum(1 << number for name, number in numbers.items() if name not in covered)
+    if data.ignored is not None:
+        lookup[data.ignored] = (1 << len(classes)) - 1
+    return lookup
+
+
+def working_cases(data: RawDataset, names: Sequence[str], spec: ModelSpec) -> list[WorkingCase]:
+    """The cases on the working grid, brought there where that was not done before.
+
+    Raises:
+        InputError: the data set lacks a channel that the model needs, or a file cannot be read.
+    """
+    missing = [channel for channel in spec.channels if channel not in data.channels]
+    if len(missing) == len(spec.channels) or (missing and not spec.optional_channels):
+        raise InputError(f"The data set '{data.folder.name}' has no channel {' and '.join(missing)}, which the model needs.")
+    folder = data.folder / "working" / _key(spec)
+    folder.mkdir(parents=True, exist_ok=True)
+    stale = [name for name in names if not _is_current(folder, data, name)]
+    for name in track(stale, description="Bringing onto the model's grid", disable=not stale):
+        _bring(data, name, spec, folder)
+    lookup = class_bits(data, spec.classes)
+    return [_opened(folder, name, lookup) for name in names]
+
+
+def _key(spec: ModelSpec) -> str:
+    decides = [spec.channels, spec.spacing, spec.normalization]
+    return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:12]
+
+
+def _state(data: RawDataset, name: str) -> list[int]:
+    files = [data.image_file(name, number) for number in range(len(data.channels))] + [data.label_file(name)]
+    missing = next((file for file in files if not file.is_file()), None)
+    if missing is not None:
+        raise InputError(f"'{missing}' is missing; prepare the data set again.")
+    return [file.stat().st_mtime_ns for file in files]
+
+
+def _is_current(folder: Path, data: RawDataset, name: str) -> bool:
+    note = folder / f"{name}.json"
+    return note.is_file() and json.loads(note.read_text(encoding="utf-8")) == _state(data, name)
+
+
+def _bring(data: RawDataset, name: str, spec: ModelSpec, folder: Path) -> None:
+    scans, labels = data.read(name)
+    grid = covering_grid(next(iter(scans.values())).grid, np.array(spec.spacing))
+    np.save(folder / f"{name}_image.npy", bring_in(scans, grid, spec).half().numpy())
+    np.save(folder / f"{name}_labels.npy", labels_on(labels, grid))
+    write_json(folder / f"{name}.json", _state(data, name))
+
+
+def labels_on(labels: Volume, grid: Grid) -> np.ndarray:
+    """A label map on another grid, uint8 (K, J, I): each label's mask is interpolated and the highest wins."""
+    values = [int(value) for value in np.unique(labels.voxels)]
+    best, result = torch.zeros(grid.shape), torch.zeros(grid.shape, dtype=torch.uint8)
+    for value in values:
+        mask = torch.from_numpy((labels.voxels == value).astype(np.float32))[None]
+        share = resample(mask, labels.grid, grid)[0]
+        result = torch.where(share > best, torch.tensor(value, dtype=torch.uint8), result)
+        best = torch.maximum(share, best)
+    return result.numpy()
+
+
+def _opened(folder: Path, name: str, lookup: np.ndarray) -> WorkingCase:
+    image = np.load(folder / f"{name}_image.npy", mmap_mode="r")
+    labels = np.load(folder / f"{name}_labels.npy", mmap_mode="r")
+    return WorkingCase(name, image, labels, dict(_places(np.asarray(labels))), lookup)
+
+
+def _places(labels: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    for value in np.unique(labels):
+        if value:
+            found = np.argwhere(labels == value)
+            yield int(value), found[:: max(1, len(found) // PLACES_PER_CLASS)]

@@ -1,1 +1,0 @@
-"""One file per bundled model: its ``ModelSpec``, its network and where its examples come from."""
