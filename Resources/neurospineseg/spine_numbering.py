@@ -14,6 +14,7 @@ from neurospineseg.bundle import ModelSpec
 from neurospineseg.grid import Grid
 from neurospineseg.postprocess import OutputChannel, Postprocessed, islands_below, suppress
 from neurospineseg.vertebral_column import Column, find_column
+from neurospineseg.vertebral_parts import PARTS, standard_parts
 
 UPWARD = (*(f"L{n}" for n in range(5, 0, -1)), *(f"T{n}" for n in range(12, 0, -1)), *(f"C{n}" for n in range(7, 0, -1)))
 BEHIND_MM = (16.0, 24.0, 32.0, 40.0, 48.0, 56.0)
@@ -197,13 +198,13 @@ def postprocess_spine(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) 
     """Vertebrae, discs, canal and sacrum as structures.
 
     Args:
-        probabilities: float32 (C, K, J, I) on ``grid``; classes background, vertebra_body, vertebra_arch, disc, canal and
-            sacrum in the order that ``spec`` gives. k runs along S.
+        probabilities: float32 (C, K, J, I) on ``grid``, of the classes of ``spec`` (see ``vertebral_parts``). k runs along S.
 
     Returns:
         Channels background, vertebra (body and arch, told apart by territory), disc (likewise), canal, sacrum.
     """
-    channel = {name: number for number, name in enumerate(spec.classes)}
+    probabilities = standard_parts(probabilities, spec.classes)
+    channel = {name: number for number, name in enumerate(PARTS)}
     winner = probabilities.argmax(0).cpu().numpy()
     certainty = probabilities[channel["vertebra_body"]].cpu().numpy()
     column = find_column(*(winner == channel[name] for name in ("vertebra_body", "disc", "sacrum")), certainty, grid)

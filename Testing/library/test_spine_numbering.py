@@ -298,3 +298,25 @@ def test_lumbar_vertebrae_of_unusual_size_are_doubted() -> None:
     small = numbered(spine.classes, matrix)[1].notes
     assert not any("Unusual size" in note for note in usual)
     assert any("Unusual size" in note and "L3 vertebra" in note for note in small)
+
+
+@pytest.mark.parametrize("names", [("vertebra", "disc", "canal"), ("vertebra_body",), ("vertebra_body", "disc")])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_models_with_fewer_classes_give_each_vertebra_its_number(seed: int, names: tuple[str, ...]) -> None:
+    spine = drawn(seed)
+    values = {"vertebra": (BODY, ARCH), "vertebra_body": (BODY,), "disc": (DISC,), "canal": (CANAL,)}
+    classes = np.zeros(spine.classes.shape, np.int64)
+    for number, name in enumerate(names, 1):
+        classes[np.isin(spine.classes, values[name])] = number
+    spec = SPEC.model_copy(update={"classes": ("background", *names)})
+    scores = torch.nn.functional.one_hot(torch.from_numpy(classes), len(names) + 1).movedim(-1, 0).float() * 0.94 + 0.01
+    done = postprocess_spine(scores, Grid(classes.shape, spine.ijk_to_ras), spec)
+    winner = done.probabilities.argmax(0).numpy()
+    labels = np.where(winner == 1, done.channels[1].territory, 0)
+    full, _ = numbered(spine.classes, spine.ijk_to_ras)
+    bodies = (spine.classes == BODY) & (full > 0)
+    pairs = {(int(a), int(b)) for a, b in zip(full[bodies], labels[bodies]) if b}
+    found = {a: max((b for x, b in pairs if x == a), key=lambda b: np.count_nonzero((full == a) & (labels == b))) for a, _ in pairs}
+    assert len(found) >= 4 and len(set(found.values())) == len(found), "each vertebra has a number of its own"
+    agree = np.mean([labels[place] == found[full[place]] for place in map(tuple, np.argwhere(bodies)) if full[place] in found])
+    assert agree > 0.97
