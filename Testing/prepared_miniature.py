@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from datasets.raw_dataset import Split, write_description
 
+from datasets.raw_dataset import Split, write_description
 from neurospineseg.volume import Volume, write_volume
 
 CHANNELS = ("t1c", "t1", "t2", "flair")

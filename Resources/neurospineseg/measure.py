@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import torch
 from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 
 from neurospineseg.grid import Grid
+
+warnings.filterwarnings("ignore", message=".*always_return_as_numpy")  # MONAI 1.6 warns of its own call
 
 
 def volumes_ml(labels: np.ndarray, grid: Grid) -> dict[int, float]:

@@ -24,7 +24,7 @@ from neurospineseg.locate import locate_region
 from neurospineseg.measure import volumes_ml
 from neurospineseg.network import build_network, load_weights
 from neurospineseg.passage import bring_in, take_out
-from neurospineseg.postprocess import postprocess, suppress
+from neurospineseg.postprocess import OutputChannel, postprocess, suppress
 from neurospineseg.predict import predict
 from neurospineseg.region import Region
 from neurospineseg.register import register_rigid
@@ -123,31 +123,9 @@ class Segmenter:
         Raises:
             InputError: a scan cannot be used; the message says why and what to do.
         """
-        watch = _StageWatch(progress)
-        watch.start("Checking")
-        volumes, reference_name, warnings = self._checked(volumes)
+        watch, warnings = _StageWatch(progress), []
+        volumes, reference_name, working, probabilities = self._probabilities(volumes, watch, warnings)
         reference = volumes[reference_name]
-        if self.settings.region is not None:
-            self.settings.region.part_of(reference.grid, 0.0)
-        if self.settings.register:
-            watch.start("Registering")
-            others = [name for name in volumes if name != reference_name]
-            for number, name in enumerate(others):
-                volumes[name] = register_rigid(reference, volumes[name])
-                progress("Registering", (number + 1) / len(others))
-        for name, volume in volumes.items():
-            if name != reference_name:
-                warnings += check_overlap(reference, volume, name, reference_name)
-
-        working = self._working_grid(volumes, reference, watch, warnings)
-        watch.start("Reading into the model's grid")
-        image = bring_in(volumes, working, self.bundle.spec)
-        probabilities = self._predict(self.bundle, image, "Segmenting", watch, warnings)
-        watch.start("Applying anatomy")
-        if self.task == "tumor":
-            air, probabilities = ~head_mask(volumes, working), probabilities.clone()
-            for channel in range(1, len(self.bundle.spec.classes)):
-                suppress(probabilities, channel, air)
         done = postprocess(probabilities, working, self.bundle.spec)
         warnings += done.notes
         watch.start("Writing onto the scan's grid")
@@ -174,6 +152,53 @@ class Segmenter:
             warnings.append("Nothing was found in this scan; check that it shows the anatomy and that the right model was chosen.")
         report = self._report(volumes, reference_name, present, volumes_by_label, watch.seconds, warnings)
         return Result(mask, present, report, warnings, doubt, places)
+
+    def class_map(self, volumes: Mapping[str, Volume]) -> Volume:
+        """Where each of the model's own classes is the likeliest, before they become structures.
+
+        Returns:
+            uint16 on the reference scan's grid, numbers of ``bundle.spec.classes``.
+
+        Raises:
+            InputError: a scan cannot be used; the message says why.
+        """
+        watch = _StageWatch(lambda stage, fraction: None)
+        volumes, reference_name, working, probabilities = self._probabilities(volumes, watch, [])
+        reference = volumes[reference_name]
+        channels = [OutputChannel(number) for number in range(len(self.bundle.spec.classes))]
+        return Volume(take_out(probabilities, channels, working, reference.grid), reference.ijk_to_ras)
+
+    def _probabilities(
+        self, volumes: Mapping[str, Volume], watch: _StageWatch, warnings: list[str]
+    ) -> tuple[dict[str, Volume], str, Grid, torch.Tensor]:
+        """The checked scans, the reference's name, the working grid and the probabilities (C, K, J, I) on it."""
+        progress = watch.progress
+        watch.start("Checking")
+        volumes, reference_name, found = self._checked(volumes)
+        warnings += found
+        reference = volumes[reference_name]
+        if self.settings.region is not None:
+            self.settings.region.part_of(reference.grid, 0.0)
+        if self.settings.register:
+            watch.start("Registering")
+            others = [name for name in volumes if name != reference_name]
+            for number, name in enumerate(others):
+                volumes[name] = register_rigid(reference, volumes[name])
+                progress("Registering", (number + 1) / len(others))
+        for name, volume in volumes.items():
+            if name != reference_name:
+                warnings += check_overlap(reference, volume, name, reference_name)
+
+        working = self._working_grid(volumes, reference, watch, warnings)
+        watch.start("Reading into the model's grid")
+        image = bring_in(volumes, working, self.bundle.spec)
+        probabilities = self._predict(self.bundle, image, "Segmenting", watch, warnings)
+        watch.start("Applying anatomy")
+        if self.task == "tumor":
+            air, probabilities = ~head_mask(volumes, working), probabilities.clone()
+            for channel in range(1, len(self.bundle.spec.classes)):
+                suppress(probabilities, channel, air)
+        return volumes, reference_name, working, probabilities
 
     def find_region(self, volumes: Mapping[str, Volume], progress: Progress = lambda stage, fraction: None) -> Region:
         """The part of the scans worth segmenting: where the model's locator finds the anatomy, or all that is not air.

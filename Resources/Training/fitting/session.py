@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import logging
 import os
 import sys
@@ -36,7 +37,13 @@ from .segmentation_training import SegmentationTraining
 from .working_cases import median_spacing, working_cases
 
 logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-for noise in ("Checkpoint directory", "The number of training batches", ".*LeafSpec", ".*does not have many workers", ".*all_gather is deprecated"):
+for noise in (
+    "Checkpoint directory",
+    "The number of training batches",
+    ".*LeafSpec",
+    ".*does not have many workers",
+    ".*all_gather is deprecated",
+):
     warnings.filterwarnings("ignore", noise)
 
 RUNS = Path(__file__).resolve().parent.parent / "runs"
@@ -103,10 +110,17 @@ def train(session: Session) -> Path | None:
 def _recipe(session: Session, start: Bundle | None) -> Recipe:
     changes = list(session.changes)
     if start is not None:
-        changes += [f"task={start.spec.task}", f"name={session.name or start.spec.name + '_tuned'}"]
+        changes += [f"{key}={value}" for key, value in _taken_over(start.spec).items()]
+        changes.append(f"name={session.name or start.spec.name + '_tuned'}")
     elif session.name is not None:
         changes.append(f"name={session.name}")
     return read_recipe(session.recipe, changes)
+
+
+def _taken_over(spec: ModelSpec) -> dict[str, Any]:
+    """What of a recipe follows from the model that it goes on from."""
+    shape = {"model.patch": list(spec.patch), "model.slices": spec.slices, "model.slice_axis": json.dumps(spec.slice_axis)}
+    return {"task": spec.task, **shape}
 
 
 def _check(recipe: Recipe, data: Sequence[RawDataset]) -> None:
