@@ -78,6 +78,12 @@ def test_segments_as_the_segmenter_does(client: WorkerClient, inputs: dict, tiny
     assert doubt.shape == labels.shape and doubt.dtype == np.uint8 and doubt.any()
 
 
+@pytest.mark.parametrize("asked", [None, ["edema"]])
+def test_it_says_what_it_looked_for(client: WorkerClient, inputs: dict, tiny_models: Path, asked: list[str] | None) -> None:
+    client.request("segment", task="tumor", inputs=inputs, model=str(tiny_models / "tiny_tumor"), device="cpu", structures=asked)
+    assert answer(client)["result"]["sought"] == (asked or ["necrotic_core", "edema", "enhancing_tumor"])
+
+
 def test_a_bad_request_is_answered_and_the_next_one_works(client: WorkerClient, inputs: dict, tiny_models: Path) -> None:
     client.request("segment", task="tumor", inputs=inputs, model="no such model")
     assert answer(client)["event"] == "refused"

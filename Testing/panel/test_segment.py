@@ -84,6 +84,20 @@ def test_a_killed_worker_is_said_in_one_sentence(bench, panel) -> None:
     assert len(segmentations()) == 1
 
 
+def test_a_full_disk_is_a_sentence(bench, panel) -> None:
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limits[1]))
+    try:
+        bench.segment(panel)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "free disk space" in panel.ui.statusLabel.text and panel.parameters.shown is None
+    bench.segment(panel)
+    assert panel.parameters.shown is not None
+
+
 def test_the_scene_is_closed_in_mid_run(bench, panel) -> None:
     bench.click(panel.ui.segmentButton)
     bench.spin(0.3)
