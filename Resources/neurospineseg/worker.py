@@ -33,7 +33,7 @@ import threading
 import traceback
 from pathlib import Path
 from time import monotonic
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import numpy as np
 
@@ -57,8 +57,17 @@ class Worker:
         self._told = 0.0
 
     def say(self, **answer: Any) -> None:
-        self.answers.write(json.dumps(answer) + "\n")
-        self.answers.flush()
+        """Writes an answer; where nobody is left to read it, the process ends."""
+        try:
+            self.answers.write(json.dumps(answer) + "\n")
+            self.answers.flush()
+        except OSError:
+            self.leave(1)
+
+    def leave(self, code: int) -> NoReturn:
+        """Ends the process at once, from any thread, and takes its folder away."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os._exit(code)
 
     def answer(self, request: dict[str, Any]) -> None:
         """Does what a request asks; a fault in it never ends the process."""
@@ -243,21 +252,26 @@ def box_of(labels: np.ndarray, label: int) -> list[int] | None:
     return box
 
 
-def serve(folder: Path, idle_seconds: float, lines: TextIO, answers: TextIO) -> int:
-    """Answers until ``quit`` or until nothing was asked for ``idle_seconds``; returns the exit code.
+def serve(folder: Path, idle_seconds: float, lines: TextIO, answers: TextIO) -> NoReturn:
+    """Answers until ``quit`` or until nothing was asked for ``idle_seconds``; then the process ends.
 
     A thread watches the input: when it ends, in mid-run too, the folder is removed and the process ends.
     """
     requests: queue.Queue[dict[str, Any]] = queue.Queue()
+    worker = Worker(folder, answers)
 
     def read() -> None:
-        for line in lines:
-            if line.strip():
-                requests.put(json.loads(line))
-        shutil.rmtree(folder, ignore_errors=True)
-        os._exit(0)
+        code = 1
+        try:
+            for line in lines:
+                if line.strip():
+                    requests.put(json.loads(line))
+            code = 0
+        except Exception:
+            traceback.print_exc()
+        finally:
+            worker.leave(code)
 
-    worker = Worker(folder, answers)
     worker.say(event="ready", pid=os.getpid())
     threading.Thread(target=read, daemon=True).start()
     while True:
@@ -265,13 +279,13 @@ def serve(folder: Path, idle_seconds: float, lines: TextIO, answers: TextIO) -> 
             request = requests.get(timeout=idle_seconds)
         except queue.Empty:
             worker.say(event="idle")
-            return 0
+            worker.leave(0)
         if request.get("op") == "quit":
-            return 0
+            worker.leave(0)
         worker.answer(request)
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS)
@@ -279,10 +293,7 @@ def main() -> int:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)
     lines = os.fdopen(os.dup(0), "r", encoding="utf-8")
-    code = serve(options.folder, options.idle, lines, answers)
-    shutil.rmtree(options.folder, ignore_errors=True)
-    answers.flush()
-    os._exit(code)
+    serve(options.folder, options.idle, lines, answers)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from neurospineseg.volume import Volume
 from small_scans import ball, oblique_affine
 
 FINAL = ("done", "refused", "failed", "died")
+LIBRARY = Path(__file__).resolve().parents[2] / "Resources"
 
 
 def answer(client: WorkerClient, seconds: float = 60.0) -> dict:
@@ -190,3 +191,32 @@ def test_stopping_answers_what_is_undone(tiny_models: Path) -> None:
     client.stop()
     (answered,) = client.answers_to(number)
     assert answered["event"] == "died" and "was stopped" in answered["message"]
+
+
+def started_bare(folder: Path) -> subprocess.Popen:
+    """A worker without a handle; it is ready."""
+    folder.mkdir()
+    command = [sys.executable, "-m", "neurospineseg.worker", "--folder", str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(LIBRARY)}
+    worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+    assert b"ready" in worker.stdout.readline()
+    return worker
+
+
+def test_it_ends_when_nobody_reads_its_answers(tmp_path: Path) -> None:
+    worker = started_bare(tmp_path / "private")
+    worker.stdout.close()
+    worker.stdin.write(b'{"id": 1, "op": "nonsense"}\n')
+    worker.stdin.flush()
+    worker.wait(20.0)
+    assert not (tmp_path / "private").exists()
+    worker.stdin.close()
+
+
+def test_it_ends_when_its_input_is_damaged(tmp_path: Path) -> None:
+    worker = started_bare(tmp_path / "private")
+    worker.stdin.write(b"\xff no request\n")
+    worker.stdin.flush()
+    assert worker.wait(20.0) != 0 and not (tmp_path / "private").exists()
+    worker.stdin.close()
+    worker.stdout.close()
