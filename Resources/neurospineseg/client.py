@@ -12,10 +12,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from time import monotonic
 from typing import Any
+
+from neurospineseg.private_folder import make_private_folder, sweep_private_folders
 
 IDLE_SECONDS = 600.0
 LOG_TAIL_CHARACTERS = 4000
@@ -62,7 +63,8 @@ class WorkerClient:
         """
         if self._process is not None:
             return
-        self.folder = Path(tempfile.mkdtemp(prefix="neurospineseg-"))
+        sweep_private_folders()
+        self.folder = make_private_folder()
         command = [self.executable, "-c", _START, str(_LIBRARY), "--folder", str(self.folder), "--idle", str(self.idle_seconds)]
         environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "PYTHONNOUSERSITE": "1"}
         try:

@@ -38,6 +38,7 @@ from typing import Any, NoReturn, TextIO
 import numpy as np
 
 from neurospineseg.errors import InputError
+from neurospineseg.private_folder import share_with
 
 IDLE_SECONDS = 600.0
 LEAST_PROGRESS_SECONDS = 0.1
@@ -290,6 +291,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS)
     options = parser.parse_args()
+    share_with(options.folder, os.getpid())
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)
     lines = os.fdopen(os.dup(0), "r", encoding="utf-8")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 
 from neurospineseg.client import WorkerClient
 from neurospineseg.pipeline import Segmenter, Settings
+from neurospineseg.private_folder import make_private_folder, share_with, sweep_private_folders
 from neurospineseg.volume import Volume
 from small_scans import ball, oblique_affine
 
@@ -220,3 +223,49 @@ def test_it_ends_when_its_input_is_damaged(tmp_path: Path) -> None:
     assert worker.wait(20.0) != 0 and not (tmp_path / "private").exists()
     worker.stdin.close()
     worker.stdout.close()
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for temporary files that holds nothing else."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def ended_process() -> int:
+    """The id of a process that is no more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_the_next_worker_sweeps_what_a_crash_left(temporary: Path) -> None:
+    crashed, living, second = WorkerClient(), WorkerClient(), WorkerClient()
+    crashed.start()
+    users = crashed.folder / "processes.txt"
+    assert wait(lambda: str(crashed.pid) in users.read_text().split()), "the worker names itself"
+    os.kill(crashed.pid, signal.SIGKILL)
+    crashed._process.wait()
+    unnamed = temporary / "neurospineseg-unnamed"
+    unnamed.mkdir()
+    try:
+        living.start()
+        assert users.exists(), "the window lives"
+        users.write_text(users.read_text().replace(str(os.getpid()), str(ended_process())))
+        second.start()
+        assert not crashed.folder.exists() and living.folder.exists() and unnamed.exists()
+    finally:
+        for client in (crashed, living, second):
+            client.stop()
+
+
+def test_a_folder_stays_while_either_process_lives(temporary: Path) -> None:
+    mine = make_private_folder()
+    share_with(mine, ended_process())
+    theirs, elsewhere = temporary / "neurospineseg-theirs", temporary / "neurospineseg-elsewhere"
+    for folder, computer in ((theirs, platform.node()), (elsewhere, "another computer")):
+        folder.mkdir()
+        (folder / "processes.txt").write_text(f"{computer}\n{ended_process()}\n")
+    sweep_private_folders()
+    assert mine.exists() and elsewhere.exists() and not theirs.exists()

@@ -1,0 +1,74 @@
+"""The folder of one worker and its window: only for this user, and gone at the latest when the next worker starts.
+
+Each folder says in a small file which processes use it. One whose processes have all ended, as after a crash, is swept.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import tempfile
+from pathlib import Path
+
+PREFIX = "neurospineseg-"
+PROCESSES = "processes.txt"
+"""The computer's name, then a process id a line. Elsewhere, as in another container, ids mean other processes."""
+
+
+def make_private_folder() -> Path:
+    """A new folder that belongs to this process."""
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    (folder / PROCESSES).write_text(f"{platform.node()}\n{os.getpid()}\n", encoding="utf-8")
+    return folder
+
+
+def share_with(folder: Path, pid: int) -> None:
+    """Lets a folder stay for as long as another process lives too."""
+    with open(folder / PROCESSES, "a", encoding="utf-8") as file:
+        file.write(f"{pid}\n")
+
+
+def sweep_private_folders() -> None:
+    """Removes the folders that no process uses any more; one that does not say who uses it is left alone."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        try:
+            computer, *pids = (folder / PROCESSES).read_text(encoding="utf-8").splitlines()
+            left_behind = computer == platform.node() and bool(pids) and not any(is_alive(int(pid)) for pid in pids)
+        except (OSError, ValueError):
+            continue
+        if left_behind:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this id; in doubt there is."""
+    if os.name == "nt":
+        return _is_alive_on_windows(pid)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _is_alive_on_windows(pid: int) -> bool:
+    """There ``os.kill`` would end the process."""
+    import ctypes
+    from ctypes import wintypes
+
+    query_limited_information, no_such_process, still_active = 0x1000, 87, 259
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel.OpenProcess.argtypes, kernel.OpenProcess.restype = (wintypes.DWORD, wintypes.BOOL, wintypes.DWORD), wintypes.HANDLE
+    kernel.GetExitCodeProcess.argtypes = (wintypes.HANDLE, ctypes.POINTER(wintypes.DWORD))
+    kernel.CloseHandle.argtypes = (wintypes.HANDLE,)
+    process = kernel.OpenProcess(query_limited_information, False, pid)
+    if not process:
+        return ctypes.get_last_error() != no_such_process
+    try:
+        code = wintypes.DWORD()
+        return not kernel.GetExitCodeProcess(process, ctypes.byref(code)) or code.value == still_active
+    finally:
+        kernel.CloseHandle(process)
