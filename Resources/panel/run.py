@@ -91,6 +91,7 @@ class Run:
     def abandon(self, message: str) -> None:
         """Ends the run from outside with a sentence; the worker is stopped, since it may be in the midst of it."""
         if not self.over:
+            self._steps.close()  # Windows removes no file that is mapped
             if self._number is not None:
                 self.client.stop()
             self._fail(message)

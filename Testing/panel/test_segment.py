@@ -272,3 +272,13 @@ def test_the_report_names_no_scan(bench, panel, scan) -> None:
     bench.click(panel.ui.copyReportButton)
     text = bench.app.clipboard().text()
     assert "tiny_tumor" in text and "torch" in text and "Miller" not in text
+
+
+def test_cancel_lets_go_of_the_results_files_before_their_folder_goes(bench, panel, monkeypatch) -> None:
+    bench.click(panel.ui.segmentButton)
+    bench.spin(lambda: "Taking the result" in panel.ui.statusLabel.text)
+    run, client, held = panel.logic.run, panel.logic.client, []
+    stop = client.stop
+    monkeypatch.setattr(client, "stop", lambda: (held.append(run._steps.gi_frame), stop()))
+    panel.logic.cancel()
+    assert held == [None], "Windows removes no file that is mapped"
