@@ -16,7 +16,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from neurospineseg.private_folder import make_private_folder, sweep_private_folders
+from neurospineseg.private_folder import make_private_folder, remove_folder, sweep_private_folders
 
 IDLE_SECONDS = 600.0
 LOG_TAIL_CHARACTERS = 4000
@@ -176,7 +176,7 @@ class WorkerClient:
 
     def _remove_folder(self) -> None:
         if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove_folder(self.folder)
             self.folder = None
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -19,11 +18,18 @@ import numpy as np
 from neurospineseg.anatomy import structures_of
 from neurospineseg.errors import InputError
 from neurospineseg.measure import dice
+from neurospineseg.outputs import make_room
 from neurospineseg.volume import Volume, write_volume
 
 
 def store_correction(
-    folder: Path, task: str, scans: Mapping[str, Volume], labels: Volume, prediction: np.ndarray | None, model: Mapping[str, str] | None
+    folder: Path,
+    task: str,
+    scans: Mapping[str, Volume],
+    labels: Volume,
+    prediction: np.ndarray | None,
+    model: Mapping[str, str] | None,
+    room: Path | None = None,
 ) -> tuple[Path, dict[str, float]]:
     """Writes a corrected case into a new folder below ``folder``, which appears when it is complete.
 
@@ -32,6 +38,7 @@ def store_correction(
         labels: corrected label map, uint16.
         prediction: what the model had found, uint16 on the same grid; None where that is not known.
         model: name, version and sha256 of the model, if one was used.
+        room: of the hidden folder below ``folder`` in which the case grows; made up by default.
 
     Returns:
         The case's folder, and the Dice between prediction and correction by structure key.
@@ -54,7 +61,7 @@ def store_correction(
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        room = Path(tempfile.mkdtemp(prefix=".neurospineseg-", dir=folder))
+        room = make_room(folder, room)
         try:
             for channel, volume in scans.items():
                 write_volume(volume, room / f"{channel}.nii.gz")

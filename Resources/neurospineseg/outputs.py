@@ -14,6 +14,7 @@ from neurospineseg.errors import InputError
 SEGMENTATION_ENDING = ".seg.nrrd"
 MASK_ENDINGS = (SEGMENTATION_ENDING, ".nii.gz", ".nii", ".nrrd", ".mha")
 """Kinds of mask that can be written, longest match first."""
+ROOM_PREFIX = ".neurospineseg-"
 
 
 def mask_ending(path: Path) -> str:
@@ -34,6 +35,18 @@ def beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name[: -len(mask_ending(path))] + ending)
 
 
+def make_room(folder: Path, room: Path | None = None) -> Path:
+    """A new hidden folder in ``folder`` for what is being written; ``room`` where its name was agreed on.
+
+    Raises:
+        OSError: it cannot be made, or it is there already.
+    """
+    if room is None:
+        return Path(tempfile.mkdtemp(prefix=ROOM_PREFIX, dir=folder))
+    room.mkdir(mode=0o700)
+    return room
+
+
 class Outputs:
     """Reserves files before the work and moves them into place when all of it succeeded.
 
@@ -43,22 +56,23 @@ class Outputs:
         paths: the files to be written, all in one folder.
         inputs: files that must not be overwritten, whatever the user says.
         overwrite: whether existing files may be replaced.
+        room: of the hidden folder, where somebody else must be able to remove it.
 
     Raises:
         InputError: (on entering) the folder is missing or cannot be written to, a file exists,
             is a folder, or is one of the inputs.
     """
 
-    def __init__(self, paths: Sequence[Path], *, inputs: Sequence[Path] = (), overwrite: bool = False) -> None:
+    def __init__(self, paths: Sequence[Path], *, inputs: Sequence[Path] = (), overwrite: bool = False, room: Path | None = None) -> None:
         self.paths, self.inputs, self.overwrite = [Path(path) for path in paths], list(inputs), overwrite
-        self._room: Path | None = None
+        self._asked, self._room = room, None
 
     def __enter__(self) -> Outputs:
         for path in self.paths:
             self._check(path)
         folder = self.paths[0].parent
         try:
-            self._room = Path(tempfile.mkdtemp(prefix=".neurospineseg-", dir=folder))
+            self._room = make_room(folder, self._asked)
         except OSError as error:
             raise InputError(f"The folder '{folder}' cannot be written to ({error.strerror}); choose another one.") from error
         return self

@@ -10,6 +10,7 @@ import platform
 import shutil
 import tempfile
 from pathlib import Path
+from time import sleep
 
 PREFIX = "neurospineseg-"
 PROCESSES = "processes.txt"
@@ -39,6 +40,15 @@ def sweep_private_folders() -> None:
             continue
         if left_behind:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Removes a folder in which a process that is just ending may have written a moment ago."""
+    for _ in range(6):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        sleep(0.05)
 
 
 def is_alive(pid: int) -> bool:

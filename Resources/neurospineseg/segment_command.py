@@ -33,6 +33,7 @@ class Request:
         options: keyword arguments of ``neurospineseg.pipeline.Settings``.
         frame: which volume of a 4D file.
         orientation: axis codes for files that record none.
+        room: see ``Outputs``.
     """
 
     task: str
@@ -44,6 +45,7 @@ class Request:
     sidecar: bool = True
     page: bool = False
     overwrite: bool = False
+    room: Path | None = None
 
 
 def segment(options: argparse.Namespace) -> None:
@@ -120,7 +122,7 @@ def run_request(request: Request, progress: Progress, networks: dict[str, Any] |
         raise InputError("Writing .seg.nrrd needs the package slicer-core, which this Python does not have; choose .nii.gz or .nrrd.")
     sidecar, page = beside(request.output, ".json"), beside(request.output, ".html")
     paths = [request.output, *([sidecar] if request.sidecar else []), *([page] if request.page else [])]
-    with Outputs(paths, inputs=list(request.scans.values()), overwrite=request.overwrite) as outputs:
+    with Outputs(paths, inputs=list(request.scans.values()), overwrite=request.overwrite, room=request.room) as outputs:
         started = perf_counter()
         volumes = _read(request, progress)
         reading, started = perf_counter() - started, perf_counter()

@@ -17,6 +17,9 @@ Requests have an ``id`` and an ``op``:
 ``store``    task, inputs, labels, prediction (files), model, folder: keeps a corrected case.
 ``draw``     task, seed: draws a scan of the task and writes its images.
 
+``files`` and ``store`` take the ``room`` too, a hidden folder beside the output for what is being written. Whoever ends this
+process in mid-run removes it; when this process ends by itself, it does.
+
 Answers have the request's ``id`` and an ``event``: ``progress`` (stage, fraction), ``done`` (the result), ``refused`` (the input
 cannot be used; message) or ``failed`` (message, detail). A line without an id tells that the process is ``ready``.
 """
@@ -27,7 +30,6 @@ import argparse
 import json
 import os
 import queue
-import shutil
 import sys
 import threading
 import traceback
@@ -38,7 +40,7 @@ from typing import Any, NoReturn, TextIO
 import numpy as np
 
 from neurospineseg.errors import InputError
-from neurospineseg.private_folder import share_with
+from neurospineseg.private_folder import remove_folder, share_with
 
 IDLE_SECONDS = 600.0
 LEAST_PROGRESS_SECONDS = 0.1
@@ -56,6 +58,7 @@ class Worker:
         self.folder, self.answers = folder, answers
         self._networks: dict[str, Any] = {}
         self._told = 0.0
+        self._room: Path | None = None
 
     def say(self, **answer: Any) -> None:
         """Writes an answer; where nobody is left to read it, the process ends."""
@@ -66,13 +69,16 @@ class Worker:
             self.leave(1)
 
     def leave(self, code: int) -> NoReturn:
-        """Ends the process at once, from any thread, and takes its folder away."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Ends the process at once, from any thread, and takes its folder and what is half written away."""
+        remove_folder(self.folder)
+        if self._room is not None:
+            remove_folder(self._room)
         os._exit(code)
 
     def answer(self, request: dict[str, Any]) -> None:
         """Does what a request asks; a fault in it never ends the process."""
         number = request.get("id")
+        self._room = Path(request["room"]) if request.get("room") else None
         operations = {
             "warm": self.warm,
             "segment": self.segment,
@@ -95,6 +101,8 @@ class Worker:
         except Exception as error:
             message = f"The segmentation failed ({type(error).__name__}); copy the report and send it to the developers."
             self.say(id=number, event="failed", message=message, detail=traceback.format_exc())
+        finally:
+            self._room = None
 
     def _progress(self, request: dict[str, Any]):
         last = None
@@ -211,14 +219,16 @@ class Worker:
         first = next(iter(scans.values()))
         labels = Volume(np.load(self.folder / request["labels"], allow_pickle=False), first.ijk_to_ras)
         prediction = np.load(self.folder / request["prediction"], allow_pickle=False) if request.get("prediction") else None
-        folder, scores = store_correction(Path(request["folder"]), request["task"], scans, labels, prediction, request.get("model"))
+        cases, task, model = Path(request["folder"]), request["task"], request.get("model")
+        folder, scores = store_correction(cases, task, scans, labels, prediction, model, self._room)
         return {"folder": str(folder), "dice": scores}
 
     def files(self, request: dict[str, Any]) -> dict[str, Any]:
         from neurospineseg.segment_command import Request, run_request
 
         scans = {name: Path(path) for name, path in request["scans"].items()}
-        asked = Request(request["task"], scans, Path(request["output"]), dict(request.get("settings") or {}), overwrite=True)
+        settings = dict(request.get("settings") or {})
+        asked = Request(request["task"], scans, Path(request["output"]), settings, overwrite=True, room=self._room)
         result = run_request(asked, self._progress(request), self._networks)
         return {"report": result.report, "warnings": list(dict.fromkeys(result.warnings))}
 

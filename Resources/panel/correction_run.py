@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,8 @@ class CorrectionRun(Run):
             raise InputError(_("No folder was chosen for corrections; choose one beside the button."))
         reference = reference_channel(node, scans)
         scans = {reference: scans[reference], **scans}
-        super().__init__(client, scans, {"op": "store", "task": task, "folder": folder}, listener, RemainingTime())
+        fields = {"op": "store", "task": task, "folder": folder}
+        super().__init__(client, scans, fields, listener, RemainingTime(), writes_into=Path(folder))
         self.node, self.outcome = node, outcome
 
     def _work(self) -> Steps:

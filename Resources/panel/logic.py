@@ -145,7 +145,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
                 "output": str(output),
                 "settings": settings,
             }
-            self.wait_for(lambda listener: self.begin(Run(self.client, {}, fields, listener, self.times)))
+            self.wait_for(lambda listener: self.begin(Run(self.client, {}, fields, listener, self.times, writes_into=output.parent)))
 
         return run_batch(self.job.task, Path(inputFolder), Path(outputFolder), segment_case, progress)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +19,8 @@ from neurospineseg.anatomy import structure
 from neurospineseg.client import WorkerClient
 from neurospineseg.errors import InputError
 from neurospineseg.mrml import FoundStructure, Merge, MergeRule, RegionMerge, node_geometry, node_voxels
+from neurospineseg.outputs import ROOM_PREFIX
+from neurospineseg.private_folder import remove_folder
 from panel.outcome import Outcome, PackedMask, Part, scan_role
 from panel.remaining_time import RemainingTime
 
@@ -52,10 +55,17 @@ class Run:
         fields: of the worker's request; ``op`` and ``task`` at least.
         listener: see ``Listener``.
         times: what earlier runs took, for the remaining time.
+        writes_into: a folder that the worker writes into; what is half written there goes when the run fails.
     """
 
     def __init__(
-        self, client: WorkerClient, scans: Mapping[str, Any], fields: Mapping[str, Any], listener: Listener, times: RemainingTime
+        self,
+        client: WorkerClient,
+        scans: Mapping[str, Any],
+        fields: Mapping[str, Any],
+        listener: Listener,
+        times: RemainingTime,
+        writes_into: Path | None = None,
     ) -> None:
         self.client, self.scans, self.fields = client, dict(scans), dict(fields)
         self.listener, self.times = listener, times
@@ -63,6 +73,9 @@ class Run:
         self._number: int | None = None
         self._files: list[str] = []
         self._token = uuid4().hex[:8]
+        self._room = writes_into and writes_into / f"{ROOM_PREFIX}{self._token}"
+        if self._room is not None:
+            self.fields["room"] = str(self._room)
         self._steps = self._work()
         times.begin()
 
@@ -100,6 +113,8 @@ class Run:
         self.over = True
         self._steps.close()
         self._remove_files()
+        if self._room is not None:
+            remove_folder(self._room)
         self.listener.failed(message, detail)
 
     def file(self, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import signal
@@ -269,3 +270,36 @@ def test_a_folder_stays_while_either_process_lives(temporary: Path) -> None:
         (folder / "processes.txt").write_text(f"{computer}\n{ended_process()}\n")
     sweep_private_folders()
     assert mine.exists() and elsewhere.exists() and not theirs.exists()
+
+
+def store_fields(folder: Path, cases: Path, shape: tuple[int, int, int]) -> dict:
+    """A correction to store that takes a while, since noise packs badly."""
+    np.save(folder / "noise.npy", np.random.default_rng(0).integers(0, 30000, shape, np.int16))
+    np.save(folder / "corrected.npy", np.ones(shape, np.uint16))
+    inputs = {"t1c": {"file": "noise.npy", "ijk_to_ras": oblique_affine().tolist()}}
+    room = cases / ".neurospineseg-room"
+    return {"op": "store", "task": "tumor", "inputs": inputs, "labels": "corrected.npy", "folder": str(cases), "room": str(room)}
+
+
+def test_a_correction_grows_in_the_room_that_the_request_names(client: WorkerClient, tmp_path: Path) -> None:
+    client.start()
+    fields = store_fields(client.folder, tmp_path / "cases", (8, 8, 8))
+    room = Path(fields["room"])
+    room.mkdir(parents=True)
+    client.request(**fields)
+    assert answer(client)["event"] == "refused" and room.exists(), "it is there already, so it is somebody else's"
+    room.rmdir()
+    client.request(**fields)
+    assert Path(answer(client)["result"]["folder"]).parent == tmp_path / "cases" and not room.exists()
+
+
+def test_what_is_half_stored_goes_with_the_window(tmp_path: Path) -> None:
+    worker = started_bare(tmp_path / "private")
+    fields = store_fields(tmp_path / "private", tmp_path / "cases", (200, 256, 256))
+    worker.stdin.write(json.dumps({"id": 1, **fields}).encode() + b"\n")
+    worker.stdin.flush()
+    assert wait(lambda: Path(fields["room"]).exists() and any(Path(fields["room"]).iterdir()))
+    worker.stdin.close()
+    worker.wait(20.0)
+    assert list((tmp_path / "cases").iterdir()) == []
+    worker.stdout.close()

@@ -205,3 +205,20 @@ def test_two_logics_of_one_module_do_not_take_each_others_answers(bench, tumor_p
     np.testing.assert_array_equal(label_map_of(node, scan, "tumor")[0], label_map_of(tumor_panel.parameters.shown, scan, "tumor")[0])
     assert sorted(path.name for path in other.client.folder.iterdir()) == ["processes.txt", "worker.log"], "every run takes its files away"
     other.stop()
+
+
+def test_a_folder_that_is_canceled_has_nothing_half_written(logic, tmp_path, monkeypatch) -> None:
+    cases, output = tmp_path / "cases", tmp_path / "masks"
+    (cases / "case0").mkdir(parents=True)
+    write_nifti(cases / "case0" / "case0_t1ce.nii.gz", ball())
+    tick, rooms = logic.tick, []
+
+    def cancel_when_it_writes() -> None:
+        tick()
+        rooms.extend(output.glob(".neurospineseg-*"))
+        if rooms:
+            logic.cancel()
+
+    monkeypatch.setattr(logic, "tick", cancel_when_it_writes)
+    assert logic.segmentFolder(cases, output, model="tiny_tumor") == {"case0": "Canceled."}
+    assert rooms and [path.name for path in output.iterdir()] == ["summary.csv"]

@@ -9,7 +9,7 @@ import pytest
 import slicer
 
 from neurospineseg.anatomy import structure, structures_of
-from neurospineseg.mrml import label_map_of, segmentation_from_labels
+from neurospineseg.mrml import label_map_of, node_from_array, segmentation_from_labels
 from neurospineseg.mrml.segment_masks import own_mask
 from neurospineseg.vertebra_chain import LEVELS
 from neurospineseg.volume import Volume, read_volume
@@ -283,3 +283,20 @@ def test_every_segment_is_coded_completely(bench, tumor_panel) -> None:
         segment = segmentation.GetNthSegment(number)
         found, text = slicer.vtkSlicerTerminologyEntry(), segment.GetTerminology()
         assert logic.DeserializeTerminologyEntry(text, found) and found.GetTypeObject().GetCodeValue(), text
+
+
+def test_canceling_while_a_correction_is_stored_leaves_nothing_of_it(bench, tumor_panel, tmp_path) -> None:
+    noise = np.random.default_rng(0).integers(0, 30000, (200, 256, 256), np.int16)
+    scan = node_from_array(noise, np.diag([0.5, 0.5, 0.5, 1.0]), slicer.mrmlScene, "noise")
+    labels = np.zeros(noise.shape, np.uint16)
+    labels[90:110, 90:110, 90:110] = structure("edema").label
+    tumor_panel.parameters.t1c = scan
+    tumor_panel.parameters.shown = segmentation_from_labels(
+        Volume(labels, np.diag([0.5, 0.5, 0.5, 1.0])), structures_of("tumor"), slicer.mrmlScene, "Mine", scan
+    )
+    cases = tmp_path / "cases"
+    tumor_panel.ui.correctionsFolderButton.directory = str(cases)
+    bench.click(tumor_panel.ui.acceptButton)
+    bench.spin(lambda: cases.is_dir() and any(list(room.iterdir()) for room in cases.iterdir()))
+    bench.click(tumor_panel.ui.segmentButton)
+    assert list(cases.iterdir()) == [] and "Canceled" in tumor_panel.ui.statusLabel.text
