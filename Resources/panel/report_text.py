@@ -27,7 +27,7 @@ def report_text(widget: SegmentWidget) -> str:
         f"Device: {parameters.device.value}, region: {parameters.regionKind.name}, existing segments: {parameters.mergeRule.name}, align: {parameters.register}",
         f"Structures: {', '.join(parameters.structures) or 'all'}",
         "",
-        widget.ui.logText.plainText,
+        widget.anonymous(widget.ui.logText.plainText),
     ]
     return "\n".join(lines)
 

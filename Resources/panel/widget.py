@@ -16,6 +16,7 @@ from neurospineseg.anatomy import structures_of
 from neurospineseg.catalog import ModelEntry, models_of
 from neurospineseg.errors import InputError
 from neurospineseg.mrml import MergeRule, roi_from_region
+from panel.anonymous import anonymous
 from panel.correct_section import CorrectSection
 from panel.input_guess import guess_inputs, scan_info
 from panel.logic import SegmentLogic
@@ -310,7 +311,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         qt.QTimer.singleShot(0, action)
 
     def say(self, text: str) -> None:
-        """A message to the user: in the panel, and in the log."""
+        """A message to the user: in the panel, and in the log, which names no node."""
         self.ui.statusLabel.text = text
         if text:
             self.log(text)
@@ -318,7 +319,10 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def log(self, text: str) -> None:
         if text.strip():
             now = qt.QTime.currentTime().toString("hh:mm:ss")
-            self.ui.logText.appendPlainText(f"{now} {text.rstrip()}")
+            self.ui.logText.appendPlainText(f"{now} {self.anonymous(text.rstrip())}")
+
+    def anonymous(self, text: str) -> str:
+        return anonymous(text, [self.parameters.corrections] if self.parameters is not None else [])
 
     def onPreviewRegion(self, checked: bool = False) -> None:
         """Shows the region as a box; an automatic one is found first."""

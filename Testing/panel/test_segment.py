@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 from pathlib import Path
 
@@ -282,3 +283,22 @@ def test_cancel_lets_go_of_the_results_files_before_their_folder_goes(bench, pan
     monkeypatch.setattr(client, "stop", lambda: (held.append(run._steps.gi_frame), stop()))
     panel.logic.cancel()
     assert held == [None], "Windows removes no file that is mapped"
+
+
+def test_neither_log_nor_report_says_what_nodes_are_called(bench, panel, scan) -> None:
+    scan.SetName("Miller^Anna")
+    bench.segment(panel)
+    (node,) = segmentations()
+    assert node.GetName() == "Miller^Anna tumor"
+    node.GetSegmentation().GetNthSegment(0).SetName("Annas tumor")
+    bench.click(panel.ui.volumesNodeButton)
+    assert "'Miller^Anna tumor volumes'" in panel.ui.statusLabel.text, "the user sees the name"
+    panel.say("'Annas tumor' of Miller^Anna is not like '(Miller)^Anna'.")
+    panel.log(f"No such file or directory: {str(Path.home() / 'scan.nii')!r}")
+    scan.SetName("11")
+    bench.click(panel.ui.copyReportButton)
+    log, report = panel.ui.logText.plainText, bench.app.clipboard().text()
+    for text in (log, report):
+        assert "Miller^Anna" not in text and "Annas" not in text and str(Path.home()) not in text
+        assert "The table '<table 1>' was added" in text and "'<segment 1>' of <volume 1> is not" in text and "'~" in text
+    assert f"Python {platform.python_version()}" in report and "tiny_tumor" in report
