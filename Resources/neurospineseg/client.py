@@ -35,6 +35,8 @@ class WorkerClient:
     def __init__(self, executable: str | None = None, idle_seconds: float = IDLE_SECONDS) -> None:
         self.executable, self.idle_seconds = executable or shutil.which("PythonSlicer") or sys.executable, idle_seconds
         self.folder: Path | None = None
+        self.exit_code: int | None = None
+        """Of the last process that ended; 0 if it had nothing to do, None if it was stopped."""
         self._process: subprocess.Popen[bytes] | None = None
         self._unread = b""
         self._number = 0
@@ -56,13 +58,15 @@ class WorkerClient:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Starts the process, if there is none; returns at once.
+        """Starts the process, if there is none or it has taken its folder away to end; returns at once.
 
         Raises:
             OSError: it cannot be started.
         """
         if self._process is not None:
-            return
+            if self.folder.is_dir():
+                return
+            self.stop()
         sweep_private_folders()
         self.folder = make_private_folder()
         command = [self.executable, "-c", _START, str(_LIBRARY), "--folder", str(self.folder), "--idle", str(self.idle_seconds)]
@@ -165,6 +169,7 @@ class WorkerClient:
 
     def _end(self, died: dict[str, Any]) -> None:
         process, self._process = self._process, None
+        self.exit_code = died["exit_code"]
         for number in self._waiting:
             self._answers[number].append(died)
         self._waiting.clear()

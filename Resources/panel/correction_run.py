@@ -41,22 +41,24 @@ class CorrectionRun(Run):
         super().__init__(client, scans, fields, listener, RemainingTime(), writes_into=Path(folder))
         self.node, self.outcome = node, outcome
 
-    def _work(self) -> Steps:
-        self.client.start()
+    def _send(self) -> Steps:
         reference = next(iter(self.scans.values()))
         labels = np.zeros(node_voxels(reference).shape, np.uint16)
         for _structure in paint_label_map(self.node, reference, labels, self.fields["task"]):
             yield
         self.fields["labels"] = self.file("corrected.npy")
-        np.save(self.client.folder / self.fields["labels"], labels)
-        yield
+        for _written in self.write(self.fields["labels"], labels):
+            yield
         if self.outcome is not None and self.outcome.is_whole and self._fits(labels.shape):
             labels[:] = 0
             yield from self.outcome.paint(labels)
             self.fields |= {"prediction": self.file("predicted.npy"), "model": self.outcome.report["model"]}
-            np.save(self.client.folder / self.fields["prediction"], labels)
-        yield from self._send()
-        answer = yield from self._answer()
+            for _written in self.write(self.fields["prediction"], labels):
+                yield
+        yield from super()._send()
+
+    def _work(self) -> Steps:
+        answer = yield from self._ask()
         self.times.end()
         self.listener.finished(answer, [])
 

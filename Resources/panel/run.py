@@ -6,7 +6,7 @@ Nothing here waits and nothing needs Qt: whoever drives it calls ``step`` again 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,18 @@ class Listener:
     log: Callable[[str], None] = lambda line: None
 
 
+class WorkerEnded(InputError):
+    """The worker is gone, and with it what it was given.
+
+    Attributes:
+        unasked: whether it had not begun with the request, but ended for want of work.
+    """
+
+    def __init__(self, unasked: bool, message: str | None = None) -> None:
+        super().__init__(message or _("The segmentation process ended before the work was done; nothing was changed: try again."))
+        self.unasked = unasked
+
+
 class Run:
     """Sends scans, waits for the worker's answer, takes it.
 
@@ -70,6 +82,7 @@ class Run:
         self.client, self.scans, self.fields = client, dict(scans), dict(fields)
         self.listener, self.times = listener, times
         self.over = False
+        self._folder: Path | None = None
         self._number: int | None = None
         self._files: list[str] = []
         self._token = uuid4().hex[:8]
@@ -123,37 +136,64 @@ class Run:
         return self._files[-1]
 
     def _remove_files(self) -> None:
-        for name in self._files if self.client.folder is not None else ():
+        for name in self._files if self._folder is not None and self.client.folder == self._folder else ():
             try:
-                (self.client.folder / name).unlink(missing_ok=True)
+                (self._folder / name).unlink(missing_ok=True)
             except OSError:
                 pass  # still mapped by the worker, which Windows minds; it goes with the folder
 
     def _work(self) -> Steps:
-        yield from self._send()
-        answer = yield from self._answer()
+        answer = yield from self._ask()
         self.listener.finished(answer, [])
+
+    def place(self, name: str) -> Path:
+        """Where a file lies in the worker's folder.
+
+        Raises:
+            WorkerEnded: the worker that this run began with is no more.
+        """
+        if self.client.folder != self._folder:
+            raise WorkerEnded(unasked=self._number is None and self.client.exit_code == 0)
+        return self._folder / name
+
+    def _ask(self) -> Generator[None, Any, dict[str, Any]]:
+        """Gives the worker the request and waits for its result; once more if it was just ending for want of work."""
+        for attempt in (1, 2):
+            self.client.start()
+            self._folder, self._number = self.client.folder, None
+            try:
+                yield from self._send()
+                return (yield from self._answer())
+            except WorkerEnded as error:
+                if attempt == 2 or not error.unasked:
+                    raise
 
     def _send(self) -> Steps:
         """Copies the scans into the worker's folder and sends the request."""
-        self.client.start()
-        folder = self.client.folder
         self._tell("Sending", 0.0)
         inputs = {}
         for number, (name, node) in enumerate(self.scans.items()):
             affine, voxels = node_geometry(node), node_voxels(node)
             file = self.file(f"scan{number}.npy")
-            header = {"descr": np.lib.format.dtype_to_descr(voxels.dtype), "fortran_order": False, "shape": voxels.shape}
-            with open(folder / file, "wb") as written:  # a mapped file would end Slicer with SIGBUS on a full disk
-                np.lib.format.write_array_header_1_0(written, header)
-                for first, last in slabs(voxels):
-                    written.write(np.ascontiguousarray(voxels[first:last]).data)
-                    self._tell("Sending", (number + last / len(voxels)) / len(self.scans))
-                    yield
+            for written in self.write(file, voxels):
+                self._tell("Sending", (number + written) / len(self.scans))
+                yield
             inputs[name] = {"file": file, "ijk_to_ras": affine.tolist()}
-        if self.client.folder != folder:
-            raise InputError(_("The segmentation process ended while it was given the scans; nothing was changed: click Segment again."))
+        self.place("")
         self._number = self.client.request(**self.fields, inputs=inputs)
+
+    def write(self, file: str, voxels: np.ndarray) -> Iterator[float]:
+        """Writes (K, J, I) into the worker's folder; gives the fraction that is written."""
+        header = {"descr": np.lib.format.dtype_to_descr(voxels.dtype), "fortran_order": False, "shape": voxels.shape}
+        try:
+            written = open(self.place(file), "wb")  # a mapped file would end Slicer with SIGBUS on a full disk
+        except FileNotFoundError as error:  # a worker takes its folder away just before it ends
+            raise WorkerEnded(unasked=True) from error
+        with written:
+            np.lib.format.write_array_header_1_0(written, header)
+            for first, last in slabs(voxels):
+                written.write(np.ascontiguousarray(voxels[first:last]).data)
+                yield last / len(voxels)
 
     def _answer(self) -> Generator[None, Any, dict[str, Any]]:
         """Waits for the worker; returns its result.
@@ -161,12 +201,14 @@ class Run:
         Raises:
             InputError: it refused, failed or died; the message says so.
         """
+        begun = False
         while True:
             for event in self.client.answers_to(self._number):
                 kind = event["event"]
                 if kind == "died":
                     self.listener.log(event["log"])
-                    raise InputError(event["message"])
+                    raise WorkerEnded(unasked=not begun and event["exit_code"] == 0, message=event["message"])
+                begun = True
                 if kind == "progress":
                     self._tell(event["stage"], event["fraction"])
                 elif kind == "done":
@@ -220,8 +262,7 @@ class SegmentationRun(Run):
         return super().step()
 
     def _work(self) -> Steps:
-        yield from self._send()
-        result = yield from self._answer()
+        result = yield from self._ask()
         self._tell("Taking the result", 0.0)
         self._files += [result[name] for name in ("labels", "doubt") if result[name]]
         self._files += [result["inside"]["file"]] if result.get("inside") else []
@@ -231,7 +272,7 @@ class SegmentationRun(Run):
             target = None
             notes.append(_("The chosen segmentation was removed meanwhile; the result went into a new one."))
         yield
-        labels = np.load(self.client.folder / result["labels"], mmap_mode="r")
+        labels = np.load(self.place(result["labels"]), mmap_mode="r")
         merge = self._merge(result, target, labels.shape)
         masks = []
         for number, found in enumerate(result["found"]):
@@ -276,7 +317,7 @@ class SegmentationRun(Run):
         """The region that a run was restricted to."""
         if not result.get("inside"):
             return None
-        inside = np.load(self.client.folder / result["inside"]["file"])
+        inside = np.load(self.place(result["inside"]["file"]))
         start = result["inside"]["start"]
         box = tuple(edge for at, size in zip(start, inside.shape) for edge in (at, at + size))
         labels = frozenset(structure(key).label for key in result["sought"])
@@ -287,7 +328,7 @@ class SegmentationRun(Run):
         reference = self.scans[result["report"]["reference"]]
         if not result.get("inside"):
             return Merge(self.scene, reference, target, self.rule, self.name, shape)
-        inside = np.load(self.client.folder / result["inside"]["file"], mmap_mode="r")
+        inside = np.load(self.place(result["inside"]["file"]), mmap_mode="r")
         sought = [structure(key) for key in result["sought"]]
         return RegionMerge(self.scene, reference, target, inside, tuple(result["inside"]["start"]), sought, self.name, shape)
 

@@ -300,3 +300,26 @@ def test_canceling_while_a_correction_is_stored_leaves_nothing_of_it(bench, tumo
     bench.spin(lambda: cases.is_dir() and any(list(room.iterdir()) for room in cases.iterdir()))
     bench.click(tumor_panel.ui.segmentButton)
     assert list(cases.iterdir()) == [] and "Canceled" in tumor_panel.ui.statusLabel.text
+
+
+@pytest.mark.parametrize("idle", [False, True])
+def test_the_worker_ends_while_a_correction_is_drawn(bench, tumor_panel, tmp_path, monkeypatch, idle: bool) -> None:
+    bench.segment(tumor_panel)
+    tumor_panel.ui.correctionsFolderButton.directory = str(tmp_path / "cases")
+    client = tumor_panel.logic.client
+    client.stop()
+    monkeypatch.setattr(client, "idle_seconds", 0.5 if idle else 60.0)
+    tumor_panel.logic._timer.stop()
+    bench.click(tumor_panel.ui.acceptButton)
+    tumor_panel.logic._timer.stop()
+    tumor_panel.logic.run.step()
+    if idle:
+        bench.spin(lambda: client.poll() is not None and not client.running)
+    else:
+        client.stop()
+    tumor_panel.logic._timer.start(5)
+    bench.spin(lambda: tumor_panel.logic.run is None)
+    if idle:
+        assert len(list((tmp_path / "cases").iterdir())) == 1, tumor_panel.ui.statusLabel.text
+    else:
+        assert "ended before the work was done" in tumor_panel.ui.statusLabel.text

@@ -302,3 +302,79 @@ def test_neither_log_nor_report_says_what_nodes_are_called(bench, panel, scan) -
         assert "Miller^Anna" not in text and "Annas" not in text and str(Path.home()) not in text
         assert "The table '<table 1>' was added" in text and "'<segment 1>' of <volume 1> is not" in text and "'~" in text
     assert f"Python {platform.python_version()}" in report and "tiny_tumor" in report
+
+
+@pytest.fixture
+def impatient(panel, monkeypatch):
+    """A panel whose worker ends as soon as it has nothing to do."""
+    client = panel.logic.client
+    client.stop()
+    monkeypatch.setattr(client, "idle_seconds", 0.2)
+    return panel
+
+
+def click_unpolled(bench, panel, until) -> None:
+    """Clicks Segment and goes on until something holds, so quickly that nobody notices what becomes of the worker."""
+    bench.click(panel.ui.segmentButton)
+    panel.logic._timer.stop()
+    while not until() and not panel.logic.run.step():
+        pass
+
+
+def test_a_worker_that_has_just_ended_for_want_of_work_is_started_again(bench, impatient) -> None:
+    panel, client = impatient, impatient.logic.client
+    client.start()
+    client._process.wait()
+    click_unpolled(bench, panel, lambda: panel.logic.run._number is not None)
+    panel.logic._timer.start(5)
+    bench.spin(lambda: idle(panel))
+    assert len(segmentations()) == 1, panel.ui.statusLabel.text
+
+
+@pytest.mark.parametrize("files", [0, 1])
+def test_a_worker_that_ends_for_want_of_work_while_it_is_given_the_scans(bench, impatient, monkeypatch, files: int) -> None:
+    panel, client = impatient, impatient.logic.client
+    other = node_from_array(ball(), oblique_affine(), slicer.mrmlScene, "x-flair")
+    panel.parameters.flair = other
+    client.start()
+    folder = client.folder
+    click_unpolled(bench, panel, lambda: len(panel.logic.run._files) > files)
+    client._process.wait()
+    if files:
+        bench.spin(lambda: client.poll() is not None and client.folder is None)
+    panel.logic._timer.start(5)
+    bench.spin(lambda: idle(panel))
+    assert len(segmentations()) == 1 and not folder.exists(), panel.ui.statusLabel.text
+
+
+def test_a_request_that_the_ending_worker_did_not_read_is_sent_again(bench, impatient) -> None:
+    panel, client = impatient, impatient.logic.client
+    client.start()
+    client._process.wait()
+    client.folder.mkdir()
+    click_unpolled(bench, panel, lambda: panel.logic.run._number is not None)
+    panel.logic._timer.start(5)
+    bench.spin(lambda: idle(panel))
+    assert len(segmentations()) == 1, panel.ui.statusLabel.text
+
+
+def test_a_worker_that_always_ends_is_said_in_one_sentence(bench, impatient, monkeypatch) -> None:
+    panel, client = impatient, impatient.logic.client
+    monkeypatch.setattr(client, "executable", "/bin/true")
+    bench.segment(panel)
+    assert "ended" in panel.ui.statusLabel.text and "\n" not in panel.ui.statusLabel.text and not segmentations()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("stage", ["Sending the scans", "Taking the result"])
+def test_a_worker_that_is_stopped_by_another_panel_is_said_in_one_sentence(bench, panel, stage: str, restarted: bool) -> None:
+    bench.spin(lambda: not panel.logic.client.busy)
+    bench.click(panel.ui.segmentButton)
+    bench.spin(lambda: stage in panel.ui.statusLabel.text)
+    panel.logic.client.stop()
+    if restarted:
+        panel.logic.client.start()
+    bench.spin(lambda: idle(panel))
+    assert "ended before the work was done" in panel.ui.statusLabel.text and not segmentations()
+    bench.segment(panel)
+    assert len(segmentations()) == 1
