@@ -44,10 +44,11 @@ class Region:
         to_box[:3, 3] = -to_box[:3, :3] @ np.array(self.center)
         matrix = to_box @ grid.ijk_to_ras
         inside = np.ones(grid.shape, bool)
-        k, j, i = (np.arange(n) for n in grid.shape)
-        for row in matrix[:3]:
-            place = (row[2] * k + row[3])[:, None, None] + (row[1] * j)[None, :, None] + (row[0] * i)[None, None, :]
-            inside &= np.abs(place) <= 0.5
+        _, j, i = (np.arange(n) for n in grid.shape)
+        for k, plane in enumerate(inside):
+            for row in matrix[:3]:
+                place = (row[2] * k + row[3] + row[1] * j)[:, None] + row[0] * i
+                plane &= np.abs(place) <= 0.5
         return inside
 
     def part_of(self, grid: Grid, margin_mm: float) -> Grid:

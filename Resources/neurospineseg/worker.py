@@ -200,7 +200,7 @@ class Worker:
         """Where a region lies on the scan's grid: uint8 (K, J, I), cropped, and its first voxel (k, j, i)."""
         if region is None:
             return None
-        inside = region.contains(grid).astype(np.uint8)
+        inside = region.contains(grid).view(np.uint8)
         box = box_of(inside, 1)
         if box is None:
             raise InputError("The box of the region holds no voxel of the scan; make it larger.")
