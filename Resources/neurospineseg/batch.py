@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,18 +32,21 @@ class Case:
     scans: Mapping[str, Path]
 
 
-def find_cases(task: str, folder: Path) -> list[Case]:
+def find_cases(task: str, folder: Path, output: Path | None = None) -> list[Case]:
     """The cases of a folder, by name.
 
     For tumor, a case is a subfolder whose files' names end in the contrast (``..._t1ce.nii.gz``, ``...-t2f.nii.gz``); for the other tasks it is a file,
     or a subfolder with one DICOM series.
+
+    Args:
+        output: receives the masks; it is no case, and neither is a folder that holds nothing else.
 
     Raises:
         InputError: the folder is not there or holds no case.
     """
     if not folder.is_dir():
         raise InputError(f"The folder '{folder}' does not exist; choose the folder that holds the cases.")
-    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith(".") and not _is_for_masks(entry, output))
     if task == "tumor":
         cases = [Case(entry.name, _channels(entry)) for entry in entries if entry.is_dir()]
         cases = [case for case in cases if case.scans]
@@ -55,6 +59,13 @@ def find_cases(task: str, folder: Path) -> list[Case]:
     if twice:
         raise InputError(f"Two scans in '{folder}' are both called '{twice[0]}'; rename one of them.")
     return cases
+
+
+def _is_for_masks(entry: Path, output: Path | None) -> bool:
+    if output is None or not entry.is_dir():
+        return False
+    entry, output = entry.resolve(), output.resolve()
+    return entry == output or (entry in output.parents and not any(path.is_file() for path in entry.iterdir()))
 
 
 def _is_scan(path: Path) -> bool:
@@ -82,6 +93,7 @@ def run_batch(
     output: Path,
     segment: Callable[[Mapping[str, Path], Path], None],
     progress: Callable[[int, int, str], None] = lambda done, count, case: None,
+    warn: Callable[[str], None] = print,
 ) -> dict[str, str]:
     """Segments every case of a folder that has no mask yet.
 
@@ -89,6 +101,7 @@ def run_batch(
         output: receives ``CASE.seg.nrrd`` (with its report beside it) and ``summary.csv``; made where it is not there.
         segment: segments a case's scans into a file, which appears when it is complete; raises InputError.
         progress: called before each case with the number done, the number of all and the case's name.
+        warn: told in a sentence that the summary cannot be written for now, since another program holds it open.
 
     Returns:
         For each case ``done``, ``kept`` (its mask was there) or the sentence that says what is wrong with it.
@@ -96,12 +109,13 @@ def run_batch(
     Raises:
         InputError: there is no case, or the output folder cannot be written to.
     """
-    cases = find_cases(task, folder)
+    cases = find_cases(task, folder, output)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"The folder '{output}' cannot be made ({error.strerror}); choose another one.") from error
     outcomes: dict[str, str] = {}
+    warned = False
     for number, case in enumerate(cases):
         progress(number, len(cases), case.name)
         target = output / f"{case.name}{OUTPUT_ENDING}"
@@ -113,16 +127,33 @@ def run_batch(
             outcomes[case.name] = DONE
         except InputError as error:
             outcomes[case.name] = str(error)
-        _write_summary(output, outcomes)
-    _write_summary(output, outcomes)
+        if not _write_summary(output, outcomes) and not warned and number + 1 < len(cases):
+            warned = True
+            warn(
+                f"'{SUMMARY}' cannot be replaced while it is open in another program; close it there, and it is written after the next case."
+            )
+    if not _write_summary(output, outcomes):
+        warn(f"'{SUMMARY}' lacks the last outcomes, since it is open in another program; close it there and run again to have it written.")
     return outcomes
 
 
-def _write_summary(output: Path, outcomes: Mapping[str, str]) -> None:
+def _write_summary(output: Path, outcomes: Mapping[str, str]) -> bool:
+    """Writes the summary; returns False where another program holds it open, as Excel does.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
     temporary = output / f".{SUMMARY}.part"
     try:
         with open(temporary, "w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([("case", "outcome"), *outcomes.items()])
-        os.replace(temporary, output / SUMMARY)
+        try:
+            os.replace(temporary, output / SUMMARY)
+        except PermissionError:
+            return False
+        return True
     except OSError as error:
         raise InputError(f"The folder '{output}' cannot be written to ({error.strerror}); choose another one.") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()

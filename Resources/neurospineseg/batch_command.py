@@ -33,7 +33,7 @@ def batch(options: argparse.Namespace) -> bool:
     def tell(done: int, count: int, case: str) -> None:
         say(f"{done + 1} of {count}: {case}")
 
-    outcomes = run_batch(options.task, options.folder, options.output, segment_case, tell)
+    outcomes = run_batch(options.task, options.folder, options.output, segment_case, tell, say)
     failed = {case: outcome for case, outcome in outcomes.items() if outcome not in (DONE, KEPT)}
     for case, outcome in failed.items():
         say(f"{case}: {outcome}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,46 @@ def test_from_the_shell(cases: Path, tmp_path: Path, tiny_models: Path, capsys) 
     printed = capsys.readouterr()
     assert "1 segmented, 0 had their masks, 1 failed" in printed.out and "b-t1c" in printed.err
     assert (tmp_path / "masks" / "a.seg.nrrd").is_file() and not (tmp_path / "masks" / "b.seg.nrrd").exists()
+
+
+def test_a_summary_that_another_program_holds_open_stops_nothing(cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output, told, locked = tmp_path / "masks", [], [True]
+    replace = os.replace
+
+    def replace_unless_locked(source, target) -> None:
+        if locked[0]:
+            raise PermissionError(13, "Permission denied")
+        replace(source, target)
+
+    def segment(scans, target: Path) -> None:
+        target.write_text("mask")
+
+    monkeypatch.setattr(os, "replace", replace_unless_locked)
+    assert run_batch("tumor", cases, output, segment, warn=told.append) == {"a": "done", "b": "done"}
+    assert len(told) == 2 and "is open in another program" in told[0] and "run again" in told[1]
+    assert sorted(path.name for path in output.iterdir()) == ["a.seg.nrrd", "b.seg.nrrd"]
+    told.clear()
+    (output / "b.seg.nrrd").unlink()
+
+    def close_and_segment(scans, target: Path) -> None:
+        locked[0] = False
+        target.write_text("mask")
+
+    assert run_batch("tumor", cases, output, close_and_segment, warn=told.append) == {"a": "kept", "b": "done"}
+    assert told == [] and (output / "summary.csv").read_text().splitlines() == ["case,outcome", "a,kept", "b,done"]
+
+
+@pytest.mark.parametrize("output", ["masks", "results/masks"])
+def test_the_output_folder_is_no_case(tmp_path: Path, output: str) -> None:
+    write_nifti(tmp_path / "one.nii.gz", ball())
+    (tmp_path / output).mkdir(parents=True)
+    assert list(run_batch("spine", tmp_path, tmp_path / output, lambda scans, target: None)) == ["one"]
+    (tmp_path / "one.nii.gz").unlink()
+    with pytest.raises(InputError, match="holds no case"):
+        run_batch("spine", tmp_path, tmp_path / output, lambda scans, target: None)
+
+
+def test_masks_may_lie_in_a_case_that_is_a_series(tmp_path: Path) -> None:
+    (tmp_path / "series" / "masks").mkdir(parents=True)
+    (tmp_path / "series" / "1.dcm").write_bytes(b"")
+    assert [case.name for case in find_cases("spine", tmp_path, tmp_path / "series" / "masks")] == ["series"]
