@@ -21,6 +21,8 @@ from neurospineseg.measure import dice
 from neurospineseg.outputs import make_room
 from neurospineseg.volume import Volume, write_volume
 
+EXACT_IN_FLOAT64 = 2**53
+
 
 def store_correction(
     folder: Path,
@@ -44,8 +46,9 @@ def store_correction(
         The case's folder, and the Dice between prediction and correction by structure key.
 
     Raises:
-        InputError: the folder cannot be written to.
+        InputError: the folder cannot be written to, or a scan holds numbers that cannot be kept.
     """
+    scans = {channel: storable(volume) for channel, volume in scans.items()}
     scores = {} if prediction is None else _scores(task, labels.voxels, prediction)
     first = next(iter(scans.values()))
     checksum = hashlib.sha256(np.ascontiguousarray(first.voxels)).hexdigest()[:8]
@@ -74,6 +77,29 @@ def store_correction(
     except OSError as error:
         raise InputError(f"The corrections folder cannot be written to ({error.strerror}); choose another one.") from error
     return folder / name, scores
+
+
+def storable(scan: Volume) -> Volume:
+    """The same numbers in a type that every reader of NIfTI knows.
+
+    Raises:
+        InputError: there is none, since they are too large.
+    """
+    voxels = scan.voxels
+    if voxels.dtype == bool:
+        return Volume(voxels.astype(np.uint8), scan.ijk_to_ras)
+    if voxels.dtype == np.float16:
+        return Volume(voxels.astype(np.float32), scan.ijk_to_ras)
+    if voxels.dtype.kind not in "iu" or voxels.dtype.itemsize < 8:
+        return scan
+    low, high = int(voxels.min()), int(voxels.max())
+    if np.iinfo(np.int32).min <= low and high <= np.iinfo(np.int32).max:
+        return Volume(voxels.astype(np.int32), scan.ijk_to_ras)
+    if max(-low, high) > EXACT_IN_FLOAT64:
+        raise InputError(
+            "A scan holds numbers that are too large to be kept; convert it to 32 bits first, e.g. with the module Cast Scalar Volume."
+        )
+    return Volume(voxels.astype(np.float64), scan.ijk_to_ras)
 
 
 def _scores(task: str, labels: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
