@@ -6,7 +6,7 @@ Uncertainty is 1 - (p1 - p2), with p1 and p2 the highest and the second highest 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +51,11 @@ def uncertainty(probabilities: torch.Tensor) -> torch.Tensor:
 
 
 def doubtful_places(
-    probabilities: torch.Tensor, channels: Sequence[OutputChannel], grid: Grid, inside: np.ndarray | None = None
+    probabilities: torch.Tensor,
+    channels: Sequence[OutputChannel],
+    grid: Grid,
+    inside: np.ndarray | None = None,
+    asked: Collection[int] | None = None,
 ) -> list[DoubtfulPlace]:
     """The doubtful regions, the most uncertain first, at most ``MOST_PLACES``.
 
@@ -61,6 +65,8 @@ def doubtful_places(
     Args:
         probabilities: (C, K, J, I) on ``grid``, channel 0 background.
         inside: bool (K, J, I); only there is anything looked for.
+        asked: label values of the structures that may be named; None for all. Of the two outcomes that a place hesitates between it is
+            the likelier structure among these.
     """
     values = uncertainty(probabilities).cpu().numpy()
     doubtful = values > DOUBTFUL
@@ -77,9 +83,10 @@ def doubtful_places(
         depth = ndimage.distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1, 1:-1]
         peak = tuple(int(at + part.start) for at, part in zip(np.unravel_index(depth.argmax(), depth.shape), box))
         here = probabilities[:, peak[0], peak[1], peak[2]]
-        wanted = 1 + int(here[1:].argmax())
-        channel = channels[wanted]
-        label = int(channel.territory[peak]) if channel.territory is not None else int(channel.label or 0)
+        rivals = {int(channel): _label_at(channels[channel], peak) for channel in here.topk(2).indices}
+        wanted, label = next(((c, label) for c, label in rivals.items() if label and (asked is None or label in asked)), (0, 0))
+        if not label:
+            continue
         ras = grid.ijk_to_ras[:3, :3] @ np.array(peak[::-1], float) + grid.ijk_to_ras[:3, 3]
         score = float(values[box][region].sum()) * grid.voxel_volume_ml
         places.append(
@@ -91,4 +98,9 @@ def doubtful_places(
                 round(score, 4),
             )
         )
-    return sorted((place for place in places if place.label), key=lambda place: -place.score)[:MOST_PLACES]
+    return sorted(places, key=lambda place: -place.score)[:MOST_PLACES]
+
+
+def _label_at(channel: OutputChannel, place: tuple[int, ...]) -> int:
+    """The label value that a channel stands for at a voxel (k, j, i); 0 for background."""
+    return int(channel.territory[place]) if channel.territory is not None else int(channel.label or 0)

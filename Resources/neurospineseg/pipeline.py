@@ -140,7 +140,10 @@ class Segmenter:
             labels[outside] = 0
             if doubt is not None:
                 doubt[outside] = 0
-        places = doubtful_places(done.probabilities, done.channels, working, region and region.contains(working)) if doubts else []
+        places = []
+        if doubts:
+            asked = None if self.settings.structures is None else {structure.label for structure in self.sought}
+            places = doubtful_places(done.probabilities, done.channels, working, region and region.contains(working), asked)
         mask = Volume(labels, reference.ijk_to_ras)
         volumes_by_label = volumes_ml(labels, reference.grid)
         present = [structure for structure in sorted(done.structures, key=lambda s: s.label) if structure.label in volumes_by_label]

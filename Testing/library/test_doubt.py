@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from neurospineseg.anatomy import structures_of
 from neurospineseg.doubt import doubtful_places, uncertainty
 from neurospineseg.grid import Grid
+from neurospineseg.pipeline import Segmenter, Settings
 from neurospineseg.postprocess import OutputChannel
+from neurospineseg.volume import Volume
 
 GRID = Grid((30, 30, 30), np.array([[2.0, 0, 0, -30], [0, 2, 0, 10], [0, 0, 2, 5], [0, 0, 0, 1]]))
 CHANNELS = (OutputChannel(0), OutputChannel(7), OutputChannel(9))
@@ -42,3 +47,23 @@ def test_blobs_are_found_the_most_uncertain_first() -> None:
     inside = np.zeros(GRID.shape, bool)
     inside[:15] = True
     assert [place.label for place in doubtful_places(probabilities, CHANNELS, GRID, inside)] == [7]
+
+
+def test_only_structures_that_were_asked_for_have_places() -> None:
+    probabilities = sure_ball_with_a_shell()
+    probabilities[:, 20:26, 20:26, 20:26] = torch.tensor([0.55, 0.05, 0.4]).reshape(3, 1, 1, 1)
+    probabilities[:, 8:12, 8:12, 8:12] = torch.tensor([0.4, 0.5, 0.1]).reshape(3, 1, 1, 1)
+    assert [place.label for place in doubtful_places(probabilities, CHANNELS, GRID, asked={7})] == [7]
+    probabilities[:, 20:26, 20:26, 20:26] = torch.tensor([0.1, 0.4, 0.5]).reshape(3, 1, 1, 1)
+    second = doubtful_places(probabilities, CHANNELS, GRID, asked={7})[0]
+    assert (second.label, second.marked) == (7, False) and doubtful_places(probabilities, CHANNELS, GRID)[0].label == 9
+
+
+@pytest.mark.parametrize("asked", [None, ("edema",), ("necrotic_core", "enhancing_tumor")])
+def test_the_segmenter_asks_for_what_the_user_chose(tiny_models: Path, asked: tuple[str, ...] | None) -> None:
+    noise = np.random.default_rng(0).integers(0, 400, (48, 48, 48)).astype(np.float32)
+    settings = Settings(model=str(tiny_models / "tiny_tumor"), device="cpu", structures=asked)
+    places = Segmenter("tumor", settings).run({"t1c": Volume(noise, np.diag([4.0, 4, 4, 1]))}, doubts=True).doubtful
+    keys = {found.label: found.key for found in structures_of("tumor")}
+    named = {keys[place.label] for place in places}
+    assert named and (asked is None or named <= set(asked))
