@@ -21,7 +21,8 @@ from neurospineseg.private_folder import make_private_folder, remove_folder, swe
 IDLE_SECONDS = 600.0
 LOG_TAIL_CHARACTERS = 4000
 _LIBRARY = Path(__file__).resolve().parent.parent
-_START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from neurospineseg.worker import main; main()"
+_START = "import sys; sys.path[:] = [sys.argv.pop(1), *filter(None, sys.path)]; from neurospineseg.worker import main; main()"
+"""Python puts the current folder first, as an empty name; whatever lies there must not be imported."""
 
 
 class WorkerClient:
@@ -153,7 +154,7 @@ class WorkerClient:
                 break
             self._unread += block
         *lines, self._unread = self._unread.split(b"\n")
-        return [json.loads(line) for line in lines if line.strip()], ended
+        return [answer for answer in map(_answer_in, lines) if answer is not None], ended
 
     def log_tail(self) -> str:
         """The end of what the worker and its libraries printed."""
@@ -183,6 +184,15 @@ class WorkerClient:
         if self.folder is not None:
             remove_folder(self.folder)
             self.folder = None
+
+
+def _answer_in(line: bytes) -> dict[str, Any] | None:
+    """What a line says; None where it is not the worker's but, say, a launcher's."""
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
 
 
 def _own_group() -> dict[str, Any]:

@@ -303,3 +303,25 @@ def test_what_is_half_stored_goes_with_the_window(tmp_path: Path) -> None:
     worker.wait(20.0)
     assert list((tmp_path / "cases").iterdir()) == []
     worker.stdout.close()
+
+
+def test_what_lies_in_the_current_folder_is_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("json", "queue", "numpy"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(tmp_path)
+    client = WorkerClient()
+    client.request("nonsense")
+    assert answer(client)["event"] == "failed"
+    client.stop()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell script")
+def test_what_a_launcher_prints_is_no_answer(tmp_path: Path) -> None:
+    launcher = tmp_path / "launcher"
+    lines = ("Setting up the environment", "3", "[]", "null", "\\377", '{"half": ')
+    launcher.write_text("#!/bin/sh\n" + "".join(f"printf '{line}\\n'\n" for line in lines) + f'exec "{sys.executable}" "$@"\n')
+    launcher.chmod(0o755)
+    client = WorkerClient(executable=str(launcher))
+    client.request("nonsense")
+    assert answer(client)["event"] == "failed"
+    client.stop()
