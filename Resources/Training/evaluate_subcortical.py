@@ -96,7 +96,9 @@ def on_templates(segmenter: Segmenter, poses: int, pictures: Path | None) -> Non
             marks = {side: (labels == structure(key).label, truth.voxels == value) for value, (side, key) in enumerate(sides, 1)}
             rows["model"].append(np.array([scores(found, true, here.grid) for found, true in marks.values()]))
             for kind, moved in (("ellipsoid, fixed", np.zeros(3)), ("ellipsoid, center of mass", shift)):
-                rows[kind].append(np.array([scores(ellipsoid_mask(here.grid, side, moved), true, here.grid) for side, (_, true) in marks.items()]))
+                rows[kind].append(
+                    np.array([scores(ellipsoid_mask(here.grid, side, moved), true, here.grid) for side, (_, true) in marks.items()])
+                )
             if pictures is not None and number < 2:
                 draw(here, labels, truth.voxels > 0, pictures / f"{name}_pose{number}.png")
         for kind, values in rows.items():
@@ -104,7 +106,9 @@ def on_templates(segmenter: Segmenter, poses: int, pictures: Path | None) -> Non
             print(f"{name} | {kind} | as it lies L {np.round(values[0, 0], 2)} R {np.round(values[0, 1], 2)}", end="")
             if poses:
                 posed_values = values[1:].reshape(-1, 3)
-                print(f" | {poses} poses: mean {np.round(np.nanmean(posed_values, 0), 2)} worst Dice {posed_values[:, 0].min():.2f}", end="")
+                print(
+                    f" | {poses} poses: mean {np.round(np.nanmean(posed_values, 0), 2)} worst Dice {posed_values[:, 0].min():.2f}", end=""
+                )
             print(flush=True)
 
 
@@ -131,7 +135,9 @@ def on_locator(poses: int, degrees: float) -> None:
             axes = cube.ijk_to_ras[:3, :3] / cube.spacing
             angle = np.degrees(np.arccos(np.clip((np.trace(turn.T @ axes) - 1) / 2, -1, 1)))
             errors.append((np.linalg.norm(cube.center - matrix[:3, :3] @ np.array(REGION_CENTER_MNI) - matrix[:3, 3]), angle))
-        print(f"locator | {name} | {len(errors)} of {poses} poses within {degrees:.0f} degrees | mean {np.round(np.mean(errors, 0), 1)} worst {np.round(np.max(errors, 0), 1)} (mm, degrees)")
+        print(
+            f"locator | {name} | {len(errors)} of {poses} poses within {degrees:.0f} degrees | mean {np.round(np.mean(errors, 0), 1)} worst {np.round(np.max(errors, 0), 1)} (mm, degrees)"
+        )
 
 
 def on_held_out(segmenter: Segmenter, images: int) -> None:
@@ -162,7 +168,9 @@ def on_phantoms(segmenter: Segmenter, seeds: range, pictures: Path | None) -> No
             print(f"phantom {seed}: {error}")
             continue
         table = {
-            f"{side}_{name}": dice(found == structure(f"{side}_{name}").label, labels == value) for name, pair in NUCLEI.items() for side, value in zip(("left", "right"), pair)
+            f"{side}_{name}": dice(found == structure(f"{side}_{name}").label, labels == value)
+            for name, pair in NUCLEI.items()
+            for side, value in zip(("left", "right"), pair)
         }
         print(f"phantom {seed} | Dice", {name: round(value, 2) for name, value in table.items()})
         if pictures is not None:

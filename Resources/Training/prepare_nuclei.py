@@ -33,7 +33,9 @@ ATLAS_PALLIDUM = {"globus_pallidus_externus": (11, 12), "globus_pallidus_internu
 
 def nearest(volume: Volume, grid: Grid) -> np.ndarray:
     """A label map on another grid, uint16."""
-    return resample(torch.from_numpy(volume.voxels.astype(np.float32))[None], volume.grid, grid, mode="nearest")[0].numpy().astype(np.uint16)
+    return (
+        resample(torch.from_numpy(volume.voxels.astype(np.float32))[None], volume.grid, grid, mode="nearest")[0].numpy().astype(np.uint16)
+    )
 
 
 def smooth_labels(volume: Volume, grid: Grid) -> np.ndarray:
@@ -87,7 +89,11 @@ def prepare(number: int, atlas: Volume, coarse_atlas: tuple[np.ndarray, Grid]) -
     cropped = whole.crop(start, stop)
     np.savez_compressed(CACHE / f"whole_{number:02d}.npz", labels=labels[tuple(map(slice, start, stop))], ijk_to_ras=cropped.ijk_to_ras)
 
-    places = {f"{side}_{name}": centroid(head.voxels, head.ijk_to_ras, values) for name, sides in LANDMARKS.items() for side, values in zip(("left", "right"), sides)}
+    places = {
+        f"{side}_{name}": centroid(head.voxels, head.ijk_to_ras, values)
+        for name, sides in LANDMARKS.items()
+        for side, values in zip(("left", "right"), sides)
+    }
     deep = Grid.canonical(np.mean(list(places.values()), 0), (96, 120, 96), (2, 2, 2))
     deformation = Deformation(nearest(head, deep), deep.ijk_to_ras, coarse_atlas[0], coarse_atlas[1].ijk_to_ras)
     pose = fit_pose(places)
@@ -96,7 +102,12 @@ def prepare(number: int, atlas: Volume, coarse_atlas: tuple[np.ndarray, Grid]) -
     np.savez_compressed(CACHE / f"cube_{number:02d}.npz", labels=final, ijk_to_ras=cube.ijk_to_ras)
     volumes = {name: tuple(int((final == value).sum() * 0.75**3) for value in sides) for name, sides in NUCLEI.items()}
     print(number, f"loss {deformation.loss:.3f} scale {pose.scale:.3f} residual {pose.residual_mm:.1f} mm", volumes, flush=True)
-    return np.array([[deformation.affine[:3, :3] @ places[f"{side}_{name}"] + deformation.affine[:3, 3] for side in ("left", "right")] for name in LANDMARKS])
+    return np.array(
+        [
+            [deformation.affine[:3, :3] @ places[f"{side}_{name}"] + deformation.affine[:3, 3] for side in ("left", "right")]
+            for name in LANDMARKS
+        ]
+    )
 
 
 def main() -> None:

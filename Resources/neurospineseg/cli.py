@@ -66,10 +66,15 @@ def make_parser() -> argparse.ArgumentParser:
             )
 
     batch = commands.add_parser(
-        "batch", help="segment every case of a folder", description="Segments every case of a folder; run it again to go on.", parents=[general]
+        "batch",
+        help="segment every case of a folder",
+        description="Segments every case of a folder; run it again to go on.",
+        parents=[general],
     )
     batch.add_argument("task", choices=["tumor", "spine", "subcortical"])
-    batch.add_argument("folder", type=Path, metavar="FOLDER", help="holds the cases: scans or DICOM folders; for tumor a subfolder for each")
+    batch.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="holds the cases: scans or DICOM folders; for tumor a subfolder for each"
+    )
     batch.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="receives CASE.seg.nrrd, CASE.json, summary.csv")
     batch.add_argument("--register", action="store_true", help="align the scans of a case rigidly first")
     _model_options(batch)

@@ -132,10 +132,7 @@ class Worker:
     def _volumes(self, request: dict[str, Any]) -> dict[str, Any]:
         from neurospineseg.volume import Volume
 
-        return {
-            name: Volume(self._mapped(scan["file"]), np.array(scan["ijk_to_ras"], float))
-            for name, scan in request["inputs"].items()
-        }
+        return {name: Volume(self._mapped(scan["file"]), np.array(scan["ijk_to_ras"], float)) for name, scan in request["inputs"].items()}
 
     def _mapped(self, name: str) -> np.ndarray:
         """float32 voxels; pages of the file itself where it has that type already."""

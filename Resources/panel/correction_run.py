@@ -84,7 +84,5 @@ def reference_channel(node: Any, scans: Mapping[str, Any]) -> str:
     made_on = node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole())
     channel = next((channel for channel, scan in scans.items() if scan is made_on), None)
     if channel is None:
-        raise InputError(
-            _("None of the chosen scans is the one that '{name}' was made on; choose that scan.").format(name=node.GetName())
-        )
+        raise InputError(_("None of the chosen scans is the one that '{name}' was made on; choose that scan.").format(name=node.GetName()))
     return channel

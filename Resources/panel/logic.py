@@ -155,7 +155,9 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         unknown = [name for name in scans if name not in self.job.slots]
         if unknown:
             slots = ", ".join(self.job.slots)
-            raise InputError(_("'{name}' is no scan of {module}; it takes {slots}.").format(name=unknown[0], module=self.job.name, slots=slots))
+            raise InputError(
+                _("'{name}' is no scan of {module}; it takes {slots}.").format(name=unknown[0], module=self.job.name, slots=slots)
+            )
 
     def fields(
         self, *, model: str | None, device: str, region: Any, structures: Sequence[str] | None = None, register: bool = False

@@ -109,7 +109,9 @@ class Run:
             import traceback
 
             self._fail(
-                _("The result could not be used ({kind}); copy the report and send it to the developers.").format(kind=type(error).__name__),
+                _("The result could not be used ({kind}); copy the report and send it to the developers.").format(
+                    kind=type(error).__name__
+                ),
                 traceback.format_exc(),
             )
         return self.over

@@ -36,7 +36,10 @@ def test_other_cases_are_files_or_series(tmp_path: Path) -> None:
     (tmp_path / "series").mkdir()
     (tmp_path / "notes.txt").write_text("")
     (tmp_path / "one.seg.nrrd").write_text("")
-    assert [(case.name, case.scans["image"].name) for case in find_cases("spine", tmp_path)] == [("one", "one.nii.gz"), ("series", "series")]
+    assert [(case.name, case.scans["image"].name) for case in find_cases("spine", tmp_path)] == [
+        ("one", "one.nii.gz"),
+        ("series", "series"),
+    ]
 
 
 @pytest.mark.parametrize("task, words", [("tumor", "subfolders"), ("spine", "DICOM")])

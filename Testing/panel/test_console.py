@@ -55,7 +55,13 @@ def test_a_region(bench, logic, scan) -> None:
 
 @pytest.mark.parametrize(
     "arguments, words",
-    [({"model": "none"}, "no model"), ({"device": "abacus"}, "no device"), ({"structures": ["nose"]}, "no structure"), ({"inputs": {}}, "No scan"), ({"inputs": {"t7": 1}}, "t7")],
+    [
+        ({"model": "none"}, "no model"),
+        ({"device": "abacus"}, "no device"),
+        ({"structures": ["nose"]}, "no structure"),
+        ({"inputs": {}}, "No scan"),
+        ({"inputs": {"t7": 1}}, "t7"),
+    ],
 )
 def test_what_cannot_be_used_is_said_in_a_sentence(logic, scan, arguments, words) -> None:
     count = slicer.mrmlScene.GetNumberOfNodes()
@@ -170,7 +176,9 @@ def refuse(requirements) -> None:
     raise RuntimeError("declined")
 
 
-@pytest.mark.parametrize("behavior, words", [(fail, "check the network"), (refuse, "agree to"), (lambda requirements: None, "half installed")])
+@pytest.mark.parametrize(
+    "behavior, words", [(fail, "check the network"), (refuse, "agree to"), (lambda requirements: None, "half installed")]
+)
 def test_each_way_to_fail_has_its_sentence(bench, monkeypatch, behavior, words: str) -> None:
     dependencies, _ = missing(monkeypatch, "monai")
     monkeypatch.setattr(slicer.packaging, "behavior", behavior)

@@ -16,7 +16,13 @@ from neurospineseg.volume import read_volume
 CASES = {
     "SubcorticalSeg": ("subcortical", {"image": "other/head_t2w.nii.gz"}),
     "SpineSeg": ("spine", {"image": "spine/evaluate/VB1_07_img.nii.gz"}),
-    "TumorSeg": ("tumor", {"t1c": "tumor/deepmedic_brats2013_pat0002/T1c_subtrMeanDivStd.nii.gz", "flair": "tumor/deepmedic_brats2013_pat0002/Flair_subtrMeanDivStd.nii.gz"}),
+    "TumorSeg": (
+        "tumor",
+        {
+            "t1c": "tumor/deepmedic_brats2013_pat0002/T1c_subtrMeanDivStd.nii.gz",
+            "flair": "tumor/deepmedic_brats2013_pat0002/Flair_subtrMeanDivStd.nii.gz",
+        },
+    ),
 }
 
 

@@ -244,7 +244,14 @@ def far_box(panel, scan) -> None:
 
 @pytest.mark.parametrize(
     "spoil, words",
-    [(no_scan, "no gray-scale image"), (one_slice, "too small"), (bent, "not linear"), (no_box, "No box"), (empty_box, "empty"), (far_box, "outside")],
+    [
+        (no_scan, "no gray-scale image"),
+        (one_slice, "too small"),
+        (bent, "not linear"),
+        (no_box, "No box"),
+        (empty_box, "empty"),
+        (far_box, "outside"),
+    ],
 )
 def test_a_bad_input_gets_one_sentence(bench, panel, scan, spoil, words: str) -> None:
     spoil(panel, scan)

@@ -57,7 +57,9 @@ def rician_noise(image: torch.Tensor, rng: np.random.Generator, deviation: float
     return torch.sqrt((image + real) ** 2 + imaginary**2)
 
 
-def thick_slices(spacing: tuple[float, float, float], rng: np.random.Generator, thickest_mm: float = 7.0, chance: float = 0.5) -> tuple[float, float, float]:
+def thick_slices(
+    spacing: tuple[float, float, float], rng: np.random.Generator, thickest_mm: float = 7.0, chance: float = 0.5
+) -> tuple[float, float, float]:
     """Random ``factors`` for ``lower_resolution``: one axis up to ``thickest_mm``, or all of them a little."""
     factors = [1.0, 1.0, 1.0]
     if rng.random() < chance:

@@ -58,7 +58,11 @@ class Box:
     def warped(self, rng: np.random.Generator, amounts: tuple[tuple[float, float], ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Coordinates x, y, z (mm), each (K, J, I), displaced by noise of the given (mm, lattice mm) pairs."""
         x, y, z = self.axes()
-        full = [np.broadcast_to(x[None, None], self.shape), np.broadcast_to(y[None, :, None], self.shape), np.broadcast_to(z[:, None, None], self.shape)]
+        full = [
+            np.broadcast_to(x[None, None], self.shape),
+            np.broadcast_to(y[None, :, None], self.shape),
+            np.broadcast_to(z[:, None, None], self.shape),
+        ]
         return tuple(axis + sum(np.float32(mm) * self.noise(rng, lattice) for mm, lattice in amounts) for axis in full)
 
 

@@ -48,7 +48,9 @@ def _cerebrum(points, rng, box: Box, labels: np.ndarray) -> np.ndarray:
     depth = ellipsoid(points, (0, -17, 12), rng.normal(1, 0.02, 3) * (67, 87, 63))
     floor = -18 - 14 * np.exp(-(((y + 35) / 30) ** 2))
     depth = np.minimum(depth, np.where(y < -52, z + 12 - 0.25 * (y + 52), z - floor).astype(np.float32))
-    temporal = ellipsoid((side, y, z), (43, -15, -18), rng.normal(1, 0.03, 3) * (22, 48, 24), np.array([[1, 0, 0], [0, 0.95, -0.3], [0, 0.3, 0.95]]))
+    temporal = ellipsoid(
+        (side, y, z), (43, -15, -18), rng.normal(1, 0.03, 3) * (22, 48, 24), np.array([[1, 0, 0], [0, 0.95, -0.3], [0, 0.3, 0.95]])
+    )
     depth = np.maximum(depth, temporal)
     callosum = ellipsoid((x * 0.2, y, z), (0, -6, 4), (8, 41, 25))
     scale = rng.uniform(10, 14)
@@ -101,7 +103,9 @@ def _hind_brain(points, rng, box: Box, labels: np.ndarray) -> np.ndarray:
     labels[inside] = np.where(right[inside], 47, 8)
     white = inside & (pial > 4) & (cerebellum > 8)
     labels[white] = np.where(right[white], 46, 7)
-    path = np.array([(0, -20, -8, 14), (0, -24, -18, 13.5), (0, -24, -30, 15), (0, -33, -46, 9), (0, -42, -62, 7), (0, -48, -110, 6)], float)
+    path = np.array(
+        [(0, -20, -8, 14), (0, -24, -18, 13.5), (0, -24, -30, 15), (0, -33, -46, 9), (0, -42, -62, 7), (0, -48, -110, 6)], float
+    )
     stem = tube(points, path * (1, 1, 1, rng.uniform(0.92, 1.08)))
     labels[(stem > 0) & (z < -7)] = 16
     labels[ellipsoid(points, (0, -41, -31), rng.normal(1, 0.1, 3) * (6, 5, 9)) > 0] = 15

@@ -76,7 +76,8 @@ class Deformation:
         fixed = torch.stack([_smoothed(head, (*sides[1][0], *sides[1][1]), 0.7) for sides in SHARED.values()])
         holders = torch.stack([_smoothed(head, values, 0.4) for _, values in INSIDE])
         moving = torch.stack(
-            [_smoothed(atlas, (*sides[0][0], *sides[0][1]), 0.7) for sides in SHARED.values()] + [_smoothed(atlas, values, 0.4) for values, _ in INSIDE]
+            [_smoothed(atlas, (*sides[0][0], *sides[0][1]), 0.7) for sides in SHARED.values()]
+            + [_smoothed(atlas, values, 0.4) for values, _ in INSIDE]
         )
         start = voxel_centers(head.shape, np.linalg.inv(atlas_affine) @ self.affine @ head_affine)
         to_voxels = torch.from_numpy(np.linalg.inv(atlas_affine)[:3, :3].astype(np.float32))

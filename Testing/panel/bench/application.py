@@ -117,7 +117,15 @@ def make_sample_data() -> types.ModuleType:
         def registerCustomSampleDataSource(category="Custom", sampleName=None, uris=None, fileNames=None, nodeNames=None, customDownloader=None,
                                            thumbnailFileName=None, loadFileTypes=None, loadFiles=None, loadFileProperties=None, checksums=None,
                                            loadFileType=None):  # fmt: skip
-            module.sources.append(types.SimpleNamespace(category=category, sampleName=sampleName, nodeNames=nodeNames, customDownloader=customDownloader, thumbnailFileName=thumbnailFileName))
+            module.sources.append(
+                types.SimpleNamespace(
+                    category=category,
+                    sampleName=sampleName,
+                    nodeNames=nodeNames,
+                    customDownloader=customDownloader,
+                    thumbnailFileName=thumbnailFileName,
+                )
+            )
 
     module.SampleDataLogic = SampleDataLogic
     return module

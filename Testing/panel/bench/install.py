@@ -64,6 +64,13 @@ def _fill_in_what_slicers_own_needs() -> None:
     app.translate = lambda context, text: text
     app.settings = app.userSettings = lambda: types.SimpleNamespace(value=lambda *a: None)
     slicer.util.settingsValue = lambda key, default, converter=None, settings=None: default
-    for name in ("qMRMLCheckableNodeComboBox", "qMRMLRangeWidget", "qMRMLSliderWidget", "qMRMLSpinBox", "qMRMLCoordinatesWidget", "qMRMLSubjectHierarchyComboBox"):
+    for name in (
+        "qMRMLCheckableNodeComboBox",
+        "qMRMLRangeWidget",
+        "qMRMLSliderWidget",
+        "qMRMLSpinBox",
+        "qMRMLCoordinatesWidget",
+        "qMRMLSubjectHierarchyComboBox",
+    ):
         if not hasattr(slicer, name):
             setattr(slicer, name, type(name, (), {}))

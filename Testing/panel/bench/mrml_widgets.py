@@ -51,12 +51,22 @@ class _NodeComboBox(QtWidgets.QWidget):
     nodeTypes = QtCore.Property("QStringList", lambda self: self._types, lambda self, types: self._set_types(types))
     noneEnabled = QtCore.Property(bool, lambda self: self._values.get("noneEnabled", False), lambda self, on: self._set("noneEnabled", on))
     addEnabled = QtCore.Property(bool, lambda self: self._values.get("addEnabled", True), lambda self, on: self._set("addEnabled", on))
-    removeEnabled = QtCore.Property(bool, lambda self: self._values.get("removeEnabled", True), lambda self, on: self._set("removeEnabled", on))
-    renameEnabled = QtCore.Property(bool, lambda self: self._values.get("renameEnabled", False), lambda self, on: self._set("renameEnabled", on))
-    showChildNodeTypes = QtCore.Property(bool, lambda self: self._values.get("showChildNodeTypes", True), lambda self, on: self._set("showChildNodeTypes", on))
-    selectNodeUponCreation = QtCore.Property(bool, lambda self: self._values.get("selectNodeUponCreation", True), lambda self, on: self._set("selectNodeUponCreation", on))
+    removeEnabled = QtCore.Property(
+        bool, lambda self: self._values.get("removeEnabled", True), lambda self, on: self._set("removeEnabled", on)
+    )
+    renameEnabled = QtCore.Property(
+        bool, lambda self: self._values.get("renameEnabled", False), lambda self, on: self._set("renameEnabled", on)
+    )
+    showChildNodeTypes = QtCore.Property(
+        bool, lambda self: self._values.get("showChildNodeTypes", True), lambda self, on: self._set("showChildNodeTypes", on)
+    )
+    selectNodeUponCreation = QtCore.Property(
+        bool, lambda self: self._values.get("selectNodeUponCreation", True), lambda self, on: self._set("selectNodeUponCreation", on)
+    )
     noneDisplay = QtCore.Property(str, lambda self: self._values["noneDisplay"], lambda self, text: self._set("noneDisplay", text))
-    currentNodeID = QtCore.Property(str, lambda self: self._node.GetID() if self._node else "", lambda self, identifier: self.setCurrentNodeID(identifier))
+    currentNodeID = QtCore.Property(
+        str, lambda self: self._node.GetID() if self._node else "", lambda self, identifier: self.setCurrentNodeID(identifier)
+    )
 
     def _set(self, name: str, value: Any) -> None:
         self._values[name] = value
@@ -202,7 +212,9 @@ class _SegmentEditorWidget(QtWidgets.QGroupBox):
         self._history = slicer.vtkSegmentationHistory()
         self._selector_visible, self.shortcuts, self.observing, self.effect = True, False, False, None
 
-    segmentationNodeSelectorVisible = QtCore.Property(bool, lambda self: self._selector_visible, lambda self, on: setattr(self, "_selector_visible", on))
+    segmentationNodeSelectorVisible = QtCore.Property(
+        bool, lambda self: self._selector_visible, lambda self, on: setattr(self, "_selector_visible", on)
+    )
 
     def setMRMLScene(self, scene: Any) -> None:
         self._scene = scene
