@@ -3,6 +3,7 @@
     python Resources/Training/prepare.py brats RAW_FOLDER -o DATASET --dry-run
     python Resources/Training/prepare.py brats RAW_FOLDER -o DATASET
     python Resources/Training/prepare.py ADAPTER --help
+    python Resources/Training/prepare.py check DATASET
 
 Started again, it goes on where it ended. ``DATASET/overlays.html`` shows every case: look at it before training.
 """
@@ -23,12 +24,14 @@ from neurospineseg.console import forgive_encoding, say  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
 
 ADAPTERS = ("stn", "brats", "spider", "nrrd-list", "corrections", "nnunet", "synthetic")
-NOT_ON_DISK = ("adapter", "output", "dry_run", "no_preview", "source")
+NOT_ON_DISK = ("adapter", "output", "dry_run", "no_preview", "source", "slices")
 
 
 def main(arguments: list[str] | None = None) -> int:
     forgive_encoding(sys.stdout, sys.stderr)
     options = parser().parse_args(arguments)
+    if options.adapter == "check":
+        return check(options.source)
     adapter = importlib.import_module(f"datasets.{options.adapter.replace('-', '_')}")
     try:
         plan = adapter.plan(options)
@@ -63,6 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog="Exit status: 0 all cases, 1 some faulty, 2 none.")
     commands = result.add_subparsers(dest="adapter", required=True)
+    looks = commands.add_parser("check", help="Draws the page of a prepared data set anew.")
+    looks.add_argument("source", type=Path, metavar="DATASET")
     for name in ADAPTERS:
         adapter = importlib.import_module(f"datasets.{name.replace('-', '_')}")
         lines = adapter.__doc__.strip().splitlines()
@@ -77,6 +82,17 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--dry-run", action="store_true", help="only say what would be done")
         command.add_argument("--no-preview", action="store_true", help="draw no overlays")
     return result
+
+
+def check(folder: Path) -> int:
+    """Draws ``overlays.html`` of a prepared data set."""
+    try:
+        write_preview(folder)
+    except InputError as error:
+        say(str(error))
+        return 2
+    print(f"Look at {folder / 'overlays.html'}.")
+    return 0
 
 
 def _plain(value: object) -> object:

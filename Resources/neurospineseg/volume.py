@@ -20,6 +20,8 @@ from neurospineseg.lattice import checked_affine, lps_to_ras
 
 NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".img")
 ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
+META_IMAGE = {".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
+"""ITK's reader of the endings that it knows in small letters only."""
 LABEL_MAP_ENDINGS = (".nii", ".nii.gz", ".nrrd", ".mha")
 
 
@@ -186,7 +188,7 @@ def _affine_from_codes(codes: str, shape: tuple[int, ...], spacing: np.ndarray) 
 def _read_itk(path: Path, frame: int | None) -> Volume:
     name = path.name
     try:
-        image = sitk.ReadImage(str(path))
+        image = sitk.ReadImage(str(path), imageIO=META_IMAGE.get(_ending(path), ""))
     except RuntimeError as error:
         reason = str(error).lower()
         if "determinant" in reason or "direction" in reason:

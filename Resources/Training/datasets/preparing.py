@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from rich.progress import track
 
 from neurospineseg.errors import InputError
+from neurospineseg.sanity import repaired
 from neurospineseg.volume import Volume, write_volume
 
-from .raw_dataset import IGNORE, Split, write_description, write_json
+from .progress import each
+from .raw_dataset import IGNORE, RawDataset, Split, read_dataset, write_description, write_json
 
 SAME_PLACE_MM = 0.01
 
@@ -49,12 +50,14 @@ class PlannedCase:
         sources: the files it is made of.
         load: reads it. May raise InputError (its files are faulty) or LeftOut (it was asked to leave such cases out).
         group: cases of one group (a patient) never lie on both sides of a split.
+        reading: what the other cases say about how to read this one; where it changes, the case is read again.
     """
 
     name: str
     sources: Sequence[Path]
     load: Callable[[], LoadedCase]
     group: str = ""
+    reading: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class Plan:
         cases: sorted by name.
         problems: a sentence for each file that is missing or cannot be used.
         split: a split that the data set comes with; None to draw one.
+        finish: writes what was asked for beside the data set; called with it on every start, when it is complete.
     """
 
     task: str
@@ -76,6 +80,7 @@ class Plan:
     cases: Sequence[PlannedCase]
     problems: Sequence[str] = ()
     split: Split | None = None
+    finish: Callable[[RawDataset], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class Report:
 
 
 def prepare(plan: Plan, folder: Path, fingerprint: Mapping[str, object], draw: Callable[[Sequence[PlannedCase]], Split]) -> Report:
-    """Writes the cases of a plan that are not there yet, then the description.
+    """Writes the cases of a plan that are not there yet, then the description; removes those that are no longer in it.
 
     A case that was written, left out or found faulty with the same ``fingerprint`` before is not read again, unless its
     files have changed since.
@@ -106,14 +111,17 @@ def prepare(plan: Plan, folder: Path, fingerprint: Mapping[str, object], draw: C
     done = _ledger(ledger, fingerprint, folder)
     (folder / "imagesTr").mkdir(parents=True, exist_ok=True)
     (folder / "labelsTr").mkdir(exist_ok=True)
-    for case in track(plan.cases, description="Preparing", disable=None):
-        state = _state(case.sources)
+    for case in each(plan.cases, "Preparing"):
+        state = _state(case)
         if done.get(case.name, {}).get("state") == state and _is_there(folder, plan, case.name, done[case.name]):
             continue
         done[case.name] = {"state": state, **_write(plan, case, folder)}
         write_json(ledger, {"fingerprint": dict(fingerprint), "cases": done})
-    done = {case.name: done[case.name] for case in plan.cases}
     written = [case for case in plan.cases if done[case.name]["outcome"] == "written"]
+    for name in done.keys() - {case.name for case in written}:
+        for file in _files(folder, plan, name):
+            file.unlink(missing_ok=True)
+    done = {case.name: done[case.name] for case in plan.cases}
     report = Report(
         [case.name for case in written],
         {name: entry["reason"] for name, entry in done.items() if entry["outcome"] == "left out"},
@@ -127,13 +135,15 @@ def prepare(plan: Plan, folder: Path, fingerprint: Mapping[str, object], draw: C
         )
     split = draw(written)
     write_description(folder, plan.task, plan.channels, plan.labels, split, {"source": dict(fingerprint)})
+    if plan.finish:
+        plan.finish(read_dataset(folder))
     return report
 
 
 def draw_split(cases: Sequence[PlannedCase], n_train: int | None, n_val: int | None, seed: int) -> Split:
     """Shuffles the groups: ``n_train`` of them to train on, ``n_val`` to validate with, the rest to test.
 
-    Where one number is missing it takes what the other leaves; where both are, a fifth (at least one) validates.
+    Where one number is missing it takes what the other leaves; where both are, a fifth (at least one of two) validates.
 
     Raises:
         InputError: there are fewer groups than asked for.
@@ -143,10 +153,10 @@ def draw_split(cases: Sequence[PlannedCase], n_train: int | None, n_val: int | N
         groups.setdefault(case.group or case.name, []).append(case.name)
     order = [sorted(groups)[n] for n in np.random.default_rng(seed).permutation(len(groups))]
     if n_val is None:
-        n_val = max(1, len(order) // 5) if n_train is None else max(0, len(order) - n_train)
+        n_val = min(len(order) - 1, max(1, len(order) // 5)) if n_train is None else max(0, len(order) - n_train)
     if n_train is None:
         n_train = max(0, len(order) - n_val)
-    if n_train < 1 or n_train + n_val > len(order):
+    if n_train < 1 or n_val < 0 or n_train + n_val > len(order):
         raise InputError(
             f"{n_train} to train on and {n_val} to validate with were asked for, of {len(order)} patients or cases; ask for fewer."
         )
@@ -165,44 +175,45 @@ def _ledger(path: Path, fingerprint: Mapping[str, object], folder: Path) -> dict
     return before["cases"]
 
 
-def _state(sources: Sequence[Path]) -> str:
-    """A checksum of the source files' names, sizes and times."""
-    stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sources]
-    return hashlib.sha256(json.dumps(stats).encode()).hexdigest()
+def _state(case: PlannedCase) -> str:
+    """A checksum of the source files' names, sizes and times, and of how they are read."""
+    stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in case.sources]
+    return hashlib.sha256(json.dumps([stats, case.reading]).encode()).hexdigest()
+
+
+def _files(folder: Path, plan: Plan, name: str) -> list[Path]:
+    """A case's images in the order of the channels, and its label map."""
+    images = [folder / "imagesTr" / f"{name}_{number:04d}.nii.gz" for number in range(len(plan.channels))]
+    return [*images, folder / "labelsTr" / f"{name}.nii.gz"]
 
 
 def _is_there(folder: Path, plan: Plan, name: str, entry: Mapping) -> bool:
-    files = [folder / "imagesTr" / f"{name}_{n:04d}.nii.gz" for n in range(len(plan.channels))] + [folder / "labelsTr" / f"{name}.nii.gz"]
-    return entry["outcome"] != "written" or all(file.is_file() for file in files)
+    return entry["outcome"] != "written" or all(file.is_file() for file in _files(folder, plan, name))
 
 
 def _write(plan: Plan, case: PlannedCase, folder: Path) -> dict:
     try:
         loaded = case.load()
         check(plan, case, loaded)
+        notes, scans = list(loaded.notes), []
+        for channel in plan.channels:
+            scan, warnings = repaired(loaded.scans[channel], f"'{loaded.names.get(channel, channel)}'")
+            scans.append(scan)
+            notes += warnings
     except LeftOut as reason:
         return {"outcome": "left out", "reason": str(reason), "notes": []}
     except InputError as error:
         return {"outcome": "faulty", "reason": str(error), "notes": []}
-    for number, channel in enumerate(plan.channels):
-        write_volume(loaded.scans[channel], folder / "imagesTr" / f"{case.name}_{number:04d}.nii.gz")
     labels = Volume(loaded.labels.voxels.astype(np.uint8), loaded.labels.ijk_to_ras)
-    write_volume(labels, folder / "labelsTr" / f"{case.name}.nii.gz")
-    return {"outcome": "written", "reason": "", "notes": list(loaded.notes)}
+    for volume, file in zip([*scans, labels], _files(folder, plan, case.name)):
+        write_volume(volume, file)
+    return {"outcome": "written", "reason": "", "notes": notes}
 
 
 def check(plan: Plan, case: PlannedCase, loaded: LoadedCase) -> None:
     """Raises InputError, naming the file, where a volume lies elsewhere than the first or a label is not known."""
-    reference = loaded.scans[plan.channels[0]]
-    first = loaded.names.get(plan.channels[0], case.sources[0].name)
-    for role, volume in [*((name, loaded.scans[name]) for name in plan.channels[1:]), ("label", loaded.labels)]:
-        name = loaded.names.get(role, role)
-        if volume.shape != reference.shape:
-            sizes = " and ".join("x".join(map(str, each.shape[::-1])) for each in (volume, reference))
-            raise InputError(f"'{name}' and '{first}' have different sizes ({sizes}); give files of the same grid.")
-        apart = farthest_corner_mm(volume, reference)
-        if apart > SAME_PLACE_MM:
-            raise InputError(f"'{name}' and '{first}' lie up to {apart:.2f} mm apart; give files of the same grid.")
+    named = [(loaded.names.get(channel, channel), loaded.scans[channel]) for channel in plan.channels]
+    require_one_grid([*named, (loaded.names.get("label", "label"), loaded.labels)])
     unknown = set(np.unique(loaded.labels.voxels).tolist()) - set(plan.labels.values())
     if unknown:
         name = loaded.names.get("label", "label")
@@ -210,6 +221,18 @@ def check(plan: Plan, case: PlannedCase, loaded: LoadedCase) -> None:
     teaching = loaded.labels.voxels[loaded.labels.voxels != plan.labels.get(IGNORE, -1)]
     if not np.any(teaching):
         raise InputError(f"'{loaded.names.get('label', 'label')}' is empty: no voxel is labeled; leave the case out or check the file.")
+
+
+def require_one_grid(named: Sequence[tuple[str, Volume]]) -> None:
+    """Raises InputError where a volume, given with its file's name, lies elsewhere than the first."""
+    (first, reference), *others = named
+    for name, volume in others:
+        if volume.shape != reference.shape:
+            sizes = " and ".join("x".join(map(str, each.shape[::-1])) for each in (volume, reference))
+            raise InputError(f"'{name}' and '{first}' have different sizes ({sizes}); give files of the same grid.")
+        apart = farthest_corner_mm(volume, reference)
+        if apart > SAME_PLACE_MM:
+            raise InputError(f"'{name}' and '{first}' lie up to {apart:.2f} mm apart; give files of the same grid.")
 
 
 def farthest_corner_mm(one: Volume, other: Volume) -> float:

@@ -1,0 +1,56 @@
+"""Altered copies of training cases on disk, for those who want to look at what augmentation does or train elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from zlib import crc32
+
+import numpy as np
+import torch
+from monai.transforms import Compose, RandGaussianNoised, RandGaussianSmoothd, RandRotated, RandScaleIntensityd
+
+from neurospineseg.volume import Volume, write_volume
+
+from .progress import each
+from .raw_dataset import RawDataset, write_description
+
+DEGREES, BLUR, NOISE, GAIN = 10.0, 1.0, 0.05, 0.2
+"""Largest turn about each axis, largest deviation of the blur in voxels, deviation of the noise over the scan's, largest gain."""
+
+
+def write_copies(dataset: RawDataset, copies: int) -> None:
+    """Writes CASE_copy1, CASE_copy2, ... of every training case and adds them to the training part, never to another."""
+    names = []
+    for case in each(dataset.split.train, "Altered copies"):
+        made = dataset.label_file(case).stat().st_mtime_ns
+        for number in range(1, copies + 1):
+            name = f"{case}_copy{number}"
+            names.append(name)
+            file = dataset.label_file(name)
+            if not file.is_file() or file.stat().st_mtime_ns < made:
+                _write(dataset, case, name, number)
+    split = replace(dataset.split, train=(*dataset.split.train, *names))
+    extra = {key: value for key, value in dataset.extra.items() if key not in ("task", "test")}
+    write_description(dataset.folder, dataset.task, dataset.channels, dataset.labels, split, extra)
+
+
+def _write(dataset: RawDataset, case: str, name: str, number: int) -> None:
+    scans, labels = dataset.read(case)
+    turn = [np.deg2rad(DEGREES)] * 3
+    data = {"labels": torch.from_numpy(labels.voxels.astype(np.float32))[None]}
+    data |= {channel: torch.from_numpy(scan.voxels)[None] for channel, scan in scans.items()}
+    steps = Compose(
+        [
+            RandRotated([*scans, "labels"], *turn, prob=1.0, mode=["bilinear"] * len(scans) + ["nearest"], padding_mode="border"),
+            RandGaussianSmoothd(list(scans), *[(0.3, BLUR)] * 3, prob=0.5),
+            RandScaleIntensityd(list(scans), GAIN, prob=1.0),
+        ]
+    )
+    steps.set_random_state(crc32(f"{case} {number}".encode()))
+    data = steps(data)
+    for place, channel in enumerate(scans):
+        noise = RandGaussianNoised([channel], prob=1.0, std=NOISE * float(scans[channel].voxels.std()))
+        noise.set_random_state(crc32(f"{case} {number} {channel}".encode()))
+        voxels = np.asarray(noise(data)[channel][0], np.float32)
+        write_volume(Volume(voxels, labels.ijk_to_ras), dataset.image_file(name, place))
+    write_volume(Volume(np.asarray(data["labels"][0]).round().astype(np.uint8), labels.ijk_to_ras), dataset.label_file(name))

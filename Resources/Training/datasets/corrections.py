@@ -1,0 +1,85 @@
+"""What users corrected in Slicer and accepted: a folder of cases TASK-DATE-TIME-CHECKSUM, each with case.json, scans and label.nii.gz.
+
+Of a scan that was corrected more than once the last correction is taken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurospineseg.errors import InputError
+from neurospineseg.volume import Volume, read_volume
+
+from .class_names import class_of, mapped, told, values_of, whole
+from .preparing import LoadedCase, Plan, PlannedCase
+
+CHANNELS = {"tumor": ("t1c", "t1", "t2", "flair"), "spine": ("image",), "subcortical": ("image",)}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", type=Path, help="the folder chosen in the panel")
+    parser.add_argument("--task", choices=tuple(CHANNELS), required=True)
+
+
+def plan(options: argparse.Namespace) -> Plan:
+    folders = sorted(path.parent for path in options.source.glob(f"{options.task}-*/case.json"))
+    if not folders:
+        raise InputError(f"'{options.source}' holds no corrections for {options.task}; give the folder that was chosen in the panel.")
+    descriptions: dict[Path, dict[str, Any]] = {}
+    problems = []
+    for folder in folders:
+        try:
+            descriptions[folder] = _read(folder)
+        except InputError as error:
+            problems.append(str(error))
+    last = {folder.name.rsplit("-", 1)[1]: folder for folder in descriptions}
+    problems += [
+        f"'{folder.name}' was left out: '{last[key].name}' is a later correction of the same scan."
+        for folder in descriptions
+        if last[key := folder.name.rsplit("-", 1)[1]] != folder
+    ]
+    used = {folder: descriptions[folder] for folder in last.values()}
+    given = {channel for description in used.values() for channel in description["scans"]}
+    channels = [channel for channel in CHANNELS[options.task] if channel in given]
+    structures = {key for description in used.values() for key in description["structures"]}
+    labels = values_of(options.task, {class_of(key) for key in structures})
+    cases = [_case(folder, description, channels, labels) for folder, description in sorted(used.items())]
+    return Plan(options.task, channels, labels, cases, problems)
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    try:
+        description = json.loads((folder / "case.json").read_text(encoding="utf-8"))
+        files = [folder / name for name in (*description["scans"].values(), description["label"])]
+        dict(description["structures"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"'{folder.name}' was left out: its case.json is not one that the panel writes.") from error
+    missing = next((file for file in files if not file.is_file()), None)
+    if missing is not None:
+        raise InputError(f"'{folder.name}' was left out: its file '{missing.name}' is missing.")
+    return description
+
+
+def _case(folder: Path, description: Mapping[str, Any], channels: Sequence[str], labels: Mapping[str, int]) -> PlannedCase:
+    scans = {channel: folder / name for channel, name in description["scans"].items()}
+    label = folder / description["label"]
+    table = {int(value): labels[class_of(key)] for key, value in description["structures"].items()}
+    load = partial(_load, channels, scans, label, table)
+    return PlannedCase(folder.name, [*scans.values(), label], load, group=folder.name.rsplit("-", 1)[1])
+
+
+def _load(channels: Sequence[str], scans: Mapping[str, Path], label: Path, table: Mapping[int, int]) -> LoadedCase:
+    labels, lacking = mapped(whole(read_volume(label), label.name), table)
+    volumes = {channel: read_volume(path) for channel, path in scans.items()}
+    missing = [channel for channel in channels if channel not in volumes]
+    notes = [f"{channel} was not given and is zero everywhere." for channel in missing]
+    volumes |= {channel: Volume(np.zeros(labels.shape, np.float32), labels.ijk_to_ras) for channel in missing}
+    names = {channel: path.name for channel, path in scans.items()} | {"label": label.name}
+    return LoadedCase(volumes, labels, [*notes, *told(lacking, "case.json does not name it")], names)

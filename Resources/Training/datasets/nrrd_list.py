@@ -1,0 +1,103 @@
+"""A text file with one case a line: image.nrrd,label.nrrd (NIfTI and MHA are read too).
+
+Paths are relative to the list's folder; empty lines and lines that begin with # are passed over. --labels says which
+values in the files are which class: vertebra_body=20-24,disc=50 or edema=2+3. With --cube each case becomes a cube of that
+many voxels around what is labeled; with --copies each training case gets as many altered copies (turned, blurred, noisy,
+rescaled).
+"""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from neurospineseg.errors import InputError
+from neurospineseg.volume import read_volume
+
+from .altered_copies import write_copies
+from .class_names import mapped, told, values_of, whole
+from .preparing import LoadedCase, Plan, PlannedCase
+from .regrid import cube, labeled_center, onto
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", type=Path, help="the text file")
+    parser.add_argument(
+        "--labels", type=_classes, required=True, metavar="CLASS=VALUES,...", help="for example vertebra_body=20-24,disc=50"
+    )
+    parser.add_argument("--task", choices=("tumor", "spine", "subcortical"), default="spine", help="default spine")
+    parser.add_argument("--channel", default="image", help="modality of the images; default image")
+    parser.add_argument("--strict", action="store_true", help="a value that --labels does not name makes a case faulty")
+    parser.add_argument("--cube", type=int, metavar="N", help="cut a cube of N voxels around what is labeled")
+    parser.add_argument("--spacing", type=float, default=1.0, metavar="MM", help="of the cube's voxels; default 1 mm")
+    parser.add_argument("--copies", type=int, default=0, metavar="N", help="altered copies of each training case")
+
+
+def _classes(text: str) -> dict[str, tuple[int, ...]]:
+    """``a=1-3+7,b=9`` as values by class."""
+    result: dict[str, tuple[int, ...]] = {}
+    try:
+        for part in text.split(","):
+            name, values = part.split("=")
+            ends = [span.split("-") for span in values.split("+")]
+            result[name.strip()] = tuple(value for span in ends for value in range(int(span[0]), int(span[-1]) + 1))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not of the form CLASS=VALUES,CLASS=VALUES with values such as 5, 1-4 or 2+3"
+        ) from error
+    return result
+
+
+def plan(options: argparse.Namespace) -> Plan:
+    """Reads the list.
+
+    Raises:
+        InputError: the list cannot be read, or the task knows no such class.
+    """
+    labels = values_of(options.task, options.labels)
+    table = {0: 0} | {value: labels[name] for name, values in options.labels.items() for value in values}
+    try:
+        lines = options.source.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"The list '{options.source}' cannot be read; give a text file with image,label on each line.") from error
+    cases: dict[str, PlannedCase] = {}
+    problems = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        files = [options.source.parent / part.strip() for part in line.split(",")]
+        missing = [path.name for path in files if not path.is_file()]
+        if len(files) != 2:
+            problems.append(f"Line {number} of '{options.source.name}' does not hold two names with a comma between; it was passed over.")
+        elif missing:
+            problems.append(f"Line {number} of '{options.source.name}': '{missing[0]}' does not exist; the case was left out.")
+        else:
+            name = _free_name(files[0], cases)
+            cases[name] = PlannedCase(name, files, partial(load, *files, table, options))
+    finish = partial(write_copies, copies=options.copies) if options.copies else None
+    return Plan(options.task, (options.channel,), labels, sorted(cases.values(), key=lambda case: case.name), problems, finish=finish)
+
+
+def _free_name(image: Path, taken: dict[str, PlannedCase]) -> str:
+    """The file's name without ending, with its folder's before it where it is taken."""
+    name = image.name.split(".")[0].replace(" ", "_")
+    return name if name not in taken else f"{image.parent.name}_{name}".replace(" ", "_")
+
+
+def load(image: Path, label: Path, table: dict[int, int], options: argparse.Namespace) -> LoadedCase:
+    """Reads a case and, with ``--cube``, brings it onto a cube."""
+    labels, lacking = mapped(whole(read_volume(label), label.name), table)
+    if lacking and options.strict:
+        raise InputError(f"'{label.name}' holds the label {min(lacking)}, which --labels does not name; name it or leave out --strict.")
+    case = LoadedCase(
+        {options.channel: read_volume(image)},
+        labels,
+        told(lacking, "--labels does not name it"),
+        {options.channel: image.name, "label": label.name},
+    )
+    if not options.cube:
+        return case
+    if case.scans[options.channel].shape != labels.shape:
+        return case
+    return onto(case, cube(labels.grid, labeled_center(labels), options.cube, options.spacing))

@@ -1,0 +1,51 @@
+"""Scans that this program draws, with their truth; nothing is needed but a task: tumor, spine or subcortical."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+
+import numpy as np
+
+from drawing.nuclei import NUCLEI
+from drawing.phantoms import PHANTOMS, phantom
+from neurospineseg.anatomy import structures_of
+from neurospineseg.volume import Volume
+
+from .class_names import class_of, mapped, values_of
+from .preparing import LoadedCase, Plan, PlannedCase
+
+CHANNELS = {"tumor": ("t1c", "t1", "t2", "flair"), "spine": ("image",), "subcortical": ("image",)}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", choices=sorted(PHANTOMS), metavar="TASK", help="tumor, spine or subcortical")
+    parser.add_argument("--cases", type=int, default=20, help="how many are drawn; default 20")
+    parser.add_argument("--first-seed", type=int, default=1, help="seed of the first; each further one has the next")
+
+
+def plan(options: argparse.Namespace) -> Plan:
+    task = options.source
+    table = values(task)
+    labels = values_of(task, table)
+    new = {value: labels[name] for name, old in table.items() for value in old}
+    seeds = range(options.first_seed, options.first_seed + options.cases)
+    cases = [PlannedCase(f"{task}{seed:05d}", [], partial(_load, task, seed, new)) for seed in seeds]
+    return Plan(task, CHANNELS[task], labels, cases)
+
+
+def values(task: str) -> dict[str, tuple[int, ...]]:
+    """The values that ``phantom`` gives each class."""
+    if task == "subcortical":
+        return {f"{side}_{name}": (pair[n],) for name, pair in NUCLEI.items() for n, side in enumerate(("left", "right"))}
+    table: dict[str, tuple[int, ...]] = {}
+    for structure in structures_of(task):
+        name = class_of(structure.key)
+        table[name] = (*table.get(name, ()), structure.label)
+    return table
+
+
+def _load(task: str, seed: int, table: dict[int, int]) -> LoadedCase:
+    images, ijk_to_ras, labels = phantom(task, seed)
+    truth, _ = mapped(Volume(labels.astype(np.int32), ijk_to_ras), table)
+    return LoadedCase({name: Volume(image, ijk_to_ras) for name, image in images.items()}, truth)
