@@ -49,12 +49,33 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         say(str(error))
         return 2
+    except OSError as error:
+        say(f"A file of the training cannot be read or written ({error}); make room or choose another place, then go on with --resume.")
+        return 2
     except KeyboardInterrupt:
         say("Stopped; the same command with --resume goes on from the last epoch.")
         return 130
     if bundle is not None and int(os.environ.get("RANK", 0)) == 0:
         print(f"The model '{bundle.name}' is in {bundle}; `neurospineseg models` lists it and the panel offers it.")
     return 0
+
+
+def _whole(text: str) -> int:
+    if int(text) < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return int(text)
+
+
+def _from_one(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return int(text)
+
+
+def _minutes(text: str) -> float:
+    if not float(text) > 0:
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return float(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -68,9 +89,11 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--models", type=Path, default=user_models_folder(), metavar="FOLDER", help="receives the bundle")
     result.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     result.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    result.add_argument("--devices", type=int, default=1, help="GPUs (or processes on the CPU) of this machine; torchrun sets it itself")
-    result.add_argument("--workers", type=int, default=1, help="processes that load examples")
-    result.add_argument("--minutes", type=float, help="stop after this long, and write the bundle")
+    result.add_argument(
+        "--devices", type=_from_one, default=1, help="GPUs (or processes on the CPU) of this machine; torchrun sets it itself"
+    )
+    result.add_argument("--workers", type=_whole, default=1, help="processes that load examples")
+    result.add_argument("--minutes", type=_minutes, help="stop after this long, and write the bundle")
     return result
 
 

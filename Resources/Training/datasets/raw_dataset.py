@@ -113,6 +113,14 @@ def read_dataset(folder: Path) -> RawDataset:
         raise InputError(
             f"dataset.json or splits_final.json of '{folder.name}' lacks what is needed ({error}); prepare it again."
         ) from error
+    if (
+        sorted(labels.values()) != list(range(len(labels)))
+        or labels.get("background") != 0
+        or labels.get(IGNORE, len(labels) - 1) != len(labels) - 1
+    ):
+        raise InputError(
+            f"The labels in dataset.json of '{folder.name}' must be 0 for the background, then 1, 2, ..., '{IGNORE}' last; prepare it again."
+        )
     return RawDataset(folder, own["task"], channels, labels, split, description.get("file_ending", ".nii.gz"), own)
 
 

@@ -1,7 +1,8 @@
-"""Examples to train on: patches of a data set's cases, or drawn ones. Each is decided by the seed, the epoch and its number.
+"""Examples to train on: patches of a data set's cases, or drawn ones.
 
-So the same seed gives the same examples with any number of loading processes, and a training that goes on after a kill sees
-what it would have seen.
+A patch is decided by the seed, the epoch and its number. So the same seed gives the same patches with any number of loading
+processes, and a training that goes on after a kill sees what it would have seen. Most drawn examples are cut from a pool of
+scans that a process draws and slowly renews; they are the same only for a training of as many processes that was not stopped.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from monai.transforms import (
 from torch.utils.data import Dataset, Sampler
 
 from neurospineseg.bundle import ModelSpec
+from neurospineseg.errors import InputError
 
 from .recipe import Augmentation, Recipe
 from .working_cases import WorkingCase
@@ -35,18 +37,24 @@ VALIDATION_EPOCH = 2**31
 class EpochBatches(Sampler[list[Key]]):
     """Batches of (epoch, number) in which every number below ``count`` comes once an epoch, over all processes together.
 
-    All processes get equally many batches; where the count does not divide, some batches are smaller by one.
+    All processes get equally many batches; where the count does not divide, some batches are smaller by one. Batches of one are
+    then larger by one, since no process may be left without.
 
     Args:
         count: examples an epoch.
         batch: largest size.
         rank, world: this process and how many there are.
         shuffle: whether the order differs from epoch to epoch.
+
+    Raises:
+        InputError: there are fewer examples than processes.
     """
 
     def __init__(self, count: int, batch: int, seed: int, rank: int = 0, world: int = 1, shuffle: bool = True) -> None:
         self.count, self.seed, self.rank, self.world, self.shuffle = count, seed, rank, world, shuffle
-        self.total = world * max(1, -(-count // (world * batch)))
+        if count < world:
+            raise InputError(f"There are {count} examples for {world} processes; raise loop.patches_per_case or use fewer processes.")
+        self.total = world * min(-(-count // (world * batch)), count // world)
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -114,9 +122,9 @@ class Patches(Dataset):
             middle[self.plane] += np.round(rng.uniform(-0.25, 0.25, len(self.plane)) * self.size).astype(int)
         else:
             middle = rng.integers(shape)
-        low = np.zeros(3, int)
-        low[self.plane] = self.size // 2
-        return np.where(shape > 2 * low, np.clip(middle, low, np.maximum(shape - 1 - low, low)), shape // 2)
+        low, high = np.zeros(3, int), np.ones(3, int)
+        low[self.plane], high[self.plane] = self.size // 2, self.size - self.size // 2
+        return np.where(shape > 2 * low, np.clip(middle, low, np.maximum(shape - high, low)), shape // 2)
 
     def cut(self, case: WorkingCase, middle: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Image float32 and labels int64 around a voxel, zeros outside the scan."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from monai.losses import DiceCELoss, DiceFocalLoss, DiceLoss, GeneralizedDiceLoss
+from monai.losses import DiceCELoss, DiceLoss, FocalLoss, GeneralizedDiceLoss
 from torch import nn
 
 from neurospineseg.errors import InputError
@@ -18,7 +18,7 @@ UNKNOWN = -1
 def known_classes(bits: torch.Tensor) -> torch.Tensor:
     """The class of each voxel of bit masks, int64 of the same shape; ``UNKNOWN`` where several are allowed."""
     certain = (bits & (bits - 1)) == 0
-    return torch.where(certain, torch.log2(bits.double()).round().long(), UNKNOWN)
+    return torch.where(certain, torch.log2(bits.float()).round().long(), UNKNOWN)
 
 
 class FullLabelLoss(nn.Module):
@@ -58,7 +58,22 @@ class CrossEntropy(nn.Module):
         self.register_buffer("weights", weights)
 
     def forward(self, scores: torch.Tensor, bits: torch.Tensor) -> torch.Tensor:
-        return F.cross_entropy(scores.float(), known_classes(bits), weight=self.weights, ignore_index=UNKNOWN)
+        labels = known_classes(bits)
+        if not bool((labels != UNKNOWN).any()):
+            return scores.float().sum() * 0.0
+        return F.cross_entropy(scores.float(), labels, weight=self.weights, ignore_index=UNKNOWN)
+
+
+class DiceFocal(nn.Module):
+    """Sum of MONAI's Dice loss (background left out) and its categorical focal loss; MONAI's ``DiceFocalLoss`` has a sigmoid in the latter."""
+
+    def __init__(self, gamma: float, weights: torch.Tensor | None) -> None:
+        super().__init__()
+        self.dice = DiceLoss(softmax=True, to_onehot_y=True, include_background=False, batch=True)
+        self.focal = FocalLoss(use_softmax=True, to_onehot_y=True, gamma=gamma, weight=weights)
+
+    def forward(self, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return self.dice(scores, labels) + self.focal(scores, labels)
 
 
 def make_loss(loss: Loss, classes: int) -> nn.Module:
@@ -79,7 +94,7 @@ def make_loss(loss: Loss, classes: int) -> nn.Module:
         "bce": BinaryCrossEntropy,
         "dice": lambda: DiceLoss(**shared, batch=True),
         "dice_ce": lambda: DiceCELoss(**shared, batch=True, weight=weights),
-        "dice_focal": lambda: DiceFocalLoss(**shared, batch=True, gamma=loss.focal_gamma, weight=None if weights is None else weights[1:]),
+        "dice_focal": lambda: DiceFocal(loss.focal_gamma, weights),
         "generalized_dice": lambda: GeneralizedDiceLoss(softmax=True, to_onehot_y=True),
     }[loss.name]()
     return FullLabelLoss(made, loss.name, classes)

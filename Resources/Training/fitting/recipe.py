@@ -43,7 +43,7 @@ class Loss(_Part):
     """The loss and its parameters.
 
     ``bce``: binary cross-entropy of each class; ``dice``, ``dice_ce``, ``generalized_dice``, ``cross_entropy``: MONAI's and torch's;
-    ``dice_focal``: MONAI's with the categorical (softmax) focal loss; ``marginal_dice_ce``: for partly labeled images.
+    ``dice_focal``: MONAI's Dice and categorical (softmax) focal loss; ``marginal_dice_ce``: for partly labeled images.
     """
 
     name: Literal["bce", "dice", "dice_ce", "dice_focal", "generalized_dice", "cross_entropy", "marginal_dice_ce"] = "dice_ce"
@@ -109,6 +109,12 @@ class Recipe(_Part):
             raise ValueError(f"model.patch must be 1 along the sliced axis {self.model.slice_axis}")
         if self.model.slices % 2 == 0 or (self.model.slices > 1 and self.model.slice_axis is None):
             raise ValueError("model.slices must be odd, and 1 for a 3D network")
+        if self.model.classes is not None and self.model.classes[:1] != ("background",):
+            raise ValueError("model.classes must begin with background")
+        if self.loss.unweight and self.network.get("_target_") != "DynUNet":
+            raise ValueError("loss.unweight works on a DynUNet only; set loss.unweight=0")
+        if self.network.get("deep_supervision"):
+            raise ValueError("network.deep_supervision is not trained; leave it out")
         if self.drawn is not None and (self.model.spacing is None or self.model.classes is None or self.model.channels is None):
             raise ValueError("drawn examples need model.channels, model.classes and model.spacing")
         return self

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule
 from torch import nn
-from torchmetrics.classification import MulticlassConfusionMatrix
+from torchmetrics import Metric
 
 from neurospineseg.bundle import ModelSpec
+from neurospineseg.errors import InputError
 
 from .losses import UNKNOWN, known_classes, make_loss
 from .recipe import Optimizer, Recipe
@@ -32,9 +33,7 @@ class SegmentationTraining(LightningModule):
         self.network = network.to(memory_format=memory)
         self.loss = make_loss(recipe.loss, len(spec.classes))
         self.settings, self.steps = recipe.optimizer, steps
-        self.confusion = nn.ModuleDict(
-            {part: MulticlassConfusionMatrix(len(spec.classes), ignore_index=UNKNOWN) for part in ("train_", "val_")}
-        )
+        self.confusion = nn.ModuleDict({part: Confusion(len(spec.classes)) for part in ("train_", "val_")})
         self.seen = torch.zeros(count)  # no buffer: those of the first process go to all others
 
     def training_step(self, batch: tuple[torch.Tensor, ...], _: int) -> torch.Tensor:
@@ -56,6 +55,10 @@ class SegmentationTraining(LightningModule):
         self.seen.zero_()
 
     def on_train_epoch_end(self) -> None:
+        if not self.trainer.callback_metrics["train_loss"].isfinite():
+            raise InputError(
+                f"The loss is no number any more in epoch {self.current_epoch + 1}; lower optimizer.learning_rate, or set loop.precision=32."
+            )
         self._log_measures("train_")
         seen = self.all_gather(self.seen.to(self.device)).reshape(-1, len(self.seen)).sum(0)
         self.log("examples_seen", float((seen == 1).sum()), sync_dist=True)
@@ -74,12 +77,36 @@ class SegmentationTraining(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
+class Confusion(Metric):
+    """Counts of voxels by true class (rows) and found class, of all processes together; ``UNKNOWN`` ones are left out.
+
+    torchmetrics' own takes ten times as long where algorithms must be deterministic.
+    """
+
+    full_state_update = False
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = classes
+        self.add_state("counts", torch.zeros(classes, classes, dtype=torch.long), dist_reduce_fx="sum")
+
+    def update(self, found: torch.Tensor, truth: torch.Tensor) -> None:
+        pairs = torch.where(truth == UNKNOWN, self.classes**2, truth * self.classes + found).flatten()
+        if pairs.device.type == "mps":
+            pairs = pairs.cpu()
+        self.counts += torch.bincount(pairs, minlength=self.classes**2 + 1)[:-1].view_as(self.counts).to(self.counts.device)
+
+    def compute(self) -> torch.Tensor:
+        return self.counts
+
+
 def measures(confusion: torch.Tensor) -> dict[str, float]:
     """Of a confusion matrix (C, C), true classes in rows: ``accuracy``, ``dice`` and ``f1``.
 
     Dice is the mean over the classes but the background that occur, F1 over all classes that occur (the macro F1 score); of one
     class both are 2 TP / (2 TP + FP + FN).
     """
+    confusion = confusion.cpu()
     hit = confusion.diag().double()
     total = confusion.sum(0).double() + confusion.sum(1).double()
     score = 2 * hit[total > 0] / total[total > 0]

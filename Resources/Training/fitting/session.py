@@ -81,15 +81,19 @@ def train(session: Session) -> Path | None:
     data = [read_dataset(folder) for folder in session.data]
     _check(recipe, data)
     spec, definition = _model(recipe, data, start)
-    check_classes(spec.task, spec.classes)
+    if spec.role == "segment":
+        check_classes(spec.task, spec.classes)
     run = session.run or RUNS / recipe.name
     last = run / "last.ckpt"
     if last.is_file() and not session.resume:
         raise InputError(f"'{run}' holds a training already; give --resume to go on with it, or another folder with --folder.")
+    if last.is_file() and (run / "recipe.json").is_file():
+        _check_same(recipe, run / "recipe.json")
     run.mkdir(parents=True, exist_ok=True)
 
     seed_everything(recipe.loop.seed, verbose=False)
     network = build_network(definition)
+    _check_fits(definition, spec)
     if start is not None:
         load_weights(network, start.weights).train()
     examples = Examples(recipe, spec, data, session.workers)
@@ -99,9 +103,12 @@ def train(session: Session) -> Path | None:
     trainer = _trainer(session, recipe, run)
     if trainer.is_global_zero:
         write_json(run / "recipe.json", recipe.model_dump(mode="json"))
-    trainer.fit(training, examples, ckpt_path=last if session.resume and last.is_file() else None)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    try:
+        trainer.fit(training, examples, ckpt_path=last if session.resume and last.is_file() else None)
+    except SystemExit as ended:  # what Lightning makes of Ctrl+C
+        if trainer.interrupted:
+            raise KeyboardInterrupt from ended
+        raise
     if not trainer.is_global_zero:
         return None
     return _finish(recipe, spec, definition, data, examples, training, trainer, run, session.models)
@@ -110,10 +117,13 @@ def train(session: Session) -> Path | None:
 def _recipe(session: Session, start: Bundle | None) -> Recipe:
     changes = list(session.changes)
     if start is not None:
+        fixed = next((change for change in changes if change.split("=")[0].split(".")[0].strip() in ("task", "model", "network")), None)
+        if fixed is not None:
+            raise InputError(f"'{fixed}' has no effect with --from, which takes task, model and network as they are; leave it out.")
         changes += [f"{key}={value}" for key, value in _taken_over(start.spec).items()]
-        changes.append(f"name={session.name or start.spec.name + '_tuned'}")
+        changes.append(f"name={json.dumps(session.name or start.spec.name + '_tuned')}")
     elif session.name is not None:
-        changes.append(f"name={session.name}")
+        changes.append(f"name={json.dumps(session.name)}")
     return read_recipe(session.recipe, changes)
 
 
@@ -133,6 +143,41 @@ def _check(recipe: Recipe, data: Sequence[RawDataset]) -> None:
             raise InputError(f"'{each.folder.name}' is a data set for {each.task}, the recipe '{recipe.name}' is for {recipe.task}.")
         each.split.named("train")
         each.split.named("val")
+
+
+def _check_same(recipe: Recipe, file: Path) -> None:
+    """Refuses to go on with a training under a recipe that differs in more than when to end."""
+    former, now = _flat(json.loads(file.read_text(encoding="utf-8"))), _flat(recipe.model_dump(mode="json"))
+    changed = next(
+        (key for key in {**former, **now} if former.get(key) != now.get(key) and key not in ("loop.epochs", "loop.patience")), None
+    )
+    if changed is not None:
+        raise InputError(
+            f"The training in '{file.parent}' has {changed}={former.get(changed)}, not {now.get(changed)}; go on with the same, or give another --folder."
+        )
+
+
+def _flat(recipe: dict[str, Any]) -> dict[str, Any]:
+    flat = {}
+    for part, value in recipe.items():
+        flat |= {f"{part}.{key}": inner for key, inner in value.items()} if isinstance(value, dict) else {part: value}
+    return flat
+
+
+def _check_fits(definition: dict[str, Any], spec: ModelSpec) -> None:
+    """Refuses a patch that the network cannot halve as often as it does; computed without memory or time."""
+    size = [n for axis, n in enumerate(spec.patch) if axis != spec.slice_axis]
+    try:
+        with torch.device("meta"), torch.no_grad():
+            scores = build_network(definition)(torch.zeros(2, len(spec.channels) * spec.slices, *size))
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise InputError(
+            f"The network takes no patches of {' x '.join(map(str, size))} voxels; change network.n_levels, or model.patch to multiples of a higher power of 2."
+        ) from error
+    if scores.shape[2:] != tuple(size):
+        raise InputError(
+            f"The network gives {' x '.join(map(str, scores.shape[2:]))} voxels for patches of {' x '.join(map(str, size))}; change model.patch."
+        )
 
 
 def _model(recipe: Recipe, data: Sequence[RawDataset], start: Bundle | None) -> tuple[ModelSpec, dict[str, Any]]:
@@ -163,7 +208,7 @@ class Examples(LightningDataModule):
         loop = recipe.loop
         self.count = self.cases[0] * loop.patches_per_case if data else loop.steps_per_epoch * loop.batch
         if recipe.drawn is not None:
-            self.source = importlib.import_module(f"drawn.{recipe.drawn}").Examples(spec)
+            self.source = _source(recipe.drawn, spec)
 
     def prepare_data(self) -> None:
         for each in self.raw:
@@ -193,6 +238,21 @@ class Examples(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader:
         return self._loader("val", False)
+
+
+def _source(name: str, spec: ModelSpec) -> Any:
+    try:
+        module = importlib.import_module(f"drawn.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"drawn.{name}":
+            raise
+        raise InputError(f"Nothing draws '{name}'; the recipe's key drawn names a file of Resources/Training/drawn.") from error
+    spacing, patch = getattr(module, "SPACING", None), getattr(module, "PATCH", None)
+    if spacing is not None and set(spec.spacing) != {spacing}:
+        raise InputError(f"The examples of '{name}' are drawn at {spacing:g} mm; leave model.spacing as it is.")
+    if isinstance(patch, tuple) and spec.patch != patch:
+        raise InputError(f"The examples of '{name}' are drawn as patches of {list(patch)}; leave model.patch as it is.")
+    return module.Examples(spec)
 
 
 def _one_thread(_: int) -> None:

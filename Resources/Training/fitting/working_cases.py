@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ class WorkingCase:
         name: with the data set's, where there are several.
         image: float16 (C, K, J, I), mapped from disk.
         labels: uint8 (K, J, I), values of the data set.
-        places: some voxels (N, 3) of each label value that is there, background left out.
+        places: some voxels (N, 3) of each label value that is there, background and ``ignore`` left out.
         lookup: int64, for each label value the bit mask of the model's classes it may be.
     """
 
@@ -90,18 +91,23 @@ def working_cases(data: RawDataset, names: Sequence[str], spec: ModelSpec) -> li
     """The cases on the working grid, brought there where that was not done before.
 
     Raises:
-        InputError: the data set lacks a channel that the model needs, or a file cannot be read.
+        InputError: the data set lacks a channel that the model needs, or a file cannot be read or written.
     """
     missing = [channel for channel in spec.channels if channel not in data.channels]
     if len(missing) == len(spec.channels) or (missing and not spec.optional_channels):
         raise InputError(f"The data set '{data.folder.name}' has no channel {' and '.join(missing)}, which the model needs.")
     folder = data.folder / "working" / _key(spec)
-    folder.mkdir(parents=True, exist_ok=True)
     stale = [name for name in names if not _is_current(folder, data, name)]
-    for name in track(stale, description="Bringing onto the model's grid", disable=not stale):
-        _bring(data, name, spec, folder)
     lookup = class_bits(data, spec.classes)
-    return [_opened(folder, name, lookup) for name in names]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in track(stale, description="Bringing onto the model's grid", disable=not stale):
+            _bring(data, name, spec, folder)
+    except OSError as error:
+        raise InputError(
+            f"The cases on the model's grid cannot be kept in '{folder}' ({error.strerror or error}); make room there, or copy the data set to where files can be written."
+        ) from error
+    return [_opened(folder, name, lookup, data.ignored) for name in names]
 
 
 def _key(spec: ModelSpec) -> str:
@@ -124,10 +130,23 @@ def _is_current(folder: Path, data: RawDataset, name: str) -> bool:
 
 def _bring(data: RawDataset, name: str, spec: ModelSpec, folder: Path) -> None:
     scans, labels = data.read(name)
+    unknown = sorted(set(np.unique(labels.voxels).tolist()) - set(data.labels.values()))
+    if unknown:
+        raise InputError(f"The labels of '{name}' hold {unknown[0]:g}, which dataset.json does not name; prepare the data set again.")
     grid = covering_grid(next(iter(scans.values())).grid, np.array(spec.spacing))
-    np.save(folder / f"{name}_image.npy", bring_in(scans, grid, spec).half().numpy())
-    np.save(folder / f"{name}_labels.npy", labels_on(labels, grid))
+    _save(folder / f"{name}_image.npy", bring_in(scans, grid, spec).half().numpy())
+    _save(folder / f"{name}_labels.npy", labels_on(labels, grid))
     write_json(folder / f"{name}.json", _state(data, name))
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    """Writes under a temporary name and moves, since another training may have mapped the file."""
+    temporary = path.with_name(f"{path.stem}.{os.getpid()}.part.npy")
+    try:
+        np.save(temporary, array)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def labels_on(labels: Volume, grid: Grid) -> np.ndarray:
@@ -142,14 +161,14 @@ def labels_on(labels: Volume, grid: Grid) -> np.ndarray:
     return result.numpy()
 
 
-def _opened(folder: Path, name: str, lookup: np.ndarray) -> WorkingCase:
+def _opened(folder: Path, name: str, lookup: np.ndarray, ignored: int | None) -> WorkingCase:
     image = np.load(folder / f"{name}_image.npy", mmap_mode="r")
     labels = np.load(folder / f"{name}_labels.npy", mmap_mode="r")
-    return WorkingCase(name, image, labels, dict(_places(np.asarray(labels))), lookup)
+    return WorkingCase(name, image, labels, dict(_places(np.asarray(labels), ignored)), lookup)
 
 
-def _places(labels: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+def _places(labels: np.ndarray, ignored: int | None) -> Iterator[tuple[int, np.ndarray]]:
     for value in np.unique(labels):
-        if value:
+        if value and value != ignored:
             found = np.argwhere(labels == value)
             yield int(value), found[:: max(1, len(found) // PLACES_PER_CLASS)]
