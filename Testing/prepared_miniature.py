@@ -27,17 +27,25 @@ def glioma(seed: int, size: int = 40) -> tuple[np.ndarray, np.ndarray]:
     return scans.astype(np.float32), labels
 
 
-def write_dataset(folder: Path, train: int = 4, val: int = 2, test: int = 2, channels: tuple[str, ...] = CHANNELS) -> Path:
-    """Writes a prepared data set of drawn gliomas and returns its folder."""
+def write_dataset(
+    folder: Path,
+    train: int = 4,
+    val: int = 2,
+    test: int = 2,
+    channels: tuple[str, ...] = CHANNELS,
+    classes: tuple[str, ...] = tuple(LABELS),
+) -> Path:
+    """Writes a prepared data set of drawn gliomas and returns its folder; structures that are not among the classes are background."""
     for part in ("imagesTr", "labelsTr"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     names = [f"case{number}" for number in range(train + val + test)]
     affine = np.diag([-2.0, -2.0, 2.0, 1.0])
     for number, name in enumerate(names):
         scans, labels = glioma(number)
+        labels = np.select([labels == LABELS[name] for name in classes], range(len(classes)), 0).astype(np.uint8)
         for place, channel in enumerate(channels):
             write_volume(Volume(scans[CHANNELS.index(channel)], affine), folder / "imagesTr" / f"{name}_{place:04d}.nii.gz")
         write_volume(Volume(labels, affine), folder / "labelsTr" / f"{name}.nii.gz")
     split = Split(tuple(names[:train]), tuple(names[train : train + val]), tuple(names[train + val :]))
-    write_description(folder, "tumor", channels, LABELS, split, {})
+    write_description(folder, "tumor", channels, {name: value for value, name in enumerate(classes)}, split, {})
     return folder

@@ -47,6 +47,8 @@ def parser() -> argparse.ArgumentParser:
 
 def compare(options: argparse.Namespace) -> None:
     names = [folder.resolve().name for folder in options.evaluations]
+    if len(set(names)) < len(names):
+        names = ["/".join(folder.resolve().parts[-2:]) for folder in options.evaluations]
     tables = [read_scores(folder / "cases.csv") for folder in options.evaluations]
     found: list[tuple[str, Difference]] = []
     for name, scores in zip(names[1:], tables[1:]):
@@ -54,10 +56,13 @@ def compare(options: argparse.Namespace) -> None:
         if not differences:
             raise InputError(f"'{names[0]}' and '{name}' have no case and structure in common; evaluate them on the same cases.")
         found += [(name, difference) for difference in differences]
+        own, others = ({score.case for score in each} for each in (tables[0], scores))
+        if own != others:
+            say(f"'{names[0]}' has {len(own)} cases and '{name}' {len(others)}; only the {len(own & others)} that both have are compared.")
     options.output.mkdir(parents=True, exist_ok=True)
     with open(options.output / "differences.csv", "w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["first", "other", "measure", *asdict(found[0][1])])
+        writer.writerow(["first_model", "other_model", "measure", *asdict(found[0][1])])
         writer.writerows([names[0], name, options.measure, *asdict(difference).values()] for name, difference in found)
     draw_comparison(options.output / "comparison.png", names, tables, options.measure)
     columns = ["Structure", "Cases", names[0], "Other", "Model", "Difference", "95 % interval"]

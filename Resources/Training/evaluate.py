@@ -29,6 +29,7 @@ from neurospineseg.bundle import find_bundle  # noqa: E402
 from neurospineseg.console import forgive_encoding, out, say, table  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
 from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
+from neurospineseg.volume import read_volume  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,16 +69,19 @@ def evaluate(options: argparse.Namespace) -> int:
     scores: list[Score] = []
     pictures, failed = [], []
     for number, case in enumerate(track(cases, description="Segmenting", disable=not sys.stderr.isatty())):
-        scans, labels = data.read(case)
+        labels, scans = read_volume(data.label_file(case)), {}
         try:
+            scans = data.scans(case)
             found = predicted(segmenter, scans, data.classes)
+            if found.shape != labels.shape:
+                raise InputError("The labels lie on another grid than the first scan; prepare the data set again.")
         except InputError as error:
             failed.append(case)
             say(f"{case}: {error}")
             found = np.zeros(labels.shape, np.uint8)
         scores += case_scores(case, found, labels, data.labels, data.task, known, options.tolerance)
         for _ in range(int((drawn == number).sum())):
-            pictures.append(draw_slice(case, next(iter(scans.values())), labels, found, data.classes, rng))
+            pictures.append(draw_slice(case, next(iter(scans.values()), labels), labels, found, data.classes, rng))
     options.output.mkdir(parents=True, exist_ok=True)
     write_scores(options.output / "cases.csv", scores)
     columns, rows = heads(options.tolerance), summary(scores)

@@ -87,8 +87,11 @@ class RawDataset:
         Raises:
             InputError: a file is missing or cannot be read.
         """
-        scans = {name: read_volume(self.image_file(case, number)) for number, name in enumerate(self.channels)}
-        return scans, read_volume(self.label_file(case))
+        return self.scans(case), read_volume(self.label_file(case))
+
+    def scans(self, case: str) -> dict[str, Volume]:
+        """As ``read``, without the label map."""
+        return {name: read_volume(self.image_file(case, number)) for number, name in enumerate(self.channels)}
 
 
 def read_dataset(folder: Path) -> RawDataset:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from neurospineseg.bundle import Normalization, Task
 from neurospineseg.errors import InputError
@@ -83,7 +83,7 @@ class Loop(_Part):
     validation_examples: int = Field(16, ge=1, description="for drawn examples")
     foreground_share: float = Field(0.67, ge=0, le=1, description="of the patches, how many are centered on a labeled voxel")
     patience: int | None = Field(None, ge=1, description="epochs without a better validation Dice before it stops")
-    precision: Literal["auto", "32", "bf16"] = "auto"
+    precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(str)] = "auto"
     averaging: float | None = Field(None, gt=0, lt=1, description="decay of the moving average of the weights")
     seed: int = 1
 

@@ -41,9 +41,9 @@ def read_scores(path: Path) -> list[Score]:
         with open(path, newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream))
         return [Score(row["case"], row["structure"], *(float(row[name] or "nan") for name in MEASURES)) for row in rows]
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"'{path}' is missing; make it with evaluate.py.") from error
-    except (KeyError, ValueError, csv.Error, UnicodeDecodeError) as error:
+    except (KeyError, TypeError, ValueError, csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"'{path}' is no table of evaluate.py; make it again.") from error
 
 
