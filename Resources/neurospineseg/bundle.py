@@ -49,6 +49,7 @@ class ModelSpec(BaseModel):
         patch: size (K, J, I) of the sliding window in voxels; for a 2D network the slice's axis is 1.
         slice_axis: for a 2D network, which of k, j, i (0, 1, 2) is sliced; None for 3D.
         slices: for a 2D network, how many neighboring slices are its input channels (odd).
+        divisor: for a 2D network, its input's sides are filled up to multiples of this.
         normalization: see ``neurospineseg.intensity``.
         classes: names of the network's output channels, background first. A name is a key of
             ``anatomy`` or of a class that ``postprocess`` turns into structures.
@@ -71,6 +72,7 @@ class ModelSpec(BaseModel):
     patch: tuple[int, int, int]
     slice_axis: Literal[0, 1, 2] | None = None
     slices: int = 1
+    divisor: int = 32
     normalization: Normalization
     classes: tuple[str, ...]
     locator: str | None = None

@@ -14,8 +14,6 @@ from neurospineseg.bundle import ModelSpec
 
 Progress = Callable[[float], None]
 SMALLEST_PATCH = 32
-DIVISOR = 32
-"""A slice's sides are made multiples of this, for networks that halve them up to five times."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +116,8 @@ def _sliced(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan
     stack = image.movedim(spec.slice_axis + 1, 0)
     count, reach = stack.shape[0], spec.slices // 2
     height, width = stack.shape[2:]
-    window = [-(-n // DIVISOR) * DIVISOR for axis, n in enumerate(plan.patch) if axis != spec.slice_axis]
-    padding = (0, -width % DIVISOR, 0, -height % DIVISOR)
+    window = [-(-n // spec.divisor) * spec.divisor for axis, n in enumerate(plan.patch) if axis != spec.slice_axis]
+    padding = (0, -width % spec.divisor, 0, -height % spec.divisor)
     result = torch.empty(count, len(spec.classes), height, width, device=image.device)
     progress(0.0)
     for start in range(0, count, plan.batch):

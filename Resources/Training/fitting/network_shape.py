@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,13 +49,16 @@ def network_def(recipe: Recipe, spec: ModelSpec) -> dict[str, Any]:
 def model_spec(recipe: Recipe, channels: Sequence[str], classes: Sequence[str], spacing: Sequence[float]) -> ModelSpec:
     """What the bundle will say of the model; arguments are used where the recipe leaves them open."""
     model = recipe.model
+    sides = [n for axis, n in enumerate(model.patch) if axis != model.slice_axis]
+    left_open = ("channels", "classes", "spacing", "divisor")
     return ModelSpec(
         name=recipe.name,
         task=recipe.task,
         title=recipe.title,
         summary=recipe.summary,
-        **{key: getattr(model, key) for key in type(model).model_fields if key not in ("channels", "classes", "spacing")},
+        **{key: getattr(model, key) for key in type(model).model_fields if key not in left_open},
         channels=model.channels or tuple(channels),
         classes=model.classes or tuple(classes),
+        divisor=model.divisor or (32 if model.slice_axis is None else math.gcd(32, *sides)),
         spacing=model.spacing or tuple(float(mm) for mm in spacing),
     )

@@ -30,6 +30,7 @@ class Model(_Part):
     patch: tuple[int, int, int]
     slice_axis: Literal[0, 1, 2] | None = None
     slices: int = Field(1, ge=1)
+    divisor: int | None = Field(None, ge=1, description="see ModelSpec; None: the highest power of 2 up to 32 in a 2D patch's sides")
     normalization: Normalization = "foreground_zscore"
     role: Literal["segment", "locate"] = "segment"
     locator: str | None = None

@@ -1,0 +1,84 @@
+"""From raw files to a model that segments: each way on a miniature of its data set, with the commands of the documentation."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import evaluate
+import numpy as np
+import prepare
+import pytest
+import train
+from raw_miniatures_brats import brats
+from raw_miniatures_spine import NRRD_LABELS, nrrd_list, spider
+from raw_miniatures_stn import ORIENTATION, stn
+
+from datasets.raw_dataset import read_dataset
+from neurospineseg import cli
+from neurospineseg.anatomy import structures_of
+from neurospineseg.bundle import installed_bundles
+from neurospineseg.volume import read_volume
+
+SMALL = ["--workers", "0", "--device", "cpu", "--set", "optimizer.learning_rate=0.007", "--set", "loop.patience=null"]
+WAYS = {
+    "stn_unet2d": (
+        "subcortical",
+        lambda folder: ["stn", str(stn(folder)), "--sides", "as-named", "--orientation", ORIENTATION],
+        ["network.filters=12", "loop.patches_per_case=32", "loop.epochs=10", "loop.batch=16", "loss.name=dice"],
+        {"left_subthalamic_nucleus": 0.8, "right_subthalamic_nucleus": 0.8},
+    ),
+    "brats_unet3d": (
+        "tumor",
+        lambda folder: ["brats", str(brats(folder, "2020"))],
+        ["model.spacing=[4,4,4]", "model.patch=[32,32,32]", "network.n_levels=3", "network.filters=8", "loop.epochs=25"],
+        {"WT (whole tumor)": 0.8, "TC (tumor core)": 0.6, "ET (enhancing tumor)": 0.5},
+    ),
+    "spine_unet2d": (
+        "spine",
+        lambda folder: ["nrrd-list", str(nrrd_list(folder)), "--labels", NRRD_LABELS],
+        ["model.patch=[64,64,1]", "model.spacing=[2,1,1]", "network.n_levels=3", "network.filters=8", "loop.epochs=15"],
+        {"vertebra_body": 0.8, "disc": 0.6},
+    ),
+    "spine_unet3d": (
+        "spine",
+        lambda folder: ["nrrd-list", str(nrrd_list(folder)), "--labels", NRRD_LABELS],
+        ["model.patch=[32,32,32]", "network.n_levels=3", "network.filters=8", "loop.epochs=20"],
+        {"vertebra_body": 0.8, "disc": 0.5},
+    ),
+    "spider_unet3d": (
+        "spine",
+        lambda folder: ["spider", str(spider(folder)), "--partial", "ignore"],
+        ["model.patch=[64,48,16]", "model.spacing=[4,1,1]", "network.n_levels=3", "network.filters=8", "loop.epochs=6"],
+        {"vertebra": 0.8, "disc": 0.6, "canal": 0.6},
+    ),
+}
+
+
+@pytest.mark.parametrize("recipe", WAYS)
+def test_from_raw_files_to_a_model_that_segments(recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task, raw, changes, least = WAYS[recipe]
+    data, models, judged = tmp_path / "data", tmp_path / "models", tmp_path / "judged"
+    monkeypatch.setenv("NEUROSPINESEG_MODELS", str(models))
+    split = ["--n-train", "2", "--n-val", "1"] if task == "spine" else ["--n-train", "4", "--n-val", "1"]
+    assert prepare.main([*raw(tmp_path / "raw"), "-o", str(data), *split, "--no-preview"]) == 0
+    run = ["--folder", str(tmp_path / "run"), "--models", str(models)]
+    settings = [part for change in changes for part in ("--set", change)]
+    assert train.main([recipe, "--data", str(data), *run, *SMALL, *settings]) == 0
+    assert (tmp_path / "run" / "curves.png").stat().st_size > 10_000
+    assert recipe in [bundle.spec.name for bundle in installed_bundles(task)]
+    assert evaluate.main([recipe, str(data), "-o", str(judged), "--device", "cpu", "--slices", "2", "--card"]) == 0
+    with open(judged / "cases.csv", newline="") as stream:
+        dice = {row["structure"]: float(row["dice"]) for row in csv.DictReader(stream)}
+    assert all(dice[name] > bound for name, bound in least.items()), dice
+
+    dataset = read_dataset(data)
+    case = dataset.split.test[0]
+    scans = [f"--{name}={dataset.image_file(case, n)}" for n, name in enumerate(dataset.channels)]
+    given = scans if task == "tumor" else [str(dataset.image_file(case))]
+    mask = tmp_path / "mask.nii.gz"
+    assert cli.main(["segment", task, *given, "-o", str(mask), "--model", recipe, "--device", "cpu"]) == 0
+    found, scan = read_volume(mask), read_volume(dataset.image_file(case))
+    np.testing.assert_allclose(found.ijk_to_ras, scan.ijk_to_ras, atol=1e-4)
+    known = {structure.label for structure in structures_of(task)}
+    assert found.shape == scan.shape and set(np.unique(found.voxels)) - {0} and set(np.unique(found.voxels)) <= known | {0}
