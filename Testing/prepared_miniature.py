@@ -34,6 +34,7 @@ def write_dataset(
     test: int = 2,
     channels: tuple[str, ...] = CHANNELS,
     classes: tuple[str, ...] = tuple(LABELS),
+    size: int = 40,
 ) -> Path:
     """Writes a prepared data set of drawn gliomas and returns its folder; structures that are not among the classes are background."""
     for part in ("imagesTr", "labelsTr"):
@@ -41,7 +42,7 @@ def write_dataset(
     names = [f"case{number}" for number in range(train + val + test)]
     affine = np.diag([-2.0, -2.0, 2.0, 1.0])
     for number, name in enumerate(names):
-        scans, labels = glioma(number)
+        scans, labels = glioma(number, size)
         labels = np.select([labels == LABELS[name] for name in classes], range(len(classes)), 0).astype(np.uint8)
         for place, channel in enumerate(channels):
             write_volume(Volume(scans[CHANNELS.index(channel)], affine), folder / "imagesTr" / f"{name}_{place:04d}.nii.gz")

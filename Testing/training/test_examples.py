@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -199,6 +200,15 @@ def test_a_case_that_changed_is_brought_anew(tmp_path: Path) -> None:
     first = working_cases(data, ("case0",), model)[0].labels.sum()
     data.label_file("case0").write_bytes(data.label_file("case1").read_bytes())
     assert working_cases(data, ("case0",), model)[0].labels.sum() != first
+
+
+def test_a_case_goes_to_another_process_without_its_voxels(tmp_path: Path) -> None:
+    data = read_dataset(write_dataset(tmp_path / "data", 1, 1, 0))
+    (here,) = working_cases(data, ("case0",), spec(channels=data.channels, classes=data.classes, spacing=(1.0,) * 3))
+    packed = pickle.dumps(here)
+    there = pickle.loads(packed)
+    assert len(packed) < here.image.nbytes / 4
+    assert np.array_equal(there.image, here.image) and np.array_equal(there.labels, here.labels)
 
 
 def test_a_data_set_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:

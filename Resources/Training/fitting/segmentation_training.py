@@ -29,8 +29,8 @@ class SegmentationTraining(LightningModule):
 
     def __init__(self, network: nn.Module, recipe: Recipe, spec: ModelSpec, count: int, steps: int) -> None:
         super().__init__()
-        memory = torch.channels_last_3d if spec.slice_axis is None else torch.channels_last
-        self.network = network.to(memory_format=memory)
+        self.memory = torch.channels_last_3d if spec.slice_axis is None else torch.channels_last
+        self.network = network.to(memory_format=self.memory)
         self.loss = make_loss(recipe.loss, len(spec.classes))
         self.settings, self.steps = recipe.optimizer, steps
         self.confusion = nn.ModuleDict({part: Confusion(len(spec.classes)) for part in ("train_", "val_")})
@@ -45,7 +45,7 @@ class SegmentationTraining(LightningModule):
 
     def _step(self, part: str, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
         image, bits, _ = batch
-        scores = self.network(image)
+        scores = self.network(image.contiguous(memory_format=self.memory))
         loss = self.loss(scores, bits)
         self.confusion[part].update(scores.detach().argmax(1), known_classes(bits))
         self.log(f"{part}loss", loss, prog_bar=part == "train_", on_step=False, on_epoch=True, sync_dist=True, batch_size=len(image))

@@ -46,6 +46,8 @@ for noise in (
 ):
     warnings.filterwarnings("ignore", noise)
 
+torch.utils.deterministic.fill_uninitialized_memory = False  # it costs time and finds faults of torch only
+
 RUNS = Path(__file__).resolve().parent.parent / "runs"
 
 

@@ -44,6 +44,18 @@ class WorkingCase:
     places: dict[int, np.ndarray]
     lookup: np.ndarray
 
+    def __reduce__(self) -> tuple:
+        """Goes to another process without its voxels, which that maps anew."""
+        arrays = (Path(each.filename) if isinstance(each, np.memmap) else each for each in (self.image, self.labels))
+        return _mapped, (self.name, *arrays, self.places, self.lookup)
+
+
+def _mapped(
+    name: str, image: np.ndarray | Path, labels: np.ndarray | Path, places: dict[int, np.ndarray], lookup: np.ndarray
+) -> WorkingCase:
+    image, labels = (np.load(each, mmap_mode="r") if isinstance(each, Path) else each for each in (image, labels))
+    return WorkingCase(name, image, labels, places, lookup)
+
 
 def median_spacing(data: RawDataset, cases: Sequence[str]) -> tuple[float, float, float]:
     """The median voxel size along R, A, S in mm over the cases' first channels."""

@@ -1,0 +1,159 @@
+"""Steps per second of ``train.py brats_unet3d`` beside a plain MONAI loop with the same network, patches, loss and threads.
+
+    python Testing/benchmarks/training_speed.py [--rounds 3] [--steps 8] [--patch 32] [--batch 2] [--workers 1] [--device cpu]
+
+Three drawn gliomas of 128 x 128 x 128 voxels of 1 mm in four modalities. The plain loop is that of MONAI's tutorials: ``CacheDataset``,
+``DataLoader`` and dictionary transforms of the kinds and chances that the recipe has, with the labeled voxels found beforehand.
+Both run in turns in one process; what comes before the third step of a round (starting workers, first use) is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import lightning
+import monai
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from monai import transforms as mt
+from monai.data import CacheDataset, DataLoader, list_data_collate
+from torch.utils.data import ConcatDataset
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "Resources"), str(ROOT / "Resources" / "Training"), str(ROOT / "Testing")]
+
+from datasets.raw_dataset import RawDataset, read_dataset  # noqa: E402
+from fitting.losses import make_loss  # noqa: E402
+from fitting.network_shape import network_def  # noqa: E402
+from fitting.recipe import Recipe, read_recipe  # noqa: E402
+from fitting.segmentation_training import SegmentationTraining, make_optimizer  # noqa: E402
+from fitting.session import Examples, Session, _model, _trainer  # noqa: E402
+from fitting.working_cases import working_cases  # noqa: E402
+from neurospineseg.bundle import ModelSpec  # noqa: E402
+from neurospineseg.network import build_network  # noqa: E402
+from prepared_miniature import write_dataset  # noqa: E402
+
+CASES, UNCOUNTED = 3, 2
+
+
+class Clock(Callback):
+    """When each step ended."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs: object, batch: object, number: int) -> None:
+        if module.device.type == "cuda":
+            torch.cuda.synchronize()
+        self.ends.append(perf_counter())
+
+
+def rate(ends: list[float]) -> float:
+    return (len(ends) - UNCOUNTED) / (ends[-1] - ends[UNCOUNTED - 1])
+
+
+def own_rate(recipe: Recipe, spec: ModelSpec, data: RawDataset, session: Session) -> float:
+    """Steps per second of one epoch of our training."""
+    with tempfile.TemporaryDirectory(prefix="neurospineseg-") as run:
+        examples, clock = Examples(recipe, spec, [data], session.workers), Clock()
+        trainer = _trainer(session, recipe, Path(run))
+        trainer.callbacks.append(clock)
+        trainer.limit_val_batches = 1
+        trainer.fit(SegmentationTraining(build_network(network_def(recipe, spec)), recipe, spec, examples.count, 1000), examples)
+    torch.use_deterministic_algorithms(False)
+    return rate(clock.ends)
+
+
+def plain_dataset(recipe: Recipe, spec: ModelSpec, data: RawDataset) -> ConcatDataset:
+    """The same cases and kinds of change as MONAI's tutorials have them."""
+    items = [
+        {"image": np.asarray(case.image, np.float32), "label": np.asarray(case.labels)[None]}
+        for case in working_cases(data, data.split.train, spec)
+    ]
+    change, both, turn = recipe.augmentation, ("image", "label"), np.deg2rad(recipe.augmentation.rotate_degrees)
+    share = recipe.loop.foreground_share
+    steps = [
+        mt.EnsureTyped(both),
+        mt.FgBgToIndicesd("label"),
+        mt.RandCropByPosNegLabeld(
+            both, "label", spec.patch, pos=share, neg=1 - share, fg_indices_key="label_fg_indices", bg_indices_key="label_bg_indices"
+        ),
+        mt.RandAffined(
+            both,
+            prob=change.chance,
+            rotate_range=[turn] * 3,
+            scale_range=[change.scale] * 3,
+            mode=("bilinear", "nearest"),
+            padding_mode="border",
+        ),
+        *(mt.RandFlipd(both, prob=0.5, spatial_axis=axis) for axis in change.flip),
+        mt.RandGaussianNoised("image", prob=change.chance / 2, std=change.noise),
+        mt.RandGaussianSmoothd("image", prob=change.chance / 2, **{f"sigma_{axis}": (0.3, change.blur) for axis in "xyz"}),
+        mt.RandScaleIntensityd("image", factors=change.contrast, prob=change.chance),
+        mt.RandAdjustContrastd("image", prob=change.chance, gamma=(1 - change.contrast, 1 + change.contrast)),
+        mt.SelectItemsd(both),
+    ]
+    return ConcatDataset([CacheDataset(items, mt.Compose(steps), progress=False, num_workers=1)] * recipe.loop.patches_per_case)
+
+
+def plain_rate(recipe: Recipe, spec: ModelSpec, dataset: ConcatDataset, session: Session) -> float:
+    """Steps per second of one epoch of the plain loop."""
+    device = torch.device(session.device)
+    loader = DataLoader(dataset, batch_size=recipe.loop.batch, shuffle=True, num_workers=session.workers, collate_fn=list_data_collate)
+    network = build_network(network_def(recipe, spec)).to(device).train()
+    loss, optimizer = make_loss(recipe.loss, len(spec.classes)).loss, make_optimizer(recipe.optimizer, network)
+    ends, total = [], 0.0
+    for batch in loader:
+        image, labels = batch["image"].as_tensor().to(device), batch["label"].as_tensor().to(device)
+        optimizer.zero_grad()
+        found = loss(network(image), labels.long())
+        found.backward()
+        optimizer.step()
+        total += found.item()
+        ends.append(perf_counter())
+    return rate(ends)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=7, help="counted steps a round")
+    parser.add_argument("--patch", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    options = parser.parse_args()
+    examples = (options.steps + UNCOUNTED) * options.batch
+    sizes = [f"model.patch={[options.patch] * 3}", f"loop.batch={options.batch}", f"loop.patches_per_case={-(-examples // CASES)}"]
+    recipe = read_recipe("brats_unet3d", [*sizes, "loop.epochs=1", "loop.precision=32"])
+    session = Session("brats_unet3d", Path(), device=options.device, workers=options.workers)
+    with tempfile.TemporaryDirectory(prefix="neurospineseg-") as folder:
+        data = read_dataset(write_dataset(Path(folder), train=CASES, val=1, test=0, size=64))
+        spec, _ = _model(recipe, [data], None)
+        dataset = plain_dataset(recipe, spec, data)
+        own, plain = [], []
+        for number in range(options.rounds):
+            own.append(own_rate(recipe, spec, data, session))
+            plain.append(plain_rate(recipe, spec, dataset, session))
+            print(f"round {number + 1}: train.py {own[-1]:.3f}, plain MONAI {plain[-1]:.3f} steps/s", flush=True)
+    ratios = [a / b for a, b in zip(own, plain)]
+    print(
+        f"median: train.py {median(own):.3f}, plain MONAI {median(plain):.3f} steps/s; ratio {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    )
+    print(
+        f"patch {options.patch}^3, batch {options.batch}, float32, {options.workers} loading process(es), {torch.get_num_threads()} threads of {os.cpu_count()} CPUs, {options.device}"
+    )
+    print(f"torch {torch.__version__}, MONAI {monai.__version__}, Lightning {lightning.__version__}, Python {platform.python_version()}")
+
+
+if __name__ == "__main__":
+    main()
