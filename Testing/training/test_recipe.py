@@ -99,3 +99,13 @@ def test_a_patch_that_the_network_cannot_halve_is_refused() -> None:
 def test_drawn_examples_of_another_size_are_refused(tmp_path: Path, recipe: str, change: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
         train(Session(recipe, tmp_path, changes=[change], run=tmp_path / "run"))
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_the_recipe_of_a_bundled_model_comes_as_far_as_its_examples(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reached(*_: object) -> None:
+        raise InputError("The examples were reached.")
+
+    monkeypatch.setattr("fitting.session.Examples", reached)
+    with pytest.raises(InputError, match="were reached"):
+        train(Session(name, tmp_path, run=tmp_path / "run", device="cpu"))

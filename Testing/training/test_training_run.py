@@ -253,3 +253,16 @@ def test_a_model_is_tuned_on_other_cases(tiny_models: Path, tmp_path: Path) -> N
     old, new = weights(first.folder), weights(made.folder)
     assert not same(old, new)
     assert all((new[key].float() - old[key].float()).abs().max() < 0.05 for key in old)
+
+
+def test_a_place_that_cannot_be_written_is_a_sentence(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    assert train.main(["brats_unet3d", "--data", str(dataset), "--folder", str(tmp_path / "file" / "run")]) == 2
+    assert "cannot be read or written" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("option", ["--devices=0", "--workers=-1", "--minutes=0", "--workers=two"])
+def test_numbers_that_make_no_sense_are_refused_by_name(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        train.main(["brats_unet3d", option])
+    assert ended.value.code == 2 and option.split("=")[0] in capsys.readouterr().err
