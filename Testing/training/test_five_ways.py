@@ -20,36 +20,64 @@ from neurospineseg.anatomy import structures_of
 from neurospineseg.bundle import installed_bundles
 from neurospineseg.volume import read_volume
 
-SMALL = ["--workers", "0", "--device", "cpu", "--set", "optimizer.learning_rate=0.007", "--set", "loop.patience=null"]
+SMALL = ["--workers", "0", "--device", "cpu", "--set", "loop.patience=null"]
 WAYS = {
     "stn_unet2d": (
         "subcortical",
         lambda folder: ["stn", str(stn(folder)), "--sides", "as-named", "--orientation", ORIENTATION],
-        ["network.filters=12", "loop.patches_per_case=32", "loop.epochs=10", "loop.batch=16", "loss.name=dice"],
+        [
+            "network.filters=12",
+            "loop.patches_per_case=48",
+            "loop.epochs=10",
+            "loop.batch=16",
+            "loss.name=dice",
+            "optimizer.learning_rate=0.005",
+        ],
         {"left_subthalamic_nucleus": 0.8, "right_subthalamic_nucleus": 0.8},
     ),
     "brats_unet3d": (
         "tumor",
         lambda folder: ["brats", str(brats(folder, "2020"))],
-        ["model.spacing=[4,4,4]", "model.patch=[32,32,32]", "network.n_levels=3", "network.filters=8", "loop.epochs=25"],
+        [
+            "model.spacing=[4,4,4]",
+            "model.patch=[32,32,32]",
+            "network.n_levels=3",
+            "network.filters=8",
+            "loop.epochs=25",
+            "optimizer.learning_rate=0.01",
+        ],
         {"WT (whole tumor)": 0.8, "TC (tumor core)": 0.6, "ET (enhancing tumor)": 0.5},
     ),
     "spine_unet2d": (
         "spine",
         lambda folder: ["nrrd-list", str(nrrd_list(folder)), "--labels", NRRD_LABELS],
-        ["model.patch=[64,64,1]", "model.spacing=[2,1,1]", "network.n_levels=3", "network.filters=8", "loop.epochs=15"],
+        [
+            "model.patch=[64,64,1]",
+            "model.spacing=[2,1,1]",
+            "network.n_levels=3",
+            "network.filters=8",
+            "loop.epochs=15",
+            "optimizer.learning_rate=0.01",
+        ],
         {"vertebra_body": 0.8, "disc": 0.6},
     ),
     "spine_unet3d": (
         "spine",
         lambda folder: ["nrrd-list", str(nrrd_list(folder)), "--labels", NRRD_LABELS],
-        ["model.patch=[32,32,32]", "network.n_levels=3", "network.filters=8", "loop.epochs=20"],
+        ["model.patch=[32,32,32]", "network.n_levels=3", "network.filters=8", "loop.epochs=30", "optimizer.learning_rate=0.01"],
         {"vertebra_body": 0.8, "disc": 0.5},
     ),
     "spider_unet3d": (
         "spine",
         lambda folder: ["spider", str(spider(folder)), "--partial", "ignore"],
-        ["model.patch=[64,48,16]", "model.spacing=[4,1,1]", "network.n_levels=3", "network.filters=8", "loop.epochs=6"],
+        [
+            "model.patch=[64,48,16]",
+            "model.spacing=[4,1,1]",
+            "network.n_levels=3",
+            "network.filters=8",
+            "loop.epochs=6",
+            "optimizer.learning_rate=0.01",
+        ],
         {"vertebra": 0.8, "disc": 0.6, "canal": 0.6},
     ),
 }
