@@ -8,7 +8,7 @@ import slicer
 
 from neurospineseg.anatomy import structure, structures_of
 from neurospineseg.mrml import FoundStructure, RegionMerge, node_from_array, segmentation_from_labels
-from neurospineseg.mrml.segment_masks import mask_in_box
+from neurospineseg.mrml.segment_masks import BINARY, describe, image_of, mask_in_box
 from neurospineseg.volume import Volume
 
 SHAPE = (12, 14, 16)
@@ -68,7 +68,7 @@ def test_inside_a_region_two_vertebrae_never_become_one(scene, scan) -> None:
     np.testing.assert_array_equal(mask_of(node, "vertebra_L5"), larger["vertebra_L4"])
 
 
-def test_a_vertebra_that_is_none_of_a_renumbered_spine_gets_a_segment_and_a_note(scene, scan) -> None:
+def test_a_new_vertebra_of_a_renumbered_spine_gets_the_name_that_the_user_would_give_it(scene, scan) -> None:
     upper, lower = block(slice(7, 11), slice(2, 8), slice(2, 8)), block(slice(1, 5), slice(2, 8), slice(2, 8))
     node = spine(scene, scan, ("vertebra_L4", upper))
     merge = RegionMerge(scene, scan, node, *EVERYWHERE, structures_of("spine"))
@@ -77,8 +77,8 @@ def test_a_vertebra_that_is_none_of_a_renumbered_spine_gets_a_segment_and_a_note
     merge.apply()
     np.testing.assert_array_equal(mask_of(node, "vertebra_L4"), upper)
     segmentation = node.GetSegmentation()
-    assert segmentation.GetNumberOfSegments() == 2 and any("added as a new segment" in note for note in merge.notes)
-    np.testing.assert_array_equal(mask_of(node, segmentation.GetNthSegmentID(1)), lower)
+    assert segmentation.GetNumberOfSegments() == 2 and merge.notes == ["'L5 vertebra' was added; the model takes it for 'L4 vertebra'."]
+    np.testing.assert_array_equal(mask_of(node, "vertebra_L5"), lower)
 
 
 def test_an_emptied_vertebra_is_filled_again_by_its_name(scene, scan) -> None:
@@ -99,3 +99,84 @@ def test_what_is_not_found_again_in_the_region_is_said(scene, scan) -> None:
     merge = RegionMerge(scene, scan, node, *EVERYWHERE, structures_of("spine"))
     merge.apply()
     assert not mask_of(node, "vertebra_L3").any() and "not found again" in merge.notes[0]
+
+
+def planes(low: int, high: int) -> np.ndarray:
+    return block(slice(low, high), slice(2, 8), slice(2, 8))
+
+
+def merged(scene, scan, node, results: dict[str, np.ndarray], sought: list[str] | None = None, inside=EVERYWHERE) -> RegionMerge:
+    merge = RegionMerge(scene, scan, node, *inside, [structure(key) for key in sought] if sought else structures_of("spine"))
+    for key, mask in results.items():
+        merge.prepare(found(structure(key), mask))
+    merge.apply()
+    return merge
+
+
+def add(node, segment_id: str, key: str, mask: np.ndarray, name: str, locked: bool = False, matrix: np.ndarray = OBLIQUE) -> None:
+    segment = slicer.vtkSegment()
+    describe(segment, structure(key))
+    segment.SetName(name)
+    segment.SetLabelValue(1)
+    segment.AddRepresentation(BINARY, image_of(mask, (0, 0, 0), matrix))
+    if locked:
+        logic = slicer.vtkSlicerSegmentationsModuleLogic
+        logic.SetSegmentStatus(segment, logic.Completed)
+    node.GetSegmentation().AddSegment(segment, segment_id)
+
+
+@pytest.mark.parametrize("crumb", [planes(3, 4) & block(slice(0, 12), slice(2, 4), slice(2, 4)), planes(4, 8)])
+def test_a_vertebra_that_was_not_asked_for_is_never_written_to(scene, scan, crumb) -> None:
+    node = spine(scene, scan, ("vertebra_L4", planes(1, 8)))
+    merged(scene, scan, node, {"vertebra_L3": crumb}, ["vertebra_L3"])
+    np.testing.assert_array_equal(mask_of(node, "vertebra_L4"), planes(1, 8))
+
+
+def test_asked_for_one_vertebra_of_a_renumbered_spine_nothing_is_guessed(scene, scan) -> None:
+    node = spine(scene, scan, ("vertebra_L4", planes(1, 5)), ("vertebra_L3", planes(7, 11)))
+    merge = merged(scene, scan, node, {"vertebra_L3": planes(1, 5)}, ["vertebra_L3"])
+    np.testing.assert_array_equal(mask_of(node, "vertebra_L4"), planes(1, 5))
+    np.testing.assert_array_equal(mask_of(node, "vertebra_L3"), planes(7, 11))
+    assert "look for all structures" in merge.notes[0]
+
+
+def test_two_vertebrae_fused_by_mistake_are_parted_by_their_names(scene, scan) -> None:
+    node = spine(scene, scan, ("vertebra_L3", planes(3, 11)), ("vertebra_L4", planes(1, 3)))
+    merged(scene, scan, node, {"vertebra_L3": planes(7, 11), "vertebra_L4": planes(1, 6)})
+    np.testing.assert_array_equal(mask_of(node, "vertebra_L3"), planes(7, 11))
+    np.testing.assert_array_equal(mask_of(node, "vertebra_L4"), planes(1, 6))
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_backup_is_left_alone(scene, scan, locked: bool) -> None:
+    node = spine(scene, scan, ("vertebra_L3", planes(6, 11)))
+    add(node, "backup", "vertebra_L3", planes(7, 11), "L3 backup", locked)
+    merge = merged(scene, scan, node, {"vertebra_L3": planes(7, 10)})
+    np.testing.assert_array_equal(mask_of(node, "vertebra_L3"), planes(7, 10))
+    np.testing.assert_array_equal(mask_of(node, "backup"), planes(7, 11))
+    assert "'L3 backup' shows the same structure" in merge.notes[0]
+
+
+def test_a_completed_neighbor_on_another_grid_takes_no_result(scene, scan) -> None:
+    node = spine(scene, scan, ("vertebra_L3", planes(7, 8)))
+    shifted = OBLIQUE.copy()
+    shifted[:3, 3] += OBLIQUE[:3, 0] * 0.4
+    add(node, "L4", "vertebra_L4", planes(1, 8), "L4 vertebra", True, shifted)
+    merged(scene, scan, node, {"vertebra_L3": planes(7, 11)})
+    np.testing.assert_array_equal(mask_of(node, "vertebra_L3"), planes(7, 11))
+
+
+def test_a_spine_with_a_thirteenth_thoracic_vertebra_keeps_its_names(scene, scan) -> None:
+    node = spine(scene, scan, ("vertebra_T13", planes(7, 11)), ("vertebra_L1", planes(1, 5)))
+    merged(scene, scan, node, {"vertebra_T12": planes(7, 10), "vertebra_L1": planes(1, 5)})
+    assert node.GetSegmentation().GetNumberOfSegments() == 2
+    np.testing.assert_array_equal(mask_of(node, "vertebra_T13"), planes(7, 10))
+
+
+def test_what_reaches_into_the_box_and_is_found_outside_only_is_said(scene, scan) -> None:
+    node = spine(scene, scan, ("vertebra_L4", planes(2, 9)))
+    inside = np.zeros(SHAPE, bool)
+    inside[:4] = True
+    merge = merged(scene, scan, node, {"vertebra_L4": planes(5, 9)}, inside=(inside, (0, 0, 0)))
+    np.testing.assert_array_equal(mask_of(node, "vertebra_L4"), planes(4, 9))
+    assert "not found again inside the box" in merge.notes[0]

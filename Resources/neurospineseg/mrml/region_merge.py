@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from neurospineseg.anatomy import Structure, family
+from neurospineseg.anatomy import Structure, family, structures_of
 from neurospineseg.errors import InputError
 from neurospineseg.mrml.found_structure import FoundStructure, union
 from neurospineseg.mrml.merge import Change, Merge
-from neurospineseg.mrml.segment_masks import is_locked, mask_in_box
+from neurospineseg.mrml.segment_masks import is_locked, mask_in_box, tight_mask
+from neurospineseg.spine_place import NUMBERED, is_neutral, place_of, structure_at, variant_of
+from neurospineseg.vertebra_chain import Variant
 
-NUMBERED = ("vertebra", "disc")
-"""Families whose members the user may have renumbered: there the place tells which segment a structure is, not the name."""
+LEAST_SHARE = 0.5
+"""Of the smaller of a found structure and a segment, what both must share to tell that one is the other."""
 
 
 class RegionMerge(Merge):
     """A ``Merge`` that changes no voxel outside a region; inside it, the structures that were looked for are written anew.
 
-    A vertebra or a disc goes into the segment of its kind that it shares most voxels with, whatever that is called. One that
-    shares too few goes into the segment of its own name only if that can be the same one, and into a new segment otherwise.
+    Vertebrae and discs go into the segments of their names. Where the user renumbered the spine, the names differ by the same
+    number of levels everywhere; that number is told from where the segments lie, for vertebrae and for discs.
 
     Args:
         inside: bool or uint8 (K, J, I), cropped; ``start`` is its first voxel (k, j, i).
@@ -68,72 +72,79 @@ class RegionMerge(Merge):
         return shared
 
     def _settle(self) -> None:
-        formers = dict(self._of_sought_kinds())
-        pairs = dict(self._pairs(formers))
-        renamed = any(self._structures[number] != self._waiting[n][0].structure for n, number in pairs.items())
-        for n, (found, shared) in enumerate(self._waiting):
-            number = self._by_name(found.structure, shared, formers, renamed) if n not in pairs else None
-            if number is not None and number not in pairs.values():
-                pairs[n] = number
-        for number, former in formers.items():
-            n = next((n for n, paired in pairs.items() if paired == number), None)
-            if n is None and not self._is_cleared(number, renamed):
-                continue
-            self._rewrite(number, former, None if n is None else self._waiting[n][0])
-        for n, (found, _) in enumerate(self._waiting):
-            new = self._part_inside(found)
-            if n not in pairs and new is not None:
-                if renamed and family(found.structure.key) in NUMBERED:
-                    self.notes.append(
-                        f"'{found.structure.name}' was added as a new segment: which of the renumbered segments it is cannot be told."
-                    )
-                self._changes.append(Change(new, None))
+        variant = variant_of([shown.key for shown in self._structures if shown is not None])
+        shifts = {kind: self._shift(kind, variant) for kind in NUMBERED}
+        unclear = {kind for kind, shift in shifts.items() if shift and not self._all_sought(kind)}
+        found: dict[Structure, FoundStructure] = {}
+        for entry, _ in self._waiting:
+            kind = family(entry.structure.key)
+            if kind in unclear:
+                self.notes.append(
+                    f"'{entry.structure.name}' was left out: the spine was renumbered, so its name there is another; look for all structures."
+                )
+            else:
+                found[self._users_name(entry.structure, shifts.get(kind), variant)] = entry
+        for shown in dict.fromkeys(shown for shown in self._structures if shown is not None):
+            kind = family(shown.key)
+            cleared = shown in self._structures_sought or (shifts.get(kind) is not None and self._all_sought(kind))
+            if shown in found:
+                self._rewrite(self._segment_of(shown), found.pop(shown))
+            elif cleared and kind not in unclear:
+                self._rewrite(self._segment_of(shown), None)
+        for wanted, entry in found.items():
+            self._add(entry, wanted)
 
-    def _of_sought_kinds(self) -> Iterator[tuple[int, FoundStructure | None]]:
-        """Number and voxels of every segment that may be written to, and of the locked ones of these kinds."""
-        kinds = {family(structure.key) for structure in self._structures_sought}
-        for number, (segment, shown) in enumerate(zip(self._segments, self._structures)):
-            if shown is not None and family(shown.key) in kinds:
-                if self._on_grid(segment):
-                    yield number, self._former(segment, shown)
-                elif is_locked(segment):
-                    yield number, None
+    def _shift(self, kind: str, variant: Variant) -> int | None:
+        """By how many levels the user's names of a kind lie above the model's; None where nothing tells.
 
-    def _pairs(self, formers: dict[int, FoundStructure | None]) -> Iterator[tuple[int, int]]:
-        """Which found structure is which segment: those that share most, if that is over half of the smaller of the two."""
-        sizes = {number: 0 if former is None else np.count_nonzero(former.mask) for number, former in formers.items()}
-        shares = [
-            (count, n, number)
-            for n, (found, shared) in enumerate(self._waiting)
-            for number, count in shared.items()
-            if number in formers and count > 0.5 * min(np.count_nonzero(found.mask), sizes[number])
-        ]
-        seen: tuple[set[int], set[int]] = (set(), set())
-        for _, n, number in sorted(shares, key=lambda share: -share[0]):
-            if n not in seen[0] and number not in seen[1]:
-                seen[0].add(n)
-                seen[1].add(number)
-                yield n, number
+        It is that by which most voxels are shared, if one pair shares ``LEAST_SHARE``; none is preferred to a shift.
+        """
+        shared: Counter[int] = Counter()
+        certain: set[int] = set()
+        for found, overlaps in self._waiting:
+            here = place_of(found.structure.key, Variant.STANDARD)
+            for number, count in overlaps.items() if family(found.structure.key) == kind else ():
+                there = place_of(self._structures[number].key, variant)
+                if here is not None and there is not None:
+                    shared[there - here] += count
+                    if count > LEAST_SHARE * min(np.count_nonzero(found.mask), self._size_of(number)):
+                        certain.add(there - here)
+        if not certain:
+            return None
+        best = max(certain, key=lambda shift: shared[shift])
+        return best if shared[best] > 2 * shared[0] else 0
 
-    def _by_name(self, wanted: Structure, shared: dict[int, int], formers: dict[int, Any], renamed: bool) -> int | None:
-        """The segment of a structure's own name, where it can be the same one."""
-        alike = [number for number in formers if self._structures[number] == wanted]
-        if family(wanted.key) in NUMBERED:
-            alike = [] if renamed else [number for number in alike if formers[number] is None or number in shared]
-        return min(alike, key=lambda number: is_locked(self._segments[number]), default=None)
+    def _size_of(self, number: int) -> int:
+        tight = tight_mask(self._segments[number])
+        return 0 if tight is None else np.count_nonzero(tight[0])
 
-    def _is_cleared(self, number: int, renamed: bool) -> bool:
-        """Whether a segment that nothing was found for is emptied inside the region."""
-        shown = self._structures[number]
-        if renamed and family(shown.key) in NUMBERED:
-            return self._all_sought(family(shown.key))
-        return shown in self._structures_sought
+    def _users_name(self, structure: Structure, shift: int | None, variant: Variant) -> Structure:
+        """What the user's names make of one of the model's structures; its own name where they have none for it."""
+        place = place_of(structure.key, Variant.STANDARD)
+        if shift is None or place is None:
+            return structure
+        kind = family(structure.key)
+        own = [shown for shown in self._structures if shown is not None and family(shown.key) == kind]
+        named = structure_at(kind, place + shift, variant, all(is_neutral(shown.key) for shown in own))
+        if named is None:
+            self.notes.append(f"'{structure.name}' keeps that name: the renumbered spine has no level for it.")
+        return named or structure
 
     def _all_sought(self, kind: str) -> bool:
-        shown = {structure for structure in self._structures if structure is not None and family(structure.key) == kind}
-        return shown <= set(self._structures_sought)
+        return {found for found in structures_of("spine") if family(found.key) == kind} <= set(self._structures_sought)
 
-    def _rewrite(self, number: int, former: FoundStructure | None, found: FoundStructure | None) -> None:
+    def _segment_of(self, wanted: Structure) -> int | None:
+        """The segment of a structure: an unlocked one first, then the one with most voxels; others are left, with a note."""
+        alike = [number for number, shown in enumerate(self._structures) if shown == wanted]
+        chosen = min(alike, key=lambda number: (is_locked(self._segments[number]), -self._size_of(number)), default=None)
+        for number in alike:
+            if number != chosen:
+                self.notes.append(
+                    f"'{self._segments[number].GetName()}' shows the same structure as '{self._segments[chosen].GetName()}' and was left as it is."
+                )
+        return chosen
+
+    def _rewrite(self, number: int, found: FoundStructure | None) -> None:
         """Plans a segment's voxels: the former ones outside the region, those of ``found`` inside."""
         segment, shown = self._segments[number], self._structures[number]
         new = None if found is None else self._part_inside(found)
@@ -141,13 +152,24 @@ class RegionMerge(Merge):
             if new is not None:
                 self._note_lock(segment)
             return
+        former = self._former(segment, shown)
         outside = None if former is None else former.mask & ~self._inside.within(former.box)
-        if former is not None and found is None and not np.array_equal(outside, former.mask):
+        lost = former is not None and not np.array_equal(outside, former.mask)
+        if lost and new is None:
             self.notes.append(f"'{segment.GetName()}' was not found again inside the box and was removed there.")
         kept = None if former is None else FoundStructure(shown, outside, former.start)
         parts = [part for part in (new, kept) if part is not None]
-        if parts and (new is not None or not np.array_equal(outside, former.mask)):
+        if lost or new is not None:
             self._changes.append(Change(union(*parts) if len(parts) == 2 else parts[0], segment))
+
+    def _add(self, found: FoundStructure, wanted: Structure) -> None:
+        """Plans a new segment, named as the user's spine would name it."""
+        new = self._part_inside(found)
+        if new is None:
+            return
+        if wanted != found.structure:
+            self.notes.append(f"'{wanted.name}' was added; the model takes it for '{found.structure.name}'.")
+        self._changes.append(Change(replace(new, structure=wanted), None))
 
     def _part_inside(self, found: FoundStructure) -> FoundStructure | None:
         """What of a structure lies inside the region; None where nothing does."""
