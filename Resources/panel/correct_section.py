@@ -143,7 +143,7 @@ class CorrectSection:
         if dice:
             mean = sum(dice.values()) / len(dice)
             text += " " + _("Mean Dice between prediction and correction: {dice:.3f}.").format(dice=mean)
-        self.widget.say(text)
+        self.widget.say("\n".join([text, *notes]))
         self.widget._when_idle(self.widget._update)
 
     def onCollapsed(self, collapsed: bool) -> None:

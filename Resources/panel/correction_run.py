@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ from slicer.i18n import tr as _
 
 from neurospineseg.client import WorkerClient
 from neurospineseg.errors import InputError
-from neurospineseg.mrml import node_voxels, paint_label_map
-from panel.outcome import Outcome, scan_role
+from neurospineseg.mrml import PaintedSegment, node_voxels, paint_label_map
+from panel.correction_scans import reference_channel
+from panel.outcome import Outcome
 from panel.remaining_time import RemainingTime
 from panel.run import Listener, Run, Steps
 
@@ -35,17 +36,21 @@ class CorrectionRun(Run):
     ) -> None:
         if not folder:
             raise InputError(_("No folder was chosen for corrections; choose one beside the button."))
-        reference = reference_channel(node, scans)
+        reference = reference_channel(node, scans, outcome)
         scans = {reference: scans[reference], **scans}
         fields = {"op": "store", "task": task, "folder": folder}
         super().__init__(client, scans, fields, listener, RemainingTime(), writes_into=Path(folder))
         self.node, self.outcome = node, outcome
+        self._notes: list[str] = []
 
     def _send(self) -> Steps:
         reference = next(iter(self.scans.values()))
         labels = np.zeros(node_voxels(reference).shape, np.uint16)
-        for _structure in paint_label_map(self.node, reference, labels, self.fields["task"]):
+        painted = []
+        for segment in paint_label_map(self.node, reference, labels, self.fields["task"]):
+            painted.append(segment)
             yield
+        self._notes = judged(painted)
         self.fields["labels"] = self.file("corrected.npy")
         for _written in self.write(self.fields["labels"], labels):
             yield
@@ -60,29 +65,37 @@ class CorrectionRun(Run):
     def _work(self) -> Steps:
         answer = yield from self._ask()
         self.times.end()
-        self.listener.finished(answer, [])
+        self.listener.finished(answer, self._notes)
 
     def _fits(self, shape: tuple[int, ...]) -> bool:
         """Whether the prediction was made on this grid."""
-        return tuple(self.outcome.report["inputs"][self.outcome.report["reference"]]["shape_kji"]) == tuple(shape)
+        reference = self.outcome.report["reference"]
+        made_on = self.outcome.scans.get(reference) == next(iter(self.scans.values())).GetID()
+        return made_on and tuple(self.outcome.report["inputs"][reference]["shape_kji"]) == tuple(shape)
 
 
-def reference_channel(node: Any, scans: Mapping[str, Any]) -> str:
-    """The channel whose scan a segmentation was made on.
+def judged(painted: Sequence[PaintedSegment]) -> list[str]:
+    """Sentences on segments that were left out or joined.
 
     Raises:
-        InputError: it is not among the scans, or a channel holds another scan than the one that was segmented.
+        InputError: no segment shows a structure of the module. One that the user emptied does: nothing is there, then.
     """
-    for channel, scan in scans.items():
-        used = node.GetNodeReference(scan_role(channel))
-        if used is not None and used is not scan:
-            raise InputError(
-                _("'{name}' was segmented from '{used}', not from '{scan}'; choose that scan in the slot {channel}.").format(
-                    name=node.GetName(), used=used.GetName(), scan=scan.GetName(), channel=channel
-                )
+    if all(segment.structure is None for segment in painted):
+        raise InputError(
+            _(
+                "No segment shows a structure of this module, so nothing was stored; give the segments their terminology in the Segment Editor."
             )
-    made_on = node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole())
-    channel = next((channel for channel, scan in scans.items() if scan is made_on), None)
-    if channel is None:
-        raise InputError(_("None of the chosen scans is the one that '{name}' was made on; choose that scan.").format(name=node.GetName()))
-    return channel
+        )
+    strangers = [f"'{segment.name}'" for segment in painted if segment.structure is None and segment.voxels]
+    notes = []
+    if strangers:
+        notes.append(
+            _("Not stored, since they show no structure of this module: {names}. Give them their terminology and accept again.").format(
+                names=", ".join(strangers)
+            )
+        )
+    for structure in dict.fromkeys(segment.structure for segment in painted if segment.structure is not None):
+        alike = [f"'{segment.name}'" for segment in painted if segment.structure == structure and segment.voxels]
+        if len(alike) > 1:
+            notes.append(_("{names} were stored as one structure, {structure}.").format(names=", ".join(alike), structure=structure.name))
+    return notes

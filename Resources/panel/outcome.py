@@ -11,11 +11,6 @@ import numpy as np
 from neurospineseg.mrml import run_tokens
 
 
-def scan_role(channel: str) -> str:
-    """The node reference from a segmentation to the scan that was its channel."""
-    return f"NeuroSpineSeg.{channel}"
-
-
 @dataclass(frozen=True)
 class PackedMask:
     """A mask in a bit a voxel: its label value, box [k0, k1, j0, j1, i0, i1) and packed voxels."""

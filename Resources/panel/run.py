@@ -21,7 +21,8 @@ from neurospineseg.errors import InputError
 from neurospineseg.mrml import FoundStructure, Merge, MergeRule, RegionMerge, node_geometry, node_voxels
 from neurospineseg.outputs import ROOM_PREFIX
 from neurospineseg.private_folder import remove_folder
-from panel.outcome import Outcome, PackedMask, Part, scan_role
+from panel.correction_scans import remember_scans
+from panel.outcome import Outcome, PackedMask, Part
 from panel.remaining_time import RemainingTime
 
 SLAB_BYTES = 4 * 2**20
@@ -310,8 +311,9 @@ class SegmentationRun(Run):
         }
         save_undo = None if self.save_undo is None or target is None else lambda: self.save_undo(target)
         node = merge.apply(save_undo, attributes, self._token)
-        for name, scan in self.scans.items():
-            node.SetNodeReferenceID(scan_role(name), scan.GetID())
+        remember_scans(node, self.scans)
+        if node is not self.target:
+            outcome = replace(outcome, part=None, earlier=None, predicted=outcome.part is None)
         self.times.end()
         self.listener.finished(replace(outcome, node=node), [*notes, *merge.notes])
 

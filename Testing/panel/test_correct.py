@@ -166,10 +166,50 @@ def test_a_correction_is_never_stored_with_another_scan(bench, tumor_panel, scan
     other.CopyContent(scan)
     tumor_panel.parameters.t1c = other
     bench.click(tumor_panel.ui.acceptButton)
-    assert "not from" in tumor_panel.ui.statusLabel.text
+    assert "not segmented from 'Other'" in tumor_panel.ui.statusLabel.text
     tumor_panel.parameters.t1c, tumor_panel.parameters.flair = None, other
     bench.click(tumor_panel.ui.acceptButton)
-    assert "None of the chosen scans" in tumor_panel.ui.statusLabel.text and not (tmp_path / "cases").exists()
+    assert "'Other' in the slot flair was not segmented" in tumor_panel.ui.statusLabel.text and not (tmp_path / "cases").exists()
+
+
+def accepted(bench, panel, folder) -> list:
+    panel.parameters.corrections = str(folder)
+    bench.click(panel.ui.acceptButton)
+    bench.spin(lambda: panel.ui.segmentButton.text == "Segment")
+    bench.spin(0.2)
+    return sorted(folder.iterdir()) if folder.exists() else []
+
+
+def test_after_undo_a_correction_goes_with_the_scan_that_is_shown(bench, tumor_panel, scan, tmp_path) -> None:
+    bench.segment(tumor_panel)
+    node = tumor_panel.parameters.shown
+    other = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Other")
+    other.CopyContent(scan)
+    tumor_panel.parameters.t1c, tumor_panel.parameters.result = other, node
+    bench.segment(tumor_panel)
+    tumor_panel.correct.editor.undo()
+    assert not accepted(bench, tumor_panel, tmp_path / "cases")
+    tumor_panel.parameters.t1c = scan
+    assert len(accepted(bench, tumor_panel, tmp_path / "cases")) == 1
+
+
+def test_a_segmentation_from_a_file_is_accepted_on_the_scan_whose_grid_it_has(bench, tumor_panel, mine, scan, tmp_path) -> None:
+    mine.SetNodeReferenceID(mine.GetReferenceImageGeometryReferenceRole(), None)
+    tumor_panel.parameters.shown = mine
+    assert len(accepted(bench, tumor_panel, tmp_path / "cases")) == 1
+    assert "Not stored" in tumor_panel.ui.statusLabel.text and "'My cyst'" in tumor_panel.ui.statusLabel.text
+    scan.SetSpacing(1.0, 2.0, 3.0)
+    assert len(accepted(bench, tumor_panel, tmp_path / "cases")) == 1
+    assert "on the grid of none" in tumor_panel.ui.statusLabel.text
+
+
+def test_nothing_to_accept_is_a_sentence(bench, tumor_panel, scan, tmp_path) -> None:
+    labels = np.full(ball().shape, structure("vertebra_L3").label, np.uint16)
+    tumor_panel.parameters.shown = segmentation_from_labels(
+        Volume(labels, oblique_affine()), structures_of("spine"), slicer.mrmlScene, "Spine", scan
+    )
+    assert not accepted(bench, tumor_panel, tmp_path / "cases")
+    assert "nothing was stored" in tumor_panel.ui.statusLabel.text
 
 
 def test_a_correction_holds_the_structures_of_its_task_only(scan) -> None:

@@ -4,7 +4,7 @@ Every function takes the scene or a node; none reaches for ``slicer.mrmlScene``.
 anything else that Slicer does not ship.
 """
 
-from neurospineseg.mrml.label_map import label_map_of, paint_label_map
+from neurospineseg.mrml.label_map import PaintedSegment, is_on_grid, label_map_of, paint_label_map
 from neurospineseg.mrml.merge import FoundStructure, Merge, MergeRule
 from neurospineseg.mrml.region_merge import RegionMerge
 from neurospineseg.mrml.renumber import renumber, vertebrae_of
@@ -25,8 +25,10 @@ __all__ = [
     "FoundStructure",
     "Merge",
     "MergeRule",
+    "PaintedSegment",
     "RegionMerge",
     "hardened_copy",
+    "is_on_grid",
     "label_map_of",
     "node_from_array",
     "node_from_volume",

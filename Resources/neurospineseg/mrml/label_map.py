@@ -3,44 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from neurospineseg.anatomy import Structure, structures_of
-from neurospineseg.mrml.segment_masks import mask_in_box, structure_of_segment
+from neurospineseg.errors import InputError
+from neurospineseg.mrml.segment_masks import BINARY, lattice_of, mask_in_box, shift_between, structure_of_segment
 from neurospineseg.mrml.volume_node import local_geometry, to_world
 
 
-def paint_label_map(node: Any, volume_node: Any, labels: np.ndarray, task: str) -> Iterator[Structure]:
-    """Writes each segment's label value into a label map, one segment a step; where segments overlap, the later one wins.
+@dataclass(frozen=True)
+class PaintedSegment:
+    """A segment and what became of it: ``structure`` is None where it shows none of the task's and was left out."""
 
-    Segments that show none of the task's structures are left out.
+    name: str
+    structure: Structure | None
+    voxels: int
+
+
+def paint_label_map(node: Any, volume_node: Any, labels: np.ndarray, task: str) -> Iterator[PaintedSegment]:
+    """Writes each segment's label value into a label map, one segment a step; where segments overlap, the later one wins.
 
     Args:
         labels: uint16 (K, J, I) of zeros on the volume node's grid.
         task: ``tumor``, ``spine`` or ``subcortical``; label values are unique within one.
 
-    Yields:
-        The structure written.
-
     Raises:
-        InputError: the nodes lie under different transforms that are not linear.
+        InputError: the nodes lie under different transforms that are not linear, or the segments are no label maps.
     """
-    matrix = local_geometry(volume_node)
-    if node.GetTransformNodeID() != volume_node.GetTransformNodeID():
-        matrix = np.linalg.inv(to_world(node)) @ to_world(volume_node) @ matrix
     segmentation, structures = node.GetSegmentation(), structures_of(task)
+    if segmentation.GetNumberOfSegments() and segmentation.GetSourceRepresentationName() != BINARY:
+        raise InputError(
+            f"'{node.GetName()}' holds surfaces or fractions, not label maps; in the module Segmentations make the binary labelmap its source."
+        )
+    matrix = _ijk_to_node(node, volume_node)
     box = tuple(slice(0, n) for n in labels.shape)
     for number in range(segmentation.GetNumberOfSegments()):
         segment = segmentation.GetNthSegment(number)
-        found = structure_of_segment(segment)
-        if found in structures:
-            labels[mask_in_box(segment, box, matrix)] = found.label
-            yield found
+        found, mask = structure_of_segment(segment), mask_in_box(segment, box, matrix)
+        found = found if found in structures else None
+        if found is not None:
+            labels[mask] = found.label
+        yield PaintedSegment(segment.GetName(), found, int(np.count_nonzero(mask)))
 
 
 def label_map_of(node: Any, volume_node: Any, task: str) -> tuple[np.ndarray, list[Structure]]:
     """A segmentation as uint16 (K, J, I) on a volume node's grid, and the structures in it; see ``paint_label_map``."""
     labels = np.zeros(tuple(volume_node.GetImageData().GetDimensions())[::-1], np.uint16)
-    return labels, list(paint_label_map(node, volume_node, labels, task))
+    painted = list(paint_label_map(node, volume_node, labels, task))
+    return labels, [segment.structure for segment in painted if segment.structure is not None]
+
+
+def is_on_grid(node: Any, volume_node: Any) -> bool:
+    """Whether a segmentation's voxels are voxels of a volume, and it has any."""
+    matrix, segmentation = _ijk_to_node(node, volume_node), node.GetSegmentation()
+    lattices = [lattice_of(segmentation.GetNthSegment(number)) for number in range(segmentation.GetNumberOfSegments())]
+    matrices = [lattice[0] for lattice in lattices if lattice is not None]
+    return bool(matrices) and all(shift_between(own, matrix) is not None for own in matrices)
+
+
+def _ijk_to_node(node: Any, volume_node: Any) -> np.ndarray:
+    """4x4 ijk of a volume to the RAS mm of a segmentation node."""
+    matrix = local_geometry(volume_node)
+    if node.GetTransformNodeID() != volume_node.GetTransformNodeID():
+        matrix = np.linalg.inv(to_world(node)) @ to_world(volume_node) @ matrix
+    return matrix

@@ -41,7 +41,7 @@ def structure_of_segment(segment: Any) -> Structure | None:
     """
     entry, name = tag(segment, "TerminologyEntry"), segment.GetName()
     known = [found for task in ("tumor", "spine", "subcortical") for found in structures_of(task)]
-    named = [found for found in known if found.name == name]
+    named = [found for found in known if found.name.lower() == name.strip().lower()]
     alike = [found for found in known if entry and _codes(terminology_entry(found)) == _codes(entry)]
     tagged = next((found for found in known if found.key == tag(segment, STRUCTURE_TAG)), None)
     if tagged is not None and (not entry or tagged in alike):
