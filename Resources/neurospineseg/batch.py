@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neurospineseg.errors import InputError
+from neurospineseg.outputs import beside
 
 SCAN_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr")
 CHANNEL_WORDS = {
@@ -123,6 +124,7 @@ def run_batch(
             outcomes[case.name] = KEPT
             continue
         try:
+            _leave_room_for_report(target)
             segment(case.scans, target)
             outcomes[case.name] = DONE
         except InputError as error:
@@ -135,6 +137,17 @@ def run_batch(
     if not _write_summary(output, outcomes):
         warn(f"'{SUMMARY}' lacks the last outcomes, since it is open in another program; close it there and run again to have it written.")
     return outcomes
+
+
+def _leave_room_for_report(target: Path) -> None:
+    """Lets no report replace a file.
+
+    Raises:
+        InputError: a file lies where the report would go, such as the description of a scan in a BIDS folder.
+    """
+    report = beside(target, ".json")
+    if report.exists():
+        raise InputError(f"'{report.name}', where the report would go, is there already; choose another output folder or move that file.")
 
 
 def _write_summary(output: Path, outcomes: Mapping[str, str]) -> bool:

@@ -28,7 +28,7 @@ def batch(options: argparse.Namespace) -> bool:
 
     def segment_case(scans: Mapping[str, Path], output: Path) -> None:
         with StageProgress() as progress:
-            run_request(Request(options.task, scans, output, settings, overwrite=True), progress, networks)
+            run_request(Request(options.task, scans, output, settings), progress, networks)
 
     def tell(done: int, count: int, case: str) -> None:
         say(f"{done + 1} of {count}: {case}")

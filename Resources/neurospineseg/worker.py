@@ -225,7 +225,7 @@ class Worker:
 
         scans = {name: Path(path) for name, path in request["scans"].items()}
         settings = dict(request.get("settings") or {})
-        asked = Request(request["task"], scans, Path(request["output"]), settings, overwrite=True, room=self._room)
+        asked = Request(request["task"], scans, Path(request["output"]), settings, room=self._room)
         result = run_request(asked, self._progress(request), self._networks)
         return {"report": result.report, "warnings": list(dict.fromkeys(result.warnings))}
 

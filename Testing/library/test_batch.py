@@ -71,6 +71,22 @@ def test_an_interrupted_run_goes_on(cases: Path, tmp_path: Path) -> None:
     assert (output / "summary.csv").read_text().splitlines() == ["case,outcome", "a,kept", "b,done"]
 
 
+def test_a_file_that_lies_where_a_report_would_go_stays(cases: Path, tmp_path: Path) -> None:
+    output, seen = tmp_path / "masks", []
+    output.mkdir()
+    (output / "a.json").write_text("mine")
+
+    def segment(scans, target: Path) -> None:
+        seen.append(target.name)
+        target.write_text("mask")
+
+    outcomes = run_batch("tumor", cases, output, segment)
+    assert seen == ["b.seg.nrrd"] and outcomes["b"] == "done"
+    assert "'a.json'" in outcomes["a"] and "another output folder" in outcomes["a"]
+    (output / "a.json").unlink()
+    assert run_batch("tumor", cases, output, segment) == {"a": "done", "b": "kept"}
+
+
 def test_from_the_shell(cases: Path, tmp_path: Path, tiny_models: Path, capsys) -> None:
     pytest.importorskip("slicer", reason="slicer-core is not installed")
     (cases / "b" / "b-t1c.nii.gz").write_bytes(b"broken")

@@ -20,7 +20,7 @@ from neurospineseg.client import WorkerClient
 from neurospineseg.pipeline import Segmenter, Settings
 from neurospineseg.private_folder import make_private_folder, share_with, sweep_private_folders
 from neurospineseg.volume import Volume
-from small_scans import ball, oblique_affine
+from small_scans import ball, oblique_affine, write_nifti
 
 FINAL = ("done", "refused", "failed", "died")
 LIBRARY = Path(__file__).resolve().parents[2] / "Resources"
@@ -291,6 +291,16 @@ def test_a_correction_grows_in_the_room_that_the_request_names(client: WorkerCli
     room.rmdir()
     client.request(**fields)
     assert Path(answer(client)["result"]["folder"]).parent == tmp_path / "cases" and not room.exists()
+
+
+def test_files_replace_no_file(client: WorkerClient, tmp_path: Path, tiny_models: Path) -> None:
+    write_nifti(tmp_path / "scan.nii.gz", ball())
+    (tmp_path / "scan.json").write_text("mine")
+    scans, settings = {"t1c": str(tmp_path / "scan.nii.gz")}, {"model": str(tiny_models / "tiny_tumor")}
+    client.request("files", task="tumor", scans=scans, output=str(tmp_path / "scan.seg.nrrd"), settings=settings)
+    refused = answer(client)
+    assert refused["event"] == "refused" and "'scan.json' exists already" in refused["message"]
+    assert (tmp_path / "scan.json").read_text() == "mine" and not (tmp_path / "scan.seg.nrrd").exists()
 
 
 def test_what_is_half_stored_goes_with_the_window(tmp_path: Path) -> None:
