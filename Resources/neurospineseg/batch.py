@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from neurospineseg.errors import InputError
@@ -22,6 +23,7 @@ CHANNEL_WORDS = {
 """The last word of a file's name, of BraTS 2018 to 2023 and of common use."""
 OUTPUT_ENDING = ".seg.nrrd"
 SUMMARY = "summary.csv"
+HEADER = ("case", "outcome")
 DONE, KEPT = "done", "kept"
 
 
@@ -99,10 +101,10 @@ def run_batch(
     """Segments every case of a folder that has no mask yet.
 
     Args:
-        output: receives ``CASE.seg.nrrd`` (with its report beside it) and ``summary.csv``; made where it is not there.
+        output: receives ``CASE.seg.nrrd`` (with its report beside it) and ``summary.csv`` (see ``_place_for_summary``); made where it is not there.
         segment: segments a case's scans into a file, which appears when it is complete; raises InputError.
         progress: called before each case with the number done, the number of all and the case's name.
-        warn: told in a sentence that the summary cannot be written for now, since another program holds it open.
+        warn: told in a sentence where the summary goes if a file of the user has its name, or that another program holds it open.
 
     Returns:
         For each case ``done``, ``kept`` (its mask was there) or the sentence that says what is wrong with it.
@@ -116,6 +118,9 @@ def run_batch(
     except OSError as error:
         raise InputError(f"The folder '{output}' cannot be made ({error.strerror}); choose another one.") from error
     outcomes: dict[str, str] = {}
+    summary = _place_for_summary(output)
+    if summary.name != SUMMARY:
+        warn(f"'{SUMMARY}' was not written by an earlier run and stays as it is; the outcomes go into '{summary.name}'.")
     warned = False
     for number, case in enumerate(cases):
         progress(number, len(cases), case.name)
@@ -129,13 +134,15 @@ def run_batch(
             outcomes[case.name] = DONE
         except InputError as error:
             outcomes[case.name] = str(error)
-        if not _write_summary(output, outcomes) and not warned and number + 1 < len(cases):
+        if not _write_summary(summary, outcomes) and not warned and number + 1 < len(cases):
             warned = True
             warn(
-                f"'{SUMMARY}' cannot be replaced while it is open in another program; close it there, and it is written after the next case."
+                f"'{summary.name}' cannot be replaced while it is open in another program; close it there, and it is written after the next case."
             )
-    if not _write_summary(output, outcomes):
-        warn(f"'{SUMMARY}' lacks the last outcomes, since it is open in another program; close it there and run again to have it written.")
+    if not _write_summary(summary, outcomes):
+        warn(
+            f"'{summary.name}' lacks the last outcomes, since it is open in another program; close it there and run again to have it written."
+        )
     return outcomes
 
 
@@ -150,23 +157,37 @@ def _leave_room_for_report(target: Path) -> None:
         raise InputError(f"'{report.name}', where the report would go, is there already; choose another output folder or move that file.")
 
 
-def _write_summary(output: Path, outcomes: Mapping[str, str]) -> bool:
+def _place_for_summary(output: Path) -> Path:
+    """``summary.csv``, or ``summary-2.csv`` and so on where that is not the summary of an earlier run."""
+    names = (SUMMARY if number == 1 else f"{Path(SUMMARY).stem}-{number}.csv" for number in count(1))
+    return next(path for name in names if not os.path.lexists(path := output / name) or _is_summary(path))
+
+
+def _is_summary(path: Path) -> bool:
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            return tuple(next(csv.reader(file), ())) == HEADER
+    except (OSError, ValueError, csv.Error):
+        return False
+
+
+def _write_summary(summary: Path, outcomes: Mapping[str, str]) -> bool:
     """Writes the summary; returns False where another program holds it open, as Excel does.
 
     Raises:
         InputError: the folder cannot be written to.
     """
-    temporary = output / f".{SUMMARY}.part"
+    temporary = summary.with_name(f".{summary.name}.part")
     try:
         with open(temporary, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([("case", "outcome"), *outcomes.items()])
+            csv.writer(file).writerows([HEADER, *outcomes.items()])
         try:
-            os.replace(temporary, output / SUMMARY)
+            os.replace(temporary, summary)
         except PermissionError:
             return False
         return True
     except OSError as error:
-        raise InputError(f"The folder '{output}' cannot be written to ({error.strerror}); choose another one.") from error
+        raise InputError(f"The folder '{summary.parent}' cannot be written to ({error.strerror}); choose another one.") from error
     finally:
         with suppress(OSError):
             temporary.unlink()

@@ -124,6 +124,23 @@ def test_a_summary_that_another_program_holds_open_stops_nothing(cases: Path, tm
     assert told == [] and (output / "summary.csv").read_text().splitlines() == ["case,outcome", "a,kept", "b,done"]
 
 
+@pytest.mark.parametrize("mine", ["subject,age\n1,60\n", "case,outcome,dice\na,done,0.9\n", ""])
+def test_a_summary_that_is_somebody_elses_stays(cases: Path, tmp_path: Path, mine: str) -> None:
+    output, told = tmp_path / "masks", []
+    output.mkdir()
+    (output / "summary.csv").write_text(mine)
+
+    def segment(scans, target: Path) -> None:
+        target.write_text("mask")
+
+    run_batch("tumor", cases, output, segment, warn=told.append)
+    assert len(told) == 1 and "'summary-2.csv'" in told[0]
+    run_batch("tumor", cases, output, segment, warn=told.append)
+    assert sorted(path.name for path in output.glob("*.csv")) == ["summary-2.csv", "summary.csv"]
+    assert (output / "summary.csv").read_text() == mine
+    assert (output / "summary-2.csv").read_text().splitlines() == ["case,outcome", "a,kept", "b,kept"]
+
+
 @pytest.mark.parametrize("output", ["masks", "results/masks"])
 def test_the_output_folder_is_no_case(tmp_path: Path, output: str) -> None:
     write_nifti(tmp_path / "one.nii.gz", ball())
