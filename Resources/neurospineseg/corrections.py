@@ -1,6 +1,6 @@
 """Corrected masks kept for training: one folder per case with the scans, the label map and a description.
 
-No name, date of birth or file name goes into them; a case's name is the time and a part of the voxels' checksum.
+No name, date of birth or file name goes into them; a case's name is the time, to the microsecond, and a part of the voxels' checksum.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,6 @@ def store_correction(
     scores = {} if prediction is None else _scores(task, labels.voxels, prediction)
     first = next(iter(scans.values()))
     checksum = hashlib.sha256(np.ascontiguousarray(first.voxels)).hexdigest()[:8]
-    name = f"{task}-{datetime.now():%Y%m%d-%H%M%S}-{checksum}"
     present = set(np.unique(labels.voxels).tolist())
     description: dict[str, Any] = {
         "task": task,
@@ -71,12 +71,14 @@ def store_correction(
             write_volume(labels, room / "label.nii.gz")
             (room / "case.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
             room.chmod(0o755)
-            room.rename(folder / name)
+            while (case := folder / f"{task}-{datetime.now():%Y%m%d-%H%M%S%f}-{checksum}").exists():
+                sleep(0.001)
+            room.rename(case)
         finally:
             shutil.rmtree(room, ignore_errors=True)
     except OSError as error:
         raise InputError(f"The corrections folder cannot be written to ({error.strerror}); choose another one.") from error
-    return folder / name, scores
+    return case, scores
 
 
 def storable(scan: Volume) -> Volume:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 
+from neurospineseg import corrections
 from neurospineseg.corrections import store_correction
 from neurospineseg.errors import InputError
 from neurospineseg.volume import Volume
@@ -47,3 +49,23 @@ def test_numbers_that_no_type_keeps(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="too large"):
         stored(voxels, tmp_path)
     assert not any(tmp_path.iterdir())
+
+
+def test_corrections_of_one_scan_follow_each_other(tmp_path: Path) -> None:
+    scans, labels = {"t1c": Volume(ball(), oblique_affine())}, Volume(np.ones(ball().shape, np.uint16), oblique_affine())
+    cases = [store_correction(tmp_path, "tumor", scans, labels, None, None)[0].name for _ in range(5)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == cases and len(set(cases)) == 5
+    assert len({case.rsplit("-", 1)[1] for case in cases}) == 1
+
+
+def test_a_correction_comes_after_one_whose_name_has_no_fractions_of_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Noon(datetime):
+        @classmethod
+        def now(cls, tz=None) -> datetime:
+            return cls(2026, 1, 2, 12, 0, 0)
+
+    monkeypatch.setattr(corrections, "datetime", Noon)
+    scans, labels = {"t1c": Volume(ball(), oblique_affine())}, Volume(np.ones(ball().shape, np.uint16), oblique_affine())
+    case = store_correction(tmp_path, "tumor", scans, labels, None, None)[0].name
+    checksum = case.rsplit("-", 1)[1]
+    assert f"tumor-20260102-115959-{checksum}" < f"tumor-20260102-120000-{checksum}" < case < f"tumor-20260102-120001-{checksum}"
