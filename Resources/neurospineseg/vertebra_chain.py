@@ -89,9 +89,11 @@ def renumbered(
             f"With {level} there, the lowest vertebra would lie below {levels[-1]}; choose another level or count of vertebrae."
         )
     result = {identifier: structure(f"vertebra_{levels[number]}") for identifier, number in zip(order, numbers)}
+    found = sorted(set(numbers))
+    vertebrae = np.array([places[np.equal(numbers, number)].mean(0) for number in found])
     for identifier, piece in pieces.items():
         if piece.is_disc:
-            upper = _upper_vertebra(np.array(piece.centroid, float), places, numbers)
+            upper = _upper_vertebra(np.array(piece.centroid, float), vertebrae, found)
             if upper < 1:
                 raise InputError(f"With {level} there, a disc would lie above C2; choose another level, or delete that disc.")
             if upper >= len(levels):
@@ -153,7 +155,7 @@ def _notes(numbers: Sequence[int], levels: Sequence[str]) -> list[str]:
 
 
 def _upper_vertebra(place: np.ndarray, vertebrae: np.ndarray, numbers: Sequence[int]) -> int:
-    """The number of the vertebra above a disc, from its place along the line through the vertebrae.
+    """The number of the vertebra above a disc, from its place along the line through the vertebrae, each given once.
 
     Above the first and below the last vertebra the line goes on straight; stretches of missed vertebrae are shared out evenly.
     """

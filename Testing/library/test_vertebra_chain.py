@@ -153,3 +153,20 @@ def test_a_copy_of_a_vertebra_is_the_same_vertebra(shift: float) -> None:
     assert [found[f"d{n}"] for n in range(6)] == ["T12_L1", "L1_L2", "L2_L3", "L3_L4", "L4_L5", "L5_S1"]
     _, notes = renumbered(pieces, "v5", "L5")
     assert len(notes) == 1 and "Two segments lie at L2" in notes[0]
+
+
+@pytest.mark.parametrize("doubled", range(3))
+@pytest.mark.parametrize("shift", [-5.0, 5.0])
+def test_discs_around_a_vertebra_in_two_pieces(doubled: int, shift: float) -> None:
+    pieces = {f"v{n}": Piece("vertebra_1", (0, 0, -35.0 * n)) for n in range(3)}
+    pieces |= {f"d{n}": Piece("disc_1", (0, 0, 17.5 - 35.0 * n)) for n in range(4)}
+    pieces["fragment"] = Piece("vertebra_2", (0, 0, shift - 35.0 * doubled))
+    found = names(pieces, "v2", "L5")
+    assert [found[f"v{n}"] for n in range(3)] == ["L3", "L4", "L5"] and found["fragment"] == f"L{3 + doubled}"
+    assert [found[f"d{n}"] for n in range(4)] == ["L2_L3", "L3_L4", "L4_L5", "L5_S1"]
+
+
+def test_one_vertebra_in_two_pieces_and_its_discs() -> None:
+    pieces = {"v": Piece("vertebra_1", (0, 0, 0)), "fragment": Piece("vertebra_1", (4, 0, 1))}
+    pieces |= {"above": Piece("disc_2", (0, 15, 18)), "below": Piece("disc_1", (0, 15, -18))}
+    assert names(pieces, "v", "L5") == {"v": "L5", "fragment": "L5", "above": "L4_L5", "below": "L5_S1"}
