@@ -17,8 +17,10 @@ GAP = 1.6
 """A step from one vertebra to the next that is longer than this times the median of the steps around it passes over a missed one."""
 STEPS_AROUND = 2
 """How many steps on each side make that median: few, since the steps double from the neck to the lumbar spine."""
-LEAST_STEP_MM = 8.0
-"""No two vertebrae are closer; a shorter step is one to a copy or a fragment of the same vertebra."""
+LEAST_STEP_MM, LEAST_INFANT_STEP_MM = 8.0, 3.0
+"""No two vertebrae of an adult, or of a newborn, are closer; a shorter step is one to a copy or a fragment of the same vertebra."""
+LEAST_SHARE = 0.4
+"""No step between two vertebrae is shorter than this times the median of the longer half of the steps: those of infants are all short."""
 
 
 class Variant(Enum):
@@ -132,13 +134,22 @@ def _downward(identifiers: Sequence[str], pieces: Mapping[str, Piece]) -> list[s
 def _offsets(places: np.ndarray) -> list[int]:
     """How many vertebrae below the first each one is, counting those that were missed."""
     steps = [float(step) for step in np.linalg.norm(np.diff(places, axis=0), axis=1)]
+    least = _least_step(steps)
     offsets = [0]
     for number, step in enumerate(steps):
         around = steps[max(0, number - STEPS_AROUND) : number] + steps[number + 1 : number + 1 + STEPS_AROUND]
-        usual = median_low([other for other in around if other >= LEAST_STEP_MM] or [step])
+        usual = median_low([other for other in around if other >= least] or [step])
         levels = max(2, round(step / usual)) if step > GAP * usual else 1
-        offsets.append(offsets[-1] + (levels if step >= LEAST_STEP_MM else 0))
+        offsets.append(offsets[-1] + (levels if step >= least else 0))
     return offsets
+
+
+def _least_step(steps: Sequence[float]) -> float:
+    """How far apart two pieces are at least if they are not of one vertebra; a single step has no other to be compared with."""
+    if len(steps) < 2:
+        return LEAST_STEP_MM
+    usual = median_low(sorted(steps)[len(steps) // 2 :])
+    return min(LEAST_STEP_MM, max(LEAST_INFANT_STEP_MM, LEAST_SHARE * usual))
 
 
 def _notes(numbers: Sequence[int], levels: Sequence[str]) -> list[str]:

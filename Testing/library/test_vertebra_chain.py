@@ -170,3 +170,42 @@ def test_one_vertebra_in_two_pieces_and_its_discs() -> None:
     pieces = {"v": Piece("vertebra_1", (0, 0, 0)), "fragment": Piece("vertebra_1", (4, 0, 1))}
     pieces |= {"above": Piece("disc_2", (0, 15, 18)), "below": Piece("disc_1", (0, 15, -18))}
     assert names(pieces, "v", "L5") == {"v": "L5", "fragment": "L5", "above": "L4_L5", "below": "L5_S1"}
+
+
+def infant(step: float, missing: tuple[int, ...] = ()) -> dict[str, Piece]:
+    """C1 to L5; the steps double on the way down."""
+    places = np.cumsum([0.0, *np.linspace(step, 2 * step, 23)])
+    return {f"v{n}": Piece("vertebra_1", (0, 0, -float(z))) for n, z in enumerate(places) if n not in missing}
+
+
+def test_cervical_vertebrae_of_an_infant() -> None:
+    pieces = {f"v{n}": Piece("vertebra_1", (0, 0, -7.0 * n)) for n in range(7)}
+    found, notes = renumbered(pieces, "v2", "C3")
+    assert [found[f"v{n}"].key for n in range(7)] == [f"vertebra_C{n}" for n in range(1, 8)] and not notes
+
+
+@pytest.mark.parametrize("step", [5.0, 7.0])
+def test_a_whole_spine_of_an_infant(step: float) -> None:
+    levels = Variant.STANDARD.levels
+    found = names(infant(step), "v23", "L5")
+    assert tuple(found[f"v{n}"] for n in range(24)) == levels
+    found, notes = renumbered(infant(step, missing=(3, 12)), "v23", "L5")
+    assert found["v0"].key == "vertebra_C1" and len(notes) == 2
+
+
+def test_a_copy_of_a_vertebra_of_an_infant() -> None:
+    pieces = {f"v{n}": Piece("vertebra_1", (0, 0, -7.0 * n)) for n in range(7)} | {"copy": Piece("vertebra_1", (0, 0, -16.0))}
+    found, notes = renumbered(pieces, "v0", "C1")
+    assert found["copy"] == found["v2"] and found["v6"].key == "vertebra_C7" and len(notes) == 1
+
+
+def test_every_vertebra_in_two_pieces() -> None:
+    pieces = {f"v{n}{part}": Piece("vertebra_1", (0, 0, -17.0 * n - part)) for n in range(3) for part in (0, 4)}
+    found = names(pieces, "v00", "C3")
+    assert [found[f"v{n}{part}"] for n in range(3) for part in (0, 4)] == ["C3", "C3", "C4", "C4", "C5", "C5"]
+
+
+def test_copies_in_one_place() -> None:
+    pieces = {f"v{n}": Piece("vertebra_1", (0, 0, 0)) for n in range(4)} | {"below": Piece("vertebra_1", (0, 0, -35))}
+    found = names(pieces, "v0", "L1")
+    assert found == {**dict.fromkeys(("v0", "v1", "v2", "v3"), "L1"), "below": "L2"}
