@@ -9,18 +9,20 @@ import os
 import platform
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from time import sleep
 
 PREFIX = "neurospineseg-"
 PROCESSES = "processes.txt"
-"""The computer's name, then a process id a line. Elsewhere, as in another container, ids mean other processes."""
+"""Where process ids mean the same, see ``_here``, then a process id a line."""
+PROCESS_NAMESPACE, BOOT = Path("/proc/self/ns/pid"), Path("/proc/sys/kernel/random/boot_id")
 
 
 def make_private_folder() -> Path:
     """A new folder that belongs to this process."""
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    (folder / PROCESSES).write_text(f"{platform.node()}\n{os.getpid()}\n", encoding="utf-8")
+    (folder / PROCESSES).write_text(f"{_here()}\n{os.getpid()}\n", encoding="utf-8")
     return folder
 
 
@@ -30,12 +32,23 @@ def share_with(folder: Path, pid: int) -> None:
         file.write(f"{pid}\n")
 
 
+def _here() -> str:
+    """The computer's name and, on Linux, which container and which start of the computer: elsewhere ids mean other processes."""
+    words = [platform.node()]
+    with suppress(OSError):
+        words.append(os.readlink(PROCESS_NAMESPACE))
+    with suppress(OSError):
+        words.append(BOOT.read_text(encoding="utf-8").strip())
+    return " ".join(words)
+
+
 def sweep_private_folders() -> None:
     """Removes the folders that no process uses any more; one that does not say who uses it is left alone."""
+    here = _here()
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         try:
-            computer, *pids = (folder / PROCESSES).read_text(encoding="utf-8").splitlines()
-            left_behind = computer == platform.node() and bool(pids) and not any(is_alive(int(pid)) for pid in pids)
+            place, *pids = (folder / PROCESSES).read_text(encoding="utf-8").splitlines()
+            left_behind = place == here and bool(pids) and not any(is_alive(int(pid)) for pid in pids)
         except (OSError, ValueError):
             continue
         if left_behind:

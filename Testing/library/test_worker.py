@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neurospineseg import private_folder
 from neurospineseg.client import WorkerClient
 from neurospineseg.pipeline import Segmenter, Settings
 from neurospineseg.private_folder import make_private_folder, share_with, sweep_private_folders
@@ -264,12 +264,30 @@ def test_the_next_worker_sweeps_what_a_crash_left(temporary: Path) -> None:
 def test_a_folder_stays_while_either_process_lives(temporary: Path) -> None:
     mine = make_private_folder()
     share_with(mine, ended_process())
-    theirs, elsewhere = temporary / "neurospineseg-theirs", temporary / "neurospineseg-elsewhere"
-    for folder, computer in ((theirs, platform.node()), (elsewhere, "another computer")):
-        folder.mkdir()
-        (folder / "processes.txt").write_text(f"{computer}\n{ended_process()}\n")
+    theirs, elsewhere = make_private_folder(), make_private_folder()
+    computer = (theirs / "processes.txt").read_text().splitlines()[0]
+    for folder, name in ((theirs, computer), (elsewhere, "another computer")):
+        (folder / "processes.txt").write_text(f"{name}\n{ended_process()}\n")
     sweep_private_folders()
     assert mine.exists() and elsewhere.exists() and not theirs.exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/ns/pid").exists(), reason="process ids mean the same everywhere")
+@pytest.mark.parametrize("differs", ["namespace", "boot"])
+def test_a_folder_of_another_container_stays(temporary: Path, monkeypatch: pytest.MonkeyPatch, differs: str) -> None:
+    theirs = make_private_folder()
+    users = theirs / "processes.txt"
+    users.write_text(users.read_text().replace(str(os.getpid()), str(ended_process())))
+    with monkeypatch.context() as here:
+        if differs == "namespace":
+            here.setattr(os, "readlink", lambda path, *more, **named: "pid:[1]")
+        else:
+            (temporary / "boot").write_text("another\n")
+            here.setattr(private_folder, "BOOT", temporary / "boot")
+        sweep_private_folders()
+        assert theirs.exists()
+    sweep_private_folders()
+    assert not theirs.exists()
 
 
 def store_fields(folder: Path, cases: Path, shape: tuple[int, int, int]) -> dict:
