@@ -29,12 +29,18 @@ class SegmentationTraining(LightningModule):
 
     def __init__(self, network: nn.Module, recipe: Recipe, spec: ModelSpec, count: int, steps: int) -> None:
         super().__init__()
-        self.memory = torch.channels_last_3d if spec.slice_axis is None else torch.channels_last
-        self.network = network.to(memory_format=self.memory)
+        self.memory = torch.contiguous_format
+        self.channels_last = torch.channels_last_3d if spec.slice_axis is None else torch.channels_last
+        self.network = network
         self.loss = make_loss(recipe.loss, len(spec.classes))
         self.settings, self.steps = recipe.optimizer, steps
         self.confusion = nn.ModuleDict({part: Confusion(len(spec.classes)) for part in ("train_", "val_")})
         self.seen = torch.zeros(count)  # no buffer: those of the first process go to all others
+
+    def on_fit_start(self) -> None:
+        if self.device.type == "cuda":  # on a CPU it was measured to be slower by 8 % in bfloat16
+            self.memory = self.channels_last
+            self.network.to(memory_format=self.memory)
 
     def training_step(self, batch: tuple[torch.Tensor, ...], _: int) -> torch.Tensor:
         self.seen[batch[2].cpu()] += 1
