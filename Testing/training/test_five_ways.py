@@ -75,7 +75,7 @@ WAYS = {
             "model.spacing=[4,1,1]",
             "network.n_levels=3",
             "network.filters=8",
-            "loop.epochs=6",
+            "loop.epochs=12",
             "optimizer.learning_rate=0.01",
         ],
         {"vertebra": 0.8, "disc": 0.6, "canal": 0.6},
@@ -97,8 +97,9 @@ def test_from_raw_files_to_a_model_that_segments(recipe: str, tmp_path: Path, mo
     assert recipe in [bundle.spec.name for bundle in installed_bundles(task)]
     assert evaluate.main([recipe, str(data), "-o", str(judged), "--device", "cpu", "--slices", "2", "--card"]) == 0
     with open(judged / "cases.csv", newline="") as stream:
-        dice = {row["structure"]: float(row["dice"]) for row in csv.DictReader(stream)}
-    assert all(dice[name] > bound for name, bound in least.items()), dice
+        rows = [(row["structure"], float(row["dice"])) for row in csv.DictReader(stream)]
+    worst = {name: min(dice for structure, dice in rows if structure == name) for name in least}
+    assert all(worst[name] > bound for name, bound in least.items()), rows
 
     dataset = read_dataset(data)
     case = dataset.split.test[0]
