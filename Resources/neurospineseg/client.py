@@ -91,6 +91,10 @@ class WorkerClient:
             OSError: the process cannot be started.
         """
         self.start()
+        return self.send(op, **fields)
+
+    def send(self, op: str, **fields: Any) -> int:
+        """As ``request``, to the process that was started and to no other: where it has ended meanwhile, ``poll`` says so."""
         self._number += 1
         self._waiting.add(self._number)
         self._answers[self._number] = []

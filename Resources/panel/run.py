@@ -157,6 +157,8 @@ class Run:
         """
         if self.client.folder != self._folder:
             raise WorkerEnded(unasked=self._number is None and self.client.exit_code == 0)
+        if not self._folder.is_dir():  # a worker takes its folder away just before it ends
+            raise WorkerEnded(unasked=self._number is None)
         return self._folder / name
 
     def _ask(self) -> Generator[None, Any, dict[str, Any]]:
@@ -183,14 +185,14 @@ class Run:
                 yield
             inputs[name] = {"file": file, "ijk_to_ras": affine.tolist()}
         self.place("")
-        self._number = self.client.request(**self.fields, inputs=inputs)
+        self._number = self.client.send(**self.fields, inputs=inputs)
 
     def write(self, file: str, voxels: np.ndarray) -> Iterator[float]:
         """Writes (K, J, I) into the worker's folder; gives the fraction that is written."""
         header = {"descr": np.lib.format.dtype_to_descr(voxels.dtype), "fortran_order": False, "shape": voxels.shape}
         try:
             written = open(self.place(file), "wb")  # a mapped file would end Slicer with SIGBUS on a full disk
-        except FileNotFoundError as error:  # a worker takes its folder away just before it ends
+        except FileNotFoundError as error:
             raise WorkerEnded(unasked=True) from error
         with written:
             np.lib.format.write_array_header_1_0(written, header)

@@ -338,8 +338,8 @@ def test_a_worker_that_has_just_ended_for_want_of_work_is_started_again(bench, i
     assert len(segmentations()) == 1, panel.ui.statusLabel.text
 
 
-@pytest.mark.parametrize("files", [0, 1])
-def test_a_worker_that_ends_for_want_of_work_while_it_is_given_the_scans(bench, impatient, monkeypatch, files: int) -> None:
+@pytest.mark.parametrize("files, polled", [(0, False), (1, True), (1, False)])
+def test_a_worker_that_ends_for_want_of_work_while_it_is_given_the_scans(bench, impatient, files: int, polled: bool) -> None:
     panel, client = impatient, impatient.logic.client
     other = node_from_array(ball(), oblique_affine(), slicer.mrmlScene, "x-flair")
     panel.parameters.flair = other
@@ -347,8 +347,11 @@ def test_a_worker_that_ends_for_want_of_work_while_it_is_given_the_scans(bench, 
     folder = client.folder
     click_unpolled(bench, panel, lambda: len(panel.logic.run._files) > files)
     client._process.wait()
-    if files:
+    if polled:
         bench.spin(lambda: client.poll() is not None and client.folder is None)
+    else:
+        while panel.logic.run._number is None and not panel.logic.run.step():
+            pass
     panel.logic._timer.start(5)
     bench.spin(lambda: idle(panel))
     assert len(segmentations()) == 1 and not folder.exists(), panel.ui.statusLabel.text
@@ -363,6 +366,25 @@ def test_a_request_that_the_ending_worker_did_not_read_is_sent_again(bench, impa
     panel.logic._timer.start(5)
     bench.spin(lambda: idle(panel))
     assert len(segmentations()) == 1, panel.ui.statusLabel.text
+
+
+def test_a_worker_that_ends_between_the_last_look_and_the_request_is_asked_again(bench, impatient, monkeypatch) -> None:
+    panel, client = impatient, impatient.logic.client
+    client.start()
+    folder = client.folder
+    click_unpolled(bench, panel, lambda: len(panel.logic.run._files) > 0)
+    place = panel.logic.run.place
+
+    def place_and_end(name: str) -> Path:
+        found = place(name)
+        if found == folder:
+            client._process.wait()
+        return found
+
+    monkeypatch.setattr(panel.logic.run, "place", place_and_end)
+    panel.logic._timer.start(5)
+    bench.spin(lambda: idle(panel))
+    assert len(segmentations()) == 1 and not folder.exists(), panel.ui.statusLabel.text
 
 
 def test_a_worker_that_always_ends_is_said_in_one_sentence(bench, impatient, monkeypatch) -> None:
