@@ -15,6 +15,7 @@ from neurospineseg.client import WorkerClient
 from neurospineseg.errors import InputError
 from neurospineseg.mrml import MergeRule, region_of_roi
 from panel.dependencies import ensure_dependencies, missing_packages
+from panel.error_box import show_error
 from panel.module_job import ModuleJob
 from panel.outcome import Outcome
 from panel.parameters import SegmentParameters
@@ -99,7 +100,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         def failed(message: str, detail: str) -> None:
             if created and self.scene.IsNodePresent(node):
                 self.scene.RemoveNode(node)
-            slicer.util.errorDisplay(message, windowTitle=self.job.name)
+            show_error(message, self.job.name)
 
         try:
             self.start(scans, fields, Listener(failed=failed), node, mergeRule)

@@ -76,7 +76,20 @@ def test_a_failure_without_waiting_is_shown_and_leaves_nothing(bench, logic, sca
     logic.segment(scan, model="none", wait=False)
     bench.spin(lambda: logic.run is None)
     assert slicer.mrmlScene.GetNumberOfNodes() == count
-    assert [kind for kind, _ in bench.app.messages] == ["errorDisplay"] and "no model" in bench.app.messages[0][1]
+    assert [kind for kind, _ in bench.app.messages] == ["messageBox"] and "no model" in bench.app.messages[0][1]
+
+
+@pytest.mark.parametrize("window", [object(), None])
+def test_a_failure_without_waiting_is_logged_without_names(bench, logic, scan, caplog, monkeypatch, window) -> None:
+    monkeypatch.setattr(bench.app, "main_window", window)
+    bent = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode")
+    bent.SetAndObserveTransformToParent(slicer.vtkOrientedGridTransform())
+    scan.SetName("Miller^Anna")
+    scan.SetAndObserveTransformNodeID(bent.GetID())
+    logic.segment(scan, model="tiny_tumor", wait=False)
+    bench.spin(lambda: logic.run is None)
+    assert ["'Miller^Anna'" in text for kind, text in bench.app.messages] == ([True] if window else [])
+    assert "Miller^Anna" not in caplog.text and "<volume " in caplog.text
 
 
 def test_a_folder(logic, tmp_path) -> None:

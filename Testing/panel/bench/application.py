@@ -6,6 +6,7 @@ Modules/Scripted/SampleData/SampleData.py.
 
 from __future__ import annotations
 
+import logging
 import types
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -48,6 +49,7 @@ class Application(Signals):
         self.qt = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
         self.messages: list[tuple[str, str]] = []
         self.answer = True
+        self.main_window: Any = object()
         self._modules = Signals()
 
     def clipboard(self) -> Any:
@@ -150,12 +152,16 @@ def patch_util(app: Application, loader: Any) -> None:
     def shown(kind: str) -> Callable[..., Any]:
         def show(text: str, *arguments: Any, **keywords: Any) -> bool:
             app.messages.append((kind, text))
+            if kind.endswith("Display"):
+                logging.warning(text)
             return app.answer
 
         return show
 
-    for name in ("errorDisplay", "warningDisplay", "infoDisplay", "confirmOkCancelDisplay", "confirmYesNoDisplay", "showStatusMessage"):
+    displays = ("errorDisplay", "warningDisplay", "infoDisplay", "confirmOkCancelDisplay", "confirmYesNoDisplay")
+    for name in (*displays, "messageBox", "showStatusMessage"):
         setattr(util, name, shown(name))
+    util.mainWindow = lambda: app.main_window
     util.loadUI = lambda path: loader.load_file(path)
     util.childWidgetVariables = lambda widget: types.SimpleNamespace(
         **{QtCore.QObject.objectName(w): w for w in [widget, *widget.findChildren(QtWidgets.QWidget)] if QtCore.QObject.objectName(w)}
