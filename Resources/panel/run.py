@@ -314,6 +314,13 @@ class SegmentationRun(Run):
         save_undo = None if self.save_undo is None or target is None else lambda: self.save_undo(target)
         node = merge.apply(save_undo, attributes, self._token)
         remember_scans(node, self.scans)
+        if isinstance(self.fields.get("region"), dict) and not self.inside_only and self.rule is MergeRule.REPLACE and merge.replaces:
+            notes.append(
+                _(
+                    "Only the box was segmented, so the replaced segments hold nothing outside it; Undo brings them back. "
+                    "To keep what lies outside, use 'Segment only inside the box again'."
+                )
+            )
         if node is not self.target:
             outcome = replace(outcome, part=None, earlier=None, predicted=outcome.part is None)
         self.times.end()

@@ -131,6 +131,15 @@ def box_around(middle_ijk: tuple[int, int, int], size: float):
     return roi
 
 
+def test_replacing_by_what_is_in_a_box_is_said(bench, tumor_panel, mine) -> None:
+    from panel.parameters import RegionKind
+
+    tumor_panel.parameters.result = mine
+    tumor_panel.parameters.region, tumor_panel.parameters.regionKind = box_around((14, 13, 12), 60.0), RegionKind.BOX
+    bench.segment(tumor_panel)
+    assert "hold nothing outside it" in tumor_panel.ui.statusLabel.text
+
+
 def painted(outcome) -> np.ndarray:
     labels = np.zeros(ball().shape, np.uint16)
     list(outcome.paint(labels))

@@ -129,6 +129,11 @@ class Merge:
             node.EndModify(was_modified)
         return node
 
+    @property
+    def replaces(self) -> bool:
+        """Whether a segment that was there gets other voxels."""
+        return any(change.segment is not None for change in self._changes)
+
     def _write(self, segmentation: Any, images: list[Any], token: str) -> None:
         replaced = {}
         for change, image in zip(self._changes, images):
