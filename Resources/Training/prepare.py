@@ -20,6 +20,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from datasets.preparing import Plan, Report, draw_split, prepare  # noqa: E402
 from datasets.preview import write_preview  # noqa: E402
+from datasets.raw_dataset import Split  # noqa: E402
 from neurospineseg.console import forgive_encoding, say  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
 
@@ -41,10 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
             raise InputError(
                 f"No case of the form '{options.adapter}' was found; 'prepare.py {options.adapter} --help' says what is expected."
             )
+        if plan.split is None:
+            draw_split(plan.cases, options.n_train, options.n_val, options.seed)
         if options.dry_run:
             describe(plan, options.output)
             return 0
-        fingerprint = {key: _plain(value) for key, value in vars(options).items() if key not in NOT_ON_DISK} | {"adapter": options.adapter}
+        fingerprint = {key: _plain(value) for key, value in vars(options).items() if key not in NOT_ON_DISK}
+        fingerprint |= {"adapter": options.adapter, "task": plan.task}
         report = prepare(
             plan,
             options.output,
@@ -57,6 +61,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 1 if plan.problems or report.faulty else 0
     except InputError as error:
         say(str(error))
+        return 2
+    except OSError as error:
+        say(f"'{error.filename or options.output}' cannot be read or written ({error.strerror}); check the folder and the free space.")
         return 2
     except KeyboardInterrupt:
         say("Stopped; the same command goes on from here.")
@@ -100,11 +107,12 @@ def _plain(value: object) -> object:
 
 
 def _kept(plan: Plan, cases) -> object:
-    """The split that the data set comes with, of the cases that were written; None if it comes with none."""
+    """The split that the data set comes with, of the cases that were written, others to test; None if it comes with none."""
     if plan.split is None:
         return None
     names = {case.name for case in cases}
-    return type(plan.split)(*(tuple(n for n in part if n in names) for part in (plan.split.train, plan.split.val, plan.split.test)))
+    train, val, test = (tuple(n for n in part if n in names) for part in (plan.split.train, plan.split.val, plan.split.test))
+    return Split(train, val, (*test, *sorted(names.difference(train, val, test))))
 
 
 def describe(plan: Plan, output: Path) -> None:

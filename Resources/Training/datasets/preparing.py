@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from .progress import each
 from .raw_dataset import IGNORE, RawDataset, Split, read_dataset, write_description, write_json
 
 SAME_PLACE_MM = 0.01
+IN_TWO_FILES = {".img": (".hdr", ".mat"), ".hdr": (".img", ".mat"), ".mhd": (".raw", ".zraw"), ".nhdr": (".raw", ".raw.gz")}
+"""Endings of the files that may lie beside one, whose change changes the image."""
 
 
 class LeftOut(Exception):
@@ -33,12 +36,14 @@ class LoadedCase:
         labels: integers on that grid, values of the plan's ``labels``.
         notes: what was changed or dropped, for the report.
         names: file name that each volume came from, by channel and ``label``, for messages.
+        absent: channels that were not given and are zero everywhere.
     """
 
     scans: Mapping[str, Volume]
     labels: Volume
     notes: Sequence[str] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    absent: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -109,17 +114,18 @@ def prepare(plan: Plan, folder: Path, fingerprint: Mapping[str, object], draw: C
     """
     ledger = folder / "prepared.json"
     done = _ledger(ledger, fingerprint, folder)
+    _require_own_names(plan.cases)
     (folder / "imagesTr").mkdir(parents=True, exist_ok=True)
     (folder / "labelsTr").mkdir(exist_ok=True)
     for case in each(plan.cases, "Preparing"):
-        state = _state(case)
+        state = _state(plan, case)
         if done.get(case.name, {}).get("state") == state and _is_there(folder, plan, case.name, done[case.name]):
             continue
         done[case.name] = {"state": state, **_write(plan, case, folder)}
         write_json(ledger, {"fingerprint": dict(fingerprint), "cases": done})
     written = [case for case in plan.cases if done[case.name]["outcome"] == "written"]
     for name in done.keys() - {case.name for case in written}:
-        for file in _files(folder, plan, name):
+        for file in _on_disk(folder, name):
             file.unlink(missing_ok=True)
     done = {case.name: done[case.name] for case in plan.cases}
     report = Report(
@@ -169,22 +175,48 @@ def _ledger(path: Path, fingerprint: Mapping[str, object], folder: Path) -> dict
         if folder.is_dir() and any(folder.iterdir()):
             raise InputError(f"'{folder}' is not empty and holds no data set of prepare.py; choose an empty folder.")
         return {}
-    before = json.loads(path.read_text(encoding="utf-8"))
-    if before["fingerprint"] != json.loads(json.dumps(dict(fingerprint))):
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        options, cases = before["fingerprint"], dict(before["cases"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"'{path}' is not what prepare.py writes; choose an empty folder.") from error
+    if options != json.loads(json.dumps(dict(fingerprint))):
         raise InputError(f"'{folder}' holds a data set that was prepared with other options; choose another folder or remove it.")
-    return before["cases"]
+    return cases
 
 
-def _state(case: PlannedCase) -> str:
-    """A checksum of the source files' names, sizes and times, and of how they are read."""
-    stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in case.sources]
-    return hashlib.sha256(json.dumps([stats, case.reading]).encode()).hexdigest()
+def _require_own_names(cases: Sequence[PlannedCase]) -> None:
+    """Raises InputError where two cases would be written to the same files."""
+    seen: dict[str, PlannedCase] = {}
+    for case in cases:
+        other = seen.setdefault(case.name, case)
+        if other is not case:
+            files = " and ".join(f"'{found.sources[0]}'" for found in (other, case) if found.sources)
+            raise InputError(f"Two cases would be named '{case.name}': {files}; rename one.")
+
+
+def _state(plan: Plan, case: PlannedCase) -> str:
+    """A checksum of the source files' names, sizes and times, of how they are read and of what their labels become."""
+    files = [file for path in case.sources for file in (path, *_beside(path))]
+    stats = [(file.parent.name, file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return hashlib.sha256(json.dumps([stats, case.reading, list(plan.channels), dict(plan.labels)]).encode()).hexdigest()
+
+
+def _beside(path: Path) -> list[Path]:
+    """The other files of an image that is kept in two: header and voxels."""
+    endings = IN_TWO_FILES.get(path.suffix.lower(), ())
+    return [file for file in map(path.with_suffix, endings) if file.is_file()]
 
 
 def _files(folder: Path, plan: Plan, name: str) -> list[Path]:
     """A case's images in the order of the channels, and its label map."""
     images = [folder / "imagesTr" / f"{name}_{number:04d}.nii.gz" for number in range(len(plan.channels))]
     return [*images, folder / "labelsTr" / f"{name}.nii.gz"]
+
+
+def _on_disk(folder: Path, name: str) -> list[Path]:
+    """Every file of a case, however many channels it was written with."""
+    return [*(folder / "imagesTr").glob(f"{escape(name)}_[0-9][0-9][0-9][0-9].nii.gz"), folder / "labelsTr" / f"{name}.nii.gz"]
 
 
 def _is_there(folder: Path, plan: Plan, name: str, entry: Mapping) -> bool:
@@ -197,15 +229,19 @@ def _write(plan: Plan, case: PlannedCase, folder: Path) -> dict:
         check(plan, case, loaded)
         notes, scans = list(loaded.notes), []
         for channel in plan.channels:
-            scan, warnings = repaired(loaded.scans[channel], f"'{loaded.names.get(channel, channel)}'")
+            scan, warnings = loaded.scans[channel], []
+            if channel not in loaded.absent:
+                scan, warnings = repaired(scan, f"'{loaded.names.get(channel, channel)}'")
             scans.append(scan)
             notes += warnings
     except LeftOut as reason:
         return {"outcome": "left out", "reason": str(reason), "notes": []}
     except InputError as error:
         return {"outcome": "faulty", "reason": str(error), "notes": []}
-    labels = Volume(loaded.labels.voxels.astype(np.uint8), loaded.labels.ijk_to_ras)
-    for volume, file in zip([*scans, labels], _files(folder, plan, case.name)):
+    labels, files = Volume(loaded.labels.voxels.astype(np.uint8), loaded.labels.ijk_to_ras), _files(folder, plan, case.name)
+    for file in set(_on_disk(folder, case.name)) - set(files):
+        file.unlink()
+    for volume, file in zip([*scans, labels], files):
         write_volume(volume, file)
     return {"outcome": "written", "reason": "", "notes": notes}
 

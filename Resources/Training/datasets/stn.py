@@ -59,7 +59,7 @@ def plan(options: argparse.Namespace) -> Plan:
 def _files(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise InputError(f"'{folder}' is missing; give the folder that holds mri_crop (or mri), mask_left and mask_right.")
-    return {path.name[: -len(ending)]: path for path in sorted(folder.iterdir()) for ending in ENDINGS if path.name.endswith(ending)}
+    return {path.name[: -len(ending)]: path for path in sorted(folder.glob("[!.]*")) for ending in ENDINGS if path.name.endswith(ending)}
 
 
 def load(files: dict[str, Path], options: argparse.Namespace) -> LoadedCase:
