@@ -58,7 +58,11 @@ def _read(folder: Path) -> dict[str, Any]:
     try:
         description = json.loads((folder / "case.json").read_text(encoding="utf-8"))
         files = [folder / name for name in (*description["scans"].values(), description["label"])]
-        dict(description["structures"])
+        for key, value in description["structures"].items():
+            values_of(description["task"], [class_of(key)])
+            int(value)
+    except InputError as error:
+        raise InputError(f"'{folder.name}' was left out: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"'{folder.name}' was left out: its case.json is not one that the panel writes.") from error
     missing = next((file for file in files if not file.is_file()), None)
@@ -72,7 +76,7 @@ def _case(folder: Path, description: Mapping[str, Any], channels: Sequence[str],
     label = folder / description["label"]
     table = {int(value): labels[class_of(key)] for key, value in description["structures"].items()}
     load = partial(_load, channels, scans, label, table)
-    return PlannedCase(folder.name, [*scans.values(), label], load, group=folder.name.rsplit("-", 1)[1])
+    return PlannedCase(folder.name, [*scans.values(), label], load, folder.name.rsplit("-", 1)[1], str(sorted(table.items())))
 
 
 def _load(channels: Sequence[str], scans: Mapping[str, Path], label: Path, table: Mapping[int, int]) -> LoadedCase:
@@ -82,4 +86,4 @@ def _load(channels: Sequence[str], scans: Mapping[str, Path], label: Path, table
     notes = [f"{channel} was not given and is zero everywhere." for channel in missing]
     volumes |= {channel: Volume(np.zeros(labels.shape, np.float32), labels.ijk_to_ras) for channel in missing}
     names = {channel: path.name for channel, path in scans.items()} | {"label": label.name}
-    return LoadedCase(volumes, labels, [*notes, *told(lacking, "case.json does not name it")], names)
+    return LoadedCase(volumes, labels, [*notes, *told(lacking, "case.json does not name it")], names, missing)
