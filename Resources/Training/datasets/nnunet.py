@@ -47,21 +47,27 @@ def plan(options: argparse.Namespace) -> Plan:
     names = description.get("channel_names") or description.get("modality")
     if not isinstance(names, dict) or not isinstance(description.get("labels"), dict):
         raise InputError(f"dataset.json of '{folder.name}' names no channels or no labels; correct it.")
+    if not all(str(key).isdigit() and isinstance(name, str) for key, name in names.items()):
+        raise InputError(f"dataset.json of '{folder.name}' does not give a name to each number of a channel; correct it.")
     channels = [rename.get(names[key], names[key]) for key in sorted(names, key=int)]
-    own = {rename.get(name, name): value for name, value in _labels(description["labels"], folder.name).items()}
-    labels = values_of(options.task, own)
-    table = {value: labels[name] for name, value in own.items()}
+    twice = next((name for name in channels if channels.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"dataset.json of '{folder.name}' names two channels '{twice}'; give each a name of its own there.")
+    own = [(rename.get(name, name), value) for name, value in _labels(description["labels"], folder.name).items()]
+    labels = values_of(options.task, [name for name, _ in own])
+    table = {value: labels[name] for name, value in own}
+    reading = str((sorted(table.items()), channels))
     ending = description.get("file_ending", ".nii.gz")
     cases, problems = [], []
-    for label in sorted((folder / "labelsTr").glob(f"*{ending}")):
+    for label in sorted((folder / "labelsTr").glob(f"[!.]*{ending}")):
         name = label.name[: -len(ending)]
         images = [folder / "imagesTr" / f"{name}_{number:04d}{ending}" for number in range(len(channels))]
         missing = [image for image in images if not image.is_file()]
         problems += [f"'{image.name}' is missing; the case {name} was left out." for image in missing]
         if not missing:
-            cases.append(PlannedCase(name, [*images, label], partial(_load, channels, images, label, table)))
+            cases.append(PlannedCase(name, [*images, label], partial(_load, channels, images, label, table), reading=reading))
     found = {case.name for case in cases}
-    for image in sorted((folder / "imagesTr").glob(f"*_0000{ending}")):
+    for image in sorted((folder / "imagesTr").glob(f"[!.]*_0000{ending}")):
         name = image.name[: -len(f"_0000{ending}")]
         if name not in found and not (folder / "labelsTr" / f"{name}{ending}").is_file():
             problems.append(f"'{name}{ending}' is missing in labelsTr; the case {name} was left out.")
@@ -98,11 +104,17 @@ def _split(folder: Path, fold: int) -> Split | None:
         return None
     try:
         folds = json.loads(file.read_text(encoding="utf-8"))
-        return Split(tuple(folds[fold]["train"]), tuple(folds[fold]["val"]))
+        if fold < 0:
+            raise IndexError(fold)
+        train, val = tuple(folds[fold]["train"]), tuple(folds[fold]["val"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"splits_final.json of '{folder.name}' is not what nnU-Net writes; correct or remove it.") from error
     except IndexError as error:
         raise InputError(f"splits_final.json of '{folder.name}' has {len(folds)} folds; choose --fold 0 to {len(folds) - 1}.") from error
+    both = sorted(set(train) & set(val))
+    if both:
+        raise InputError(f"splits_final.json of '{folder.name}' trains on '{both[0]}' and validates with it; correct or remove it.")
+    return Split(train, val)
 
 
 def _load(channels: Sequence[str], images: Sequence[Path], label: Path, table: Mapping[int, int]) -> LoadedCase:
