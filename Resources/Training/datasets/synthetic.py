@@ -10,6 +10,7 @@ import numpy as np
 from drawing.nuclei import NUCLEI
 from drawing.phantoms import PHANTOMS, phantom
 from neurospineseg.anatomy import structures_of
+from neurospineseg.errors import InputError
 from neurospineseg.volume import Volume
 
 from .class_names import class_of, mapped, values_of
@@ -25,6 +26,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def plan(options: argparse.Namespace) -> Plan:
+    if options.first_seed < 0:
+        raise InputError(f"--first-seed {options.first_seed} is below 0; give 0 or more.")
     task = options.source
     table = values(task)
     labels = values_of(task, table)
