@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from zlib import crc32
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from monai.transforms import Compose, RandGaussianNoised, RandGaussianSmoothd, RandRotated, RandScaleIntensityd
 
+from neurospineseg.errors import InputError
 from neurospineseg.volume import Volume, write_volume
 
 from .progress import each
@@ -20,18 +22,28 @@ DEGREES, BLUR, NOISE, GAIN = 10.0, 1.0, 0.05, 0.2
 
 def write_copies(dataset: RawDataset, copies: int) -> None:
     """Writes CASE_copy1, CASE_copy2, ... of every training case and adds them to the training part, never to another."""
-    names = []
-    for case in each(dataset.split.train, "Altered copies"):
-        made = dataset.label_file(case).stat().st_mtime_ns
-        for number in range(1, copies + 1):
-            name = f"{case}_copy{number}"
-            names.append(name)
-            file = dataset.label_file(name)
-            if not file.is_file() or file.stat().st_mtime_ns < made:
-                _write(dataset, case, name, number)
+    names = {f"{case}_copy{number}": (case, number) for case in dataset.split.train for number in range(1, copies + 1)}
+    taken = sorted(names.keys() & set(dataset.split.named("all")))
+    if taken:
+        raise InputError(f"The case '{taken[0]}' is named like a copy of '{names[taken[0]][0]}'; rename its image.")
+    _remove_others(dataset, {*names, *dataset.split.named("all")})
+    for name, (case, number) in each(list(names.items()), "Altered copies"):
+        file, made = dataset.label_file(name), dataset.label_file(case).stat().st_mtime_ns
+        if not file.is_file() or file.stat().st_mtime_ns < made:
+            _write(dataset, case, name, number)
     split = replace(dataset.split, train=(*dataset.split.train, *names))
     extra = {key: value for key, value in dataset.extra.items() if key not in ("task", "test")}
     write_description(dataset.folder, dataset.task, dataset.channels, dataset.labels, split, extra)
+
+
+def _remove_others(dataset: RawDataset, names: set[str]) -> None:
+    """Removes copies that an earlier start made of cases that do not train any more."""
+    for folder, number in (("imagesTr", r"_\d{4}"), ("labelsTr", "")):
+        copy = re.compile(rf"(.+_copy\d+){number}{re.escape(dataset.ending)}")
+        for file in (dataset.folder / folder).iterdir():
+            match = copy.fullmatch(file.name)
+            if match and match[1] not in names:
+                file.unlink()
 
 
 def _write(dataset: RawDataset, case: str, name: str, number: int) -> None:

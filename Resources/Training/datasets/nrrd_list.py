@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
+
+import numpy as np
 
 from neurospineseg.errors import InputError
 from neurospineseg.volume import read_volume
 
 from .altered_copies import write_copies
 from .class_names import mapped, told, values_of, whole
-from .preparing import LoadedCase, Plan, PlannedCase
+from .preparing import LoadedCase, Plan, PlannedCase, require_one_grid
 from .regrid import cube, labeled_center, onto
 
 
@@ -39,13 +42,22 @@ def _classes(text: str) -> dict[str, tuple[int, ...]]:
     result: dict[str, tuple[int, ...]] = {}
     try:
         for part in text.split(","):
-            name, values = part.split("=")
-            ends = [span.split("-") for span in values.split("+")]
-            result[name.strip()] = tuple(value for span in ends for value in range(int(span[0]), int(span[-1]) + 1))
+            name, spans = part.split("=")
+            for span in spans.split("+"):
+                first, last = span.split("-") if "-" in span else (span, span)
+                if int(first) > int(last):
+                    raise ValueError
+                result[name.strip()] = (*result.get(name.strip(), ()), *range(int(first), int(last) + 1))
     except ValueError as error:
         raise argparse.ArgumentTypeError(
             f"'{text}' is not of the form CLASS=VALUES,CLASS=VALUES with values such as 5, 1-4 or 2+3"
         ) from error
+    named = [value for values in result.values() for value in values]
+    twice = next((value for value in named if named.count(value) > 1), None)
+    if twice is not None:
+        raise argparse.ArgumentTypeError(f"'{text}' names the value {twice} twice")
+    if 0 in named and 0 not in result.get("background", ()):
+        raise argparse.ArgumentTypeError(f"'{text}' makes a class of 0, which is the background")
     return result
 
 
@@ -58,10 +70,13 @@ def plan(options: argparse.Namespace) -> Plan:
     labels = values_of(options.task, options.labels)
     table = {0: 0} | {value: labels[name] for name, values in options.labels.items() for value in values}
     try:
-        lines = options.source.read_text(encoding="utf-8").splitlines()
+        lines = options.source.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The list '{options.source}' cannot be read; give a text file with image,label on each line.") from error
+    if options.cube is not None and options.cube < 2 or not 0 < options.spacing < np.inf or options.copies < 0:
+        raise InputError("--cube must be 2 or more, --spacing above 0 and --copies 0 or more.")
     cases: dict[str, PlannedCase] = {}
+    lines_of: dict[Path, int] = {}
     problems = []
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -72,6 +87,10 @@ def plan(options: argparse.Namespace) -> Plan:
             problems.append(f"Line {number} of '{options.source.name}' does not hold two names with a comma between; it was passed over.")
         elif missing:
             problems.append(f"Line {number} of '{options.source.name}': '{missing[0]}' does not exist; the case was left out.")
+        elif (first := lines_of.setdefault(files[0].resolve(), number)) != number:
+            problems.append(
+                f"Line {number} of '{options.source.name}': '{files[0].name}' is the image of line {first} too; it was passed over."
+            )
         else:
             name = _free_name(files[0], cases)
             cases[name] = PlannedCase(name, files, partial(load, *files, table, options))
@@ -82,7 +101,10 @@ def plan(options: argparse.Namespace) -> Plan:
 def _free_name(image: Path, taken: dict[str, PlannedCase]) -> str:
     """The file's name without ending, with its folder's before it where it is taken."""
     name = image.name.split(".")[0].replace(" ", "_")
-    return name if name not in taken else f"{image.parent.name}_{name}".replace(" ", "_")
+    if name in taken:
+        name = f"{image.parent.name}_{name}".replace(" ", "_")
+    free = (candidate for candidate in chain([name], (f"{name}_{number}" for number in count(2))) if candidate not in taken)
+    return next(free)
 
 
 def load(image: Path, label: Path, table: dict[int, int], options: argparse.Namespace) -> LoadedCase:
@@ -98,6 +120,5 @@ def load(image: Path, label: Path, table: dict[int, int], options: argparse.Name
     )
     if not options.cube:
         return case
-    if case.scans[options.channel].shape != labels.shape:
-        return case
+    require_one_grid([(image.name, case.scans[options.channel]), (label.name, labels)])
     return onto(case, cube(labels.grid, labeled_center(labels), options.cube, options.spacing))
