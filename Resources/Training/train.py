@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from fitting.session import Session, train  # noqa: E402
-from neurospineseg.catalog import user_models_folder  # noqa: E402
+from neurospineseg.catalog import MODELS_FOLDER, user_models_folder  # noqa: E402
 from neurospineseg.console import forgive_encoding, say  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
 
@@ -57,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     if bundle is not None and int(os.environ.get("RANK", 0)) == 0:
         print(f"The model '{bundle.name}' is in {bundle}; `neurospineseg models` lists it and the panel offers it.")
+        if (MODELS_FOLDER / bundle.name).is_dir() and bundle.parent.resolve() != MODELS_FOLDER:
+            print("It takes the place of the model of that name that comes with the program, until you remove it.")
     return 0
 
 

@@ -49,7 +49,9 @@ def test_labels_with_ranges_and_sums_become_the_named_classes(listed: Path, tmp_
         np.testing.assert_allclose(labels.ijk_to_ras, raw.ijk_to_ras, atol=1e-4)
 
 
-@pytest.mark.parametrize("labels", ["disc", "disc=a", "disc=", "disc=5-1", "disc=1-2-3", "disc=-1", "disc=1-9,canal=5", "disc=0", "disc=3+3"])
+@pytest.mark.parametrize(
+    "labels", ["disc", "disc=a", "disc=", "disc=5-1", "disc=1-2-3", "disc=-1", "disc=1-9,canal=5", "disc=0", "disc=3+3"]
+)
 def test_labels_that_say_nothing_or_two_things_are_refused(labels: str, listed: Path, tmp_path: Path, capsys) -> None:
     with pytest.raises(SystemExit):
         run(listed, tmp_path / "data", labels=labels)
@@ -70,7 +72,14 @@ def test_a_class_that_the_task_lacks_is_refused(listed: Path, tmp_path: Path, ca
 
 def test_faulty_lines_are_named_by_their_number_while_the_others_go_on(listed: Path, tmp_path: Path, capsys) -> None:
     lines = listed.read_text().splitlines()
-    lines += ["spine_1.nrrd", "a,b,c", "gone.nrrd,spine_1_label.nrrd", "spine_1.nrrd,gone_label.nrrd", "", "spine_2.nrrd,spine_1_label.nrrd"]
+    lines += [
+        "spine_1.nrrd",
+        "a,b,c",
+        "gone.nrrd,spine_1_label.nrrd",
+        "spine_1.nrrd,gone_label.nrrd",
+        "",
+        "spine_2.nrrd,spine_1_label.nrrd",
+    ]
     listed.write_text("\n".join(lines))
     assert run(listed, tmp_path / "data") == 1
     text = said(capsys)

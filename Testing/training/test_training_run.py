@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -189,6 +190,13 @@ def test_a_folder_that_holds_a_training_is_left_alone(trained: tuple[Path, Path]
     with pytest.raises(InputError, match="holds a training already.*--resume"):
         run_training(session(trained[0], dataset, epochs=3))
     assert (trained[0] / "run" / "last.ckpt").read_bytes() == before
+
+
+def test_a_model_of_that_name_is_never_replaced_unasked(trained: tuple[Path, Path], dataset: Path, tmp_path: Path) -> None:
+    again = replace(session(trained[0], dataset, epochs=1), run=tmp_path / "run")
+    with pytest.raises(InputError, match="holds a model 'brats_unet3d' already.*--name"):
+        run_training(again)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("change", ["network.filters=4", "loop.seed=7", "optimizer.learning_rate=0.1"])

@@ -89,6 +89,10 @@ def train(session: Session) -> Path | None:
     last = run / "last.ckpt"
     if last.is_file() and not session.resume:
         raise InputError(f"'{run}' holds a training already; give --resume to go on with it, or another folder with --folder.")
+    if (session.models / recipe.name).exists() and not session.resume:
+        raise InputError(
+            f"'{session.models}' holds a model '{recipe.name}' already; give the new one another name with --name, or remove the old one."
+        )
     if last.is_file() and (run / "recipe.json").is_file():
         _check_same(recipe, run / "recipe.json")
     run.mkdir(parents=True, exist_ok=True)
