@@ -20,7 +20,8 @@ from panel.module_job import ModuleJob
 from panel.outcome import Outcome
 from panel.parameters import SegmentParameters
 from panel.remaining_time import RemainingTime
-from panel.run import Listener, Run, SegmentationRun
+from panel.run import Listener, Run
+from panel.segmentation_run import SegmentationRun
 
 BUSY_MILLISECONDS, IDLE_MILLISECONDS = 25, 1000
 _CLIENTS: dict[str, WorkerClient] = {}
