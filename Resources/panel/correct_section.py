@@ -14,6 +14,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.mrml import renumber, segment_at, vertebrae_of
 from neurospineseg.vertebra_chain import LEVELS, Variant
 from panel.correction_run import CorrectionRun
+from panel.correction_scans import reference_channel
 from panel.outcome import Outcome, Outcomes
 from panel.run import Listener
 
@@ -108,6 +109,11 @@ class CorrectSection:
         )
 
     def onAgain(self, checked: bool = False) -> None:
+        try:
+            reference_channel(self.node, self.widget.scans(), self._outcomes.of(self.node))
+        except InputError as error:
+            self.widget.say(str(error))
+            return
         earlier = self._outcomes.of(self.node) or Outcome(self.node, {}, doubtful=self._places(), predicted=False)
         self.widget.segment(target=self.node, region=self.widget.parameters.region, earlier=earlier, inside_only=True)
 
@@ -132,6 +138,8 @@ class CorrectSection:
         outcome = self._outcomes.of(self.node)
         listener = Listener(widget.onProgress, self.onAccepted, widget.onFailed, widget.log)
         try:
+            if self._outcomes.is_mixed(self.node):
+                raise InputError(_("The segmentation holds results of different scans; segment each into a segmentation of its own."))
             widget.logic.begin(CorrectionRun(widget.logic.client, widget.scans(), self.node, outcome, folder, widget.job.task, listener))
         except InputError as error:
             widget.onFailed(str(error), "")

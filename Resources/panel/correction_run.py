@@ -94,6 +94,17 @@ def judged(painted: Sequence[PaintedSegment]) -> list[str]:
                 names=", ".join(strangers)
             )
         )
+    for segment in painted:
+        if segment.covered:
+            notes.append(
+                _("'{name}' covers {count} voxels of other segments, which were stored as it.").format(
+                    name=segment.name, count=segment.covered
+                )
+            )
+        if segment.structure is not None and segment.outside:
+            notes.append(
+                _("{count} voxels of '{name}' lie outside the scan and were not stored.").format(name=segment.name, count=segment.outside)
+            )
     for structure in dict.fromkeys(segment.structure for segment in painted if segment.structure is not None):
         alike = [f"'{segment.name}'" for segment in painted if segment.structure == structure and segment.voxels]
         if len(alike) > 1:

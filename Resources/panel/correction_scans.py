@@ -29,8 +29,8 @@ def remembered_scans(node: Any, outcome: Outcome | None) -> dict[str, str]:
     if outcome is not None and outcome.scans:
         return dict(outcome.scans)
     roles = [node.GetNthNodeReferenceRole(number) for number in range(node.GetNumberOfNodeReferenceRoles())]
-    own = [role for role in roles if role is not None and role.startswith(PREFIX) and node.GetNodeReference(role) is not None]
-    return {role.removeprefix(PREFIX): node.GetNodeReferenceID(role) for role in own}
+    own = [role for role in roles if role is not None and role.startswith(PREFIX)]
+    return {role.removeprefix(PREFIX): found for role in own if (found := node.GetNodeReferenceID(role))}
 
 
 def reference_channel(node: Any, scans: Mapping[str, Any], outcome: Outcome | None) -> str:
@@ -53,6 +53,13 @@ def reference_channel(node: Any, scans: Mapping[str, Any], outcome: Outcome | No
                     name=node.GetName(), scan=scan.GetName(), channel=channel
                 )
             )
+    missing = [channel for channel in used if channel not in scans]
+    if missing:
+        raise InputError(
+            _("'{name}' was also segmented from a scan in the slot {channel}; choose it there.").format(
+                name=node.GetName(), channel=missing[0]
+            )
+        )
     if outcome is not None and outcome.report.get("reference") in scans:
         return outcome.report["reference"]
     made_on = node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole())

@@ -88,7 +88,9 @@ class Outcome:
     @property
     def is_whole(self) -> bool:
         """Whether the prediction is known everywhere."""
-        return self.predicted if self.part is None else self.earlier is not None and self.earlier.is_whole
+        if self.part is None:
+            return self.predicted
+        return self.earlier is not None and self.earlier.is_whole and dict(self.earlier.scans) == dict(self.scans)
 
     def places(self) -> list[dict[str, Any]]:
         """The doubtful places of the whole segmentation: outside a part those of before, inside it the new ones."""
@@ -130,6 +132,12 @@ class Outcomes:
         """The last outcome that a segment of ``node`` still shows; None where none of this session does."""
         shown = run_tokens(node)
         return next((outcome for outcome in reversed(self._known.get(node.GetID(), [])) if outcome.token in shown), None)
+
+    def is_mixed(self, node: Any) -> bool:
+        """Whether the segments of ``node`` come from runs on different scans."""
+        shown = run_tokens(node)
+        scans = [dict(outcome.scans) for outcome in self._known.get(node.GetID(), []) if outcome.token in shown]
+        return any(other != scans[0] for other in scans[1:])
 
     def clear(self) -> None:
         self._known.clear()

@@ -114,6 +114,8 @@ class SegmentationRun(Run):
             )
         if node is not self.target:
             outcome = replace(outcome, part=None, earlier=None, predicted=outcome.part is None)
+        elif self.fields.get("structures") is not None or isinstance(self.fields.get("region"), dict):
+            outcome = replace(outcome, predicted=False)
         self.times.end()
         self.listener.finished(replace(outcome, node=node), [*notes, *merge.notes])
 

@@ -226,7 +226,7 @@ def test_a_segment_on_another_grid(scene, scan, existing) -> None:
     occupied = (OLD_EDEMA | OLD_CORE | block(slice(10, 12), slice(10, 14), slice(10, 16)))[::2, ::2, ::2]
     np.testing.assert_array_equal(mask, ~occupied)
     with pytest.raises(InputError, match="another grid"):
-        RegionMerge(scene, coarse, existing, np.ones((6, 7, 8), bool), (0, 0, 0), structures_of("tumor"))
+        RegionMerge(scene, coarse, existing, np.ones((6, 7, 8), bool), (0, 0, 0), structures_of("tumor")).apply()
 
 
 def test_a_scan_that_shrank_meanwhile(scene, scan, existing) -> None:

@@ -180,3 +180,50 @@ def test_what_reaches_into_the_box_and_is_found_outside_only_is_said(scene, scan
     merge = merged(scene, scan, node, {"vertebra_L4": planes(5, 9)}, inside=(inside, (0, 0, 0)))
     np.testing.assert_array_equal(mask_of(node, "vertebra_L4"), planes(4, 9))
     assert "not found again inside the box" in merge.notes[0]
+
+
+def below(count: int, number: int) -> np.ndarray:
+    """The ``number``-th of ``count`` blocks of two planes, from below."""
+    assert count * 3 <= SHAPE[0]
+    return planes(3 * number, 3 * number + 2)
+
+
+def test_what_the_renumbered_spine_has_no_level_for_is_left_out(scene, scan) -> None:
+    node = spine(scene, scan, ("vertebra_L5", below(4, 1)), ("vertebra_L4", below(4, 2)), ("vertebra_L3", below(4, 3)))
+    results = {"vertebra_L3": below(4, 2), "vertebra_L4": below(4, 1), "vertebra_L5": below(4, 0), "vertebra_L2": below(4, 3)}
+    merge = merged(scene, scan, node, results)
+    for key, number in (("vertebra_L5", 1), ("vertebra_L4", 2), ("vertebra_L3", 3)):
+        np.testing.assert_array_equal(mask_of(node, key), below(4, number))
+    assert node.GetSegmentation().GetNumberOfSegments() == 3
+    assert merge.notes == ["'L5 vertebra' was left out: the renumbered spine has no level for it."]
+
+
+def test_halves_of_two_vertebrae_never_become_one(scene, scan) -> None:
+    node = spine(scene, scan, ("vertebra_L5", below(4, 0)), ("vertebra_L3", below(4, 2)), ("vertebra_L2", below(4, 3)))
+    inside = np.zeros(SHAPE, bool)
+    inside[:7] = True
+    merge = merged(scene, scan, node, {"vertebra_L3": below(4, 1)}, ["vertebra_L3"], (inside, (0, 0, 0)))
+    np.testing.assert_array_equal(mask_of(node, "vertebra_L3"), below(4, 2))
+    assert "reaches beyond the box" in merge.notes[0]
+
+
+def test_numbers_among_levels_are_left_alone(scene, scan) -> None:
+    node = spine(scene, scan, ("vertebra_L5", below(3, 0)), ("vertebra_2", below(3, 1)), ("vertebra_3", below(3, 2)))
+    merge = merged(scene, scan, node, {f"vertebra_{n + 1}": below(3, n) for n in range(3)})
+    for number, key in enumerate(("vertebra_L5", "vertebra_2", "vertebra_3")):
+        np.testing.assert_array_equal(mask_of(node, key), below(3, number))
+    assert node.GetSegmentation().GetNumberOfSegments() == 3 and "renumber the spine first" in merge.notes[0]
+
+
+def test_a_larger_backup_is_not_taken_for_the_segment(scene, scan) -> None:
+    node = spine(scene, scan, ("vertebra_L3", planes(7, 9)))
+    add(node, "backup", "vertebra_L3", planes(6, 11), "L3 before correcting")
+    merged(scene, scan, node, {"vertebra_L3": planes(7, 10)})
+    np.testing.assert_array_equal(mask_of(node, "vertebra_L3"), planes(7, 10))
+    np.testing.assert_array_equal(mask_of(node, "backup"), planes(6, 11))
+
+
+def test_new_discs_are_named_as_the_vertebrae_are(scene, scan) -> None:
+    node = spine(scene, scan, ("vertebra_L4", below(3, 0)), ("vertebra_L3", below(3, 2)))
+    merged(scene, scan, node, {"vertebra_L5": below(3, 0), "vertebra_L4": below(3, 2), "disc_L4_L5": below(3, 1)})
+    np.testing.assert_array_equal(mask_of(node, "disc_L3_L4"), below(3, 1))

@@ -212,6 +212,26 @@ def test_a_segmentation_from_a_file_is_accepted_on_the_scan_whose_grid_it_has(be
     assert "on the grid of none" in tumor_panel.ui.statusLabel.text
 
 
+def test_what_is_covered_or_outside_is_said(bench, tumor_panel, mine, scan, tmp_path) -> None:
+    everything = np.ones(ball().shape, np.uint8)
+    editor = slicer.util.updateSegmentBinaryLabelmapFromArray
+    segment = mine.GetSegmentation().AddEmptySegment("", "Enhancing tumor")
+    editor(everything, mine, segment, scan)
+    tumor_panel.parameters.shown = mine
+    assert len(accepted(bench, tumor_panel, tmp_path / "cases")) == 1
+    assert "'Enhancing tumor' covers 125 voxels of other segments" in tumor_panel.ui.statusLabel.text
+
+
+def test_the_box_again_needs_the_scans_that_were_segmented(bench, tumor_panel, scan) -> None:
+    bench.segment(tumor_panel)
+    other = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Other")
+    other.CopyContent(scan)
+    tumor_panel.parameters.region = box_around((14, 13, 12), 40.0)
+    tumor_panel.parameters.t1c = other
+    bench.click(tumor_panel.ui.againButton)
+    assert "not segmented from 'Other'" in tumor_panel.ui.statusLabel.text
+
+
 def test_nothing_to_accept_is_a_sentence(bench, tumor_panel, scan, tmp_path) -> None:
     labels = np.full(ball().shape, structure("vertebra_L3").label, np.uint16)
     tumor_panel.parameters.shown = segmentation_from_labels(

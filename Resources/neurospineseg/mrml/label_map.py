@@ -10,17 +10,26 @@ import numpy as np
 
 from neurospineseg.anatomy import Structure, structures_of
 from neurospineseg.errors import InputError
-from neurospineseg.mrml.segment_masks import BINARY, lattice_of, mask_in_box, shift_between, structure_of_segment
+from neurospineseg.mrml.segment_masks import BINARY, lattice_of, mask_in_box, shift_between, structure_of_segment, tight_mask
 from neurospineseg.mrml.volume_node import local_geometry, to_world
 
 
 @dataclass(frozen=True)
 class PaintedSegment:
-    """A segment and what became of it: ``structure`` is None where it shows none of the task's and was left out."""
+    """A segment and what became of it.
+
+    Attributes:
+        structure: None where it shows none of the task's and was left out.
+        voxels: of it, on the volume's grid.
+        covered: voxels of earlier segments that it took.
+        outside: voxels of it beyond the volume.
+    """
 
     name: str
     structure: Structure | None
     voxels: int
+    covered: int = 0
+    outside: int = 0
 
 
 def paint_label_map(node: Any, volume_node: Any, labels: np.ndarray, task: str) -> Iterator[PaintedSegment]:
@@ -43,10 +52,14 @@ def paint_label_map(node: Any, volume_node: Any, labels: np.ndarray, task: str) 
     for number in range(segmentation.GetNumberOfSegments()):
         segment = segmentation.GetNthSegment(number)
         found, mask = structure_of_segment(segment), mask_in_box(segment, box, matrix)
-        found = found if found in structures else None
+        found, covered, voxels = found if found in structures else None, 0, int(np.count_nonzero(mask))
         if found is not None:
+            covered = int(np.count_nonzero(mask & (labels > 0) & (labels != found.label)))
             labels[mask] = found.label
-        yield PaintedSegment(segment.GetName(), found, int(np.count_nonzero(mask)))
+        tight, outside = tight_mask(segment), 0
+        if tight is not None and shift_between(tight[2], matrix) is not None:
+            outside = int(np.count_nonzero(tight[0])) - voxels
+        yield PaintedSegment(segment.GetName(), found, voxels, covered, outside)
 
 
 def label_map_of(node: Any, volume_node: Any, task: str) -> tuple[np.ndarray, list[Structure]]:

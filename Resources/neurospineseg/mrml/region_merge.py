@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,8 +31,7 @@ class RegionMerge(Merge):
         inside: bool or uint8 (K, J, I), cropped; ``start`` is its first voxel (k, j, i).
         structures: what the run could have found; those that are there and are not found inside now are cleared inside.
 
-    Raises:
-        InputError: one of these segments lies on another grid than the scan.
+    ``apply`` raises InputError also where a segment that would be written to lies on another grid than the scan.
     """
 
     def __init__(
@@ -52,11 +51,7 @@ class RegionMerge(Merge):
     def _begin(self) -> None:
         super()._begin()
         self._waiting: list[tuple[FoundStructure, dict[int, int]]] = []
-        for segment, shown in zip(self._segments, self._structures):
-            if shown in self._structures_sought and not is_locked(segment) and not self._on_grid(segment):
-                raise InputError(
-                    f"The segment '{segment.GetName()}' lies on another grid than the scan; segment the whole scan into a new segmentation."
-                )
+        self._sizes: dict[int, int] = {}
 
     def _plan(self, found: FoundStructure) -> None:
         self._waiting.append((found, self._shared(found)))
@@ -74,25 +69,56 @@ class RegionMerge(Merge):
     def _settle(self) -> None:
         variant = variant_of([shown.key for shown in self._structures if shown is not None])
         shifts = {kind: self._shift(kind, variant) for kind in NUMBERED}
-        unclear = {kind for kind, shift in shifts.items() if shift and not self._all_sought(kind)}
+        unclear = {kind: reason for kind in NUMBERED if (reason := self._unclear(kind, shifts[kind]))}
         found: dict[Structure, FoundStructure] = {}
         for entry, _ in self._waiting:
-            kind = family(entry.structure.key)
+            kind, name = family(entry.structure.key), entry.structure.name
+            wanted = None if kind in unclear else self._users_name(entry.structure, shifts, variant)
             if kind in unclear:
-                self.notes.append(
-                    f"'{entry.structure.name}' was left out: the spine was renumbered, so its name there is another; look for all structures."
-                )
+                self.notes.append(f"'{name}' was left out: {unclear[kind]}")
+            elif wanted is None:
+                self.notes.append(f"'{name}' was left out: the renumbered spine has no level for it.")
+            elif wanted in found:
+                self.notes.append(f"'{name}' was left out: it and '{found[wanted].structure.name}' would both be '{wanted.name}'.")
             else:
-                found[self._users_name(entry.structure, shifts.get(kind), variant)] = entry
+                found[wanted] = entry
         for shown in dict.fromkeys(shown for shown in self._structures if shown is not None):
             kind = family(shown.key)
             cleared = shown in self._structures_sought or (shifts.get(kind) is not None and self._all_sought(kind))
             if shown in found:
-                self._rewrite(self._segment_of(shown), found.pop(shown))
+                self._replace(shown, found.pop(shown))
             elif cleared and kind not in unclear:
                 self._rewrite(self._segment_of(shown), None)
         for wanted, entry in found.items():
             self._add(entry, wanted)
+
+    def _unclear(self, kind: str, shift: int | None) -> str:
+        """Why the user's names of a kind cannot be told from the model's; empty where they can."""
+        own = {is_neutral(shown.key) for shown in self._structures if shown is not None and family(shown.key) == kind}
+        if len(own) > 1:
+            return "some of its kind have numbers and others levels; renumber the spine first."
+        if shift and not self._all_sought(kind):
+            return "the spine was renumbered, so its name there is another; look for all structures."
+        return ""
+
+    def _replace(self, shown: Structure, entry: FoundStructure) -> None:
+        number = self._segment_of(shown)
+        if self._is_another(number, entry):
+            name = self._segments[number].GetName()
+            self.notes.append(f"'{entry.structure.name}' was left out: '{name}' reaches beyond the box and shows another one there.")
+        else:
+            self._rewrite(number, entry)
+
+    def _is_another(self, number: int, entry: FoundStructure) -> bool:
+        """Whether a segment that reaches beyond the region shows another vertebra or disc than the one that was found."""
+        if family(entry.structure.key) not in NUMBERED or is_locked(self._segments[number]) or not self._on_grid(self._segments[number]):
+            return False
+        former = self._former(self._segments[number], entry.structure)
+        if former is None or not (former.mask & ~self._inside.within(former.box)).any():
+            return False
+        shares = {id(waiting): shared.get(number, 0) for waiting, shared in self._waiting}
+        own = shares.pop(id(entry))
+        return own == 0 or max(shares.values(), default=0) > own
 
     def _shift(self, kind: str, variant: Variant) -> int | None:
         """By how many levels the user's names of a kind lie above the model's; None where nothing tells.
@@ -115,34 +141,45 @@ class RegionMerge(Merge):
         return best if shared[best] > 2 * shared[0] else 0
 
     def _size_of(self, number: int) -> int:
-        tight = tight_mask(self._segments[number])
-        return 0 if tight is None else np.count_nonzero(tight[0])
+        if number not in self._sizes:
+            tight = tight_mask(self._segments[number])
+            self._sizes[number] = 0 if tight is None else int(np.count_nonzero(tight[0]))
+        return self._sizes[number]
 
-    def _users_name(self, structure: Structure, shift: int | None, variant: Variant) -> Structure:
-        """What the user's names make of one of the model's structures; its own name where they have none for it."""
-        place = place_of(structure.key, Variant.STANDARD)
-        if shift is None or place is None:
+    def _users_name(self, structure: Structure, shifts: Mapping[str, int | None], variant: Variant) -> Structure | None:
+        """What the user's names make of one of the model's structures; None where they have none for it.
+
+        Vertebrae and discs that nothing is known of follow each other.
+        """
+        kind, place = family(structure.key), place_of(structure.key, Variant.STANDARD)
+        if place is None:
             return structure
-        kind = family(structure.key)
-        own = [shown for shown in self._structures if shown is not None and family(shown.key) == kind]
-        named = structure_at(kind, place + shift, variant, all(is_neutral(shown.key) for shown in own))
-        if named is None:
-            self.notes.append(f"'{structure.name}' keeps that name: the renumbered spine has no level for it.")
-        return named or structure
+        other = NUMBERED[1 - NUMBERED.index(kind)]
+        shift = shifts[kind] if shifts[kind] is not None or is_neutral(structure.key) else shifts[other]
+        if shift is None:
+            return structure
+        shown = [shown.key for shown in self._structures if shown is not None]
+        own = [key for key in shown if family(key) == kind] or [key for key in shown if family(key) == other]
+        return structure_at(kind, place + shift, variant, all(is_neutral(key) for key in own))
 
     def _all_sought(self, kind: str) -> bool:
         return {found for found in structures_of("spine") if family(found.key) == kind} <= set(self._structures_sought)
 
     def _segment_of(self, wanted: Structure) -> int | None:
-        """The segment of a structure: an unlocked one first, then the one with most voxels; others are left, with a note."""
-        alike = [number for number, shown in enumerate(self._structures) if shown == wanted]
-        chosen = min(alike, key=lambda number: (is_locked(self._segments[number]), -self._size_of(number)), default=None)
-        for number in alike:
-            if number != chosen:
-                self.notes.append(
-                    f"'{self._segments[number].GetName()}' shows the same structure as '{self._segments[chosen].GetName()}' and was left as it is."
-                )
-        return chosen
+        """The segment of a structure: that of its very name first, then an unlocked one, then the one with most voxels.
+
+        Others are left as they are, with a note.
+        """
+
+        def order(number: int) -> tuple[bool, bool, int]:
+            segment = self._segments[number]
+            return segment.GetName().strip().lower() != wanted.name.lower(), is_locked(segment), -self._size_of(number)
+
+        alike = sorted((number for number, shown in enumerate(self._structures) if shown == wanted), key=order)
+        for number in alike[1:]:
+            names = [self._segments[n].GetName() for n in (number, alike[0])]
+            self.notes.append(f"'{names[0]}' shows the same structure as '{names[1]}' and was left as it is.")
+        return alike[0] if alike else None
 
     def _rewrite(self, number: int, found: FoundStructure | None) -> None:
         """Plans a segment's voxels: the former ones outside the region, those of ``found`` inside."""
@@ -152,6 +189,10 @@ class RegionMerge(Merge):
             if new is not None:
                 self._note_lock(segment)
             return
+        if not self._on_grid(segment):
+            raise InputError(
+                f"The segment '{segment.GetName()}' lies on another grid than the scan; segment the whole scan into a new segmentation."
+            )
         former = self._former(segment, shown)
         outside = None if former is None else former.mask & ~self._inside.within(former.box)
         lost = former is not None and not np.array_equal(outside, former.mask)
