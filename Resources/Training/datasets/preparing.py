@@ -136,9 +136,9 @@ def prepare(plan: Plan, folder: Path, fingerprint: Mapping[str, object], draw: C
     )
     write_json(folder / "report.json", {**report.__dict__, "problems": list(plan.problems)})
     if not written:
-        raise InputError(
-            "No case could be prepared: " + next(iter([*report.faulty.values(), *report.left_out.values()]), "none was found.")
-        )
+        reasons = [*report.faulty.values(), *report.left_out.values()]
+        others = f" The reasons of the other cases are in '{folder / 'report.json'}'." if reasons[1:] else ""
+        raise InputError("No case could be prepared: " + next(iter(reasons), "none was found.") + others)
     split = draw(written)
     write_description(folder, plan.task, plan.channels, plan.labels, split, {"source": dict(fingerprint)})
     if plan.finish:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import nibabel as nib
@@ -24,6 +27,7 @@ def write_slices(dataset: RawDataset, folder: Path) -> None:
     values from the scan's 0.5th to its 99.5th percentile, masks 0 and 255. Rows run from anterior to posterior, columns from
     the patient's right to the left, as radiologists look at them.
     """
+    _remove(dataset.split.named("all"), folder)
     for part, cases in (("Training", dataset.split.train), ("Validation", dataset.split.val)):
         for case in each(cases, f"Slices for {part.lower()}"):
             scans, labels = dataset.read(case)
@@ -32,6 +36,15 @@ def write_slices(dataset: RawDataset, folder: Path) -> None:
             gray = np.clip((image - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
             for name, place in FOLDERS.items():
                 _write(folder / part, place, case, gray, _upright(labels) == dataset.labels[name])
+
+
+def _remove(cases: Sequence[str], folder: Path) -> None:
+    """Removes what an earlier start wrote of these cases, which may lie in another part now."""
+    written = re.compile(rf"({'|'.join(map(re.escape, cases))})_\d{{3,}}\.png")
+    for part, kind, place in product(("Training", "Validation"), ("slices", "masks"), FOLDERS.values()):
+        for file in (folder / part / kind / place).glob("*.png"):
+            if written.fullmatch(file.name):
+                file.unlink()
 
 
 def _upright(volume: Volume) -> np.ndarray:

@@ -42,6 +42,8 @@ def plan(options: argparse.Namespace) -> Plan:
     Raises:
         InputError: a folder is missing.
     """
+    if options.crop is not None and options.crop < 2:
+        raise InputError(f"--crop {options.crop} is no size; give a number of voxels such as 120.")
     kinds = {"image": next((name for name in ("mri_crop", "mri") if (options.source / name).is_dir()), "mri_crop")}
     kinds |= {"mask_left": "mask_left", "mask_right": "mask_right"}
     found = {role: _files(options.source / folder) for role, folder in kinds.items()}
