@@ -250,6 +250,9 @@ def check(plan: Plan, case: PlannedCase, loaded: LoadedCase) -> None:
     """Raises InputError, naming the file, where a volume lies elsewhere than the first or a label is not known."""
     named = [(loaded.names.get(channel, channel), loaded.scans[channel]) for channel in plan.channels]
     require_one_grid([*named, (loaded.names.get("label", "label"), loaded.labels)])
+    if min(loaded.labels.shape) < 2:
+        size = "x".join(map(str, loaded.labels.shape[::-1]))
+        raise InputError(f"'{named[0][0]}' would be written with {size} voxels; at least 2 voxels along each axis are needed.")
     unknown = set(np.unique(loaded.labels.voxels).tolist()) - set(plan.labels.values())
     if unknown:
         name = loaded.names.get("label", "label")

@@ -93,7 +93,7 @@ def _files(source: Path, kind: str, problems: list[str]) -> dict[tuple[int, str]
     folder, found = source / kind, {}
     if not folder.is_dir():
         raise InputError(f"'{source}' has no folder '{kind}'; give the folder that holds SPIDER's images and masks.")
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.glob("[!.]*")):
         match = NAME.fullmatch(path.name)
         if match is None:
             if path.suffix.lower() == ".mha":
