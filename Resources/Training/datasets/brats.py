@@ -28,7 +28,7 @@ from .preparing import LeftOut, LoadedCase, Plan, PlannedCase
 from .progress import each
 
 CHANNELS = ("t1c,t1,t2,flair", "t1c,t2,flair")
-PATIENT = re.compile(r"(BraTS-[A-Za-z]+-\d+|Brats1\d_.+)[-_]\d+")
+PATIENT = re.compile(r"(BraTS(?:-[A-Za-z]+)+-\d+|BraTS1\d_.+)[-_]\d+", re.IGNORECASE)
 """BraTS-GLI-00001-001 and Brats18_CBICA_AAB_1 are single scans of the patients BraTS-GLI-00001 and Brats18_CBICA_AAB."""
 
 
@@ -50,7 +50,7 @@ def plan(options: argparse.Namespace) -> Plan:
     Raises:
         InputError: the folder does not exist, or the meaning of the values is not clear.
     """
-    if options.crop is not None and options.crop < 1:
+    if options.crop is not None and options.crop < 2:
         raise InputError(f"--crop {options.crop} is no size; give a number of voxels such as 128.")
     channels = tuple(options.channels.split(","))
     search = find(options.source, channels)
@@ -66,7 +66,7 @@ def plan(options: argparse.Namespace) -> Plan:
             list(dict.fromkeys(path for path, _ in found.files.values())),
             partial(load, found, scheme, channels, options),
             _patient(found.name),
-            str(scheme),
+            f"{scheme} {[frame for _, frame in found.files.values()]}",
         )
         for found in cases
     ]

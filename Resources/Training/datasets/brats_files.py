@@ -52,6 +52,8 @@ def find(source: Path, channels: Sequence[str]) -> Search:
     if not source.is_dir():
         raise InputError(f"The folder '{source}' does not exist; check the path.")
     tasks = [folder.parent for folder in [source / "imagesTr", *sorted(source.glob("*/imagesTr"))] if folder.is_dir()]
+    if len(tasks) > 1 and tasks[0].parent == source:
+        raise InputError(f"'{source}' holds several data sets ({', '.join(task.name for task in tasks)}); give the folder of one.")
     return _decathlon(tasks[0], channels) if tasks else _folders(source, channels)
 
 
