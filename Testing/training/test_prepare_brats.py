@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import nibabel as nib
@@ -134,3 +135,29 @@ def test_several_tasks_of_the_decathlon_are_not_chosen_from(tmp_path: Path, caps
         brats(tmp_path / "raw" / name, "decathlon", cases=1, size=SIZE)
     assert run(tmp_path / "raw", tmp_path / "data") == 2
     assert "holds several data sets (Task01_BrainTumour, Task02_Heart)" in said(capsys)
+
+
+def test_the_odd_mask_name_of_case_355_is_noted(tmp_path: Path) -> None:
+    assert run(brats(tmp_path / "raw", "2020", cases=2, size=SIZE), tmp_path / "data") == 0
+    notes = json.loads((tmp_path / "data" / "report.json").read_text())["notes"]
+    assert "The label map is 'W39_1998.09.19_Segm.nii'." in notes["BraTS20_Training_355"]
+    assert "The label map is" not in " ".join(notes["BraTS20_Training_001"])
+
+
+@pytest.mark.parametrize(
+    ("naming", "table", "sentence"),
+    [
+        ("2021", {1: 1, 2: 1, 4: 1}, "only the label 1"),
+        ("decathlon", {3: 4}, "Label 4 does not occur in the Decathlon's"),
+        ("2021", {4: 9}, "which no BraTS label map has"),
+    ],
+)
+def test_label_maps_that_no_scheme_has_are_refused(naming: str, table: dict, sentence: str, tmp_path: Path, capsys) -> None:
+    raw = brats(tmp_path / "raw", naming, cases=1, size=SIZE)
+    for path in [*raw.rglob("*seg.nii.gz"), *raw.glob("labelsTr/BRATS*")]:
+        image = nib.load(path)
+        old = image.get_fdata()
+        new = np.select([old == value for value in table], list(table.values()), old).astype(np.int16)
+        nib.save(nib.Nifti1Image(new, image.affine), path)
+    assert run(raw, tmp_path / "data") == 2
+    assert sentence in said(capsys)
