@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import signal
 from pathlib import Path
 
@@ -196,119 +195,6 @@ def test_a_saved_scene_brings_the_choices_back(bench, panel, scan, tmp_path) -> 
     assert list(parameters.structures) == ["edema"] and parameters.register and parameters.model == "tiny_tumor"
     assert parameters.t1c.GetName() == "x-t1c" and parameters.shown is segmentations()[0]
     assert panel.ui.deviceSelector.currentText == "CPU" and panel.ui.doubtfulButton.enabled == doubtful
-
-
-def no_scan(panel, scan) -> None:
-    scan.SetAndObserveImageData(vtk.vtkImageData())
-
-
-def one_slice(panel, scan) -> None:
-    image = vtk.vtkImageData()
-    image.SetDimensions(8, 8, 1)
-    image.AllocateScalars(vtk.VTK_SHORT, 1)
-    scan.SetAndObserveImageData(image)
-
-
-def bent(panel, scan) -> None:
-    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLBSplineTransformNode")
-    spline = vtk.vtkThinPlateSplineTransform()
-    points = vtk.vtkPoints()
-    for place in ((0, 0, 0), (50, 0, 0), (0, 50, 0), (0, 0, 50), (40, 40, 40)):
-        points.InsertNextPoint(place)
-    moved = vtk.vtkPoints()
-    moved.DeepCopy(points)
-    moved.SetPoint(4, 45, 30, 40)
-    spline.SetSourceLandmarks(points)
-    spline.SetTargetLandmarks(moved)
-    spline.SetBasisToR()
-    transform.SetAndObserveTransformToParent(spline)
-    scan.SetAndObserveTransformNodeID(transform.GetID())
-
-
-def no_box(panel, scan) -> None:
-    from panel.parameters import RegionKind
-
-    panel.parameters.regionKind = RegionKind.BOX
-
-
-def empty_box(panel, scan) -> None:
-    no_box(panel, scan)
-    panel.parameters.region = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
-
-
-def far_box(panel, scan) -> None:
-    empty_box(panel, scan)
-    panel.parameters.region.SetCenter(9000.0, 0.0, 0.0)
-    panel.parameters.region.SetSize(10.0, 10.0, 10.0)
-
-
-@pytest.mark.parametrize(
-    "spoil, words",
-    [
-        (no_scan, "no gray-scale image"),
-        (one_slice, "too small"),
-        (bent, "not linear"),
-        (no_box, "No box"),
-        (empty_box, "empty"),
-        (far_box, "outside"),
-    ],
-)
-def test_a_bad_input_gets_one_sentence(bench, panel, scan, spoil, words: str) -> None:
-    spoil(panel, scan)
-    bench.click(panel.ui.segmentButton)
-    bench.spin(lambda: idle(panel))
-    message = panel.ui.statusLabel.text
-    assert words in message and "Traceback" not in message and "\n" not in message
-    assert not segmentations()
-
-
-def test_refused_packages(bench, panel, monkeypatch) -> None:
-    import panel.dependencies as dependencies
-
-    def refuse(requirements) -> None:
-        raise RuntimeError("User declined package installation")
-
-    monkeypatch.setattr(dependencies, "required", lambda: {**{"surely-not-there": "surely-not-there>=1"}})
-    monkeypatch.setattr(slicer.packaging, "behavior", refuse)
-    bench.click(panel.ui.segmentButton)
-    assert idle(panel) and "agree to the installation" in panel.ui.statusLabel.text
-
-
-def test_the_report_names_no_scan(bench, panel, scan) -> None:
-    scan.SetName("Miller^Anna t1c")
-    bench.segment(panel)
-    bench.click(panel.ui.copyReportButton)
-    text = bench.app.clipboard().text()
-    assert "tiny_tumor" in text and "torch" in text and "Miller" not in text
-
-
-def test_cancel_lets_go_of_the_results_files_before_their_folder_goes(bench, panel, monkeypatch) -> None:
-    bench.click(panel.ui.segmentButton)
-    bench.spin(lambda: "Taking the result" in panel.ui.statusLabel.text)
-    run, client, held = panel.logic.run, panel.logic.client, []
-    stop = client.stop
-    monkeypatch.setattr(client, "stop", lambda: (held.append(run._steps.gi_frame), stop()))
-    panel.logic.cancel()
-    assert held == [None], "Windows removes no file that is mapped"
-
-
-def test_neither_log_nor_report_says_what_nodes_are_called(bench, panel, scan) -> None:
-    scan.SetName("Miller^Anna")
-    bench.segment(panel)
-    (node,) = segmentations()
-    assert node.GetName() == "Miller^Anna tumor"
-    node.GetSegmentation().GetNthSegment(0).SetName("Annas tumor")
-    bench.click(panel.ui.volumesNodeButton)
-    assert "'Miller^Anna tumor volumes'" in panel.ui.statusLabel.text, "the user sees the name"
-    panel.say("'Annas tumor' of Miller^Anna is not like '(Miller)^Anna'.")
-    panel.log(f"No such file or directory: {str(Path.home() / 'scan.nii')!r}")
-    scan.SetName("11")
-    bench.click(panel.ui.copyReportButton)
-    log, report = panel.ui.logText.plainText, bench.app.clipboard().text()
-    for text in (log, report):
-        assert "Miller^Anna" not in text and "Annas" not in text and str(Path.home()) not in text
-        assert "The table '<table 1>' was added" in text and "'<segment 1>' of <volume 1> is not" in text and "'~" in text
-    assert f"Python {platform.python_version()}" in report and "tiny_tumor" in report
 
 
 @pytest.fixture

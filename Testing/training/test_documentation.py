@@ -11,7 +11,7 @@ import pytest
 
 from fitting.recipe import RECIPES, read_recipe
 
-PAGES = Path(__file__).resolve().parents[2] / "Documentation" / "Training"
+PAGES = Path(__file__).resolve().parents[2] / "Resources" / "Training" / "docs"
 COMMAND = re.compile(r"Resources/Training/(\w+)\.py ([^`#\n]*)")
 
 
