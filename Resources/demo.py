@@ -22,7 +22,6 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "Training")]
 
-from drawing.phantoms import PHANTOMS, phantom  # noqa: E402
 from neurospineseg.anatomy import structures_of  # noqa: E402
 from neurospineseg.cli import BAD_INPUT, CANCELED, DONE  # noqa: E402
 from neurospineseg.console import StageProgress, forgive_encoding, out, say, table  # noqa: E402
@@ -33,6 +32,7 @@ from neurospineseg.overlay import write_overlay  # noqa: E402
 from neurospineseg.report import MARGIN_MM, Case, segments_of, write_page  # noqa: E402
 from neurospineseg.segment_command import Request, run_request  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
+from synthetic.phantoms import PHANTOMS, phantom  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def draw(task: str, folder: Path, seed: int) -> Drawing:
 def truth_masks(task: str, labels: np.ndarray) -> dict[str, np.ndarray]:
     """What was drawn as one bool mask (K, J, I) per structure key."""
     if task == "subcortical":
-        from drawing.nuclei import NUCLEI
+        from synthetic.nuclei import NUCLEI
 
         return {f"{side}_{name}": labels == value for name, pair in NUCLEI.items() for side, value in zip(("left", "right"), pair)}
     return {structure.key: labels == structure.label for structure in structures_of(task) if (labels == structure.label).any()}

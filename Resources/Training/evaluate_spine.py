@@ -25,8 +25,6 @@ from scipy import ndimage
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from drawing.chu2015 import HELD_OUT  # noqa: E402
-from drawing.spine_phantom import spine_phantom  # noqa: E402
 from neurospineseg.anatomy import structure  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
 from neurospineseg.measure import dice, hd95  # noqa: E402
@@ -34,6 +32,8 @@ from neurospineseg.pipeline import Result, Segmenter, Settings  # noqa: E402
 from neurospineseg.spine_numbering import disc_key  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
 from real_data import DATA  # noqa: E402
+from synthetic.chu2015 import HELD_OUT  # noqa: E402
+from synthetic.spine_phantom import spine_phantom  # noqa: E402
 
 FOLDER = DATA / "spine"
 NEAR_MM = 3.0

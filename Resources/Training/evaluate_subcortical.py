@@ -20,10 +20,6 @@ import torch
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from drawing.deform import random_linear  # noqa: E402
-from drawing.head import DEEP_NUCLEI  # noqa: E402
-from drawing.nuclei import HELD_OUT, NUCLEI, cached_heads  # noqa: E402
-from drawing.nuclei_phantom import subcortical_phantom  # noqa: E402
 from neurospineseg.anatomy import structure  # noqa: E402
 from neurospineseg.bundle import find_bundle  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
@@ -36,6 +32,10 @@ from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
 from neurospineseg.predict import predict  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
 from real_data import DATA  # noqa: E402
+from synthetic.brain import DEEP_NUCLEI  # noqa: E402
+from synthetic.deform import random_linear  # noqa: E402
+from synthetic.nuclei import HELD_OUT, NUCLEI, cached_heads  # noqa: E402
+from synthetic.nuclei_phantom import subcortical_phantom  # noqa: E402
 
 TEMPLATES = ("ICBM2009_T1w_ZonaBB", "MNI6_T1w_1mm_ZonaBB")
 STN = ("left_subthalamic_nucleus", "right_subthalamic_nucleus")

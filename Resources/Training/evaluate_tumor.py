@@ -20,7 +20,6 @@ import torch
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from drawing.nuclei import HELD_OUT, cached_heads, mirrored  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
 from neurospineseg.measure import dice, hd95  # noqa: E402
 from neurospineseg.network import build_network, load_weights  # noqa: E402
@@ -28,6 +27,7 @@ from neurospineseg.pipeline import Result, Segmenter, Settings  # noqa: E402
 from neurospineseg.predict import predict  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
 from real_data import DATA  # noqa: E402
+from synthetic.nuclei import HELD_OUT, cached_heads, mirrored  # noqa: E402
 
 FOLDER = DATA / "tumor"
 REGIONS = {"whole tumor": (1, 2, 3), "core": (1, 3), "enhancing": (3,)}

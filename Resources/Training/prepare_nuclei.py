@@ -19,12 +19,12 @@ from scipy import ndimage
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from drawing.nuclei import CACHE, LANDMARKS, NUCLEI  # noqa: E402
-from drawing.nuclei_registration import Deformation, centroid, sample_at, voxel_centers  # noqa: E402
 from neurospineseg.grid import Grid, covering_grid, resample  # noqa: E402
 from neurospineseg.locate import fit_pose, region_center  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
 from real_data import DATA  # noqa: E402
+from synthetic.nuclei import CACHE, LANDMARKS, NUCLEI  # noqa: E402
+from synthetic.nuclei_registration import Deformation, centroid, sample_at, voxel_centers  # noqa: E402
 
 FOLDER = DATA / "subcortical" / "label_maps"
 ATLAS_NUCLEI = {"red_nucleus": (1, 2), "substantia_nigra": (3, 4), "subthalamic_nucleus": (5, 6), "zona_incerta": (23, 24)}

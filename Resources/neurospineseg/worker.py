@@ -233,7 +233,7 @@ class Worker:
         training = str(Path(__file__).resolve().parent.parent / "Training")
         if training not in sys.path:
             sys.path.append(training)
-        from drawing.phantoms import phantom
+        from synthetic.phantoms import phantom
 
         images, affine, _labels = phantom(request["task"], int(request.get("seed", 0)))
         for name, image in images.items():

@@ -25,9 +25,9 @@ import torch
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 sys.path[:0] = [str(RESOURCES), str(RESOURCES / "Training")]
 
-from drawing.tumor_phantom import tumor_phantom  # noqa: E402
 from neurospineseg.grid import Grid, resample  # noqa: E402
 from neurospineseg.segment_command import Request, run_request  # noqa: E402
+from synthetic.tumor_phantom import tumor_phantom  # noqa: E402
 
 SHAPE_KJI = (155, 240, 240)
 NETWORK_STAGE = "Segmenting"

@@ -11,11 +11,11 @@ import pytest
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
 
-from drawing.tumor_phantom import tumor_phantom  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
 from neurospineseg.register import register_rigid  # noqa: E402
 from neurospineseg.sanity import check_overlap  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
+from synthetic.tumor_phantom import tumor_phantom  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,6 @@ from scipy import ndimage
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
 
-from drawing.spine import Spine, draw_spine  # noqa: E402
-from drawing.spine_canvas import ARCH, BODY, CANAL, DISC, SACRUM  # noqa: E402
 from neurospineseg.anatomy import structure  # noqa: E402
 from neurospineseg.bundle import ModelSpec  # noqa: E402
 from neurospineseg.grid import Grid, covering_grid, resample  # noqa: E402
@@ -22,6 +20,8 @@ from neurospineseg.measure import dice  # noqa: E402
 from neurospineseg.postprocess import Postprocessed  # noqa: E402
 from neurospineseg.spine_numbering import UPWARD, _above, _coordinates, disc_key, postprocess_spine, vertebra_key  # noqa: E402
 from neurospineseg.volume import read_volume  # noqa: E402
+from synthetic.spine import Spine, draw_spine  # noqa: E402
+from synthetic.spine_canvas import ARCH, BODY, CANAL, DISC, SACRUM  # noqa: E402
 
 SPEC = ModelSpec(
     name="spine",

@@ -12,8 +12,8 @@ from raw_miniatures_spine import sagittal
 from datasets import synthetic
 from datasets.class_names import class_of
 from datasets.raw_dataset import read_dataset
-from drawing.phantoms import phantom
 from neurospineseg.anatomy import structures_of
+from synthetic.phantoms import phantom
 
 SHAPE = (20, 24, 28)
 

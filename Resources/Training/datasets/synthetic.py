@@ -7,11 +7,11 @@ from functools import partial
 
 import numpy as np
 
-from drawing.nuclei import NUCLEI
-from drawing.phantoms import PHANTOMS, phantom
 from neurospineseg.anatomy import structures_of
 from neurospineseg.errors import InputError
 from neurospineseg.volume import Volume
+from synthetic.nuclei import NUCLEI
+from synthetic.phantoms import PHANTOMS, phantom
 
 from .class_names import class_of, mapped, values_of
 from .preparing import LoadedCase, Plan, PlannedCase

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from drawing.spine_scan import ScanPool, cut
 from neurospineseg.bundle import ModelSpec
+from synthetic.spine_scan import ScanPool, cut
 
 SLICES, PATCH = 3, 192
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from drawing.spine_scan import ScanPool, cut
 from neurospineseg.bundle import ModelSpec
+from synthetic.spine_scan import ScanPool, cut
 
 CLASSES = ("background", "vertebra_body", "vertebra_arch", "disc", "canal", "sacrum")
 MODALITIES = "spine MR (T1, T2, STIR, FFE) and CT, mostly lumbar; sagittal or isotropic"

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from drawing.appearance import bias_field, gamma, lower_resolution, paint, rician_noise, thick_slices
-from drawing.deform import draw_labels, random_linear
-from drawing.head import procedural_head
-from drawing.nuclei import LANDMARKS, Head, cached_heads, class_lookup, mirrored
-from drawing.nuclei_contrast import random_contrast
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.grid import Grid
 from neurospineseg.intensity import background_value, normalize
 from partial_labels import only
+from synthetic.acquisition import bias_field, gamma, lower_resolution, paint, rician_noise, thick_slices
+from synthetic.brain import procedural_head
+from synthetic.deform import draw_labels, random_linear
+from synthetic.nuclei import LANDMARKS, Head, cached_heads, class_lookup, mirrored
+from synthetic.nuclei_contrast import random_contrast
 
 PATCH = (48, 56, 48)
 SPACING = 4.0

@@ -10,16 +10,16 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from drawing.appearance import bias_field, gamma, lower_resolution, paint, rician_noise
-from drawing.deform import draw_labels, random_linear, smooth_noise
-from drawing.head import procedural_head
-from drawing.nuclei import NUCLEI, Head, cached_heads, class_lookup, mirrored
-from drawing.nuclei_contrast import random_contrast
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.grid import Grid
 from neurospineseg.intensity import normalize
 from neurospineseg.locate import REGION_CENTER_MNI
 from partial_labels import only
+from synthetic.acquisition import bias_field, gamma, lower_resolution, paint, rician_noise
+from synthetic.brain import procedural_head
+from synthetic.deform import draw_labels, random_linear, smooth_noise
+from synthetic.nuclei import NUCLEI, Head, cached_heads, class_lookup, mirrored
+from synthetic.nuclei_contrast import random_contrast
 
 SPACING, SIZE, SLICES, DIVISOR = 0.5, 120, 5, 32
 PROCEDURAL_SHARE, PROCEDURAL_POOL = 0.2, 5

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from drawing.deform import draw_labels, random_linear
-from drawing.head import procedural_head
-from drawing.nuclei import Head, cached_heads, mirrored
-from drawing.tumor import CLASSES, WHITE, add_lookalikes, among, draw_tumor, stripped
-from drawing.tumor_contrast import paint_channels
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.grid import Grid
 from neurospineseg.intensity import normalize
 from partial_labels import only
+from synthetic.brain import procedural_head
+from synthetic.deform import draw_labels, random_linear
+from synthetic.nuclei import Head, cached_heads, mirrored
+from synthetic.tumor import CLASSES, WHITE, add_lookalikes, among, draw_tumor, stripped
+from synthetic.tumor_contrast import paint_channels
 
 SPACING, PATCH = 2.0, (64, 80, 64)
 FIELD_MM = (168.0, 208.0, 184.0)

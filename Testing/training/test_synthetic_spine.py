@@ -12,14 +12,14 @@ import torch
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
 
-from drawing.chu2015 import mark_air, mark_spinous_processes, partial_target  # noqa: E402
-from drawing.chu2015_sacra import OUTLINES, mark_sacrum  # noqa: E402
-from drawing.spine import Spine, draw_spine  # noqa: E402
-from drawing.spine_canvas import ARCH, BODY, CANAL, DISC, SACRUM, TISSUES  # noqa: E402
-from drawing.spine_contrast import CHANCES, CONTRASTS, paint_spine  # noqa: E402
-from drawing.spine_phantom import spine_phantom  # noqa: E402
-from drawing.spine_scan import cut  # noqa: E402
 from partial_labels import any_of  # noqa: E402
+from synthetic.chu2015 import mark_air, mark_spinous_processes, partial_target  # noqa: E402
+from synthetic.chu2015_sacra import OUTLINES, mark_sacrum  # noqa: E402
+from synthetic.spine import Spine, draw_spine  # noqa: E402
+from synthetic.spine_canvas import ARCH, BODY, CANAL, DISC, SACRUM, TISSUES  # noqa: E402
+from synthetic.spine_contrast import CHANCES, CONTRASTS, paint_spine  # noqa: E402
+from synthetic.spine_phantom import spine_phantom  # noqa: E402
+from synthetic.spine_scan import cut  # noqa: E402
 
 SPACING = (2.0, 2.0, 2.0)
 ANYTHING = (1 << (SACRUM + 1)) - 1

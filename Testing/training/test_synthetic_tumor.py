@@ -12,10 +12,10 @@ import torch
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
 
-from drawing.head import procedural_head  # noqa: E402
-from drawing.tumor import CLASSES, CORTEX, EDEMA, ENHANCING, WHITE, add_lookalikes, among, brain_mask, draw_tumor  # noqa: E402
-from drawing.tumor_contrast import CHANNELS, GROUPS, RATIOS, paint_channels  # noqa: E402
-from drawing.tumor_phantom import LEAST_ML, tumor_phantom  # noqa: E402
+from synthetic.brain import procedural_head  # noqa: E402
+from synthetic.tumor import CLASSES, CORTEX, EDEMA, ENHANCING, WHITE, add_lookalikes, among, brain_mask, draw_tumor  # noqa: E402
+from synthetic.tumor_contrast import CHANNELS, GROUPS, RATIOS, paint_channels  # noqa: E402
+from synthetic.tumor_phantom import LEAST_ML, tumor_phantom  # noqa: E402
 
 SPACING = 3.0
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .appearance import bias_field, gamma, lower_resolution, paint, rician_noise
+from .acquisition import bias_field, gamma, lower_resolution, paint, rician_noise
 from .deform import smooth_noise
 from .nuclei_contrast import TISSUES
 from .tumor import CYST, EDEMA, ENHANCING, ENHANCING_NORMAL, HEMORRHAGE, INFARCT, NECROSIS, NON_ENHANCING, WHITE_MATTER_LESION, among

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from .brain_shapes import HEAD_HIGH, HEAD_LOW, Box, ellipsoid, tube
+from .shapes import HEAD_HIGH, HEAD_LOW, Box, ellipsoid, tube
 
 SCALP, FAT, SKULL, MARROW, MUSCLE, DURA, EYE = 507, 508, 515, 516, 511, 530, 506
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .appearance import bias_field, gamma, lower_resolution, paint, rician_noise
+from .acquisition import bias_field, gamma, lower_resolution, paint, rician_noise
 from .deform import smooth_noise
 from .spine_canvas import AIR, ANNULUS, GAS, NUCLEUS, TISSUES
 
@@ -48,7 +48,7 @@ def paint_spine(
     """A scan of a drawn spine.
 
     Args:
-        tissue: (K, J, I) of ``drawing.spine_canvas`` with i, j, k along R, A, S; ``spacing`` in mm along R, A, S.
+        tissue: (K, J, I) of ``synthetic.spine_canvas`` with i, j, k along R, A, S; ``spacing`` in mm along R, A, S.
         contrast: a key of ``CONTRASTS``; None for one at random, a quarter of them unlike any.
 
     Returns:

@@ -11,10 +11,10 @@ import torch
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
 
-from drawing.head import DEEP_NUCLEI  # noqa: E402
-from drawing.nuclei import LANDMARKS, NUCLEI, Head, class_lookup, class_names, mirrored  # noqa: E402
-from drawing.nuclei_contrast import random_contrast  # noqa: E402
-from drawing.nuclei_registration import affine_by_centroids  # noqa: E402
+from synthetic.brain import DEEP_NUCLEI  # noqa: E402
+from synthetic.nuclei import LANDMARKS, NUCLEI, Head, class_lookup, class_names, mirrored  # noqa: E402
+from synthetic.nuclei_contrast import random_contrast  # noqa: E402
+from synthetic.nuclei_registration import affine_by_centroids  # noqa: E402
 
 
 def test_numbers_agree_with_the_procedural_head() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from .brain import procedural_head
 from .deform import random_linear
-from .head import procedural_head
 from .tumor import CLASSES, brain_mask, draw_tumor
 from .tumor_contrast import CHANNELS, paint_channels
 

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .appearance import bias_field, paint, rician_noise
+from .acquisition import bias_field, paint, rician_noise
+from .brain import procedural_head
 from .deform import random_linear
-from .head import procedural_head
 from .nuclei import LABELS
 from .nuclei_contrast import CONTRASTS, TISSUES
 

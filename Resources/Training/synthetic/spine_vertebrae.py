@@ -1,4 +1,4 @@
-"""Vertebral bodies, discs and arches of plain shapes, drawn in the coordinates of the spine's line (see ``drawing.spine``)."""
+"""Vertebral bodies, discs and arches of plain shapes, drawn in the coordinates of the spine's line (see ``synthetic.spine``)."""
 
 from __future__ import annotations
 

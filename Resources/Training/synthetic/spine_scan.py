@@ -12,7 +12,7 @@ from neurospineseg.intensity import background_value, normalize
 from partial_labels import any_of, only
 
 from . import chu2015
-from .appearance import bias_field, gamma, rician_noise
+from .acquisition import bias_field, gamma, rician_noise
 from .deform import random_linear
 from .spine import draw_spine
 from .spine_canvas import BACKGROUND
