@@ -1,7 +1,7 @@
-"""Turns label maps into images: random tissue intensities, bias, noise, resolution.
+"""Turns label maps into scans: tissue intensities, bias field, noise, resolution, and the artifacts of scanning.
 
-The recipe is SynthSeg's (Billot et al., Medical Image Analysis 2023); each
-function takes and returns float32 tensors (K, J, I).
+Intensities, bias field and resolution follow SynthSeg (Billot et al., Medical Image Analysis 2023); each function takes
+and returns float32 tensors (K, J, I).
 """
 
 from __future__ import annotations
@@ -68,3 +68,100 @@ def thick_slices(
     else:
         factors = [float(rng.uniform(1.0, 1.6))] * 3
     return tuple(factors)
+
+
+def slices_with_gaps(image: torch.Tensor, axis: int, thickness: float, gap: float) -> torch.Tensor:
+    """The image seen in slices: averaged over ``thickness`` voxels every ``thickness + gap``, and back to its size between them.
+
+    Args:
+        axis: of (k, j, i), across the slices.
+        thickness, gap: in voxels of the image, at least 1 and 0.
+    """
+    n = image.shape[axis]
+    step = thickness + gap
+    count = max(2, int(round(n / step)))
+    centers = (torch.arange(count) + 0.5) * n / count - 0.5
+    places = torch.arange(n, dtype=torch.float32)
+    profile = (0.5 + thickness / 2 - (places[None] - centers[:, None]).abs()).clamp(0, 1)
+    profile = profile / profile.sum(1, keepdim=True)
+    between = (1 - (places[:, None] - centers[None]).abs() * count / n).clamp_min(0)
+    between = between / between.sum(1, keepdim=True)
+    return torch.tensordot(between @ profile, image, ([1], [axis])).movedim(0, axis)
+
+
+def gibbs_ringing(image: torch.Tensor, axis: int, kept: float) -> torch.Tensor:
+    """The image without its spatial frequencies above the share ``kept`` (0 to 1) along an axis: ringing beside sharp edges."""
+    spectrum = torch.fft.rfft(image, dim=axis)
+    lines = spectrum.shape[axis]
+    first = max(2, int(kept * lines))
+    spectrum.narrow(axis, first, lines - first).zero_()
+    return torch.fft.irfft(spectrum, n=image.shape[axis], dim=axis)
+
+
+def motion_ghosts(image: torch.Tensor, rng: np.random.Generator, axis: int, voxels: float) -> torch.Tensor:
+    """Ghosts along the phase-encoding ``axis`` of a head or trunk that jumped a few times, by up to ``voxels``, during the scan.
+
+    Lines of k-space are taken in order; those after a jump carry the phase of the shift.
+    """
+    n = image.shape[axis]
+    jumps = np.sort(rng.uniform(0, 1, int(rng.integers(1, 5))))
+    shifts = np.concatenate([[0.0], rng.uniform(-voxels, voxels, len(jumps))])
+    frequencies = np.fft.fftfreq(n)
+    moment = np.argsort(np.argsort(frequencies)) / n
+    phase = np.exp(-2j * np.pi * frequencies * shifts[np.searchsorted(jumps, moment)]).astype(np.complex64)
+    shape = [-1 if a == axis else 1 for a in range(3)]
+    spectrum = torch.fft.fft(image, dim=axis) * torch.from_numpy(phase).view(shape)
+    return torch.fft.ifft(spectrum, dim=axis).abs() + image.min().clamp_max(0)
+
+
+def metal_void(image: torch.Tensor, rng: np.random.Generator, radius: float) -> torch.Tensor:
+    """The image with the signal gone around a piece of metal of ``radius`` voxels anywhere in it, and piled up at its rim."""
+    center = [float(rng.uniform(0.15, 0.85)) * n for n in image.shape]
+    stretch = rng.uniform(0.6, 2.5, 3)
+    axes = [(torch.arange(n, dtype=torch.float32) - c) / float(radius * s) for n, c, s in zip(image.shape, center, stretch)]
+    level = axes[0][:, None, None] ** 2 + axes[1][None, :, None] ** 2 + axes[2][None, None, :] ** 2
+    level = level * (1 + 0.4 * smooth_noise(rng, tuple(image.shape), 9))
+    rim = torch.exp(-(((level - 1.15) / 0.15) ** 2)) * float(rng.uniform(0, 0.8)) * image.max()
+    return image * torch.sigmoid(12 * (level - 1)) + rim
+
+
+def whole_numbers(image: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """The image in whole numbers with a maximum of 100 to 4,095, some clipped at their brightest, scaled back to its own range."""
+    low = image.min()
+    high = image.max() if rng.random() < 0.6 else torch.quantile(image.flatten()[::23], float(rng.uniform(0.985, 1.0)))
+    steps = float(np.exp(rng.uniform(np.log(100), np.log(4095)))) / (high - low).clamp_min(1e-6)
+    return (((image - low) * steps).round() / steps).clamp_max(high - low) + low
+
+
+def field_of_view(
+    shape: tuple[int, int, int], rng: np.random.Generator, chance: float = 0.35, most: float = 0.28
+) -> tuple[slice, slice, slice]:
+    """What a scan's field of view shows of a volume (K, J, I): each side is cut with ``chance``, by up to the share ``most``."""
+
+    def cut(n: int) -> int:
+        return int(n * rng.uniform(0, most)) if rng.random() < chance else 0
+
+    return tuple(slice(cut(n), n - cut(n)) for n in shape)
+
+
+def artifacts(
+    image: torch.Tensor, rng: np.random.Generator, spacing_mm: float | tuple[float, float, float], share: float = 0.3
+) -> torch.Tensor:
+    """The image with artifacts of MR scanning, each with its own chance; most images get none or one.
+
+    Args:
+        image: float32 (K, J, I), not normalized, air near its minimum.
+        spacing_mm: voxel size, one number or along (k, j, i).
+        share: chance of motion and of ringing each; of whole numbers twice that, of metal a tenth.
+    """
+    spacing = np.broadcast_to(np.asarray(spacing_mm, float), (3,))
+    if rng.random() < share:
+        axis = int(rng.integers(3))
+        image = motion_ghosts(image, rng, axis, float(rng.uniform(0.3, 2.5)) / spacing[axis])
+    if rng.random() < share:
+        image = gibbs_ringing(image, int(rng.integers(3)), float(rng.uniform(0.55, 0.95)))
+    if rng.random() < 0.1 * share:
+        image = metal_void(image, rng, float(rng.uniform(4, 14)) / float(spacing.min()))
+    if rng.random() < 2 * share:
+        image = whole_numbers(image, rng)
+    return image
