@@ -41,7 +41,8 @@ class ModelSpec(BaseModel):
         name: bundle name, also its folder's.
         version: of the model.
         task: which of the three jobs.
-        role: ``segment``, or ``locate`` for a model that only finds the region for another.
+        role: ``segment``, or ``locate`` for a model that only finds the region for another, or ``recognize`` for one that only tells
+            what a scan shows.
         channels: modalities in the order of the network's input channels.
         optional_channels: whether missing modalities may be given as zeros.
         advised_channels: modalities without which the model was measured to find much less; the user is warned.
@@ -64,7 +65,7 @@ class ModelSpec(BaseModel):
     name: str
     version: str = "0.1.0"
     task: Task
-    role: Literal["segment", "locate"] = "segment"
+    role: Literal["segment", "locate", "recognize"] = "segment"
     channels: tuple[str, ...]
     optional_channels: bool = False
     advised_channels: tuple[str, ...] = ()
