@@ -55,6 +55,8 @@ class ModelSpec(BaseModel):
         classes: names of the network's output channels, background first. A name is a key of
             ``anatomy`` or of a class that ``postprocess`` turns into structures.
         locator: name of the bundle that finds the region first, if any.
+        recognizer: name of the bundle that tells whether a scan shows a head: scans that do not are doubted by the brain's models, those
+            that do by the spine's. None: nothing is doubted.
         region_mm: side of the cube around the located region in mm, if any.
         preference: of a task's installed models, that with the highest is used where none is named.
         modalities: contrasts the model was trained on, in words for people.
@@ -77,6 +79,7 @@ class ModelSpec(BaseModel):
     normalization: Normalization
     classes: tuple[str, ...]
     locator: str | None = None
+    recognizer: str | None = None
     region_mm: float | None = None
     preference: int = 0
     modalities: str = ""

@@ -17,7 +17,9 @@ from neurospineseg.anatomy import Structure, structures_of, structures_of_classe
 from neurospineseg.bundle import Bundle, Task, find_bundle, installed_bundles
 from neurospineseg.device import choose_device, choose_precision
 from neurospineseg.doubt import DoubtfulPlace, doubtful_places
-from neurospineseg.errors import InputError
+from neurospineseg.errors import DoubtfulScan, InputError
+from neurospineseg.expectations import doubts as doubts_about
+from neurospineseg.expectations import implausible
 from neurospineseg.grid import Grid, covering_grid
 from neurospineseg.head_mask import head_mask
 from neurospineseg.locate import locate_region
@@ -46,6 +48,7 @@ class Settings:
         structures: keys of the structures to keep; None for all.
         region: only inside it is anything segmented; None for the whole scan.
         register: whether modalities are first aligned rigidly to the reference scan.
+        anyway: whether scans and results that the model's recognizer doubts are warned of instead of refused.
     """
 
     model: str | None = None
@@ -53,6 +56,7 @@ class Settings:
     structures: tuple[str, ...] | None = None
     region: Region | None = None
     register: bool = False
+    anyway: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ class Segmenter:
             doubts: whether the result also says where the model is uncertain.
 
         Raises:
-            InputError: a scan cannot be used; the message says why and what to do.
+            InputError: a scan cannot be used; the message says why and what to do. ``DoubtfulScan``: it can, with ``Settings.anyway``.
         """
         watch, warnings = _StageWatch(progress), []
         volumes, reference_name, working, probabilities = self._probabilities(volumes, watch, warnings)
@@ -146,6 +150,9 @@ class Segmenter:
             places = doubtful_places(done.probabilities, done.channels, working, region and region.contains(working), asked)
         mask = Volume(labels, reference.ijk_to_ras)
         volumes_by_label = volumes_ml(labels, reference.grid)
+        if self.bundle.spec.recognizer is not None:
+            odd = implausible(self.task, {s.key: volumes_by_label[s.label] for s in done.structures if s.label in volumes_by_label})
+            self._doubt([odd] if odd else [], warnings)
         present = [structure for structure in sorted(done.structures, key=lambda s: s.label) if structure.label in volumes_by_label]
         watch.stop()
         missing = [key for key in self.settings.structures or () if key not in {structure.key for structure in present}]
@@ -182,6 +189,7 @@ class Segmenter:
         reference = volumes[reference_name]
         if self.settings.region is not None:
             self.settings.region.part_of(reference.grid, 0.0)
+        self._recognize(volumes, reference_name, watch, warnings)
         if self.settings.register:
             watch.start("Registering")
             others = [name for name in volumes if name != reference_name]
@@ -244,6 +252,25 @@ class Segmenter:
             checked[name], found = repaired(volume, words)
             warnings += found
         return checked, reference_name, warnings
+
+    def _recognize(self, volumes: Mapping[str, Volume], reference_name: str, watch: _StageWatch, warnings: list[str]) -> None:
+        """Doubts scans that do not show what the model expects."""
+        name = self.bundle.spec.recognizer
+        if name is None:
+            return
+
+        def probabilities(bundle: Bundle, image: torch.Tensor) -> torch.Tensor:
+            return self._predict(bundle, image, "Checking", watch, warnings)
+
+        against, besides = doubts_about(self.task, volumes, reference_name, find_bundle(name), probabilities)
+        self._doubt(against, warnings)
+        warnings += besides
+
+    def _doubt(self, sentences: Sequence[str], warnings: list[str]) -> None:
+        """Raises DoubtfulScan with the first sentence, or adds them all to the warnings where the user wants the result anyway."""
+        if sentences and not self.settings.anyway:
+            raise DoubtfulScan(sentences[0])
+        warnings += sentences
 
     def _working_grid(self, volumes: dict[str, Volume], reference: Volume, watch: _StageWatch, warnings: list[str]) -> Grid:
         spec, region = self.bundle.spec, self.settings.region

@@ -34,6 +34,7 @@ class Model(_Part):
     normalization: Normalization = "foreground_zscore"
     role: Literal["segment", "locate", "recognize"] = "segment"
     locator: str | None = None
+    recognizer: str | None = None
     region_mm: float | None = None
     preference: int = 0
     modalities: str = ""
