@@ -91,10 +91,14 @@ def outcome(offer: Offer, volume: Volume, segmenters: dict[str, Segmenter]) -> t
     return "passed", " ".join(besides)
 
 
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--out", type=Path, help="CSV file of all outcomes")
+    return made
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, help="CSV file of all outcomes")
-    options = parser.parse_args()
+    options = parser().parse_args()
     torch.set_num_threads(1)
     segmenters = {task: Segmenter(task, Settings(device="cpu")) for task in SHOWN}
     for segmenter in segmenters.values():

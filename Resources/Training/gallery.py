@@ -135,14 +135,18 @@ def picture(tiles: list[tuple[str, np.ndarray, np.ndarray | None]], classes: int
     return stream.getvalue()
 
 
-def main() -> None:
+def parser() -> argparse.ArgumentParser:
     bundled = sorted(path.stem for path in RECIPES.glob("*.yaml") if read_recipe(path.stem, ()).drawn is not None)
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("page", type=Path, help="the .html file to write")
-    parser.add_argument("--recipes", nargs="+", choices=bundled, default=bundled, metavar="RECIPE", help=f"default: {' '.join(bundled)}")
-    parser.add_argument("--drawn", type=int, default=8, help="examples of each recipe")
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("page", type=Path, help="the .html file to write")
+    made.add_argument("--recipes", nargs="+", choices=bundled, default=bundled, metavar="RECIPE", help=f"default: {' '.join(bundled)}")
+    made.add_argument("--drawn", type=int, default=8, help="examples of each recipe")
+    made.add_argument("--seed", type=int, default=1)
+    return made
+
+
+def main() -> None:
+    options = parser().parse_args()
     torch.set_num_threads(1)
     parts = []
     for name in options.recipes:
