@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from neurospineseg.bundle import Bundle, Task
-from neurospineseg.recognize import NAMES, Head, Predict, contrasts, find_head, is_hounsfield, is_mask
+from neurospineseg.bundle import Task
+from neurospineseg.recognize import NAMES, Head, Recognizer, is_hounsfield, is_mask
 from neurospineseg.volume import Volume
 
 SURE, UNLIKELY = 0.6, 0.15
@@ -24,12 +24,11 @@ PLAUSIBLE_ML = {
 MOST_IMPLAUSIBLE = 3
 
 
-def doubts(task: Task, volumes: Mapping[str, Volume], reference: str, recognizer: Bundle, predict: Predict) -> tuple[list[str], list[str]]:
+def doubts(task: Task, volumes: Mapping[str, Volume], reference: str, recognizer: Recognizer) -> tuple[list[str], list[str]]:
     """What speaks against segmenting these scans, and what the user should know besides.
 
     Args:
         reference: name of the scan in ``volumes`` in which a head is looked for.
-        recognizer, predict: see ``recognize.find_head``.
     """
     found = [
         f"{_words(name)} holds only a few different values, as a mask does; choose the scan itself."
@@ -39,7 +38,7 @@ def doubts(task: Task, volumes: Mapping[str, Volume], reference: str, recognizer
     if found:
         return found, []
     if task == "spine":
-        if find_head(volumes[reference], recognizer, predict, contrast=False) is not None:
+        if recognizer.head(volumes[reference]) is not None:
             return [f"{_words(reference)} shows a head, and this model segments spines; choose a scan of the spine."], []
         return [], []
     found = [
@@ -49,16 +48,16 @@ def doubts(task: Task, volumes: Mapping[str, Volume], reference: str, recognizer
     ]
     if found:
         return found, []
-    head = find_head(volumes[reference], recognizer, predict)
+    head = recognizer.head(volumes[reference])
     if head is None:
         return [f"No brain was found in {_words(reference, False)}; choose a brain MR that holds both thalami."], []
-    return _contrast_doubts(task, volumes, reference, head, predict), _cut(head)
+    return _contrast_doubts(task, volumes, head, recognizer), _cut(head)
 
 
-def _contrast_doubts(task: Task, volumes: Mapping[str, Volume], reference: str, head: Head, predict: Predict) -> list[str]:
+def _contrast_doubts(task: Task, volumes: Mapping[str, Volume], head: Head, recognizer: Recognizer) -> list[str]:
     found = []
     for name, volume in volumes.items():
-        seen = head.contrasts if name == reference else contrasts(volume, head.pose, predict)
+        seen = recognizer.contrasts(volume, head.pose)
         likeliest = max(seen, key=lambda contrast: seen[contrast])
         if seen[likeliest] < SURE:
             continue

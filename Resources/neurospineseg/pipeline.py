@@ -24,6 +24,7 @@ from neurospineseg.network import build_network, load_weights
 from neurospineseg.passage import bring_in, take_out
 from neurospineseg.postprocess import OutputChannel, postprocess, suppress
 from neurospineseg.predict import predict
+from neurospineseg.recognize import Recognizer
 from neurospineseg.region import Region
 from neurospineseg.register import register_rigid
 from neurospineseg.run_report import run_report
@@ -279,10 +280,12 @@ class Segmenter:
         if name is None:
             return
 
-        def probabilities(bundle: Bundle, image: torch.Tensor) -> torch.Tensor:
-            return self._predict(bundle, image, "Checking", watch, warnings)
+        locator = find_bundle(name)
 
-        against, besides = doubts_about(self.task, volumes, reference_name, find_bundle(name), probabilities)
+        def probabilities(image: torch.Tensor) -> torch.Tensor:
+            return self._predict(locator, image, "Checking", watch, warnings)
+
+        against, besides = doubts_about(self.task, volumes, reference_name, Recognizer(locator, probabilities, self.network))
         self._doubt(against, warnings)
         warnings += besides
 

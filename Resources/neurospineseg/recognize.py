@@ -9,12 +9,12 @@ import numpy as np
 import torch
 
 from neurospineseg.bundle import Bundle, find_bundle
+from neurospineseg.contrast import BRAIN_CENTER, BRAIN_SEMI_AXES, contrast_shares
 from neurospineseg.grid import Grid, covering_grid
 from neurospineseg.locate import LEAST_LANDMARKS, SCALES, Pose, fit_pose, landmarks
 from neurospineseg.passage import bring_in
 from neurospineseg.volume import Volume
 
-Predict = Callable[[Bundle, torch.Tensor], torch.Tensor]
 CONTRAST_BUNDLE = "brain_contrast"
 LARGEST_RESIDUAL_MM = 4.5
 """Of 31 head scans of several public data sets none had over 2.6 mm and none fewer than 8 landmarks; of 24 spines, none had both 6
@@ -22,8 +22,6 @@ landmarks and under 4.9 mm."""
 FEWEST_VALUES = 12
 """A scan of 8 bits shows some 200 different values; masks and label maps of one task, a few."""
 AIR_HU, AIR_SHARE = -500.0, 0.02
-BRAIN_CENTER, BRAIN_SEMI_AXES = np.array((0.0, -18.0, 8.0)), np.array((66.0, 84.0, 62.0))
-"""The brain in MNI152 as an ellipsoid, RAS mm."""
 NAMES = {"t1c": "T1 with contrast agent", "t1": "T1", "t2": "T2", "flair": "FLAIR", "pd": "proton density", "ct": "CT"}
 
 
@@ -33,13 +31,48 @@ class Head:
 
     Attributes:
         pose: where it lies.
-        contrasts: probability of each contrast of ``NAMES``; empty where that was not asked.
         brain_seen: share of the brain (an ellipsoid in MNI152) inside the scan's field of view.
     """
 
     pose: Pose
-    contrasts: dict[str, float]
     brain_seen: float
+
+
+@dataclass(frozen=True)
+class Recognizer:
+    """Looks at scans coarsely.
+
+    Attributes:
+        locator: the bundle whose classes are landmarks of ``neurospineseg.locate``.
+        predict: gives the locator's probabilities (C, K, J, I) of an image on its working grid.
+        network: gives a bundle's network.
+    """
+
+    locator: Bundle
+    predict: Callable[[torch.Tensor], torch.Tensor]
+    network: Callable[[Bundle], torch.nn.Module]
+
+    def coarse(self, volume: Volume) -> tuple[torch.Tensor, Grid]:
+        """The scan as the locator takes it, (1, K, J, I), and its grid."""
+        grid = covering_grid(volume.grid, np.array(self.locator.spec.spacing))
+        return bring_in({self.locator.spec.channels[0]: volume}, grid, self.locator.spec), grid
+
+    def head(self, volume: Volume) -> Head | None:
+        """The head in a scan; None where there is none."""
+        image, grid = self.coarse(volume)
+        places = landmarks(self.predict(image), grid, self.locator.spec)
+        if len(places) < LEAST_LANDMARKS:
+            return None
+        pose = fit_pose(places)
+        if pose.residual_mm > LARGEST_RESIDUAL_MM or not SCALES[0] <= pose.scale <= SCALES[1]:
+            return None
+        return Head(pose, brain_seen(volume.grid, pose))
+
+    def contrasts(self, volume: Volume, pose: Pose) -> dict[str, float]:
+        """Probability of each contrast of ``NAMES``; ``pose`` is the head's."""
+        bundle = find_bundle(CONTRAST_BUNDLE)
+        image, grid = self.coarse(volume)
+        return contrast_shares(self.network(bundle), bundle, image[0], grid, pose)
 
 
 def is_mask(volume: Volume) -> bool:
@@ -54,37 +87,6 @@ def is_hounsfield(volume: Volume) -> bool:
     return bool((sample < AIR_HU).mean() > AIR_SHARE and sample.min() >= -3100 and np.allclose(sample, np.round(sample), atol=1e-2))
 
 
-def find_head(volume: Volume, locator: Bundle, predict: Predict, contrast: bool = True) -> Head | None:
-    """Looks for a head.
-
-    Args:
-        locator: the bundle whose classes are landmarks of ``neurospineseg.locate``.
-        predict: gives a bundle's probabilities (C, K, J, I) of an image on its working grid.
-        contrast: whether its contrast is recognized too.
-    """
-    grid = covering_grid(volume.grid, np.array(locator.spec.spacing))
-    image = bring_in({locator.spec.channels[0]: volume}, grid, locator.spec)
-    places = landmarks(predict(locator, image), grid, locator.spec)
-    if len(places) < LEAST_LANDMARKS:
-        return None
-    pose = fit_pose(places)
-    if pose.residual_mm > LARGEST_RESIDUAL_MM or not SCALES[0] <= pose.scale <= SCALES[1]:
-        return None
-    return Head(pose, contrasts(volume, pose, predict) if contrast else {}, brain_seen(volume.grid, pose))
-
-
-def contrasts(volume: Volume, pose: Pose, predict: Predict) -> dict[str, float]:
-    """Probability of each contrast: the mean over the brain's voxels, which the pose gives."""
-    bundle = find_bundle(CONTRAST_BUNDLE)
-    grid = covering_grid(volume.grid, np.array(bundle.spec.spacing))
-    image = bring_in({bundle.spec.channels[0]: volume}, grid, bundle.spec)
-    probabilities = predict(bundle, image)[1:]
-    inside = torch.from_numpy(_in_brain(_voxel_places(grid), pose).reshape(grid.shape)) & (image[0] != image[0].min())
-    weights = probabilities[:, inside].double()
-    share = weights.sum(1) / weights.sum().clamp_min(1e-9)
-    return {name: float(value) for name, value in zip(bundle.spec.classes[1:], share)}
-
-
 def brain_seen(grid: Grid, pose: Pose) -> float:
     """Share of the brain's ellipsoid that lies inside a scan's field of view."""
     steps = np.linspace(-1, 1, 21)
@@ -93,13 +95,3 @@ def brain_seen(grid: Grid, pose: Pose) -> float:
     ras = pose.scale * (unit * BRAIN_SEMI_AXES + BRAIN_CENTER) @ pose.axes.T + pose.offset
     ijk = ras @ grid.ras_to_ijk[:3, :3].T + grid.ras_to_ijk[:3, 3]
     return float(((ijk >= -0.5) & (ijk <= np.array(grid.shape[::-1]) - 0.5)).all(1).mean())
-
-
-def _voxel_places(grid: Grid) -> np.ndarray:
-    k, j, i = np.indices(grid.shape).reshape(3, -1)
-    return np.stack([i, j, k], 1) @ grid.ijk_to_ras[:3, :3].T + grid.ijk_to_ras[:3, 3]
-
-
-def _in_brain(ras: np.ndarray, pose: Pose) -> np.ndarray:
-    local = (ras - pose.offset) @ pose.axes / pose.scale
-    return (((local - BRAIN_CENTER) / BRAIN_SEMI_AXES) ** 2).sum(1) <= 1

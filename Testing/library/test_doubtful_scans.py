@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from neurospineseg import expectations
 from neurospineseg.cli import main
+from neurospineseg.contrast import features
 from neurospineseg.errors import DoubtfulScan
 from neurospineseg.expectations import doubts, family_share, implausible
 from neurospineseg.grid import Grid
@@ -98,21 +99,23 @@ def test_the_share_of_the_brain_in_view() -> None:
 
 
 class Shown:
-    """A head that shows given contrasts."""
+    """Finds a head whose scans have given contrasts, or none."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, seen: dict[str, dict[str, float]], brain: float = 1.0) -> None:
-        first = next(iter(seen))
-        monkeypatch.setattr(expectations, "find_head", lambda *rest, **more: Head(UPRIGHT, seen[first], brain))
-        values = iter(list(seen.values())[1:])
-        monkeypatch.setattr(expectations, "contrasts", lambda *rest: next(values))
-        self.names = list(seen)
+    def __init__(self, seen: dict[str, dict[str, float]], brain: float | None = 1.0) -> None:
+        self.names, self.brain, self.seen = list(seen), brain, iter(seen.values())
+
+    def head(self, volume: Volume) -> Head | None:
+        return None if self.brain is None else Head(UPRIGHT, self.brain)
+
+    def contrasts(self, volume: Volume, pose: Pose) -> dict[str, float]:
+        return next(self.seen)
 
     def doubts(self, noise: np.ndarray, task: str = "tumor") -> tuple[list[str], list[str]]:
-        return doubts(task, {name: scan(noise) for name in self.names}, self.names[0], None, None)
+        return doubts(task, {name: scan(noise) for name in self.names}, self.names[0], self)
 
 
-def test_scans_in_each_others_slots_are_doubted(monkeypatch: pytest.MonkeyPatch, noise: np.ndarray) -> None:
-    shown = Shown(monkeypatch, {"t2": {"flair": 0.9, "t2": 0.05}, "flair": {"t2": 0.8, "flair": 0.1}})
+def test_scans_in_each_others_slots_are_doubted(noise: np.ndarray) -> None:
+    shown = Shown({"t2": {"flair": 0.9, "t2": 0.05}, "flair": {"t2": 0.8, "flair": 0.1}})
     against, _ = shown.doubts(noise)
     assert against == [
         "The scan given as T2 looks like FLAIR; check which scan is in which slot.",
@@ -120,28 +123,32 @@ def test_scans_in_each_others_slots_are_doubted(monkeypatch: pytest.MonkeyPatch,
     ]
 
 
-def test_t1_with_and_without_contrast_agent_are_not_doubted(monkeypatch: pytest.MonkeyPatch, noise: np.ndarray) -> None:
-    assert Shown(monkeypatch, {"t1c": {"t1": 0.95, "t1c": 0.02}}).doubts(noise) == ([], [])
+def test_t1_with_and_without_contrast_agent_are_not_doubted(noise: np.ndarray) -> None:
+    assert Shown({"t1c": {"t1": 0.95, "t1c": 0.02}}).doubts(noise) == ([], [])
     assert family_share({"t1": 0.5, "t1c": 0.3, "t2": 0.2}, "t1c") == pytest.approx(0.8)
 
 
-def test_an_unsure_contrast_is_not_doubted(monkeypatch: pytest.MonkeyPatch, noise: np.ndarray) -> None:
-    assert Shown(monkeypatch, {"t2": {"flair": 0.5, "t2": 0.1}}).doubts(noise) == ([], [])
-    assert Shown(monkeypatch, {"t2": {"pd": 0.65, "t2": 0.35}}).doubts(noise) == ([], [])
+def test_an_unsure_contrast_is_not_doubted(noise: np.ndarray) -> None:
+    assert Shown({"t2": {"flair": 0.5, "t2": 0.1}}).doubts(noise) == ([], [])
+    assert Shown({"t2": {"pd": 0.65, "t2": 0.35}}).doubts(noise) == ([], [])
 
 
-def test_a_ct_is_doubted_by_the_brains_models(monkeypatch: pytest.MonkeyPatch, noise: np.ndarray) -> None:
-    against, _ = Shown(monkeypatch, {"image": {"ct": 0.9}}).doubts(noise, "subcortical")
+def test_a_ct_is_doubted_by_the_brains_models(noise: np.ndarray) -> None:
+    against, _ = Shown({"image": {"ct": 0.9}}).doubts(noise, "subcortical")
     assert against == ["The scan looks like a CT, and this model knows MR only; choose an MR scan."]
 
 
-def test_a_head_is_doubted_by_the_spines_models(monkeypatch: pytest.MonkeyPatch, noise: np.ndarray) -> None:
-    against, _ = Shown(monkeypatch, {"image": {}}).doubts(noise, "spine")
+def test_a_head_is_doubted_by_the_spines_models(noise: np.ndarray) -> None:
+    against, _ = Shown({"image": {}}).doubts(noise, "spine")
     assert "shows a head" in against[0]
 
 
-def test_a_brain_that_is_cut_off_is_said(monkeypatch: pytest.MonkeyPatch, noise: np.ndarray) -> None:
-    against, besides = Shown(monkeypatch, {"flair": {"flair": 1.0}}, brain=0.6).doubts(noise)
+def test_a_spine_without_a_head_is_not_doubted(noise: np.ndarray) -> None:
+    assert Shown({"image": {}}, brain=None).doubts(noise, "spine") == ([], [])
+
+
+def test_a_brain_that_is_cut_off_is_said(noise: np.ndarray) -> None:
+    against, besides = Shown({"flair": {"flair": 1.0}}, brain=0.6).doubts(noise)
     assert not against and "about 60% of the brain" in besides[0]
 
 
@@ -151,3 +158,16 @@ def test_results_that_cannot_be() -> None:
     assert implausible("subcortical", usual) is None
     assert "3 of the nuclei" in implausible("subcortical", {**usual, "left_thalamus": 70.0, "right_thalamus": 0.5, "left_putamen": 40.0})
     assert implausible("spine", {"vertebra_l1": 40.0}) is None
+
+
+def test_features_do_not_depend_on_gain_offset_or_pose() -> None:
+    rng = np.random.default_rng(0)
+    grid = Grid.canonical((0, -18, 8), np.full(3, 220.0), np.full(3, 4.0))
+    image = torch.from_numpy(rng.normal(100, 20, grid.shape).astype(np.float32))
+    here = features(image, grid, UPRIGHT, 8.0)
+    assert torch.allclose(features(3 * image - 50, grid, UPRIGHT, 8.0), here, atol=1e-4)
+    turn = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    moved = np.eye(4)
+    moved[:3, :3], moved[:3, 3] = turn, (30, -20, 10)
+    pose = Pose(turn, np.array([30.0, -20, 10]), 1.0, 0.0)
+    assert torch.allclose(features(image, Grid(grid.shape, moved @ grid.ijk_to_ras), pose, 8.0), here, atol=1e-3)
