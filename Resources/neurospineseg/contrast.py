@@ -30,6 +30,12 @@ def view_grid(spacing_mm: float, pose: Pose) -> Grid:
     return Grid(upright.shape, pose_matrix(pose) @ upright.ijk_to_ras)
 
 
+def voxel_places(grid: Grid) -> np.ndarray:
+    """RAS mm of every voxel, (N, 3)."""
+    k, j, i = np.indices(grid.shape).reshape(3, -1)
+    return np.stack([i, j, k], 1) @ grid.ijk_to_ras[:3, :3].T + grid.ijk_to_ras[:3, 3]
+
+
 def in_brain(ras: np.ndarray, pose: Pose) -> np.ndarray:
     """Which places (N, 3), RAS mm, lie in the brain's ellipsoid."""
     local = (ras - pose.offset) @ pose.axes / pose.scale
@@ -48,9 +54,7 @@ def features(image: torch.Tensor, grid: Grid, pose: Pose, spacing_mm: float) -> 
     """
     view = view_grid(spacing_mm, pose)
     seen = resample(image[None], grid, view, fill=float(image.min()))[0]
-    k, j, i = np.indices(view.shape).reshape(3, -1)
-    ras = np.stack([i, j, k], 1) @ view.ijk_to_ras[:3, :3].T + view.ijk_to_ras[:3, 3]
-    brain = seen.flatten()[torch.from_numpy(in_brain(ras, pose))]
+    brain = seen.flatten()[torch.from_numpy(in_brain(voxel_places(view), pose))]
     low, high = (torch.quantile(brain, share) for share in SPREAD)
     scaled = ((seen - brain.median()) / (high - low).clamp_min(1e-6)).clamp(-LARGEST, LARGEST)
     return (0.5 * (scaled + scaled.flip(2)))[..., : view.shape[2] // 2].flatten()

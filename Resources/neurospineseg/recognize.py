@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from neurospineseg.bundle import Bundle, find_bundle
-from neurospineseg.contrast import BRAIN_CENTER, BRAIN_SEMI_AXES, contrast_shares
-from neurospineseg.grid import Grid, covering_grid
+from neurospineseg.contrast import BRAIN_CENTER, BRAIN_SEMI_AXES, contrast_shares, in_brain, view_grid, voxel_places
+from neurospineseg.grid import Grid, covering_grid, resample
 from neurospineseg.locate import LEAST_LANDMARKS, SCALES, Pose, fit_pose, landmarks
 from neurospineseg.passage import bring_in
 from neurospineseg.volume import Volume
@@ -73,6 +73,16 @@ class Recognizer:
         bundle = find_bundle(CONTRAST_BUNDLE)
         image, grid = self.coarse(volume)
         return contrast_shares(self.network(bundle), bundle, image[0], grid, pose)
+
+    def bone_contrast(self, volume: Volume, pose: Pose) -> float:
+        """How far the brightest hundredth of a head lies above its brain, in interquartile ranges of the brain."""
+        view = view_grid(self.locator.spec.spacing[0], pose)
+        voxels = torch.from_numpy(np.ascontiguousarray(volume.voxels, dtype=np.float32))
+        seen = resample(voxels[None], volume.grid, view, fill=float(voxels.min()))[0].flatten()
+        brain = seen[torch.from_numpy(in_brain(voxel_places(view), pose))]
+        low, high = torch.quantile(brain, 0.25), torch.quantile(brain, 0.75)
+        top = torch.quantile(seen[seen > seen.min()], 0.99)
+        return float((top - brain.median()) / (high - low).clamp_min(1e-6))
 
 
 def is_mask(volume: Volume) -> bool:

@@ -46,8 +46,8 @@ def contrasts_of(rng: np.random.Generator, head: Head) -> tuple[list[torch.Tenso
     whole = torch.where(tumor > 0, tumor, labels)
     images = [*paint_channels(rng, labels, tumor, change, SPACING), _proton_density(rng, whole), _ct(rng, whole)]
     if rng.random() < 0.5:
-        mask = stripped(rng, labels, SPACING) | (tumor > 0)
-        images = [(image - image.min()) * mask for image in images]
+        mask = stripped(rng, labels, SPACING) | (tumor > 0)  # nobody strips the skull from a CT
+        images = [*((image - image.min()) * mask for image in images[:-1]), images[-1]]
     return [artifacts(image, rng, SPACING, 0.15) for image in images], grid, pose
 
 
