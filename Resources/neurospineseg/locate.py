@@ -99,14 +99,16 @@ def landmarks(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> dict[
     return places
 
 
-def locate_region(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec, side_mm: float = 60.0, spacing: float = 0.5) -> Grid:
-    """The cube around the deep nuclei, its i, j, k along the head's own right, anterior and superior.
+def locate_region(
+    probabilities: torch.Tensor, grid: Grid, spec: ModelSpec, sides_mm: float | tuple[float, float, float] = 60.0, spacing: float = 0.5
+) -> Grid:
+    """The box around the deep nuclei, its i, j, k along the head's own right, anterior and superior.
 
     Args:
         probabilities: the locator's softmax (C, K, J, I) on ``grid``, whose i, j, k run along R, A, S.
         spec: the locator's.
-        side_mm: side of the cube in mm.
-        spacing: voxel size of the cube in mm.
+        sides_mm: of the box along the head's right, anterior and superior; one number for a cube.
+        spacing: voxel size of the box in mm.
 
     Raises:
         InputError: the anatomy is not in the scan.
@@ -118,4 +120,4 @@ def locate_region(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec, side
     plausible = SCALES[0] <= pose.scale <= SCALES[1] and pose.residual_mm <= LARGEST_RESIDUAL_MM
     if not plausible:
         raise InputError(NOT_FOUND)
-    return Grid.canonical(region_center(pose), np.full(3, side_mm), np.full(3, spacing), pose.axes)
+    return Grid.canonical(region_center(pose), np.broadcast_to(sides_mm, 3), np.full(3, spacing), pose.axes)
