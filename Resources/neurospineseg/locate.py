@@ -99,6 +99,22 @@ def landmarks(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> dict[
     return places
 
 
+def find_pose(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> Pose:
+    """The head's pose from the locator's softmax (C, K, J, I) on ``grid``; ``spec`` is the locator's.
+
+    Raises:
+        InputError: the anatomy is not in the scan.
+    """
+    places = landmarks(probabilities, grid, spec)
+    if len(places) < LEAST_LANDMARKS:
+        raise InputError(NOT_FOUND)
+    pose = fit_pose(places)
+    plausible = SCALES[0] <= pose.scale <= SCALES[1] and pose.residual_mm <= LARGEST_RESIDUAL_MM
+    if not plausible:
+        raise InputError(NOT_FOUND)
+    return pose
+
+
 def locate_region(
     probabilities: torch.Tensor, grid: Grid, spec: ModelSpec, sides_mm: float | tuple[float, float, float] = 60.0, spacing: float = 0.5
 ) -> Grid:
@@ -113,11 +129,5 @@ def locate_region(
     Raises:
         InputError: the anatomy is not in the scan.
     """
-    places = landmarks(probabilities, grid, spec)
-    if len(places) < LEAST_LANDMARKS:
-        raise InputError(NOT_FOUND)
-    pose = fit_pose(places)
-    plausible = SCALES[0] <= pose.scale <= SCALES[1] and pose.residual_mm <= LARGEST_RESIDUAL_MM
-    if not plausible:
-        raise InputError(NOT_FOUND)
+    pose = find_pose(probabilities, grid, spec)
     return Grid.canonical(region_center(pose), np.broadcast_to(sides_mm, 3), np.full(3, spacing), pose.axes)

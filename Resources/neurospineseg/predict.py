@@ -87,16 +87,11 @@ def predict(
 def _one_way(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan: Attempt, progress: Progress) -> torch.Tensor:
     """Softmax probabilities (network classes, K, J, I), the mean over the image and its mirror images along ``spec.flips``."""
     run = _sliced if spec.slice_axis is not None else _windowed
-    ways = (None, *spec.flips)
+    ways = ((), *((axis + 1,) for axis in spec.flips))
     total = 0.0
-    for number, axis in enumerate(ways):
-
-        def part(fraction: float) -> None:
-            progress((number + fraction) / len(ways))
-
-        seen = image if axis is None else image.flip(axis + 1)
-        found = run(network, seen, spec, plan, part)
-        total = total + (found if axis is None else found.flip(axis + 1))
+    for number, axes in enumerate(ways):
+        found = run(network, image.flip(axes), spec, plan, lambda fraction, done=number: progress((done + fraction) / len(ways)))
+        total = total + found.flip(axes)
     return total / len(ways)
 
 

@@ -20,8 +20,8 @@ from synthetic.nuclei import DEEP_GRAY, LABELS, Head, cached_heads
 from synthetic.nuclei_contrast import random_contrast
 from synthetic.nuclei_scan import drawn_head, scanned, tissue_image
 
-SPACING, PATCH = 1.0, (80, 96, 56)
-REGION_MM = (88.0, 96.0, 80.0)
+SPACING, PATCH = 1.0, (72, 88, 48)
+REGION_MM = (80.0, 88.0, 72.0)
 PROCEDURAL_SHARE, PROCEDURAL_POOL = 0.1, 4
 REGION_POOL, EXAMPLES_PER_REGION = 12, 5
 
