@@ -42,7 +42,7 @@ class Examples:
         self.procedural: list[Head] = []
         self.regions: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         self.taken = 0
-        self.physical, self.thickest_mm = 0.75, 3.5
+        self.physical, self.thickest_mm, self.artifact_share, self.noise = 0.75, 3.5, 0.1, 5.0
         self.procedural_share = PROCEDURAL_SHARE if self.heads else 1.0
 
     def head(self, rng: np.random.Generator) -> tuple[Head, np.ndarray]:
@@ -66,7 +66,7 @@ class Examples:
         labels, lateral_mm = drawn_head(head, grid, rng, linear=linear)
         shown = labels.masked_fill((labels >= 500) & (labels < 900), 0) if rng.random() < 0.3 else labels
         image = tissue_image(shown, lateral_mm, random_contrast(rng, self.physical), rng)
-        image, seen = scanned(image, grid, rng, thickest_mm=self.thickest_mm)
+        image, seen = scanned(image, grid, rng, thickest_mm=self.thickest_mm, share=self.artifact_share, noise=self.noise)
         return normalize(image[None], self.spec.normalization)[0], labels, seen
 
     def half(self, region: tuple[torch.Tensor, torch.Tensor, torch.Tensor], side: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -72,7 +72,14 @@ def scanner_grid(grid: Grid, rng: np.random.Generator, degrees: float, thickest_
 
 
 def scanned(
-    image: torch.Tensor, grid: Grid, rng: np.random.Generator, *, degrees: float = 32.0, thickest_mm: float = 3.5, share: float = 0.1
+    image: torch.Tensor,
+    grid: Grid,
+    rng: np.random.Generator,
+    *,
+    degrees: float = 32.0,
+    thickest_mm: float = 3.5,
+    share: float = 0.1,
+    noise: float = 5.0,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The image as a scan on a grid of its own shows it, brought back to ``grid`` as the program does.
 
@@ -80,6 +87,7 @@ def scanned(
         image: float32 (K, J, I) on ``grid``.
         degrees: largest turn of the scanner's axes about each of the grid's.
         share: see ``artifacts``; also the chance of a field of view that cuts the region.
+        noise: largest deviation of the noise, where white matter is about 100.
 
     Returns:
         float32 (K, J, I), and what of it is in the field of view, bool (K, J, I).
@@ -88,7 +96,7 @@ def scanned(
     scanner = scanner_grid(grid, rng, degrees if rng.random() < 0.5 else 6.0, thickest_mm)
     scan = resample(image[None], grid, scanner, fill=float(image.mean()))[0]
     scan = artifacts(scan, rng, tuple(scanner.spacing[::-1]), share)
-    scan = rician_noise(scan, rng, float(rng.uniform(0, 5)))
+    scan = rician_noise(scan, rng, float(rng.uniform(0, noise)))
     seen = torch.zeros_like(scan)
     cut = rng.random() < share
     seen[field_of_view(scanner.shape, rng, 0.25, 0.3) if cut else (slice(None),) * 3] = 1

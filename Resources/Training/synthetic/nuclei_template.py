@@ -63,21 +63,23 @@ def read_template(folder: Path, name: str) -> Template:
     """
     scan, own = (read_volume(folder / "templates" / f"{name}_{kind}.nii.gz") for kind in ("img", "seg"))
     atlas = read_volume(folder / "label_maps" / "zonabb_mni152_2009b_asym.nii.gz")
-    atlas = Volume(np.round(atlas.voxels).astype(np.float32), atlas.ijk_to_ras)
     truth = {key: np.round(own.voxels) == value for value, key in enumerate(STN, 1)}
-    shifts = [_centroid(truth[key], own.ijk_to_ras) - _centroid(atlas.voxels == value, atlas.ijk_to_ras) for key, value in zip(STN, (5, 6))]
+    middles = (_centroid(np.round(atlas.voxels) == value, atlas.ijk_to_ras) for value in ATLAS["subthalamic_nucleus"][:2])
+    shifts = [_centroid(truth[key], own.ijk_to_ras) - middle for key, middle in zip(STN, middles)]
     same = max(np.linalg.norm(shift) for shift in shifts) < 0.3
+    voxels, here = torch.from_numpy(np.round(atlas.voxels).astype(np.float32))[None], {}
+    for side, shift in zip(("left", "right"), shifts):
+        moved = atlas.ijk_to_ras.copy()
+        moved[:3, 3] += 0 if same else shift
+        here[side] = resample(voxels, Grid(atlas.shape, moved), scan.grid, mode="nearest")[0].numpy()
     painted = []
     for structure, (*values, ratio) in ATLAS.items():
-        for side, shift, value in zip(("left", "right"), shifts, values):
-            moved = atlas.ijk_to_ras.copy()
-            moved[:3, 3] += 0 if same else shift
-            mask = torch.from_numpy((atlas.voxels == value).astype(np.float32))[None]
-            share = resample(mask, Grid(atlas.shape, moved), scan.grid)[0].numpy()
-            if same and structure != "subthalamic_nucleus":
-                truth[f"{side}_{structure}"] = share > 0.5
+        for side, value in zip(("left", "right"), values):
+            mask = here[side] == value
+            if same:
+                truth[f"{side}_{structure}"] = mask
             if ratio is not None:
-                painted.append((ratio, share))
+                painted.append((ratio, ndimage.gaussian_filter(mask.astype(np.float32), 0.5)))
     return Template(name, scan, truth, painted)
 
 
