@@ -29,6 +29,7 @@ from neurospineseg.predict import predict
 from neurospineseg.region import Region
 from neurospineseg.register import register_rigid
 from neurospineseg.sanity import check_field_of_view, check_overlap, repaired
+from neurospineseg.subcortical_postprocess import contrast_notes
 from neurospineseg.volume import Volume
 
 Progress = Callable[[str, float], None]
@@ -197,6 +198,8 @@ class Segmenter:
         image = bring_in(volumes, working, self.bundle.spec)
         probabilities = self._predict(self.bundle, image, "Segmenting", watch, warnings)
         watch.start("Applying anatomy")
+        if self.task == "subcortical":
+            warnings += contrast_notes(image, probabilities, self.bundle.spec)
         if self.task == "tumor":
             air, probabilities = ~head_mask(volumes, working), probabilities.clone()
             for channel in range(1, len(self.bundle.spec.classes)):

@@ -120,8 +120,9 @@ def joined(left: torch.Tensor, right: torch.Tensor, whole: int) -> torch.Tensor:
     none[0] = 1
     left, right = torch.cat([left, none], -1), torch.cat([none, right], -1)
     result = torch.empty(2 * count - 1, *size, whole, dtype=left.dtype, device=left.device)
-    result[0], result[1::2], result[2::2] = left[0] * right[0], left[1:] * right[0], right[1:] * left[0]
-    return result / result.sum(0).clamp_min(1e-6)
+    not_left, not_right = left[0].clamp_min(1e-4), right[0].clamp_min(1e-4)
+    result[0], result[1::2], result[2::2] = left[0] * right[0], left[1:] * not_right, right[1:] * not_left
+    return result / result.sum(0)
 
 
 def _windowed(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan: Attempt, progress: Progress) -> torch.Tensor:
