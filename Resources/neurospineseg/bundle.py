@@ -95,6 +95,8 @@ class ModelSpec(BaseModel):
         paired = all(a.startswith("left_") and b == a.replace("left_", "right_", 1) for a, b in zip(names[::2], names[1::2]))
         if self.bilateral and (len(names) % 2 or not paired):
             raise ValueError("classes of a bilateral model must name each structure on the left, then on the right")
+        if self.bilateral and self.slice_axis is not None:
+            raise ValueError("a bilateral model must be 3D")
         if self.bilateral and 2 in self.flips:
             raise ValueError("a bilateral model must not be mirrored along i")
         return self
