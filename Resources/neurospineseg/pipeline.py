@@ -30,6 +30,7 @@ from neurospineseg.register import register_rigid
 from neurospineseg.run_report import run_report
 from neurospineseg.sanity import check_field_of_view, check_overlap, repaired
 from neurospineseg.stage_watch import Progress, StageWatch
+from neurospineseg.subcortical_postprocess import contrast_notes
 from neurospineseg.volume import Volume
 
 CONTEXT_MM = 24.0
@@ -226,6 +227,8 @@ class Segmenter:
         image = bring_in(volumes, working, self.bundle.spec)
         probabilities = self._predict(self.bundle, image, "Segmenting", watch, warnings)
         watch.start("Applying anatomy")
+        if self.task == "subcortical":
+            warnings += contrast_notes(image, probabilities, self.bundle.spec)
         if self.task == "tumor":
             air, probabilities = ~head_mask(volumes, working), probabilities.clone()
             for channel in range(1, len(self.bundle.spec.classes)):

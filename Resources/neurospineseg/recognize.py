@@ -10,15 +10,13 @@ import torch
 
 from neurospineseg.bundle import Bundle, find_bundle
 from neurospineseg.contrast import BRAIN_CENTER, BRAIN_SEMI_AXES, contrast_shares, in_brain, view_grid, voxel_places
+from neurospineseg.errors import InputError
 from neurospineseg.grid import Grid, covering_grid, resample
-from neurospineseg.locate import LEAST_LANDMARKS, SCALES, Pose, fit_pose, landmarks
+from neurospineseg.locate import Pose, find_pose
 from neurospineseg.passage import bring_in
 from neurospineseg.volume import Volume
 
 CONTRAST_BUNDLE = "brain_contrast"
-LARGEST_RESIDUAL_MM = 4.5
-"""Of 31 head scans of several public data sets none had over 2.6 mm and none fewer than 8 landmarks; of 24 spines, none had both 6
-landmarks and under 4.9 mm."""
 FEWEST_VALUES = 12
 """A scan of 8 bits shows some 200 different values; masks and label maps of one task, a few."""
 AIR_HU, AIR_SHARE = -500.0, 0.02
@@ -60,11 +58,9 @@ class Recognizer:
     def head(self, volume: Volume) -> Head | None:
         """The head in a scan; None where there is none."""
         image, grid = self.coarse(volume)
-        places = landmarks(self.predict(image), grid, self.locator.spec)
-        if len(places) < LEAST_LANDMARKS:
-            return None
-        pose = fit_pose(places)
-        if pose.residual_mm > LARGEST_RESIDUAL_MM or not SCALES[0] <= pose.scale <= SCALES[1]:
+        try:
+            pose = find_pose(self.predict(image), grid, self.locator.spec)
+        except InputError:
             return None
         return Head(pose, brain_seen(volume.grid, pose))
 
