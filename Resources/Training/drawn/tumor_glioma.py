@@ -11,19 +11,26 @@ import torch.nn.functional as F
 
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.grid import Grid
-from neurospineseg.intensity import normalize
+from neurospineseg.intensity import background_value
 from partial_labels import only
+from synthetic.acquisition import field_of_view
 from synthetic.brain import procedural_head
 from synthetic.deform import draw_labels, random_linear
 from synthetic.nuclei import Head, cached_heads, mirrored
-from synthetic.tumor import CLASSES, WHITE, add_lookalikes, among, draw_tumor, stripped
-from synthetic.tumor_contrast import paint_channels
+from synthetic.tumor import draw_tumor
+from synthetic.tumor_contrast import blurred, paint_channels
+from synthetic.tumor_labels import CLASSES, WHITE, among
+from synthetic.tumor_lookalikes import add_lookalikes, stripped
 
 SPACING, PATCH = 2.0, (64, 80, 64)
 FIELD_MM = (168.0, 208.0, 184.0)
 PROCEDURAL_SHARE, PROCEDURAL_POOL = 0.2, 6
 HEAD_POOL, EXAMPLES_PER_HEAD = 8, 6
-NO_TUMOR, STRIPPED = 0.12, 0.6
+NO_TUMOR, STRIPPED, CUT = 0.12, 0.6, 0.3
+USUAL = ((1, 0, 0, 1), (1, 0, 1, 1), (1, 1, 0, 1), (1, 1, 1, 0), (1, 0, 0, 0), (0, 0, 1, 0))
+"""Usual sets of T1c, T1, T2 and FLAIR."""
+CLASS_OF = torch.zeros(1000, dtype=torch.int64)
+CLASS_OF[list(CLASSES)] = torch.tensor(list(CLASSES.values()))
 
 
 def with_air(rng: np.random.Generator, image: torch.Tensor, classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -32,6 +39,19 @@ def with_air(rng: np.random.Generator, image: torch.Tensor, classes: torch.Tenso
     air = image[:, :1, 0, 0]
     padded = torch.cat([F.pad(channel[None] - value, padding) + value for channel, value in zip(image, air)])
     return padded, F.pad(classes, padding)
+
+
+def normalized(image: torch.Tensor) -> torch.Tensor:
+    """What ``neurospineseg.intensity.normalize`` makes of an image (C, K, J, I) by z-score, measured on an eighth of its voxels."""
+    channels = []
+    for channel in image:
+        shifted = channel - background_value(channel)
+        sample = shifted[::2, ::2, ::2]
+        top = sample[sample != 0].abs()
+        foreground = sample[sample.abs() > 0.1 * torch.quantile(top, 0.99)]
+        scaled = ((shifted - foreground.mean()) / foreground.std()).clamp_(-5.0, 5.0)
+        channels.append(scaled.masked_fill_(shifted == 0, 0.0))
+    return torch.stack(channels)
 
 
 class Examples:
@@ -55,8 +75,8 @@ class Examples:
         middle = among(head.labels, WHITE).nonzero().float().mean(0).numpy()[::-1]
         return head, head.ijk_to_ras[:3, :3] @ middle + head.ijk_to_ras[:3, 3]
 
-    def scan(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Four normalized channels (4, K, J, I) of a whole head and its classes (K, J, I)."""
+    def scan(self, rng: np.random.Generator, harder: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
+        """Four normalized channels (4, K, J, I) of a whole head and its classes (K, J, I); ``harder`` than in training for judging."""
         head, middle = self.head(rng)
         grid = Grid.canonical(middle + rng.uniform(-10, 10, 3), np.array(FIELD_MM), np.full(3, SPACING))
         linear = random_linear(rng, degrees=15, scale=0.12)
@@ -65,25 +85,27 @@ class Examples:
         tumor, change = torch.zeros_like(labels), torch.zeros(labels.shape)
         if rng.random() > NO_TUMOR:
             labels, tumor, change = draw_tumor(rng, labels, SPACING)
-        image = paint_channels(rng, labels, tumor, change, SPACING)
+        image = paint_channels(rng, labels, tumor, change, SPACING, harder)
         if rng.random() < STRIPPED:
-            image = image * (stripped(rng, labels, SPACING) | (tumor > 0))
-        classes = torch.zeros(1000, dtype=torch.int64)
-        for label, value in CLASSES.items():
-            classes[label] = value
-        return normalize(image, self.spec.normalization), classes[tumor.long()]
+            mask = (stripped(rng, labels, SPACING) | (tumor > 0)).float()
+            image = image * (blurred(mask, 0.4) if rng.random() < 0.5 else mask)
+        classes = CLASS_OF[tumor.long()]
+        if rng.random() < CUT:
+            view = field_of_view(tuple(classes.shape), rng, chance=0.3, most=0.2)
+            image, classes = image[(slice(None), *view)], classes[view]
+        return normalized(image), classes
 
     @staticmethod
     def given(rng: np.random.Generator) -> torch.Tensor:
-        """Which channels are there: all, a usual few, or any non-empty subset; float (4, 1, 1, 1)."""
+        """Which channels are there: all, a usual few, or any subset with one at least; float (4, 1, 1, 1)."""
         chance = rng.random()
-        if chance < 0.45:
-            chosen = np.ones(4)
-        elif chance < 0.75:
-            chosen = np.array([(1, 0, 0, 1), (1, 0, 1, 1), (1, 1, 0, 1), (1, 0, 0, 0), (0, 0, 0, 1), (0, 0, 1, 1)])[rng.integers(6)]
+        if chance < 0.25:
+            chosen = (1, 1, 1, 1)
+        elif chance < 0.5:
+            chosen = USUAL[rng.integers(len(USUAL))]
         else:
-            chosen = (rng.random(4) < 0.5).astype(float)
-            chosen[int(rng.integers(4))] = 1
+            bits = int(rng.integers(1, 16))
+            chosen = [bits >> channel & 1 for channel in range(4)]
         return torch.tensor(chosen, dtype=torch.float32).view(4, 1, 1, 1)
 
     def example(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -94,6 +116,9 @@ class Examples:
         image, classes = self.drawn[int(rng.integers(len(self.drawn)))]
         if rng.random() < 0.3:
             image, classes = with_air(rng, image, classes)
+        lacking = [(0, max(0, p - n)) for p, n in zip(PATCH, classes.shape)][::-1]
+        lacking = [end for pair in lacking for end in pair]
+        image, classes = F.pad(image, lacking), F.pad(classes, lacking)
         size, patch = np.array(classes.shape), np.array(PATCH)
         start = rng.integers(0, size - patch + 1)
         places = classes.nonzero()
