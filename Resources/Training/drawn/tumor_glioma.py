@@ -25,8 +25,8 @@ from synthetic.tumor_lookalikes import add_lookalikes, stripped
 SPACING, PATCH = 2.0, (64, 80, 64)
 FIELD_MM = (168.0, 208.0, 184.0)
 PROCEDURAL_SHARE, PROCEDURAL_POOL = 0.2, 6
-HEAD_POOL, EXAMPLES_PER_HEAD = 8, 6
-NO_TUMOR, STRIPPED, CUT = 0.12, 0.6, 0.3
+HEAD_POOL, EXAMPLES_PER_HEAD = 10, 7
+NO_TUMOR, STRIPPED, CLEAN_AIR, CUT = 0.12, 0.6, 0.4, 0.3
 USUAL = ((1, 0, 0, 1), (1, 0, 1, 1), (1, 1, 0, 1), (1, 1, 1, 0), (1, 0, 0, 0), (0, 0, 1, 0))
 """Usual sets of T1c, T1, T2 and FLAIR."""
 CLASS_OF = torch.zeros(1000, dtype=torch.int64)
@@ -34,9 +34,9 @@ CLASS_OF[list(CLASSES)] = torch.tensor(list(CLASSES.values()))
 
 
 def with_air(rng: np.random.Generator, image: torch.Tensor, classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """A scan with more air around it, up to 24 voxels on each side; image (4, K, J, I), classes (K, J, I)."""
+    """A scan with up to 24 voxels more on each side, of air or of the 0 that stands for no scan; image (4, K, J, I), classes (K, J, I)."""
     padding = rng.integers(0, 25, 6).tolist()
-    air = image[:, :1, 0, 0]
+    air = image[:, :1, 0, 0] * float(rng.random() < 0.5)
     padded = torch.cat([F.pad(channel[None] - value, padding) + value for channel, value in zip(image, air)])
     return padded, F.pad(classes, padding)
 
@@ -89,6 +89,8 @@ class Examples:
         if rng.random() < STRIPPED:
             mask = (stripped(rng, labels, SPACING) | (tumor > 0)).float()
             image = image * (blurred(mask, 0.4) if rng.random() < 0.5 else mask)
+        elif rng.random() < CLEAN_AIR:
+            image = image * (labels > 0)
         classes = CLASS_OF[tumor.long()]
         if rng.random() < CUT:
             view = field_of_view(tuple(classes.shape), rng, chance=0.3, most=0.2)
