@@ -55,6 +55,16 @@ def normalized(image: torch.Tensor) -> torch.Tensor:
 
 
 class Examples:
+    """Patches of drawn heads.
+
+    Attributes:
+        spacing: mm; ``patch``: size (K, J, I) in voxels.
+        pool: heads kept to cut patches from; ``per_head``: patches taken until the oldest is replaced.
+    """
+
+    spacing, patch = SPACING, PATCH
+    pool, per_head = HEAD_POOL, EXAMPLES_PER_HEAD
+
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
         self.heads = [form for head in cached_heads("whole") for form in (head, mirrored(head))]
@@ -78,16 +88,16 @@ class Examples:
     def scan(self, rng: np.random.Generator, harder: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
         """Four normalized channels (4, K, J, I) of a whole head and its classes (K, J, I); ``harder`` than in training for judging."""
         head, middle = self.head(rng)
-        grid = Grid.canonical(middle + rng.uniform(-10, 10, 3), np.array(FIELD_MM), np.full(3, SPACING))
+        grid = Grid.canonical(middle + rng.uniform(-10, 10, 3), np.array(FIELD_MM), np.full(3, self.spacing))
         linear = random_linear(rng, degrees=15, scale=0.12)
         labels = draw_labels(head.labels, head.ijk_to_ras, grid.shape, grid.ijk_to_ras, rng, linear=linear, field_mm=3.0).to(torch.int16)
-        labels = add_lookalikes(rng, labels, SPACING)
+        labels = add_lookalikes(rng, labels, self.spacing)
         tumor, change = torch.zeros_like(labels), torch.zeros(labels.shape)
         if rng.random() > NO_TUMOR:
-            labels, tumor, change = draw_tumor(rng, labels, SPACING)
-        image = paint_channels(rng, labels, tumor, change, SPACING, harder)
+            labels, tumor, change = draw_tumor(rng, labels, self.spacing)
+        image = paint_channels(rng, labels, tumor, change, self.spacing, harder)
         if rng.random() < STRIPPED:
-            mask = (stripped(rng, labels, SPACING) | (tumor > 0)).float()
+            mask = (stripped(rng, labels, self.spacing) | (tumor > 0)).float()
             image = image * (blurred(mask, 0.4) if rng.random() < 0.5 else mask)
         elif rng.random() < CLEAN_AIR:
             image = image * (labels > 0)
@@ -111,17 +121,17 @@ class Examples:
         return torch.tensor(chosen, dtype=torch.float32).view(4, 1, 1, 1)
 
     def example(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """A patch of four channels (4, *PATCH), absent ones zero, and its bit masks (*PATCH)."""
-        if len(self.drawn) < HEAD_POOL or self.taken % EXAMPLES_PER_HEAD == 0:
-            self.drawn = [*self.drawn[-HEAD_POOL + 1 :], self.scan(rng)]
+        """A patch of four channels (4, *patch), absent ones zero, and its bit masks (*patch)."""
+        if len(self.drawn) < self.pool or self.taken % self.per_head == 0:
+            self.drawn = [*self.drawn[-self.pool + 1 :], self.scan(rng)]
         self.taken += 1
         image, classes = self.drawn[int(rng.integers(len(self.drawn)))]
         if rng.random() < 0.3:
             image, classes = with_air(rng, image, classes)
-        lacking = [(0, max(0, p - n)) for p, n in zip(PATCH, classes.shape)][::-1]
+        lacking = [(0, max(0, p - n)) for p, n in zip(self.patch, classes.shape)][::-1]
         lacking = [end for pair in lacking for end in pair]
         image, classes = F.pad(image, lacking), F.pad(classes, lacking)
-        size, patch = np.array(classes.shape), np.array(PATCH)
+        size, patch = np.array(classes.shape), np.array(self.patch)
         start = rng.integers(0, size - patch + 1)
         places = classes.nonzero()
         if len(places) and rng.random() < 0.75:
