@@ -193,7 +193,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, help="folder for PNG overlays")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    segmenter = Segmenter("tumor", Settings(model=options.model, device="cpu"))
+    segmenter = Segmenter("tumor", Settings(model=options.model, device="cpu", anyway=True))
     for number in (1, 2, 3):
         scans, truth = deepmedic(number)
         run(f"deepmedic pat{number:04d}", segmenter, scans, options.pictures, truth)
@@ -202,7 +202,12 @@ def main() -> None:
     run("BraTS-GLI-00001", segmenter, brats(), options.pictures)
     subsets(segmenter, brats())
     run("TCGA raw", segmenter, tcga(), options.pictures)
-    run("TCGA raw registered", Segmenter("tumor", Settings(model=options.model, device="cpu", register=True)), tcga(), options.pictures)
+    run(
+        "TCGA raw registered",
+        Segmenter("tumor", Settings(model=options.model, device="cpu", register=True, anyway=True)),
+        tcga(),
+        options.pictures,
+    )
     for name, (channel, path) in NO_TUMOR.items():
         run(f"no tumor {name}", segmenter, {channel: read_volume(DATA / path)}, options.pictures)
     for harder in (False, True):
