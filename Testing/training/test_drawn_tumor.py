@@ -12,7 +12,7 @@ import torch
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
 
-from drawn import tumor_glioma  # noqa: E402
+from drawn import tumor_glioma, tumor_glioma_1mm  # noqa: E402
 from neurospineseg.intensity import normalize  # noqa: E402
 from synthetic.brain import procedural_head  # noqa: E402
 from synthetic.nuclei import Head  # noqa: E402
@@ -52,3 +52,10 @@ def test_every_set_of_channels_is_given() -> None:
 def test_a_harder_scan_differs_from_the_one_of_the_same_seed(examples: tumor_glioma.Examples) -> None:
     easy, harder = (examples.scan(np.random.default_rng(4), harder)[0] for harder in (False, True))
     assert easy.shape == harder.shape and not torch.equal(easy, harder)
+
+
+def test_at_one_millimeter_the_same_head_has_smaller_voxels(examples: tumor_glioma.Examples, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tumor_glioma, "FIELD_MM", (96.0, 104.0, 96.0))
+    monkeypatch.setattr(tumor_glioma_1mm.Examples, "pool", 1)
+    image, bits = tumor_glioma_1mm.Examples(None).example(np.random.default_rng(6))
+    assert image.shape == (4, *tumor_glioma_1mm.PATCH) and bits.shape == tumor_glioma_1mm.PATCH

@@ -60,6 +60,7 @@ RATIOS = {
 FIRST_LESION = NUMBER["edema"]
 LESION_SPREAD = np.array([0.12, 0.32, 0.20, 0.12, 0.4, 0.2, 0.12])
 """Relative deviation of the lesions' ratios from draw to draw."""
+MISREGISTRATION_MM = 1.0
 OUTSIDE = slice(NUMBER["scalp"], FIRST_LESION)
 
 
@@ -156,7 +157,7 @@ def paint_channels(
             image[box] += (lesion - image[box]) * share
         image = blurred(image, float(rng.uniform(0.2, 0.5)))
         image = _sampled(rng, image, thick_everywhere or rng.random() < 0.2, spacing_mm)
-        image = _shifted(image, rng.uniform(-0.5, 0.5, 3) * (rng.random() < 0.5))
+        image = _shifted(image, rng.uniform(-MISREGISTRATION_MM, MISREGISTRATION_MM, 3) / spacing_mm * (rng.random() < 0.5))
         image = gamma(bias_field(image.clamp_min(0), rng, 0.6 if harder else 0.2, 4), rng, 0.12)
         image = artifacts(image, rng, spacing_mm, 0.8 if harder else 0.12)
         noise = float(rng.uniform(4, 9) if harder else rng.uniform(0, 3))
