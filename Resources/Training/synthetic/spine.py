@@ -65,7 +65,7 @@ def draw_spine(
     draw_trunk(rng, canvas, points, s, u, v, spacing)
     _canal(rng, canvas, s, u, v, lower, depth, spacing)
     _sacrum(rng, canvas, s, u, v, width[0], depth[0])
-    draw_vertebrae(rng, canvas, s, u, v, lower, body, disc, width, depth)
+    draw_vertebrae(rng, canvas, s, u, v, lower, body, disc, width, depth, spacing)
     ijk_to_ras = np.diag([*spacing, 1.0])
     ijk_to_ras[:3, 3] = [axis[0] for axis in axes]
     return Spine(canvas.tissue, canvas.classes, canvas.level, ijk_to_ras)
