@@ -60,8 +60,13 @@ def random_levels(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.
     return np.where(worn, disc * rng.uniform(0.3, 0.75, LEVELS), disc), body, width, depth
 
 
-def random_curve(rng: np.random.Generator, lower: np.ndarray) -> Curve:
-    """Sacral slope, lumbar lordosis, thoracic kyphosis, cervical lordosis, some scoliosis; ``lower`` is s of the bodies' lower ends."""
+def random_curve(rng: np.random.Generator, lower: np.ndarray, scoliosis_degrees: float | None = None) -> Curve:
+    """Sacral slope, lumbar lordosis, thoracic kyphosis, cervical lordosis, some scoliosis.
+
+    Args:
+        lower: s of the bodies' lower ends.
+        scoliosis_degrees: largest lean to the side; None: none in half of the spines, a random one of about 9 in the others.
+    """
     low, high = -170.0, float(lower[-1]) + 60
     s = np.arange(low, high)
     slope, loin, chest, neck = rng.normal(38, 9), rng.normal(-12, 7), rng.normal(24, 8), rng.normal(-4, 10)
@@ -71,8 +76,8 @@ def random_curve(rng: np.random.Generator, lower: np.ndarray) -> Curve:
     lean = np.radians(np.interp(s, knots, angles))
     lean = ndimage.gaussian_filter1d(lean, 9, mode="nearest")
     side = np.zeros_like(s)
-    if rng.random() < 0.5:
-        amount = np.radians(abs(rng.normal(0, 9)))
+    if scoliosis_degrees is not None or rng.random() < 0.5:
+        amount = np.radians(abs(rng.normal(0, 9)) if scoliosis_degrees is None else scoliosis_degrees)
         side = amount * np.sin(s / rng.uniform(60, 130) + rng.uniform(0, 6.3)) * np.clip((s + 20) / 60, 0, 1)
     x, y, z = (np.cumsum(values) for values in (np.sin(side), np.sin(lean) * np.cos(side), np.cos(lean) * np.cos(side)))
     origin = int(-low)
