@@ -14,6 +14,7 @@ def draw_vertebrae(rng, canvas: Canvas, s, u, v, lower, body, disc, width, depth
     fractured = set(rng.integers(0, 12, 2).tolist()) if rng.random() < 0.2 else set()
     waist, hollow, square = rng.uniform(0.04, 0.14), rng.uniform(0.5, 2.6), rng.uniform(2.1, 2.9)
     spine_length, spread = rng.uniform(0.85, 1.15), rng.uniform(0.85, 1.15)
+    transitional = rng.random() < 0.1
     for n in range(LEVELS - 1):
         start, end = float(lower[n]), float(lower[n] + body[n])
         if not ((s > start - 40) & (s < end + 12)).any():
@@ -24,7 +25,7 @@ def draw_vertebrae(rng, canvas: Canvas, s, u, v, lower, body, disc, width, depth
         shift = rng.uniform(3, 9) if n == slip_level else 0.0
         su, vv, ss = u[part], v[part] - shift, s[part]
         crush = rng.uniform(0.3, 0.75) if n in fractured else rng.uniform(0.93, 1.0)
-        _arch(rng, here, ss, su, vv, n, start, end, width[n], depth[n], spine_length, spread)
+        _arch(rng, here, ss, su, vv, n, start, end, width[n], depth[n], spine_length, spread, transitional and n == 0)
         _body(rng, here, ss, su, vv, n, start, end, width[n], depth[n], waist, hollow, square, crush)
         _disc(rng, here, ss, su, vv, n, float(lower[n] - disc[n]), start, width[n], depth[n], spacing)
 
@@ -70,8 +71,9 @@ def _disc(rng, canvas, s, u, v, n, start, end, width, depth, spacing) -> None:
         canvas.put(core, NUCLEUS)
 
 
-def _arch(rng, canvas, s, u, v, n, start, end, width, depth, spine_length, spread) -> None:
-    """Pedicles, laminae, articular, transverse and spinous processes around the canal."""
+def _arch(rng, canvas, s, u, v, n, start, end, width, depth, spine_length, spread, transitional) -> None:
+    """Pedicles, laminae, articular, transverse and spinous processes around the canal; the transverse ones of a transitional
+    vertebra are tall and reach the sacrum's wings."""
     height = end - start
     middle = (start + end) / 2
     lumbar, cervical = n < 5, n > 16
@@ -109,7 +111,7 @@ def _arch(rng, canvas, s, u, v, n, start, end, width, depth, spine_length, sprea
         (side > canal_half)
         & (side < reach)
         & (np.abs(v - root + backward * (side - canal_half)) < 5)
-        & (np.abs(s - middle - 0.2 * height) < 5.5)
+        & (np.abs(s - middle - 0.2 * height + 8 * transitional) < 5.5 + 9 * transitional)
     )
     arch |= transverse
     facet_u, facet_v = canal_half + 5.5, wall - canal_deep * 0.85
