@@ -33,6 +33,7 @@ class Case:
         instances: (K, J, I) in our label values, of the structures that ``kind`` names: ``bodies`` (without arches), ``discs`` or
             ``vertebrae``; what is 0 is another structure or unlabeled.
         masks: bool (K, J, I) by structure (vertebra, disc, canal, sacrum), where they are known besides.
+        numbered: whether a sacrum is in view, from which names can be counted.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Case:
     instances: np.ndarray
     kind: str
     masks: Mapping[str, np.ndarray] = field(default_factory=dict)
+    numbered: bool = True
 
 
 def _labeled(folder: str, name: str, group: str) -> Case:
@@ -63,7 +65,7 @@ def _crop(name: str) -> Case:
     masks = {"vertebra": vertebrae > 0, "body": np.isin(parts, (49, 50)), "arch": (parts >= 41) & (parts <= 48)}
     if name == "crop MR":
         masks |= {"disc": parts == 100, "canal": (parts == 60) | (parts == 61)}
-    return Case(name, name, scan, vertebrae, "vertebrae", masks)
+    return Case(name, name, scan, vertebrae, "vertebrae", masks, numbered=False)
 
 
 def _drawn(seed: int, contrast: str, hard: bool) -> Case:

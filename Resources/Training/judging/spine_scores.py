@@ -95,6 +95,8 @@ def score(case: Case, result: Result, body: np.ndarray) -> dict[str, float]:
         **dict(zip(ENTRIES[4:7], _boundary(ours, theirs, spacing))),
         **_instances(found, truth),
     }
+    if not case.numbered:
+        del figures["named"]
     if (case.instances == S1).any():
         figures["S1"] = float((labels == S1)[case.instances == S1].mean())
     here = {"vertebra": is_vertebra(labels), "body": is_vertebra(labels) & body, "arch": is_vertebra(labels) & ~body}

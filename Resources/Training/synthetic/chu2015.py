@@ -89,10 +89,10 @@ def partial_target(bodies: np.ndarray, name: str | None = None) -> np.ndarray:
         (far_up, to_up), (far_down, to_down) = _nearest(part == upper), _nearest(part == lower)
         cosine = (to_up * to_down).sum(0) / np.maximum(far_up * far_down, 1e-6)
         free = (part == 0) & (far_up + far_down < 20)
-        target[box][free & (cosine < -0.2)] = any_of(BACKGROUND, DISC)
-        between = free & (cosine < -0.6)
+        target[box][free & (cosine < -0.5)] = any_of(BACKGROUND, DISC)
+        between = free & (cosine < -0.9)
         plate = np.minimum(1.6, 0.25 * (far_up + far_down))
-        inner = ndimage.binary_erosion(between | (part > 0), structure=np.ones((1, 5, 5)))
+        inner = ndimage.binary_erosion(between | (part > 0), structure=np.ones((1, 7, 7)))
         target[box][between & inner & (far_up > plate) & (far_down > plate)] = any_of(DISC)
     if name in OUTLINES:
         mark_sacrum(target, bodies == L5, name)
