@@ -55,9 +55,8 @@ def comparable(case: Case, labels: np.ndarray, body: np.ndarray) -> np.ndarray:
 
 def _boundary(found: np.ndarray, truth: np.ndarray, spacing_kji: np.ndarray) -> list[float]:
     """How far our surface lies outside the truth's on average, mm, where the truth's faces up or down, front or back, left or right."""
-    inner, outer = (ndimage.distance_transform_edt(mask, sampling=spacing_kji) for mask in (truth, ~truth))
-    surface = found & ~ndimage.binary_erosion(found)
-    signed = outer - inner
+    surface, edge = (mask & ~ndimage.binary_erosion(mask) for mask in (found, truth))
+    signed = ndimage.distance_transform_edt(~edge, sampling=spacing_kji) * np.where(truth, -1, 1)
     slopes = np.abs(np.gradient(ndimage.gaussian_filter(truth.astype(np.float32), 1.5 / spacing_kji.clip(1e-3)), *spacing_kji))
     steep = slopes / np.sqrt((slopes**2).sum(0) + 1e-12)
     answer = []

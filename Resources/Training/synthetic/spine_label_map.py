@@ -53,7 +53,7 @@ class Shapes:
     """A real spine's shapes, (K, J, I) along S, A, R at ``STEP_MM``.
 
     Attributes:
-        tissue: of ``spine_canvas``, 0 where the trunk is; ``classes`` of the network; ``depth``: of a disc's voxels, mm.
+        tissue: of ``spine_canvas``, 0 where the trunk is; ``classes`` of the network.
         line: for each k, the middle of the bodies in mm from the map's corner along R and A (2, K).
         top: k of the sacrum's upper end.
     """
@@ -74,15 +74,12 @@ def shapes() -> Shapes | None:
     low, high = source.grid.corners().min(0), source.grid.corners().max(0)
     place = Grid.canonical((low + high) / 2, high - low, STEP_MM)
     values = [int(value) for value in parts.unique()]
-    best, winner = None, None
+    best, winner = np.zeros(place.shape, np.float32), np.zeros(place.shape, np.uint8)
     for value in values:
         share = resample((parts == value).float()[None], source.grid, place, fill=float(value == 0))[0].numpy()
         share = ndimage.gaussian_filter(share, (0.4, 0.4, 0.9))
-        if best is None:
-            best, winner = share, np.zeros(share.shape, np.uint8)
-        else:
-            winner[share > best] = value
-            best = np.maximum(best, share)
+        winner[share > best] = value
+        best = np.maximum(best, share)
     return _prepared(winner)
 
 
