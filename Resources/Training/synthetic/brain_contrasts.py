@@ -14,14 +14,15 @@ from neurospineseg.locate import Pose, fit_pose
 from .acquisition import artifacts, bias_field, gamma, lower_resolution, paint, rician_noise, thick_slices
 from .deform import draw_labels, random_linear
 from .nuclei import LABELS, LANDMARKS, Head
-from .tumor import add_lookalikes, draw_tumor, stripped
+from .tumor import draw_tumor
 from .tumor_contrast import CHANNELS, GROUPS, paint_channels
+from .tumor_lookalikes import add_lookalikes, stripped
 
 SPACING, SHAPE = 4.0, (48, 56, 48)
 CONTRASTS = (*CHANNELS, "pd", "ct")
-#      white gray deep  pall  fluid plex  scalp musc  bone  marr dura eye   edema necr  enh   net   hem  cyst  wml
-PROTON_DENSITY = (1.0, 1.18, 1.12, 1.0, 1.15, 1.2, 1.3, 1.0, 0.2, 0.9, 0.9, 1.1, 1.3, 1.25, 1.25, 1.25, 1.0, 1.15, 1.25)
-HOUNSFIELD = (28, 36, 37, 40, 6, 45, -60, 55, 900, 300, 60, 10, 20, 15, 45, 25, 65, 8, 22)
+#      white gray deep  pall  fluid plex  scalp musc  bone  marr dura eye   out  edema necr  enh   net   hem  cyst  wml
+PROTON_DENSITY = (1.0, 1.18, 1.12, 1.0, 1.15, 1.2, 1.3, 1.0, 0.2, 0.9, 0.9, 1.1, 1.2, 1.3, 1.25, 1.25, 1.25, 1.0, 1.15, 1.25)
+HOUNSFIELD = (28, 36, 37, 40, 6, 45, -60, 55, 900, 300, 60, 10, 50, 20, 15, 45, 25, 65, 8, 22)
 
 
 def contrasts_of(rng: np.random.Generator, head: Head) -> tuple[list[torch.Tensor], Grid, Pose]:
