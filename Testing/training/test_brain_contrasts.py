@@ -13,6 +13,7 @@ RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
 
 import train_contrast  # noqa: E402
+
 from neurospineseg.bundle import read_bundle  # noqa: E402
 from neurospineseg.contrast import contrast_shares, features  # noqa: E402
 from neurospineseg.network import build_network, load_weights  # noqa: E402
