@@ -21,8 +21,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from neurospineseg.bundle import ModelSpec, write_bundle  # noqa: E402
 from neurospineseg.catalog import user_models_folder  # noqa: E402
-from neurospineseg.contrast import features  # noqa: E402
-from neurospineseg.intensity import normalize  # noqa: E402
+from neurospineseg.contrast import features, head_view  # noqa: E402
 from neurospineseg.locate import Pose  # noqa: E402
 from neurospineseg.network import build_network, save_weights  # noqa: E402
 from synthetic.brain_contrasts import CONTRASTS, contrasts_of  # noqa: E402
@@ -59,10 +58,11 @@ def drawn(rng: np.random.Generator, heads: list[Head], count: int) -> tuple[torc
     for _ in range(count):
         images, grid, pose = contrasts_of(rng, heads[int(rng.integers(len(heads)))])
         for number, image in enumerate(images):
-            image = normalize(image[None], SPEC.normalization)[0]
             for _ in range(POSES):
-                rows.append(features(image, grid, jittered(rng, pose), VIEW_SPACING))
-                numbers.append(number)
+                view = head_view(image, grid, jittered(rng, pose), VIEW_SPACING)
+                if view is not None:
+                    rows.append(features(view))
+                    numbers.append(number)
     return torch.stack(rows), torch.tensor(numbers)
 
 

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
-from neurospineseg.bundle import Bundle, find_bundle
-from neurospineseg.contrast import BRAIN_CENTER, BRAIN_SEMI_AXES, contrast_shares, in_brain, view_grid, voxel_places
+from neurospineseg.bundle import Bundle
+from neurospineseg.contrast import BRAIN_CENTER, BRAIN_SEMI_AXES, bone_contrast, contrast_shares, head_view
 from neurospineseg.errors import InputError
 from neurospineseg.grid import Grid, covering_grid, resample
+from neurospineseg.intensity import background_value, normalize
 from neurospineseg.locate import Pose, find_pose
-from neurospineseg.passage import bring_in
 from neurospineseg.volume import Volume
 
-CONTRAST_BUNDLE = "brain_contrast"
-FEWEST_VALUES = 12
-"""A scan of 8 bits shows some 200 different values; masks and label maps of one task, a few."""
+FEWEST_VALUES, FEW_VALUES, ALIKE = 12, 64, 0.85
+"""A scan of 8 bits shows some 200 different values; masks a few, label maps some dozens in areas of one value."""
 AIR_HU, AIR_SHARE = -500.0, 0.02
 NAMES = {"t1c": "T1 with contrast agent", "t1": "T1", "t2": "T2", "flair": "FLAIR", "pd": "proton density", "ct": "CT"}
 
@@ -37,59 +37,84 @@ class Head:
 
 
 @dataclass(frozen=True)
+class Look:
+    """How a scan of a head looks: probability of each contrast of ``NAMES``, and see ``contrast.bone_contrast``."""
+
+    contrasts: dict[str, float]
+    bone_contrast: float
+
+
+@dataclass(frozen=True)
 class Recognizer:
     """Looks at scans coarsely.
 
     Attributes:
         locator: the bundle whose classes are landmarks of ``neurospineseg.locate``.
         predict: gives the locator's probabilities (C, K, J, I) of an image on its working grid.
-        network: gives a bundle's network.
+        contrast: the bundle that tells contrasts apart, and its network in evaluation mode.
     """
 
     locator: Bundle
     predict: Callable[[torch.Tensor], torch.Tensor]
-    network: Callable[[Bundle], torch.nn.Module]
-
-    def coarse(self, volume: Volume) -> tuple[torch.Tensor, Grid]:
-        """The scan as the locator takes it, (1, K, J, I), and its grid."""
-        grid = covering_grid(volume.grid, np.array(self.locator.spec.spacing))
-        return bring_in({self.locator.spec.channels[0]: volume}, grid, self.locator.spec), grid
+    contrast: tuple[Bundle, torch.nn.Module]
 
     def head(self, volume: Volume) -> Head | None:
         """The head in a scan; None where there is none."""
-        image, grid = self.coarse(volume)
+        image, grid = coarse(volume, np.array(self.locator.spec.spacing))
+        probabilities = self.predict(normalize(image[None], self.locator.spec.normalization))
         try:
-            pose = find_pose(self.predict(image), grid, self.locator.spec)
+            pose = find_pose(probabilities, grid, self.locator.spec)
         except InputError:
             return None
         return Head(pose, brain_seen(volume.grid, pose))
 
-    def contrasts(self, volume: Volume, pose: Pose) -> dict[str, float]:
-        """Probability of each contrast of ``NAMES``; ``pose`` is the head's."""
-        bundle = find_bundle(CONTRAST_BUNDLE)
-        image, grid = self.coarse(volume)
-        return contrast_shares(self.network(bundle), bundle, image[0], grid, pose)
+    def look(self, volume: Volume, pose: Pose) -> Look | None:
+        """How a scan of the head at ``pose`` looks; None where it shows too little of its brain."""
+        image, grid = coarse(volume, np.array(self.locator.spec.spacing))
+        bundle, network = self.contrast
+        fine = head_view(image, grid, pose, self.locator.spec.spacing[0])
+        rough = head_view(image, grid, pose, bundle.spec.spacing[0])
+        if fine is None or rough is None:
+            return None
+        return Look(contrast_shares(network, bundle, rough), bone_contrast(fine))
 
-    def bone_contrast(self, volume: Volume, pose: Pose) -> float:
-        """How far the brightest hundredth of a head lies above its brain, in interquartile ranges of the brain."""
-        view = view_grid(self.locator.spec.spacing[0], pose)
-        voxels = torch.from_numpy(np.ascontiguousarray(volume.voxels, dtype=np.float32))
-        seen = resample(voxels[None], volume.grid, view, fill=float(voxels.min()))[0].flatten()
-        brain = seen[torch.from_numpy(in_brain(voxel_places(view), pose))]
-        low, high = torch.quantile(brain, 0.25), torch.quantile(brain, 0.75)
-        top = torch.quantile(seen[seen > seen.min()], 0.99)
-        return float((top - brain.median()) / (high - low).clamp_min(1e-6))
+
+def coarse(volume: Volume, spacing: np.ndarray) -> tuple[torch.Tensor, Grid]:
+    """A scan on a coarse grid along R, A, S: whole blocks of voxels averaged, then resampled.
+
+    Returns:
+        float32 (K, J, I), not normalized; its grid.
+    """
+    steps = [max(1, int(mm // own)) for mm, own in zip(np.full(3, spacing.min())[::-1], volume.spacing[::-1])]
+    voxels = torch.from_numpy(np.ascontiguousarray(volume.voxels, dtype=np.float32))
+    whole = voxels[tuple(slice(0, n - n % step) for n, step in zip(voxels.shape, steps))]
+    blocks = F.avg_pool3d(whole[None], steps)[0] if min(whole.shape) > 0 else voxels
+    matrix = volume.ijk_to_ras.copy()
+    if min(whole.shape) > 0:
+        to_fine = np.diag([*steps[::-1], 1.0]).astype(float)
+        to_fine[:3, 3] = (np.array(steps[::-1]) - 1) / 2
+        matrix = matrix @ to_fine
+    grid = covering_grid(volume.grid, spacing)
+    return resample(blocks[None], Grid(tuple(blocks.shape), matrix), grid, fill=background_value(voxels))[0], grid
+
+
+def _sampled(voxels: np.ndarray) -> np.ndarray:
+    return voxels.ravel()[:: max(1, voxels.size // 500_000) | 1]
 
 
 def is_mask(volume: Volume) -> bool:
     """Whether the voxels hold so few different values that they are a mask or label map."""
-    sample = volume.voxels.ravel()[:: max(1, volume.voxels.size // 500_000)]
-    return len(np.unique(sample)) <= FEWEST_VALUES
+    count = len(np.unique(_sampled(volume.voxels)))
+    if count <= FEWEST_VALUES or count > FEW_VALUES:
+        return count <= FEWEST_VALUES
+    rows = volume.voxels[:: max(1, volume.voxels.shape[0] // 16)]
+    inside = rows[..., 1:] != rows.min()
+    return bool(inside.any() and (rows[..., 1:] == rows[..., :-1])[inside].mean() > ALIKE)
 
 
 def is_hounsfield(volume: Volume) -> bool:
     """Whether the values look like Hounsfield units: much air far below zero, in whole numbers."""
-    sample = volume.voxels.ravel()[:: max(1, volume.voxels.size // 500_000)]
+    sample = _sampled(volume.voxels)
     return bool((sample < AIR_HU).mean() > AIR_SHARE and sample.min() >= -3100 and np.allclose(sample, np.round(sample), atol=1e-2))
 
 

@@ -15,7 +15,7 @@ sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
 import train_contrast  # noqa: E402
 
 from neurospineseg.bundle import read_bundle  # noqa: E402
-from neurospineseg.contrast import contrast_shares, features  # noqa: E402
+from neurospineseg.contrast import contrast_shares, features, head_view  # noqa: E402
 from neurospineseg.network import build_network, load_weights  # noqa: E402
 from synthetic.brain import procedural_head  # noqa: E402
 from synthetic.brain_contrasts import CONTRASTS, SHAPE, contrasts_of  # noqa: E402
@@ -34,7 +34,7 @@ def test_a_head_is_drawn_in_every_contrast_at_one_place(heads: list[Head]) -> No
     assert all(image.shape == SHAPE and bool(image.isfinite().all()) for image in images)
     assert all(torch.equal(a, b) for a, b in zip(images, again))
     assert pose.residual_mm < 6 and 0.7 < pose.scale < 1.3
-    assert features(images[0], grid, pose, 8.0).shape == (18 * 24 * 9,)
+    assert features(head_view(images[0], grid, pose, 8.0)).shape == (18 * 24 * 9,)
 
 
 def test_the_network_learns_what_is_plain_and_becomes_a_bundle(heads: list[Head], tmp_path: Path, monkeypatch) -> None:
@@ -47,7 +47,7 @@ def test_the_network_learns_what_is_plain_and_becomes_a_bundle(heads: list[Head]
     right = 0
     for seed in range(6):
         images, grid, pose = contrasts_of(np.random.default_rng(100 + seed), heads[2])
-        shares = contrast_shares(network, bundle, images[CONTRASTS.index("t2")], grid, pose)
+        shares = contrast_shares(network, bundle, head_view(images[CONTRASTS.index("t2")], grid, pose, 8.0))
         assert sum(shares.values()) == pytest.approx(1)
         right += shares["t2"] > shares["t1"] and shares["t2"] > shares["flair"]
     assert right >= 5
