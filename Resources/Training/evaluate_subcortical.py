@@ -25,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from drawn.subcortical_nuclei_3d import Examples  # noqa: E402
-from neurospineseg.anatomy import structure  # noqa: E402
+from neurospineseg.anatomy import structure, structures_of  # noqa: E402
 from neurospineseg.bundle import find_bundle  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
 from neurospineseg.grid import Grid, covering_grid  # noqa: E402
@@ -37,7 +37,7 @@ from neurospineseg.predict import predict  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
 from real_data import DATA  # noqa: E402
 from synthetic.nuclei import DEEP_GRAY, cached_heads  # noqa: E402
-from synthetic.nuclei_template import STN, Template, as_scanned, mean_ellipsoid, random_pose, read_template, t2_like, truth_on  # noqa: E402
+from synthetic.nuclei_template import STN, Template, as_scanned, labels_on, mean_ellipsoid, random_pose, read_template  # noqa: E402
 
 TEMPLATES = ("ICBM2009_T1w_ZonaBB", "MNI6_T1w_1mm_ZonaBB")
 SCAN_MM = (1.0, 1.0, 3.0)
@@ -74,11 +74,11 @@ def located(segmenter: Segmenter, scan: Volume) -> np.ndarray:
 def template_rows(segmenter: Segmenter, template: Template, contrast: str, draw: int, pictures: dict[str, tuple]) -> Iterable[tuple]:
     """The rows of one draw; keeps the draw in ``pictures`` if it is its contrast's worst so far."""
     rng = np.random.default_rng([draw, 17])
-    source = template.scan if contrast == "T1" else t2_like(template)
+    source = template.scan if contrast == "T1" else template.t2_like
     pose = random_pose(rng, source.grid.center)
     scan = as_scanned(source, pose, rng, SCAN_MM)
     start = (template.name.split("_")[0], contrast, draw)
-    truth = {key: truth_on(mask, pose @ template.scan.ijk_to_ras, scan.grid) for key, mask in template.truth.items()}
+    truth = labels_on(template.truth, pose @ template.scan.ijk_to_ras, scan.grid)
     try:
         to_mni = located(segmenter, scan)
         labels = segmenter.run({"image": scan}).labels.voxels
@@ -89,16 +89,22 @@ def template_rows(segmenter: Segmenter, template: Template, contrast: str, draw:
     angle = np.degrees(np.arccos(np.clip((np.trace(turn[:3, :3]) / np.cbrt(np.linalg.det(turn[:3, :3])) - 1) / 2, -1, 1)))
     center = np.array(REGION_CENTER_MNI)
     yield (*start, "locator", f"pose ({angle:.1f} degrees)", np.nan, np.linalg.norm(turn[:3, :3] @ center + turn[:3, 3] - center), 0)
+    ellipsoids = {key: mean_ellipsoid(scan.grid, key.split("_")[0], to_mni) for key in STN}
+    anything = np.argwhere((truth > 0) | (labels > 0) | ellipsoids[STN[0]] | ellipsoids[STN[1]])
+    low, high = anything.min(0), anything.max(0) + 1
+    box = tuple(slice(a, b) for a, b in zip(low, high))
+    part = scan.grid.crop(tuple(low), tuple(high))
+    masks = {found.key: truth[box] == found.label for found in structures_of("subcortical") if (truth == found.label).any()}
     worst = []
-    for key, true in truth.items():
-        row = scores(labels == structure(key).label, true, truth[mirror(key)], scan.grid)
+    for key, true in masks.items():
+        row = scores(labels[box] == structure(key).label, true, masks[mirror(key)], part)
         yield (*start, "model", key, *row)
         if key in STN:
             worst.append(row[0])
-            found = mean_ellipsoid(scan.grid, key.split("_")[0], to_mni)
-            yield (*start, "ellipsoid", key, *scores(found, true, truth[mirror(key)], scan.grid))
+            yield (*start, "ellipsoid", key, *scores(ellipsoids[key][box], true, masks[mirror(key)], part))
     if contrast not in pictures or min(worst) < pictures[contrast][0]:
-        pictures[contrast] = (min(worst), scan, labels, truth[STN[0]] | truth[STN[1]], f"{'_'.join(map(str, start))}")
+        subthalamic = np.isin(truth, [structure(key).label for key in STN])
+        pictures[contrast] = (min(worst), scan, labels, subthalamic, "_".join(map(str, start)))
 
 
 def head_rows(segmenter: Segmenter, setting: str, draws: int) -> Iterable[tuple]:
