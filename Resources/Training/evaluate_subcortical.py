@@ -28,10 +28,9 @@ from drawn.subcortical_nuclei_3d import Examples  # noqa: E402
 from neurospineseg.anatomy import structure, structures_of  # noqa: E402
 from neurospineseg.bundle import find_bundle  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.grid import Grid, covering_grid  # noqa: E402
-from neurospineseg.locate import REGION_CENTER_MNI, find_pose  # noqa: E402
+from neurospineseg.grid import Grid  # noqa: E402
+from neurospineseg.locate import REGION_CENTER_MNI, find_head  # noqa: E402
 from neurospineseg.measure import dice  # noqa: E402
-from neurospineseg.passage import bring_in  # noqa: E402
 from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
 from neurospineseg.predict import predict  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
@@ -62,10 +61,13 @@ def mirror(key: str) -> str:
 def located(segmenter: Segmenter, scan: Volume) -> np.ndarray:
     """4x4 from the scan's RAS to MNI, as the model's locator finds it."""
     locator = find_bundle(segmenter.bundle.spec.locator)
-    coarse = covering_grid(scan.grid, np.array(locator.spec.spacing))
-    image = bring_in({"image": scan}, coarse, locator.spec)
-    probabilities, _, _ = predict(segmenter.network(locator), image, locator.spec, segmenter.device, segmenter.precision)
-    pose = find_pose(probabilities, coarse, locator.spec)
+    network = segmenter.network(locator)
+    pose = find_head(
+        {"image": scan},
+        scan.grid,
+        locator.spec,
+        lambda image: predict(network, image, locator.spec, segmenter.device, segmenter.precision)[0],
+    )
     from_mni = np.eye(4)
     from_mni[:3, :3], from_mni[:3, 3] = pose.scale * pose.axes, pose.offset
     return np.linalg.inv(from_mni)

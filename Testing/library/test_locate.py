@@ -9,7 +9,7 @@ import torch
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.errors import InputError
 from neurospineseg.grid import Grid
-from neurospineseg.locate import MNI_PLACES, REGION_CENTER_MNI, fit_pose, locate_region, mni_place
+from neurospineseg.locate import MNI_PLACES, REGION_CENTER_MNI, find_pose, fit_pose, locate_region, mni_place
 
 CLASSES = ("background", *(f"{side}_{name}" for name in MNI_PLACES for side in ("left", "right")))
 SPEC = ModelSpec(
@@ -60,7 +60,7 @@ def test_cube_follows_a_turned_head(degrees: float) -> None:
     rotation, shift = turned(degrees, 1), np.array([20.0, 5.0, -30.0])
     places = {name: rotation @ mni_place(name) + shift for name in CLASSES[1:]}
     probabilities, grid = balls(places)
-    cube = locate_region(probabilities, grid, SPEC, 60.0, 0.5)
+    cube = locate_region(find_pose(probabilities, grid, SPEC), 60.0, 0.5)
     assert cube.shape == (120, 120, 120)
     np.testing.assert_allclose(cube.spacing, 0.5)
     assert np.linalg.norm(cube.center - (rotation @ np.array(REGION_CENTER_MNI) + shift)) < 3.0
@@ -73,13 +73,13 @@ def test_two_landmarks_may_be_missing_but_not_three() -> None:
     places = {name: mni_place(name) for name in CLASSES[1:]}
     del places["left_caudate"], places["right_caudate"]
     probabilities, grid = balls(places)
-    assert np.linalg.norm(locate_region(probabilities, grid, SPEC).center - REGION_CENTER_MNI) < 3.0
+    assert np.linalg.norm(locate_region(find_pose(probabilities, grid, SPEC)).center - REGION_CENTER_MNI) < 3.0
     del places["left_thalamus"]
     with pytest.raises(InputError, match="not found"):
-        locate_region(*balls(places), SPEC)
+        find_pose(*balls(places), SPEC)
 
 
 def test_scattered_landmarks_are_refused() -> None:
     scattered = dict(zip(CLASSES[1:], np.random.default_rng(0).permutation([mni_place(name) for name in CLASSES[1:]])))
     with pytest.raises(InputError, match="brain MR"):
-        locate_region(*balls(scattered), SPEC)
+        find_pose(*balls(scattered), SPEC)
