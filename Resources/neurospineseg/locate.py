@@ -30,6 +30,7 @@ LEAST_LANDMARKS = 6
 LEAST_SHARE = 0.25
 SCALES = (0.7, 1.35)
 LARGEST_RESIDUAL_MM = 7.0
+MOST_TURNS, SETTLED_DEGREES = 3, 4.0
 NOT_FOUND = (
     "The deep nuclei were not found in this scan; it must be a brain MR whose field of view holds both thalami and the basal ganglia."
 )
@@ -118,7 +119,9 @@ def find_pose(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> Pose:
 
 
 def find_head(volumes: Mapping[str, Volume], reference: Grid, spec: ModelSpec, run: Callable[[torch.Tensor], torch.Tensor]) -> Pose:
-    """The head's pose, found in the scan's frame and then once more in the frame found, since a turned head is straightened incompletely at first.
+    """The head's pose, found in the scan's frame and then again in the frame found, since a turned head is straightened incompletely at first.
+
+    It ends after a turn of less than ``SETTLED_DEGREES``, or after ``MOST_TURNS``.
 
     Args:
         reference: the grid that is searched.
@@ -131,11 +134,15 @@ def find_head(volumes: Mapping[str, Volume], reference: Grid, spec: ModelSpec, r
     coarse = covering_grid(reference, np.array(spec.spacing))
     pose = find_pose(run(bring_in(volumes, coarse, spec)), coarse, spec)
     size = np.array(spec.patch[::-1]) * spec.spacing
-    upright = Grid.canonical(region_center(pose), size, np.array(spec.spacing), pose.axes)
-    try:
-        return find_pose(run(bring_in(volumes, upright, spec)), upright, spec)
-    except InputError:
-        return pose
+    for _ in range(MOST_TURNS):
+        upright = Grid.canonical(region_center(pose), size, np.array(spec.spacing), pose.axes)
+        try:
+            former, pose = pose, find_pose(run(bring_in(volumes, upright, spec)), upright, spec)
+        except InputError:
+            break
+        if np.trace(former.axes.T @ pose.axes) > 1 + 2 * np.cos(np.radians(SETTLED_DEGREES)):
+            break
+    return pose
 
 
 def locate_region(pose: Pose, sides_mm: float | tuple[float, float, float] = 60.0, spacing: float = 0.5) -> Grid:
