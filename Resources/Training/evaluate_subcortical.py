@@ -33,6 +33,7 @@ from neurospineseg.locate import REGION_CENTER_MNI, find_head  # noqa: E402
 from neurospineseg.measure import dice  # noqa: E402
 from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
 from neurospineseg.predict import predict  # noqa: E402
+from neurospineseg.subcortical_postprocess import T1_NOTE  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
 from real_data import DATA  # noqa: E402
 from synthetic.nuclei import DEEP_GRAY, cached_heads  # noqa: E402
@@ -40,6 +41,7 @@ from synthetic.nuclei_template import STN, Template, as_scanned, labels_on, mean
 
 TEMPLATES = ("ICBM2009_T1w_ZonaBB", "MNI6_T1w_1mm_ZonaBB")
 SCAN_MM = (1.0, 1.0, 3.0)
+CONTRASTS = ("T1", "T2-like")
 HARDER = {"thickest_mm": 6.0, "artifact_share": 0.7, "noise": 12.0, "physical": 0.5}
 COLUMNS = ("data", "setting", "draw", "method", "structure", "dice", "centroid_mm", "swapped")
 
@@ -73,8 +75,10 @@ def located(segmenter: Segmenter, scan: Volume) -> np.ndarray:
     return np.linalg.inv(from_mni)
 
 
-def template_rows(segmenter: Segmenter, template: Template, contrast: str, draw: int, pictures: dict[str, tuple]) -> Iterable[tuple]:
-    """The rows of one draw; keeps the draw in ``pictures`` if it is its contrast's worst so far."""
+def template_rows(
+    segmenter: Segmenter, template: Template, contrast: str, draw: int, pictures: dict[str, tuple], told: list[bool]
+) -> Iterable[tuple]:
+    """The rows of one draw; keeps it in ``pictures`` if it is its contrast's worst so far, and in ``told`` whether it was taken for T1."""
     rng = np.random.default_rng([draw, 17])
     source = template.scan if contrast == "T1" else template.t2_like
     pose = random_pose(rng, source.grid.center)
@@ -83,7 +87,9 @@ def template_rows(segmenter: Segmenter, template: Template, contrast: str, draw:
     truth = labels_on(template.truth, pose @ template.scan.ijk_to_ras, scan.grid)
     try:
         to_mni = located(segmenter, scan)
-        labels = segmenter.run({"image": scan}).labels.voxels
+        result = segmenter.run({"image": scan})
+        labels = result.labels.voxels
+        told.append(T1_NOTE in result.warnings)
     except InputError as error:
         print(*start, error)
         labels, to_mni = np.zeros(scan.shape, np.uint16), np.eye(4)
@@ -138,6 +144,9 @@ def summary(rows: list[tuple]) -> None:
         groups.setdefault((data, setting, method, name), []).append(values)
     for group, values in groups.items():
         overlap, distance, swapped = np.array(values, float).T
+        if np.isnan(distance).all():
+            print(" | ".join(group), f"| n {len(values)} | nothing found")
+            continue
         print(
             " | ".join(group),
             f"| n {len(values)} | Dice mean {overlap.mean():.2f} median {np.median(overlap):.2f} worst {overlap.min():.2f}",
@@ -205,7 +214,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", help="bundle name or folder; the task's default without it")
     parser.add_argument("--draws", type=int, default=25, help="of each template and contrast")
-    parser.add_argument("--drawn", type=int, default=12, help="regions of the held-out heads, of each setting")
+    parser.add_argument("--contrasts", nargs="*", choices=CONTRASTS, default=CONTRASTS)
+    parser.add_argument(
+        "--drawn", type=int, default=12, help="regions of the held-out heads, of each setting; 0 leaves out all but the templates"
+    )
     parser.add_argument("--output", type=Path, default=Path("subcortical_evaluation"))
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -214,13 +226,17 @@ def main() -> None:
     pictures: dict[str, tuple] = {}
     for name in TEMPLATES:
         template = read_template(DATA / "subcortical", name)
-        for contrast in ("T1", "T2-like"):
+        for contrast in options.contrasts:
+            told: list[bool] = []
             for number in range(options.draws):
-                rows += template_rows(segmenter, template, contrast, number, pictures)
+                rows += template_rows(segmenter, template, contrast, number, pictures, told)
+            print(f"{name} | {contrast} | taken for T1-weighted: {sum(told)} of {len(told)}", flush=True)
     summary(rows)
     write(rows, options.output / "templates.csv")
     for _, scan, labels, truth, name in pictures.values():
         draw(scan, labels, truth, options.output / f"worst_{name}.png")
+    if not options.drawn:
+        return
     if segmenter.bundle.spec.bilateral and cached_heads("deep", held_out=True):
         rows = [row for setting in ("as trained", "harder") for row in head_rows(segmenter, setting, options.drawn)]
         summary(rows)
