@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from neurospineseg.bundle import ModelSpec, write_bundle
+from neurospineseg.bundle import ModelSpec, read_bundle, write_bundle
 from neurospineseg.network import build_network, save_weights
 from small_scans import ball, write_nifti
 
@@ -55,6 +55,15 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_weights(build_network(TINY_NETWORK), weights)
     write_bundle(folder, spec, TINY_NETWORK, weights)
     weights.unlink()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def doubting_models(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a ``tiny_tumor`` that doubts scans in which no brain is found."""
+    folder = tmp_path_factory.mktemp("doubting")
+    bundle = read_bundle(tiny_models / "tiny_tumor")
+    write_bundle(folder, bundle.spec.model_copy(update={"recognizer": "subcortical_locator"}), bundle.network_def, bundle.weights)
     return folder
 
 

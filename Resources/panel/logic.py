@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from neurospineseg.client import WorkerClient
-from neurospineseg.errors import InputError
+from neurospineseg.errors import DoubtfulScan, InputError
 from neurospineseg.mrml import MergeRule, region_of_roi
 from panel.dependencies import ensure_dependencies, missing_packages
 from panel.error_box import show_error
@@ -69,6 +69,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         structures: Sequence[str] | None = None,
         register: bool = False,
         mergeRule: MergeRule = MergeRule.REPLACE,
+        anyway: bool = False,
     ) -> Any:
         """Segments scans of the scene.
 
@@ -82,15 +83,17 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             structures: keys of the structures to keep; None for all.
             register: whether the scans are first aligned rigidly to the first one.
             mergeRule: what happens to segments that are there already.
+            anyway: whether scans that do not look like what the model expects are segmented too.
 
         Returns:
             The ``vtkMRMLSegmentationNode``; with ``wait=False`` it may be empty yet.
 
         Raises:
             InputError: something given cannot be used; the message says what and what to do. The scene is unchanged.
+                ``DoubtfulScan``: it can be used with ``anyway``.
         """
         scans = dict(inputs) if isinstance(inputs, Mapping) else {self.job.slots[0]: inputs}
-        fields = self.fields(model=model, device=device, region=roi, structures=structures, register=register)
+        fields = self.fields(model=model, device=device, region=roi, structures=structures, register=register, anyway=anyway)
         self._check(scans)
         if wait:
             outcome = self.wait_for(lambda listener: self.start(scans, fields, listener, segmentationNode, mergeRule))
@@ -119,6 +122,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         device: str = "auto",
         structures: Sequence[str] | None = None,
         register: bool = False,
+        anyway: bool = False,
         progress: Callable[[int, int, str], None] = lambda done, count, case: None,
     ) -> dict[str, str]:
         """Segments every case of a folder into another folder, and waits.
@@ -137,7 +141,13 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         """
         from neurospineseg.batch import run_batch
 
-        settings = {"model": model, "device": device, "register": register, "structures": structures and list(structures)}
+        settings = {
+            "model": model,
+            "device": device,
+            "register": register,
+            "structures": structures and list(structures),
+            "anyway": anyway,
+        }
 
         def segment_case(scans: Mapping[str, Path], output: Path) -> None:
             fields = {
@@ -162,7 +172,14 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             )
 
     def fields(
-        self, *, model: str | None, device: str, region: Any, structures: Sequence[str] | None = None, register: bool = False
+        self,
+        *,
+        model: str | None,
+        device: str,
+        region: Any,
+        structures: Sequence[str] | None = None,
+        register: bool = False,
+        anyway: bool = False,
     ) -> dict[str, Any]:
         """The worker's words for what the user chose; ``region`` is a markups ROI node, ``auto`` or None."""
         return {
@@ -172,6 +189,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             "region": region if region is None or region == "auto" else region_of_roi(region),
             "structures": list(structures) if structures else None,
             "register": register,
+            "anyway": anyway,
         }
 
     def result_name(self, scans: Mapping[str, Any]) -> str:
@@ -237,8 +255,12 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             InputError: with the run's sentence, when it fails.
         """
         answers: list[Any] = []
-        problems: list[str] = []
-        listener = Listener(finished=lambda result, notes: answers.append(result), failed=lambda message, detail: problems.append(message))
+        problems: list[InputError] = []
+        listener = Listener(
+            finished=lambda result, notes: answers.append(result),
+            failed=lambda message, detail: problems.append(InputError(message)),
+            doubted=lambda message: problems.append(DoubtfulScan(message)),
+        )
         self._in_loop = True
         try:
             run = begin(listener)
@@ -248,7 +270,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         finally:
             self._in_loop = False
         if problems:
-            raise InputError(problems[0])
+            raise problems[0]
         return answers[0]
 
     def warm(self, model: str | None = None, device: str = "auto") -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from slicer.i18n import tr as _
 
 from neurospineseg.client import WorkerClient
-from neurospineseg.errors import InputError
+from neurospineseg.errors import DoubtfulScan, InputError
 from neurospineseg.mrml import node_geometry, node_voxels
 from neurospineseg.outputs import ROOM_PREFIX
 from neurospineseg.private_folder import remove_folder
@@ -35,12 +35,14 @@ class Listener:
         finished: the result, see each run; then sentences for the user.
         failed: one sentence, then details for a report. The scene is as it was.
         log: a line for the log.
+        doubted: one sentence: the scans are not what the model expects; with ``anyway`` they are segmented. None: as ``failed``.
     """
 
     progress: Callable[[str, float, float | None], None] = lambda stage, fraction, seconds: None
     finished: Callable[[Any, list[str]], None] = lambda result, notes: None
     failed: Callable[[str, str], None] = lambda message, detail: None
     log: Callable[[str], None] = lambda line: None
+    doubted: Callable[[str], None] | None = None
 
 
 class WorkerEnded(InputError):
@@ -98,6 +100,8 @@ class Run:
         except StopIteration:
             self.over = True
             self._remove_files()
+        except DoubtfulScan as error:
+            self._fail(str(error), doubtful=True)
         except InputError as error:
             self._fail(str(error))
         except OSError as error:
@@ -121,13 +125,16 @@ class Run:
                 self.client.stop()
             self._fail(message)
 
-    def _fail(self, message: str, detail: str = "") -> None:
+    def _fail(self, message: str, detail: str = "", doubtful: bool = False) -> None:
         self.over = True
         self._steps.close()
         self._remove_files()
         if self._room is not None:
             remove_folder(self._room)
-        self.listener.failed(message, detail)
+        if doubtful and self.listener.doubted is not None:
+            self.listener.doubted(message)
+        else:
+            self.listener.failed(message, detail)
 
     def file(self, name: str) -> str:
         """The name of a file in the worker's folder that no other run uses and that goes when this run is over."""
@@ -216,7 +223,7 @@ class Run:
                     return event["result"]
                 elif kind in ("refused", "failed"):
                     self.listener.log(event.get("detail", ""))
-                    raise InputError(event["message"])
+                    raise (DoubtfulScan if event.get("doubtful") else InputError)(event["message"])
             yield
 
     def _tell(self, stage: str, fraction: float) -> None:

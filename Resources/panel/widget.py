@@ -48,6 +48,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.parameters: SegmentParameters | None = None
         self._gui_tag: int | None = None
         self._models: list[ModelEntry] = []
+        self._doubted: tuple[list[Any], dict[str, Any]] | None = None
 
     def setup(self) -> None:
         ScriptedLoadableModuleWidget.setup(self)
@@ -62,6 +63,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._fit_to_job()
 
         self.ui.segmentButton.connect("clicked(bool)", self.onSegmentButton)
+        self.ui.anywayButton.connect("clicked(bool)", self.onAnywayButton)
         self.ui.previewRegionButton.connect("clicked(bool)", self.onPreviewRegion)
         self.ui.modelCardButton.connect("clicked(bool)", self.onModelCard)
         self.ui.copyReportButton.connect("clicked(bool)", self.onCopyReport)
@@ -181,6 +183,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.segmentButton.enabled = busy or (bool(scans) and model is not None)
         self.ui.segmentButton.toolTip = self._segment_tip(busy, bool(scans), model)
         self.ui.progressBar.setVisible(busy)
+        self.ui.anywayButton.setVisible(not busy and self._doubted is not None and self._doubted[0] == self._given())
         self.ui.modelCardButton.enabled = model is not None
         if model is not None:
             self._select_model(model)
@@ -236,7 +239,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             raise InputError(_("No box was chosen for the region; create one or segment the whole scan."))
         return {RegionKind.WHOLE: None, RegionKind.AUTOMATIC: "auto", RegionKind.BOX: self.parameters.region}[kind]
 
-    def fields(self, region: Any) -> dict[str, Any]:
+    def fields(self, region: Any, anyway: bool = False) -> dict[str, Any]:
         parameters = self.parameters
         return self.logic.fields(
             model=parameters.model,
@@ -244,6 +247,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             region=region,
             structures=parameters.structures,
             register=parameters.register and self.job.registers,
+            anyway=anyway,
         )
 
     def onSegmentButton(self, checked: bool = False) -> None:
@@ -260,14 +264,21 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         region: Any = ...,
         inside_only: bool = False,
         earlier: Outcome | None = None,
+        anyway: bool = False,
     ) -> None:
-        """Begins a segmentation with what the panel says; all problems end as a sentence in the panel."""
+        """Begins a segmentation with what the panel says; all problems end as a sentence in the panel.
+
+        Args:
+            anyway: whether scans that do not look like what the model expects are segmented too.
+        """
+        asked = {"target": target, "rule": rule, "region": region, "inside_only": inside_only, "earlier": earlier}
+        self._doubted = None
         try:
-            fields = self.fields(self.region() if region is ... else region)
+            fields = self.fields(self.region() if region is ... else region, anyway)
             self.logic.start(
                 self.scans(),
                 fields,
-                Listener(self.onProgress, self.onSegmented, self.onFailed, self.log),
+                Listener(self.onProgress, self.onSegmented, self.onFailed, self.log, lambda message: self.onDoubted(message, asked)),
                 target,
                 rule,
                 inside_only=inside_only,
@@ -306,6 +317,19 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if detail:
             self.log(detail)
         self._when_idle(self._update)
+
+    def onDoubted(self, message: str, asked: dict[str, Any]) -> None:
+        """The scans are not what the model expects: nothing is shown before the user says so."""
+        self._doubted = (self._given(), asked)
+        self.onFailed(message, "")
+
+    def _given(self) -> list[Any]:
+        """Scans and model, whose change settles a doubt."""
+        return [self.parameters.model, *((slot, node.GetID()) for slot, node in self.scans().items())]
+
+    def onAnywayButton(self, checked: bool = False) -> None:
+        if self._doubted is not None:
+            self.segment(**self._doubted[1], anyway=True)
 
     def _when_idle(self, action: Any) -> None:
         qt.QTimer.singleShot(0, action)

@@ -133,3 +133,27 @@ def test_neither_log_nor_report_says_what_nodes_are_called(bench, panel, scan) -
         assert "Miller^Anna" not in text and "Annas" not in text and str(Path.home()) not in text
         assert "The table '<table 1>' was added" in text and "'<segment 1>' of <volume 1> is not" in text and "'~" in text
     assert f"Python {platform.python_version()}" in report and "tiny_tumor" in report
+
+
+def test_a_doubtful_scan_is_segmented_only_where_the_user_insists(bench, panel, scan, doubting_models, monkeypatch) -> None:
+    monkeypatch.setenv("NEUROSPINESEG_MODELS", str(doubting_models))
+    panel.logic.stop()
+    bench.segment(panel)
+    assert "No brain was found" in panel.ui.statusLabel.text
+    assert not slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    bench.spin(lambda: panel.ui.anywayButton.isVisibleTo(panel.panel))
+    bench.click(panel.ui.anywayButton)
+    bench.spin(lambda: idle(panel) and "structures by" in panel.ui.statusLabel.text)
+    assert "No brain was found" in panel.ui.statusLabel.text, "the doubt is told with the result"
+    assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    assert not panel.ui.anywayButton.isVisibleTo(panel.panel)
+
+
+def test_another_scan_settles_the_doubt(bench, panel, scan, doubting_models, monkeypatch) -> None:
+    monkeypatch.setenv("NEUROSPINESEG_MODELS", str(doubting_models))
+    panel.logic.stop()
+    bench.segment(panel)
+    bench.spin(lambda: panel.ui.anywayButton.isVisibleTo(panel.panel))
+    panel.parameters.t2, panel.parameters.t1c = panel.parameters.t1c, None
+    bench.spin(0.1)
+    assert not panel.ui.anywayButton.isVisibleTo(panel.panel)

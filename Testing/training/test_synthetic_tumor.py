@@ -13,8 +13,11 @@ RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
 
 from synthetic.brain import procedural_head  # noqa: E402
-from synthetic.tumor import CLASSES, CORTEX, EDEMA, ENHANCING, WHITE, add_lookalikes, among, brain_mask, draw_tumor  # noqa: E402
+from synthetic.tumor import draw_tumor  # noqa: E402
 from synthetic.tumor_contrast import CHANNELS, GROUPS, RATIOS, paint_channels  # noqa: E402
+from synthetic.tumor_labels import BRIGHT_OUTSIDE, CLASSES, CORTEX, EDEMA, ENHANCING, SOFT_OUTSIDE, WHITE, among, brain_mask, grown  # noqa: E402
+from synthetic.tumor_lookalikes import add_lookalikes, stripped  # noqa: E402
+from synthetic.tumor_noise import grain, white  # noqa: E402
 from synthetic.tumor_phantom import LEAST_ML, tumor_phantom  # noqa: E402
 
 SPACING = 3.0
@@ -78,3 +81,29 @@ def test_the_phantom_holds_the_three_parts() -> None:
     assert {2, 3} <= set(np.unique(labels).tolist()) <= {0, 1, 2, 3}
     assert (labels > 0).sum() * 27 / 1000 > LEAST_ML
     np.testing.assert_allclose(np.linalg.norm(ijk_to_ras[:3, :3], axis=0), 3.0)
+
+
+def test_a_mask_grows_and_shrinks_by_whole_voxels() -> None:
+    mask = torch.zeros(9, 9, 9, dtype=torch.bool)
+    mask[4, 4, 4] = True
+    assert int(grown(mask, 1).sum()) == 27
+    assert torch.equal(grown(grown(mask, 2), -2), mask)
+
+
+def test_noise_from_the_stock_has_unit_deviation_and_depends_on_the_seed() -> None:
+    for draw in (white, lambda rng, shape: grain(rng, shape, 4)):
+        first, same, other = (draw(np.random.default_rng(seed), (40, 50, 60)) for seed in (1, 1, 2))
+        assert first.shape == (40, 50, 60) and 0.8 < float(first.std()) < 1.2
+        assert torch.equal(first, same) and not torch.equal(first, other)
+
+
+def test_bright_tissue_lies_outside_the_brain_and_stripping_takes_it_away(head: torch.Tensor) -> None:
+    seen = 0
+    for seed in range(8):
+        labels = add_lookalikes(np.random.default_rng(seed), head, SPACING)
+        bright = labels == BRIGHT_OUTSIDE
+        seen += int(bright.sum())
+        assert bool(among(head, SOFT_OUTSIDE)[bright].all())
+        assert int((brain_mask(labels, 0) & bright).sum()) < 0.02 * max(1, int(bright.sum()))
+        assert stripped(np.random.default_rng(seed), labels, SPACING).sum() < (labels > 0).sum()
+    assert seen > 0

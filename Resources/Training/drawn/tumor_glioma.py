@@ -11,30 +11,60 @@ import torch.nn.functional as F
 
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.grid import Grid
-from neurospineseg.intensity import normalize
+from neurospineseg.intensity import background_value
 from partial_labels import only
+from synthetic.acquisition import field_of_view
 from synthetic.brain import procedural_head
 from synthetic.deform import draw_labels, random_linear
 from synthetic.nuclei import Head, cached_heads, mirrored
-from synthetic.tumor import CLASSES, WHITE, add_lookalikes, among, draw_tumor, stripped
-from synthetic.tumor_contrast import paint_channels
+from synthetic.tumor import draw_tumor
+from synthetic.tumor_contrast import blurred, paint_channels
+from synthetic.tumor_labels import CLASSES, WHITE, among
+from synthetic.tumor_lookalikes import add_lookalikes, stripped
 
 SPACING, PATCH = 2.0, (64, 80, 64)
 FIELD_MM = (168.0, 208.0, 184.0)
 PROCEDURAL_SHARE, PROCEDURAL_POOL = 0.2, 6
-HEAD_POOL, EXAMPLES_PER_HEAD = 8, 6
-NO_TUMOR, STRIPPED = 0.12, 0.6
+HEAD_POOL, EXAMPLES_PER_HEAD = 10, 7
+NO_TUMOR, STRIPPED, CLEAN_AIR, CUT = 0.12, 0.6, 0.4, 0.3
+USUAL = ((1, 0, 0, 1), (1, 0, 1, 1), (1, 1, 0, 1), (1, 1, 1, 0), (1, 0, 0, 0), (0, 0, 1, 0))
+"""Usual sets of T1c, T1, T2 and FLAIR."""
+CLASS_OF = torch.zeros(1000, dtype=torch.int64)
+CLASS_OF[list(CLASSES)] = torch.tensor(list(CLASSES.values()))
 
 
 def with_air(rng: np.random.Generator, image: torch.Tensor, classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """A scan with more air around it, up to 24 voxels on each side; image (4, K, J, I), classes (K, J, I)."""
+    """A scan with up to 24 voxels more on each side, of air or of the 0 that stands for no scan; image (4, K, J, I), classes (K, J, I)."""
     padding = rng.integers(0, 25, 6).tolist()
-    air = image[:, :1, 0, 0]
+    air = image[:, :1, 0, 0] * float(rng.random() < 0.5)
     padded = torch.cat([F.pad(channel[None] - value, padding) + value for channel, value in zip(image, air)])
     return padded, F.pad(classes, padding)
 
 
+def normalized(image: torch.Tensor) -> torch.Tensor:
+    """What ``neurospineseg.intensity.normalize`` makes of an image (C, K, J, I) by z-score, measured on an eighth of its voxels."""
+    channels = []
+    for channel in image:
+        shifted = channel - background_value(channel)
+        sample = shifted[::2, ::2, ::2]
+        top = sample[sample != 0].abs()
+        foreground = sample[sample.abs() > 0.1 * torch.quantile(top, 0.99)]
+        scaled = ((shifted - foreground.mean()) / foreground.std()).clamp_(-5.0, 5.0)
+        channels.append(scaled.masked_fill_(shifted == 0, 0.0))
+    return torch.stack(channels)
+
+
 class Examples:
+    """Patches of drawn heads.
+
+    Attributes:
+        spacing: mm; ``patch``: size (K, J, I) in voxels.
+        pool: heads kept to cut patches from; ``per_head``: patches taken until the oldest is replaced.
+    """
+
+    spacing, patch = SPACING, PATCH
+    pool, per_head = HEAD_POOL, EXAMPLES_PER_HEAD
+
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
         self.heads = [form for head in cached_heads("whole") for form in (head, mirrored(head))]
@@ -55,46 +85,53 @@ class Examples:
         middle = among(head.labels, WHITE).nonzero().float().mean(0).numpy()[::-1]
         return head, head.ijk_to_ras[:3, :3] @ middle + head.ijk_to_ras[:3, 3]
 
-    def scan(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Four normalized channels (4, K, J, I) of a whole head and its classes (K, J, I)."""
+    def scan(self, rng: np.random.Generator, harder: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
+        """Four normalized channels (4, K, J, I) of a whole head and its classes (K, J, I); ``harder`` than in training for judging."""
         head, middle = self.head(rng)
-        grid = Grid.canonical(middle + rng.uniform(-10, 10, 3), np.array(FIELD_MM), np.full(3, SPACING))
+        grid = Grid.canonical(middle + rng.uniform(-10, 10, 3), np.array(FIELD_MM), np.full(3, self.spacing))
         linear = random_linear(rng, degrees=15, scale=0.12)
         labels = draw_labels(head.labels, head.ijk_to_ras, grid.shape, grid.ijk_to_ras, rng, linear=linear, field_mm=3.0).to(torch.int16)
-        labels = add_lookalikes(rng, labels, SPACING)
+        labels = add_lookalikes(rng, labels, self.spacing)
         tumor, change = torch.zeros_like(labels), torch.zeros(labels.shape)
         if rng.random() > NO_TUMOR:
-            labels, tumor, change = draw_tumor(rng, labels, SPACING)
-        image = paint_channels(rng, labels, tumor, change, SPACING)
+            labels, tumor, change = draw_tumor(rng, labels, self.spacing)
+        image = paint_channels(rng, labels, tumor, change, self.spacing, harder)
         if rng.random() < STRIPPED:
-            image = image * (stripped(rng, labels, SPACING) | (tumor > 0))
-        classes = torch.zeros(1000, dtype=torch.int64)
-        for label, value in CLASSES.items():
-            classes[label] = value
-        return normalize(image, self.spec.normalization), classes[tumor.long()]
+            mask = (stripped(rng, labels, self.spacing) | (tumor > 0)).float()
+            image = image * (blurred(mask, 0.4) if rng.random() < 0.5 else mask)
+        elif rng.random() < CLEAN_AIR:
+            image = image * (labels > 0)
+        classes = CLASS_OF[tumor.long()]
+        if rng.random() < CUT:
+            view = field_of_view(tuple(classes.shape), rng, chance=0.3, most=0.2)
+            image, classes = image[(slice(None), *view)], classes[view]
+        return normalized(image), classes
 
     @staticmethod
     def given(rng: np.random.Generator) -> torch.Tensor:
-        """Which channels are there: all, a usual few, or any non-empty subset; float (4, 1, 1, 1)."""
+        """Which channels are there: all, a usual few, or any subset with one at least; float (4, 1, 1, 1)."""
         chance = rng.random()
-        if chance < 0.45:
-            chosen = np.ones(4)
-        elif chance < 0.75:
-            chosen = np.array([(1, 0, 0, 1), (1, 0, 1, 1), (1, 1, 0, 1), (1, 0, 0, 0), (0, 0, 0, 1), (0, 0, 1, 1)])[rng.integers(6)]
+        if chance < 0.25:
+            chosen = (1, 1, 1, 1)
+        elif chance < 0.5:
+            chosen = USUAL[rng.integers(len(USUAL))]
         else:
-            chosen = (rng.random(4) < 0.5).astype(float)
-            chosen[int(rng.integers(4))] = 1
+            bits = int(rng.integers(1, 16))
+            chosen = [bits >> channel & 1 for channel in range(4)]
         return torch.tensor(chosen, dtype=torch.float32).view(4, 1, 1, 1)
 
     def example(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """A patch of four channels (4, *PATCH), absent ones zero, and its bit masks (*PATCH)."""
-        if len(self.drawn) < HEAD_POOL or self.taken % EXAMPLES_PER_HEAD == 0:
-            self.drawn = [*self.drawn[-HEAD_POOL + 1 :], self.scan(rng)]
+        """A patch of four channels (4, *patch), absent ones zero, and its bit masks (*patch)."""
+        if len(self.drawn) < self.pool or self.taken % self.per_head == 0:
+            self.drawn = [*self.drawn[-self.pool + 1 :], self.scan(rng)]
         self.taken += 1
         image, classes = self.drawn[int(rng.integers(len(self.drawn)))]
         if rng.random() < 0.3:
             image, classes = with_air(rng, image, classes)
-        size, patch = np.array(classes.shape), np.array(PATCH)
+        lacking = [(0, max(0, p - n)) for p, n in zip(self.patch, classes.shape)][::-1]
+        lacking = [end for pair in lacking for end in pair]
+        image, classes = F.pad(image, lacking), F.pad(classes, lacking)
+        size, patch = np.array(classes.shape), np.array(self.patch)
         start = rng.integers(0, size - patch + 1)
         places = classes.nonzero()
         if len(places) and rng.random() < 0.75:

@@ -32,8 +32,9 @@ class Model(_Part):
     slices: int = Field(1, ge=1)
     divisor: int | None = Field(None, ge=1, description="see ModelSpec; None: the highest power of 2 up to 32 in a 2D patch's sides")
     normalization: Normalization = "foreground_zscore"
-    role: Literal["segment", "locate"] = "segment"
+    role: Literal["segment", "locate", "recognize"] = "segment"
     locator: str | None = None
+    recognizer: str | None = None
     region_mm: float | tuple[float, float, float] | None = None
     bilateral: bool = False
     coordinates: bool = False

@@ -214,7 +214,7 @@ class Examples(LightningDataModule):
         loop = recipe.loop
         self.count = self.cases[0] * loop.patches_per_case if data else loop.steps_per_epoch * loop.batch
         if recipe.drawn is not None:
-            self.source = _source(recipe.drawn, spec)
+            self.source = drawn_source(recipe, spec)
 
     def prepare_data(self) -> None:
         for each in self.raw:
@@ -246,7 +246,13 @@ class Examples(LightningDataModule):
         return self._loader("val", False)
 
 
-def _source(name: str, spec: ModelSpec) -> Any:
+def drawn_source(recipe: Recipe, spec: ModelSpec) -> Any:
+    """What draws a recipe's examples.
+
+    Raises:
+        InputError: nothing does, or it draws them at another spacing or size.
+    """
+    name = recipe.drawn
     try:
         module = importlib.import_module(f"drawn.{name}")
     except ModuleNotFoundError as error:

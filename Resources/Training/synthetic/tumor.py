@@ -1,133 +1,76 @@
-"""Gliomas and what resembles them, drawn into a head's label map.
+"""Gliomas and metastases, drawn into a head's label map.
 
-A lesion is the union of a few noisy ellipsoids: its core is built as a ring, a solid mass, a non-enhancing
-mass or a cyst, and edema spreads from it along white matter. Lookalikes (enhancing vessels, dura and
-choroid plexus, white-matter lesions, old infarcts) are drawn as background.
+A lesion is the union of a few noisy ellipsoids with a core of some kind (``tumor_core``), from which edema spreads along
+white matter, stopped by fluid, hindered by cortex and by the midline. All is drawn in a box around it.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .deform import smooth_noise
-
-NECROSIS, EDEMA, ENHANCING, NON_ENHANCING, HEMORRHAGE, CYST = range(990, 996)
-WHITE_MATTER_LESION, ENHANCING_NORMAL, INFARCT = range(996, 999)
-CLASSES = {NECROSIS: 1, NON_ENHANCING: 1, HEMORRHAGE: 1, CYST: 1, EDEMA: 2, ENHANCING: 3}
-"""Label drawn here: class of the network (1 necrotic core, 2 edema, 3 enhancing tumor)."""
-WHITE = (2, 41)
-CORTEX = (3, 42)
-DEEP = (10, 11, 12, 13, 17, 18, 26, 28, 49, 50, 51, 52, 53, 54, 58, 60, *range(901, 957))
-HIND = (7, 8, 16, 46, 47)
-VENTRICLES = (4, 5, 14, 15, 43, 44)
-KINDS = {"ring": 0.40, "solid": 0.14, "non_enhancing": 0.24, "mixed": 0.17, "cyst": 0.05}
+from .tumor_core import KINDS, draw_core
+from .tumor_labels import CORTEX, DEEP, EDEMA, HIND, LEFT, RIGHT, VENTRICLES, WHITE, among, brain_mask
+from .tumor_noise import millimeter_noise
+from .tumor_shape import ellipsoid_level, pushed_aside, random_start
 
 
-def among(labels: torch.Tensor, values: tuple[int, ...]) -> torch.Tensor:
-    """Where an integer label map holds one of ``values``."""
-    table = torch.zeros(1000, dtype=torch.bool)
-    table[list(values)] = True
-    return table[labels.long()]
+@dataclass(frozen=True)
+class Focus:
+    """A core's ellipsoid: its middle (k, j, i) in voxels and its mean radius in mm."""
+
+    center: np.ndarray
+    radius_mm: float
 
 
-def brain_mask(labels: torch.Tensor, margin: int = 1) -> torch.Tensor:
-    """Brain with its sulci, grown by ``margin`` voxels (0 to 2); bool (K, J, I)."""
-    tissue = ((labels > 0) & (labels < 500) & (labels != 24)) | (labels >= 900)
-    grown = F.max_pool3d(tissue.float()[None, None], 5, 1, 2)
-    shrink = 2 * (2 - margin) + 1
-    return (-F.max_pool3d(-grown, shrink, 1, shrink // 2) if shrink > 1 else grown)[0, 0] > 0
+def _foci(rng: np.random.Generator, labels: torch.Tensor, kind: str, spacing_mm: float) -> list[Focus]:
+    """The ellipsoids of one tumor, the first its largest; none if the head holds no place for it."""
+    center = random_start(rng, labels)
+    if center is None:
+        return []
+    metastases = kind == "metastases"
+    radius = float(np.clip(np.exp(rng.normal(np.log(8 if metastases else 15), 0.45)), 4, 34))
+    foci = [Focus(center, radius)]
+    if not metastases:
+        for _ in range(int(rng.integers(0, 4))):
+            foci.append(Focus(center + rng.normal(0, 0.75 * radius / spacing_mm, 3), radius * float(rng.uniform(0.35, 0.85))))
+    others = int(rng.integers(0, 5)) if metastases else int(rng.random() < 0.1)
+    for _ in range(others):
+        if (far := random_start(rng, labels)) is not None:
+            foci.append(Focus(far, max(3.0, radius * float(rng.uniform(0.3, 0.9)))))
+    return foci
 
 
-def stripped(rng: np.random.Generator, labels: torch.Tensor, spacing_mm: float) -> torch.Tensor:
-    """What skull stripping leaves: the brain, in a third of the cases with pieces of eyes, dura or skull; bool (K, J, I)."""
-    mask = brain_mask(labels, int(rng.integers(0, 3)))
-    if rng.random() < 0.35:
-        near = F.max_pool3d(mask.float()[None, None], 9, 1, 4)[0, 0] > 0
-        mask = mask | (near & (_noise(rng, tuple(labels.shape), spacing_mm, 20) > float(rng.uniform(0.8, 2.2))))
-    return mask
+def _box(foci: list[Focus], margin_mm: float, shape: tuple[int, ...], spacing_mm: float) -> tuple[slice, ...]:
+    """The part of the head that holds the foci and ``margin_mm`` around them."""
+    reach = np.array([1.6 * focus.radius_mm + margin_mm for focus in foci])[:, None] / spacing_mm
+    centers = np.array([focus.center for focus in foci])
+    low, high = (centers - reach).min(0), (centers + reach).max(0)
+    return tuple(slice(max(0, int(a)), min(n, int(b) + 2)) for a, b, n in zip(low, high, shape))
 
 
-def _lattice(shape: tuple[int, ...], spacing_mm: float, step_mm: float) -> tuple[int, ...]:
-    return tuple(max(3, int(round(n * spacing_mm / step_mm))) for n in shape)
+def _ease(rng: np.random.Generator, part: torch.Tensor, left: bool, spacing_mm: float) -> torch.Tensor:
+    """How readily edema spreads through each voxel, about 1 in white matter; float32 (K, J, I)."""
+    ease = torch.zeros(1000)
+    ease[list(WHITE)] = 1.0
+    ease[list(CORTEX)] = float(rng.uniform(0.05, 0.45))
+    ease[list(DEEP)] = float(rng.uniform(0.2, 0.8))
+    ease[list(HIND)] = 0.4
+    ease[list(RIGHT if left else LEFT)] *= float(rng.uniform(0.4, 1.0)) if rng.random() < 0.3 else float(rng.uniform(0.0, 0.15))
+    shape = tuple(part.shape)
+    return ease[part.long()] * (1 + 0.4 * millimeter_noise(rng, shape, spacing_mm, 22) + 0.1 * millimeter_noise(rng, shape, spacing_mm, 8))
 
 
-def _noise(rng: np.random.Generator, shape: tuple[int, ...], spacing_mm: float, step_mm: float) -> torch.Tensor:
-    return smooth_noise(rng, shape, _lattice(shape, spacing_mm, step_mm)) * 1.5
-
-
-def _offsets(shape: tuple[int, ...], spacing_mm: float, center: np.ndarray) -> list[torch.Tensor]:
-    """Millimeters from ``center`` (k, j, i) along k, j, i, ready for broadcasting."""
-    axes = [(torch.arange(n, dtype=torch.float32) - float(c)) * spacing_mm for n, c in zip(shape, center)]
-    return [axes[0][:, None, None], axes[1][None, :, None], axes[2][None, None, :]]
-
-
-def _ellipsoid(rng: np.random.Generator, shape: tuple[int, ...], spacing_mm: float, center: np.ndarray, radius_mm: float) -> torch.Tensor:
-    """Distance from ``center`` in units of a randomly turned ellipsoid's radii."""
-    turn = np.linalg.qr(rng.standard_normal((3, 3)))[0]
-    radii = radius_mm * np.exp(rng.normal(0, 0.22, 3))
-    k, j, i = _offsets(shape, spacing_mm, center)
-    return torch.sqrt(sum((k * float(a) + j * float(b) + i * float(c)) ** 2 for a, b, c in turn.T / radii[:, None]))
-
-
-def pushed_aside(rng: np.random.Generator, labels: torch.Tensor, spacing_mm: float, center: np.ndarray, radius_mm: float) -> torch.Tensor:
-    """The label map with tissue displaced outward around ``center``: mass effect."""
-    push = float(rng.uniform(0.1, 0.45)) * radius_mm
-    reach = float(rng.uniform(1.2, 2.0)) * radius_mm
-    offsets = _offsets(tuple(labels.shape), spacing_mm, center)
-    distance = torch.sqrt(sum(o**2 for o in offsets))
-    share = push * torch.exp(-((distance / reach) ** 2)) / distance.clamp_min(1.0)
-    index = []
-    for axis, offset in enumerate(offsets):
-        place = torch.arange(labels.shape[axis], dtype=torch.float32).view([-1 if a == axis else 1 for a in range(3)])
-        index.append((place - offset * share / spacing_mm).round_().long().clamp_(0, labels.shape[axis] - 1))
-    return labels[index[0], index[1], index[2]]
-
-
-def _core(rng: np.random.Generator, kind: str, level: torch.Tensor, radius_mm: float, spacing_mm: float) -> torch.Tensor:
-    """Labels within ``level`` < 1, 0 elsewhere; ``level`` is the distance in radii."""
-    shape = tuple(level.shape)
-    depth = (1 - level) * radius_mm
-    coarse, fine = _noise(rng, shape, spacing_mm, 16), _noise(rng, shape, spacing_mm, 7)
-    inside = level < 1
-    core = torch.zeros(shape, dtype=torch.int16)
-    if kind == "ring":
-        rim = float(rng.uniform(2.0, 7.0)) * torch.exp(0.45 * coarse)
-        core[inside] = NECROSIS
-        core[inside & (depth < rim) & (fine > float(rng.uniform(-2.6, -1.0)))] = ENHANCING
-        core[inside & (fine > float(rng.uniform(1.2, 2.8)))] = ENHANCING
-    elif kind == "solid":
-        core[inside] = ENHANCING
-        core[inside & (depth > 3) & (coarse + 0.5 * fine > float(rng.uniform(0.7, 2.2)))] = NECROSIS
-    elif kind == "non_enhancing":
-        core[inside] = NON_ENHANCING
-        if rng.random() < 0.4:
-            core[inside & (coarse + 0.4 * fine > float(rng.uniform(1.3, 2.2)))] = ENHANCING
-    elif kind == "mixed":
-        core[inside] = NON_ENHANCING
-        inner = float(rng.uniform(0.6, 0.95)) + 0.12 * coarse
-        core[level < inner] = ENHANCING
-        core[(level < inner - float(rng.uniform(2, 6)) / radius_mm) & (fine < 1.2)] = NECROSIS
-    else:
-        core[inside] = CYST
-        core[inside & (depth < float(rng.uniform(1.5, 3.0))) & (coarse > float(rng.uniform(-1, 1)))] = ENHANCING
-    if rng.random() < 0.08:
-        core[inside & (coarse < -1.2)] = HEMORRHAGE
-    return core
-
-
-def _start(rng: np.random.Generator, labels: torch.Tensor) -> np.ndarray | None:
-    """A voxel (k, j, i) where a tumor begins: mostly in white matter."""
-    place = rng.choice(4, p=(0.70, 0.15, 0.11, 0.04))
-    where = among(labels, (WHITE, CORTEX, DEEP, HIND)[place]).flatten().nonzero()[:, 0]
-    if len(where) == 0:
-        return None
-    return np.array(np.unravel_index(int(where[int(rng.integers(len(where)))]), tuple(labels.shape)))
+def _without_specks(mask: torch.Tensor) -> torch.Tensor:
+    """A bool mask (K, J, I) where most of the 27 voxels around are in it."""
+    return F.avg_pool3d(mask.float()[None, None], 3, 1, 1)[0, 0] > 0.45
 
 
 def draw_tumor(rng: np.random.Generator, labels: torch.Tensor, spacing_mm: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """One glioma, sometimes of several foci.
+    """One tumor, sometimes of several foci.
 
     Args:
         labels: int16 (K, J, I), FreeSurfer's numbers, outside the brain 0, 24 or 500 to 899.
@@ -139,67 +82,32 @@ def draw_tumor(rng: np.random.Generator, labels: torch.Tensor, spacing_mm: float
     shape = tuple(labels.shape)
     tumor = torch.zeros(shape, dtype=torch.int16)
     change = torch.zeros(shape)
-    center = _start(rng, labels)
-    if center is None:
-        return labels, tumor, change
     kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
-    radius = float(np.clip(np.exp(rng.normal(np.log(15), 0.45)), 4, 34))
+    foci = _foci(rng, labels, kind, spacing_mm)
+    if not foci:
+        return labels, tumor, change
+    radius = foci[0].radius_mm
+    left = bool(among(labels, LEFT)[tuple(foci[0].center)])
     if rng.random() < 0.65:
-        labels = pushed_aside(rng, labels, spacing_mm, center, radius)
-    level = _ellipsoid(rng, shape, spacing_mm, center, radius)
-    for _ in range(int(rng.integers(0, 4))):
-        other = center + rng.normal(0, 0.75 * radius / spacing_mm, 3)
-        level = torch.minimum(level, _ellipsoid(rng, shape, spacing_mm, other, radius * float(rng.uniform(0.35, 0.85))))
-    if rng.random() < 0.12 and (far := _start(rng, labels)) is not None:
-        level = torch.minimum(level, _ellipsoid(rng, shape, spacing_mm, far, radius * float(rng.uniform(0.3, 0.7))))
-    roughness = float(rng.uniform(0.08, 0.3))
-    level = level + roughness * (_noise(rng, shape, spacing_mm, 22) + 0.5 * _noise(rng, shape, spacing_mm, 9))
-    brain = brain_mask(labels, 0)
-    soft = brain & (labels != 24) & ~(among(labels, VENTRICLES) & (level > 0.75))
-
+        labels = pushed_aside(rng, labels, spacing_mm, foci[0].center, radius)
     reach = float(rng.uniform(4, 42)) if rng.random() < 0.88 else 0.0
-    ease = torch.full((1000,), 0.0)
-    ease[list(WHITE)] = 1.0
-    ease[list(CORTEX)] = float(rng.uniform(0.05, 0.45))
-    ease[list(DEEP)] = float(rng.uniform(0.2, 0.8))
-    ease[list(HIND)] = 0.4
-    ease = ease[labels.long()] * (1 + 0.5 * _noise(rng, shape, spacing_mm, 20) + 0.2 * _noise(rng, shape, spacing_mm, 8))
-    left = int(among(labels, (2, 3))[tuple(center)])
-    ease = torch.where(among(labels, (41, 42) if left else (2, 3)), ease * float(rng.uniform(0.2, 1.0)), ease)
+    box = _box(foci, 1.5 * reach, shape, spacing_mm)
+    part = labels[box]
+    inner = tuple(part.shape)
+    corner = np.array([s.start for s in box])
+    level = torch.stack([ellipsoid_level(rng, inner, spacing_mm, f.center - corner, f.radius_mm) for f in foci]).amin(0)
+    roughness = float(rng.uniform(0.08, 0.3))
+    level = level + roughness * (millimeter_noise(rng, inner, spacing_mm, 22) + 0.5 * millimeter_noise(rng, inner, spacing_mm, 9))
+    soft = brain_mask(part, 0) & (part != 24) & ~(among(part, VENTRICLES) & (level > 0.75))
+
+    ease = _ease(rng, part, left, spacing_mm)
     beyond = (level - 1).clamp_min(0) * radius
-    edema = soft & (beyond < reach * ease)
-    tumor[edema] = EDEMA
+    edema = soft & _without_specks(beyond < reach * ease)
+    tumor[box][edema] = EDEMA
     fading = float(rng.uniform(0.0, 0.45))
-    change[edema] = (1 - fading * (beyond / (reach * ease).clamp_min(0.1)))[edema].clamp(0.3, 1)
-    core = _core(rng, kind, level, radius, spacing_mm)
+    change[box][edema] = (1 - fading * (beyond / (reach * ease).clamp_min(0.1)))[edema].clamp(0.3, 1)
+    core = draw_core(rng, kind, level, radius, spacing_mm)
     taken = soft & (core > 0)
-    tumor[taken], change[taken] = core[taken], 1.0
+    tumor[box][taken] = core[taken]
+    change[box][taken] = 1.0
     return labels, tumor, change
-
-
-def add_lookalikes(rng: np.random.Generator, labels: torch.Tensor, spacing_mm: float) -> torch.Tensor:
-    """The label map (K, J, I) with enhancing normal structures, white-matter lesions and infarcts, all background."""
-    labels = labels.clone()
-    shape = tuple(labels.shape)
-    ventricles, white = among(labels, VENTRICLES), among(labels, WHITE)
-    if rng.random() < 0.8:
-        width = float(rng.uniform(0.08, 0.2))
-        step = float(rng.uniform(12, 22))
-        curve = (_noise(rng, shape, spacing_mm, step).abs() < width) & (_noise(rng, shape, spacing_mm, step).abs() < width)
-        labels[curve & among(labels, (24, *CORTEX, *WHITE))] = ENHANCING_NORMAL
-    if rng.random() < 0.6:
-        outside = (labels >= 500) & (labels < 900)
-        near = F.max_pool3d(outside.float()[None, None], 3, 1, 1)[0, 0] > 0
-        labels[near & (labels == 24) & (_noise(rng, shape, spacing_mm, 35) > float(rng.uniform(-1, 1.5)))] = ENHANCING_NORMAL
-    if rng.random() < 0.5:
-        labels[ventricles & (_noise(rng, shape, spacing_mm, 12) > float(rng.uniform(1.0, 1.8)))] = ENHANCING_NORMAL
-    if rng.random() < 0.45:
-        rim = F.max_pool3d(ventricles.float()[None, None], 5, 1, 2)[0, 0] > 0
-        labels[white & rim & (_noise(rng, shape, spacing_mm, 14) > float(rng.uniform(-0.3, 1.5)))] = WHITE_MATTER_LESION
-        labels[white & (_noise(rng, shape, spacing_mm, 7) > float(rng.uniform(2.4, 3.4)))] = WHITE_MATTER_LESION
-    if rng.random() < 0.07 and (center := _start(rng, labels)) is not None:
-        level = _ellipsoid(rng, shape, spacing_mm, center, float(rng.uniform(5, 16))) + 0.2 * _noise(rng, shape, spacing_mm, 10)
-        tissue = among(labels, (*WHITE, *CORTEX, *DEEP))
-        labels[tissue & (level < 1.25)] = WHITE_MATTER_LESION
-        labels[tissue & (level < 1)] = INFARCT
-    return labels

@@ -7,8 +7,9 @@ import torch
 
 from .brain import procedural_head
 from .deform import random_linear
-from .tumor import CLASSES, brain_mask, draw_tumor
+from .tumor import draw_tumor
 from .tumor_contrast import CHANNELS, paint_channels
+from .tumor_labels import CLASSES, brain_mask
 
 LEAST_ML = 15.0
 

@@ -1,0 +1,187 @@
+"""Scans that do not show what the model expects: refused with a sentence, segmented where the user insists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from neurospineseg.cli import main
+from neurospineseg.contrast import features
+from neurospineseg.errors import DoubtfulScan
+from neurospineseg.expectations import doubts, implausible
+from neurospineseg.grid import Grid
+from neurospineseg.locate import Pose
+from neurospineseg.pipeline import Segmenter, Settings
+from neurospineseg.recognize import NAMES, Head, brain_seen, is_hounsfield, is_mask
+from neurospineseg.volume import Volume
+from small_scans import ball, oblique_affine
+
+UPRIGHT = Pose(np.eye(3), np.zeros(3), 1.0, 0.0)
+
+
+def scan(voxels: np.ndarray) -> Volume:
+    return Volume(voxels.astype(np.float32), oblique_affine())
+
+
+@pytest.fixture
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).normal(100, 20, (20, 22, 24))
+
+
+def segmenter(models: Path, **settings) -> Segmenter:
+    return Segmenter("tumor", Settings(model=str(models / "tiny_tumor"), device="cpu", **settings))
+
+
+def test_a_scan_without_a_brain_is_refused_and_segmented_with_anyway(doubting_models: Path) -> None:
+    volumes = {"flair": scan(ball())}
+    with pytest.raises(DoubtfulScan, match="No brain was found in the scan given as FLAIR"):
+        segmenter(doubting_models).run(volumes)
+    result = segmenter(doubting_models, anyway=True).run(volumes)
+    assert result.structures and any("No brain was found" in warning for warning in result.warnings)
+    assert result.warnings == result.report["warnings"] and result.report["settings"]["anyway"]
+
+
+def test_a_mask_is_no_scan(doubting_models: Path) -> None:
+    with pytest.raises(DoubtfulScan, match="as a mask does"):
+        segmenter(doubting_models).run({"t1c": scan(ball() > ball().mean())})
+
+
+def test_a_model_without_a_recognizer_doubts_nothing(tiny_models: Path) -> None:
+    assert segmenter(tiny_models).run({"flair": scan(ball())}).structures
+
+
+def test_the_shell_says_how_to_go_on(doubting_models: Path, head: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mask = tmp_path / "mask.nii.gz"
+    line = ["segment", "tumor", "--t1c", str(head), "-o", str(mask), "--model", str(doubting_models / "tiny_tumor"), "--device", "cpu"]
+    assert main(line) == 2
+    assert capsys.readouterr().err.strip().splitlines()[-1].endswith("With --anyway it is segmented all the same.")
+    assert not mask.exists()
+    assert main([*line, "--anyway"]) == 0 and mask.exists()
+    assert "Warning: No brain was found" in capsys.readouterr().err
+
+
+def test_the_batch_says_so_for_each_case(doubting_models: Path, head: Path, tmp_path: Path) -> None:
+    case = tmp_path / "cases" / "one"
+    case.mkdir(parents=True)
+    (case / "one_t1c.nii.gz").write_bytes(head.read_bytes())
+    line = [
+        "batch",
+        "tumor",
+        str(case.parent),
+        "-o",
+        str(tmp_path / "out"),
+        "--model",
+        str(doubting_models / "tiny_tumor"),
+        "--device",
+        "cpu",
+    ]
+    assert main(line) == 2
+    assert "With --anyway" in (tmp_path / "out" / "summary.csv").read_text()
+
+
+def test_masks_and_hounsfield_units_are_told_from_scans(noise: np.ndarray) -> None:
+    assert is_mask(scan(noise > 100)) and not is_mask(scan(noise))
+    ct = np.where(noise > 100, 40, -1000) + np.round(noise / 10)
+    assert is_hounsfield(scan(ct)) and not is_hounsfield(scan(noise))
+    assert not is_hounsfield(scan(noise - 2000.4)), "values between whole numbers are no Hounsfield units"
+
+
+def test_the_share_of_the_brain_in_view() -> None:
+    whole = Grid.canonical((0, -18, 8), np.full(3, 200.0), np.full(3, 2.0))
+    assert brain_seen(whole, UPRIGHT) == 1
+    right = Grid.canonical((50, -18, 8), (100.0, 200.0, 200.0), np.full(3, 2.0))
+    assert brain_seen(right, UPRIGHT) == pytest.approx(0.5, abs=0.06)
+    turned = Pose(np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]), np.array([0.0, 0, 0]), 1.0, 0.0)
+    assert brain_seen(right, turned) < 1
+
+
+class Shown:
+    """Finds a head whose scans have given contrasts, or none."""
+
+    def __init__(self, seen: dict[str, dict[str, float]], brain: float | None = 1.0, bone: float = 3.0) -> None:
+        self.names, self.brain, self.bone, self.seen = list(seen), brain, bone, iter(seen.values())
+
+    def head(self, volume: Volume) -> Head | None:
+        return None if self.brain is None else Head(UPRIGHT, self.brain)
+
+    def contrasts(self, volume: Volume, pose: Pose) -> dict[str, float]:
+        return next(self.seen)
+
+    def bone_contrast(self, volume: Volume, pose: Pose) -> float:
+        return self.bone
+
+    def doubts(self, noise: np.ndarray, task: str = "tumor") -> tuple[list[str], list[str]]:
+        return doubts(task, {name: scan(noise) for name in self.names}, self.names[0], self)
+
+
+def shares(**given: float) -> dict[str, float]:
+    rest = (1 - sum(given.values())) / 6
+    return {name: given.get(name, 0.0) + rest for name in NAMES}
+
+
+def test_scans_in_each_others_slots_are_doubted(noise: np.ndarray) -> None:
+    against, _ = Shown({"t2": shares(flair=0.95), "flair": shares(t2=0.95)}).doubts(noise)
+    assert against == [
+        "The scan given as T2 looks like FLAIR; check which scan is in which slot.",
+        "The scan given as FLAIR looks like T2; check which scan is in which slot.",
+    ]
+    against, _ = Shown({"t1c": shares(flair=0.8), "flair": shares(t1=0.5, t1c=0.3)}).doubts(noise)
+    assert against == ["The scans given as T1 with contrast agent and as FLAIR seem to be exchanged; check which scan is in which slot."]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        {"t1c": {"t1": 0.98}},
+        {"t1c": {"flair": 0.98}},
+        {"t1c": {"flair": 0.98}, "flair": {"flair": 0.9}},
+        {"t2": {"flair": 0.5, "t2": 0.3}},
+        {"t2": {"pd": 0.9}},
+        {"flair": {"t2": 0.6}},
+    ],
+)
+def test_what_cannot_be_told_is_not_doubted(seen: dict, noise: np.ndarray) -> None:
+    assert Shown({name: shares(**given) for name, given in seen.items()}).doubts(noise) == ([], [])
+
+
+def test_a_ct_is_doubted_by_the_brains_models(noise: np.ndarray) -> None:
+    against, _ = Shown({"image": shares()}, bone=60).doubts(noise, "subcortical")
+    assert len(against) == 1 and "looks like a CT" in against[0]
+
+
+def test_a_head_is_doubted_by_the_spines_models(noise: np.ndarray) -> None:
+    against, _ = Shown({"image": {}}).doubts(noise, "spine")
+    assert "shows a head" in against[0]
+
+
+def test_a_spine_without_a_head_is_not_doubted(noise: np.ndarray) -> None:
+    assert Shown({"image": {}}, brain=None).doubts(noise, "spine") == ([], [])
+
+
+def test_a_brain_that_is_cut_off_is_said(noise: np.ndarray) -> None:
+    against, besides = Shown({"flair": shares(flair=1.0)}, brain=0.6).doubts(noise)
+    assert not against and "about 60% of the brain" in besides[0]
+
+
+def test_results_that_cannot_be() -> None:
+    assert implausible("tumor", {"edema": 300.0, "necrotic_core": 250.0}) and not implausible("tumor", {"edema": 90.0})
+    usual = {"left_thalamus": 7.0, "right_thalamus": 7.2, "left_subthalamic_nucleus": 0.15, "left_putamen": 4.5}
+    assert implausible("subcortical", usual) is None
+    assert "3 of the nuclei" in implausible("subcortical", {**usual, "left_thalamus": 70.0, "right_thalamus": 0.5, "left_putamen": 40.0})
+    assert implausible("spine", {"vertebra_l1": 40.0}) is None
+
+
+def test_features_do_not_depend_on_gain_offset_or_pose() -> None:
+    rng = np.random.default_rng(0)
+    grid = Grid.canonical((0, -18, 8), np.full(3, 220.0), np.full(3, 4.0))
+    image = torch.from_numpy(rng.normal(100, 20, grid.shape).astype(np.float32))
+    here = features(image, grid, UPRIGHT, 8.0)
+    assert torch.allclose(features(3 * image - 50, grid, UPRIGHT, 8.0), here, atol=1e-4)
+    turn = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    moved = np.eye(4)
+    moved[:3, :3], moved[:3, 3] = turn, (30, -20, 10)
+    pose = Pose(turn, np.array([30.0, -20, 10]), 1.0, 0.0)
+    assert torch.allclose(features(image, Grid(grid.shape, moved @ grid.ijk_to_ras), pose, 8.0), here, atol=1e-3)
