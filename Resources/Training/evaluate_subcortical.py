@@ -43,6 +43,8 @@ TEMPLATES = ("ICBM2009_T1w_ZonaBB", "MNI6_T1w_1mm_ZonaBB")
 SCAN_MM = (1.0, 1.0, 3.0)
 CONTRASTS = ("T1", "T2-like")
 HARDER = {"thickest_mm": 6.0, "artifact_share": 0.7, "noise": 12.0, "physical": 0.5}
+TURN = "turn in degrees"
+"""Of the locator's rows; it stands in the column of millimeters."""
 COLUMNS = ("data", "setting", "draw", "method", "structure", "dice", "centroid_mm", "swapped")
 
 
@@ -96,7 +98,8 @@ def template_rows(
     turn = to_mni @ pose
     angle = np.degrees(np.arccos(np.clip((np.trace(turn[:3, :3]) / np.cbrt(np.linalg.det(turn[:3, :3])) - 1) / 2, -1, 1)))
     center = np.array(REGION_CENTER_MNI)
-    yield (*start, "locator", f"pose ({angle:.1f} degrees)", np.nan, np.linalg.norm(turn[:3, :3] @ center + turn[:3, 3] - center), 0)
+    yield (*start, "locator", "place", np.nan, np.linalg.norm(turn[:3, :3] @ center + turn[:3, 3] - center), 0)
+    yield (*start, "locator", TURN, np.nan, angle, 0)
     ellipsoids = {key: mean_ellipsoid(scan.grid, key.split("_")[0], to_mni) for key in STN}
     anything = np.argwhere((truth > 0) | (labels > 0) | ellipsoids[STN[0]] | ellipsoids[STN[1]])
     low, high = anything.min(0), anything.max(0) + 1
@@ -140,12 +143,18 @@ def summary(rows: list[tuple]) -> None:
     """Prints the mean, median and worst of each structure, both sides together."""
     groups: dict[tuple, list[tuple]] = {}
     for data, setting, _, method, key, *values in rows:
-        name = "pose" if method == "locator" else key.split("_", 1)[1]
+        name = key if method == "locator" else key.split("_", 1)[1]
         groups.setdefault((data, setting, method, name), []).append(values)
     for group, values in groups.items():
         overlap, distance, swapped = np.array(values, float).T
         if np.isnan(distance).all():
             print(" | ".join(group), f"| n {len(values)} | nothing found")
+            continue
+        if group[2] == "locator":
+            print(
+                " | ".join(group),
+                f"| n {len(values)} | mean {distance.mean():.1f} median {np.median(distance):.1f} worst {distance.max():.1f}",
+            )
             continue
         print(
             " | ".join(group),
