@@ -219,16 +219,20 @@ def write(rows: list[tuple], path: Path) -> None:
         table.writerows([*row[:5], f"{row[5]:.4f}", f"{row[6]:.3f}", row[7]] for row in rows)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", help="bundle name or folder; the task's default without it")
-    parser.add_argument("--draws", type=int, default=25, help="of each template and contrast")
-    parser.add_argument("--contrasts", nargs="*", choices=CONTRASTS, default=CONTRASTS)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    result.add_argument("--model", help="bundle name or folder; the task's default without it")
+    result.add_argument("--draws", type=int, default=25, help="of each template and contrast")
+    result.add_argument("--contrasts", nargs="*", choices=CONTRASTS, default=CONTRASTS)
+    result.add_argument(
         "--drawn", type=int, default=12, help="regions of the held-out heads, of each setting; 0 leaves out all but the templates"
     )
-    parser.add_argument("--output", type=Path, default=Path("subcortical_evaluation"))
-    options = parser.parse_args()
+    result.add_argument("--output", type=Path, default=Path("subcortical_evaluation"))
+    return result
+
+
+def main() -> None:
+    options = parser().parse_args()
     torch.set_num_threads(1)
     segmenter = Segmenter("subcortical", Settings(model=options.model, device="cpu"))
     rows: list[tuple] = []
