@@ -25,7 +25,7 @@ from synthetic.tumor_lookalikes import add_lookalikes, narrowed_sulci, stripped
 SPACING, PATCH = 2.0, (64, 80, 64)
 FIELD_MM = (168.0, 208.0, 184.0)
 PROCEDURAL_SHARE, PROCEDURAL_POOL = 0.2, 6
-HEAD_POOL, EXAMPLES_PER_HEAD = 10, 7
+HEAD_POOL, EXAMPLES_PER_HEAD = 12, 2
 NO_TUMOR, STRIPPED, CLEAN_AIR, CUT = 0.25, 0.6, 0.4, 0.3
 USUAL = ((1, 0, 0, 1), (1, 0, 1, 1), (1, 1, 0, 1), (1, 1, 1, 0), (1, 0, 0, 0), (0, 0, 1, 0))
 """Usual sets of T1c, T1, T2 and FLAIR."""
