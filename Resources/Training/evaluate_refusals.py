@@ -3,7 +3,7 @@
     python Resources/Training/evaluate_refusals.py --out refusals.csv
 
 Each brain scan whose contrast is known is offered to the tumor task in each of the four slots. An outcome is right where a scan that
-shows what the task is about, in its slot or, for T1, in that with or without contrast agent, passes, and any other is refused or doubted.
+shows what the task is about passes, and any other is refused or doubted; of slots, T2 is to be told from the others.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from neurospineseg.bundle import Task, find_bundle  # noqa: E402
 from neurospineseg.errors import DoubtfulScan, InputError  # noqa: E402
-from neurospineseg.expectations import family  # noqa: E402
+from neurospineseg.expectations import DARK_FLUID  # noqa: E402
 from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
 from real_data import DATA  # noqa: E402
@@ -69,6 +69,11 @@ class Offer:
     fits: bool
 
 
+def fits(slot: str, contrast: str) -> bool:
+    """Whether a scan should pass in a slot: T1, T1 with contrast agent and FLAIR are not told apart by one scan alone, nor proton density from any."""
+    return contrast == "pd" or (slot in DARK_FLUID) == (contrast in DARK_FLUID)
+
+
 def offers(scan: str, shows: str, contrast: str | None) -> Iterator[Offer]:
     for task, shown in SHOWN.items():
         if task != "tumor":
@@ -77,7 +82,7 @@ def offers(scan: str, shows: str, contrast: str | None) -> Iterator[Offer]:
             yield Offer(scan, shows, task, "flair", False)
         else:
             for slot in SLOTS:
-                yield Offer(scan, f"{shows} {contrast}", task, slot, family(slot) == family(contrast))
+                yield Offer(scan, f"{shows} {contrast}", task, slot, fits(slot, contrast))
 
 
 def outcome(offer: Offer, volume: Volume, segmenters: dict[str, Segmenter]) -> tuple[str, str]:

@@ -36,6 +36,9 @@ class PartialDiceCE(nn.Module):
     def forward(self, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Args: ``scores`` (B, C, ...) logits; ``target`` (B, ...) int64 bit masks. Returns a scalar."""
         classes = scores.shape[1]
+        certain = (target & (target - 1)) == 0
+        if bool((certain | (target == (1 << classes) - 1)).all()):
+            return self._of_labels(scores, target, certain)
         bits = torch.arange(classes, device=scores.device).view(1, -1, *[1] * (target.ndim - 1))
         allowed = (target[:, None] >> bits) & 1
         log_probability = torch.log_softmax(scores.float(), 1)
@@ -54,3 +57,19 @@ class PartialDiceCE(nn.Module):
         dice = 1 - (2 * overlap + 1.0) / (total + 1.0)
         dice_loss = (dice * present).sum() / present.sum().clamp_min(1)
         return dice_loss + cross_entropy.mean()
+
+    def _of_labels(self, scores: torch.Tensor, target: torch.Tensor, certain: torch.Tensor) -> torch.Tensor:
+        """The same in a fraction of the time, where every voxel is known (``certain``, bool (B, ...)) or may be anything."""
+        classes = scores.shape[1]
+        labels = torch.where(certain, torch.log2(target.float()).round().long(), 0)
+        log_probability = torch.log_softmax(scores.float(), 1)
+        own = log_probability.gather(1, labels[:, None])[:, 0]
+        weight = certain.float() if self.class_weights is None else self.class_weights[labels] * certain
+        cross_entropy = -(own * weight).mean()
+        known = certain.float()
+        voxels = torch.zeros(classes, device=scores.device).index_add(0, labels.flatten(), known.flatten())
+        overlap = torch.zeros(classes, device=scores.device).index_add(0, labels.flatten(), (own.exp() * known).flatten())
+        found = torch.einsum("bcn,bn->c", log_probability.exp().flatten(2), known.flatten(1))
+        present = voxels[1:] > 0
+        dice = 1 - (2 * overlap[1:] + 1.0) / (found[1:] + voxels[1:] + 1.0)
+        return (dice * present).sum() / present.sum().clamp_min(1) + cross_entropy

@@ -1,9 +1,11 @@
 """Brings the deep nuclei's atlas into the labeled heads and keeps the result for training.
 
-    python Resources/Training/prepare_nuclei.py
+    python Resources/Training/prepare_nuclei.py --label-maps ../shared/data/subcortical/label_maps
 
-Writes ``runs/nuclei_heads``: ``cube_NN.npz`` (90 mm at 0.75 mm in the locator's frame, FreeSurfer's labels
-and the nuclei) and ``whole_NN.npz`` (2 mm); prints the mean places of the locator's landmarks in the atlas's space.
+The folder holds ``training_seg_NN.nii.gz`` (SynthSeg's, with FreeSurfer's numbers) and ``zonabb_mni152_2009b_asym.nii.gz``.
+Writes ``runs/nuclei_heads``: ``deep_NN.npz`` (a box around the deep nuclei at 0.8 mm in the locator's frame: FreeSurfer's
+labels, and the atlas's small nuclei as a layer of its own) and ``whole_NN.npz`` (2 mm); prints the mean places of the
+locator's landmarks in the atlas's space.
 """
 
 from __future__ import annotations
@@ -23,10 +25,13 @@ from neurospineseg.grid import Grid, covering_grid, resample  # noqa: E402
 from neurospineseg.locate import fit_pose, region_center  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
 from real_data import DATA  # noqa: E402
-from synthetic.nuclei import CACHE, LANDMARKS, NUCLEI  # noqa: E402
+from synthetic.nuclei import BRAINSTEM, CACHE, LANDMARKS, NUCLEI, PEDUNCLE, RIGHT, VENTRAL_DC, Head, combined  # noqa: E402
 from synthetic.nuclei_registration import Deformation, centroid, sample_at, voxel_centers  # noqa: E402
+from synthetic.shapes import tube  # noqa: E402
 
-FOLDER = DATA / "subcortical" / "label_maps"
+DEEP_MM, DEEP_SPACING = (116.0, 124.0, 108.0), 0.8
+PEDUNCLE_PATH = np.array([(17.5, -9, -3, 4.5), (14.5, -15, -10.5, 4.5), (11.5, -18.5, -18, 4.5), (8, -21, -27, 5)])
+"""The right cerebral peduncle: R, A, S in the atlas's space and radius, mm."""
 ATLAS_NUCLEI = {"red_nucleus": (1, 2), "substantia_nigra": (3, 4), "subthalamic_nucleus": (5, 6), "zona_incerta": (23, 24)}
 ATLAS_PALLIDUM = {"globus_pallidus_externus": (11, 12), "globus_pallidus_internus": (13, 14)}
 
@@ -52,36 +57,38 @@ def smooth_labels(volume: Volume, grid: Grid) -> np.ndarray:
     return labels
 
 
-def with_nuclei(labels: np.ndarray, grid: Grid, atlas: Volume, deformation: Deformation) -> np.ndarray:
-    """Labels (K, J, I) of a head with the atlas's nuclei set in; the pallidum is split where the atlas splits it."""
-    ras = voxel_centers(grid.shape, grid.ijk_to_ras)
+def with_layers(labels: np.ndarray, grid: Grid, atlas: Volume, deformation: Deformation) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (K, J, I) of a head with the pallidum split and the peduncle marked, and the atlas's small nuclei, uint16 (K, J, I)."""
+    ras = deformation(voxel_centers(grid.shape, grid.ijk_to_ras))
     inverse = torch.from_numpy(atlas.grid.ras_to_ijk.astype(np.float32))
-    ijk = deformation(ras) @ inverse[:3, :3].T + inverse[:3, 3]
+    ijk = ras @ inverse[:3, :3].T + inverse[:3, 3]
 
     def share(value: int) -> np.ndarray:
         mask = ndimage.gaussian_filter((atlas.voxels == value).astype(np.float32), 0.6)
         return sample_at(torch.from_numpy(mask)[None], ijk)[0].numpy()
 
-    result = labels.copy()
-    room = np.isin(labels, (2, 41, 16, 28, 60, 0))
-    best = np.full(grid.shape, 0.42, np.float32)
+    nuclei, best = np.zeros(grid.shape, np.uint16), np.full(grid.shape, 0.42, np.float32)
     for name, sides in ATLAS_NUCLEI.items():
         for side, value in enumerate(sides):
             found = share(value)
-            taken = room & (found > best)
-            result[taken] = NUCLEI[name][side]
-            best = np.where(taken, found, best)
+            nuclei[found > best] = NUCLEI[name][side]
+            best = np.maximum(best, found)
+    result = labels.copy()
     for side, pallidum in enumerate((13, 52)):
         outer, inner = (ndimage.gaussian_filter(share(ATLAS_PALLIDUM[name][side]), 2.0) for name in ATLAS_PALLIDUM)
         here = labels == pallidum
         for name, wins in zip(ATLAS_PALLIDUM, (outer >= inner, outer < inner)):
             result[here & wins] = NUCLEI[name][side]
-    return result
+    x, y, z = ras.numpy().transpose(3, 0, 1, 2)
+    inside = (tube((np.abs(x), y, z), PEDUNCLE_PATH) > 0) & np.isin(labels, (*VENTRAL_DC, BRAINSTEM))
+    result[inside] = np.where(x[inside] < 0, PEDUNCLE, PEDUNCLE + RIGHT)
+    return result, nuclei
 
 
-def prepare(number: int, atlas: Volume, coarse_atlas: tuple[np.ndarray, Grid]) -> np.ndarray:
-    """Writes one head's cube and whole; returns the landmarks' places in atlas space, (len(LANDMARKS), 2, 3)."""
-    head = read_volume(FOLDER / f"training_seg_{number:02d}.nii.gz")
+def prepare(file: Path, atlas: Volume, coarse_atlas: tuple[np.ndarray, Grid]) -> np.ndarray:
+    """Writes one head's deep box and whole; returns the landmarks' places in atlas space, (len(LANDMARKS), 2, 3)."""
+    number = int(file.name.removesuffix(".nii.gz")[-2:])
+    head = read_volume(file)
     head = Volume(np.round(head.voxels).astype(np.uint16), head.ijk_to_ras)
     whole = covering_grid(head.grid, np.full(3, 2.0))
     labels = nearest(head, whole)
@@ -97,10 +104,11 @@ def prepare(number: int, atlas: Volume, coarse_atlas: tuple[np.ndarray, Grid]) -
     deep = Grid.canonical(np.mean(list(places.values()), 0), (96, 120, 96), (2, 2, 2))
     deformation = Deformation(nearest(head, deep), deep.ijk_to_ras, coarse_atlas[0], coarse_atlas[1].ijk_to_ras)
     pose = fit_pose(places)
-    cube = Grid.canonical(region_center(pose), np.full(3, 90.0), np.full(3, 0.75), pose.axes)
-    final = with_nuclei(smooth_labels(head, cube), cube, atlas, deformation)
-    np.savez_compressed(CACHE / f"cube_{number:02d}.npz", labels=final, ijk_to_ras=cube.ijk_to_ras)
-    volumes = {name: tuple(int((final == value).sum() * 0.75**3) for value in sides) for name, sides in NUCLEI.items()}
+    box = Grid.canonical(region_center(pose), np.array(DEEP_MM), np.full(3, DEEP_SPACING), pose.axes)
+    labels, nuclei = with_layers(smooth_labels(head, box), box, atlas, deformation)
+    np.savez_compressed(CACHE / f"deep_{number:02d}.npz", labels=labels, nuclei=nuclei, ijk_to_ras=box.ijk_to_ras)
+    final = combined(Head(torch.from_numpy(labels.astype(np.int16)), box.ijk_to_ras, torch.from_numpy(nuclei.astype(np.int16)))).labels
+    volumes = {name: tuple(int((final == value).sum() * DEEP_SPACING**3) for value in sides) for name, sides in NUCLEI.items()}
     print(number, f"loss {deformation.loss:.3f} scale {pose.scale:.3f} residual {pose.residual_mm:.1f} mm", volumes, flush=True)
     return np.array(
         [
@@ -112,17 +120,23 @@ def prepare(number: int, atlas: Volume, coarse_atlas: tuple[np.ndarray, Grid]) -
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--heads", type=int, nargs="*", default=range(1, 21))
+    parser.add_argument("--label-maps", type=Path, default=DATA / "subcortical" / "label_maps")
+    parser.add_argument("--heads", type=int, nargs="*", help="numbers of the heads to prepare; all without it")
     options = parser.parse_args()
     torch.set_num_threads(1)
     CACHE.mkdir(parents=True, exist_ok=True)
-    atlas = read_volume(FOLDER / "zonabb_mni152_2009b_asym.nii.gz")
+    files = sorted(options.label_maps.glob("training_seg_[0-9][0-9].nii.gz"))
+    if options.heads:
+        files = [file for file in files if int(file.name[13:15]) in options.heads]
+    if not files:
+        parser.error(f"'{options.label_maps}' holds no training_seg_NN.nii.gz that was asked for; give their folder with --label-maps.")
+    atlas = read_volume(options.label_maps / "zonabb_mni152_2009b_asym.nii.gz")
     atlas = Volume(np.round(atlas.voxels).astype(np.uint16), atlas.ijk_to_ras)
     coarse = Grid.canonical((0, -8, -4), (120, 130, 110), (2, 2, 2))
     deep = Grid.canonical((0, -8, -4), (120, 130, 110), (0.5, 0.5, 0.5))
     atlas = Volume(nearest(atlas, deep), deep.ijk_to_ras)
     coarse_atlas = (nearest(atlas, coarse), coarse)
-    found = np.array([prepare(number, atlas, coarse_atlas) for number in options.heads])
+    found = np.array([prepare(file, atlas, coarse_atlas) for file in files])
     for name, places, spread in zip(LANDMARKS, found.mean(0), found.std(0)):
         print(name, np.round(places, 1).tolist(), "deviation", np.round(spread, 1).tolist())
 

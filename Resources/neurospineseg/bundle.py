@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from neurospineseg.catalog import model_folders
 from neurospineseg.errors import InputError
@@ -57,7 +57,10 @@ class ModelSpec(BaseModel):
         locator: name of the bundle that finds the region first, if any.
         recognizer: name of the bundle that tells whether a scan shows a head: scans that do not are doubted by the brain's models, those
             that do by the spine's. None: nothing is doubted.
-        region_mm: side of the cube around the located region in mm, if any.
+        region_mm: side of the cube around the located region in mm, or its sides along R, A, S, if any.
+        bilateral: whether the network sees one half of the region at a time, as if it were the right one: the outermost ``patch`` along
+            i, the left half mirrored. Its output channels are then ``network_classes``, and ``classes`` name each on the left, then on the right.
+        flips: axes k, j, i (0, 1, 2) along which a 3D network also sees the image mirrored, each by itself; its probabilities are averaged.
         preference: of a task's installed models, that with the highest is used where none is named.
         modalities: contrasts the model was trained on, in words for people.
     """
@@ -80,13 +83,32 @@ class ModelSpec(BaseModel):
     classes: tuple[str, ...]
     locator: str | None = None
     recognizer: str | None = None
-    region_mm: float | None = None
+    region_mm: float | tuple[float, float, float] | None = None
+    bilateral: bool = False
+    flips: tuple[Literal[0, 1, 2], ...] = ()
     preference: int = 0
     modalities: str = ""
     title: str = ""
     summary: str = Field(default="", description="one line for the models list")
     trained_on: str = Field(default="", description="what it learned from, in a few words after 'Trained on'")
     measured: str = Field(default="", description="what it reaches on what, in a few words after 'Measured:'")
+
+    @model_validator(mode="after")
+    def _sides(self) -> ModelSpec:
+        names = self.classes[1:]
+        paired = all(a.startswith("left_") and b == a.replace("left_", "right_", 1) for a, b in zip(names[::2], names[1::2]))
+        if self.bilateral and (len(names) % 2 or not paired):
+            raise ValueError("classes of a bilateral model must name each structure on the left, then on the right")
+        if self.bilateral and self.slice_axis is not None:
+            raise ValueError("a bilateral model must be 3D")
+        if self.bilateral and 2 in self.flips:
+            raise ValueError("a bilateral model must not be mirrored along i")
+        return self
+
+    @property
+    def network_classes(self) -> tuple[str, ...]:
+        """What the network's output channels mean: ``classes``, or of a bilateral model those without their sides."""
+        return ("background", *(name.removeprefix("left_") for name in self.classes[1::2])) if self.bilateral else self.classes
 
 
 @dataclass(frozen=True)
@@ -244,12 +266,12 @@ def _fill(folder: Path, spec: ModelSpec, network_def: dict[str, Any], weights: P
                 "pred": {
                     "type": "image",
                     "format": "segmentation",
-                    "num_channels": len(spec.classes),
+                    "num_channels": len(spec.network_classes),
                     "spatial_shape": [n for axis, n in enumerate(spec.patch) if axis != spec.slice_axis],
                     "dtype": "float32",
                     "value_range": [0, 1],
                     "is_patch_data": True,
-                    "channel_def": {str(n): name for n, name in enumerate(spec.classes)},
+                    "channel_def": {str(n): name for n, name in enumerate(spec.network_classes)},
                 }
             },
         },

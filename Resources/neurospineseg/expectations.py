@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from neurospineseg.bundle import Bundle, Task
-from neurospineseg.recognize import NAMES, Head, Predict, contrasts, find_head, is_hounsfield, is_mask
+import numpy as np
+
+from neurospineseg.bundle import Task
+from neurospineseg.errors import InputError
+from neurospineseg.locate import NOT_FOUND
+from neurospineseg.recognize import NAMES, Head, Recognizer, is_hounsfield, is_mask
 from neurospineseg.volume import Volume
 
-SURE, UNLIKELY = 0.6, 0.15
-"""A contrast is recognized above the first; a slot's own contrast is ruled out below the second."""
+SURE = 0.85
+DARK_FLUID = ("t1c", "t1", "flair")
+"""Contrasts in which cerebrospinal fluid is dark."""
+LARGEST_BONE_CONTRAST = 25.0
+"""Of 28 heads in MR none had over 12; two head CTs had 60 and, windowed, far more."""
 LEAST_BRAIN_SEEN = 0.85
 LARGEST_TUMOR_ML = 500.0
-PLAUSIBLE_ML = {
+VERTEBRA_ML = (1.5, 150.0)
+NUCLEI_ML = {
     "subthalamic_nucleus": (0.03, 0.5),
     "red_nucleus": (0.06, 0.9),
     "substantia_nigra": (0.1, 1.5),
@@ -20,77 +28,104 @@ PLAUSIBLE_ML = {
     "caudate": (1.2, 10.0),
     "putamen": (1.8, 13.0),
 }
-"""Wide limits: about a quarter to three times the volumes of DESIGN's atlas (ZonaBB in MNI152)."""
-MOST_IMPLAUSIBLE = 3
+"""Wide limits: from about a quarter to two or three times the volumes of the ZonaBB atlas in MNI152."""
+MOST_IMPLAUSIBLE = 2
 
 
-def doubts(task: Task, volumes: Mapping[str, Volume], reference: str, recognizer: Bundle, predict: Predict) -> tuple[list[str], list[str]]:
-    """What speaks against segmenting these scans, and what the user should know besides.
+class Expectations:
+    """What a task expects of its scans.
 
     Args:
-        reference: name of the scan in ``volumes`` in which a head is looked for.
-        recognizer, predict: see ``recognize.find_head``.
+        reference: name of the scan in which a head is looked for.
+        part: whether the user restricts the run to a region, which may leave a head out.
+
+    Attributes:
+        notes: what the user should know besides.
     """
-    found = [
-        f"{_words(name)} holds only a few different values, as a mask does; choose the scan itself."
-        for name, volume in volumes.items()
-        if is_mask(volume)
-    ]
-    if found:
-        return found, []
-    if task == "spine":
-        if find_head(volumes[reference], recognizer, predict, contrast=False) is not None:
-            return [f"{_words(reference)} shows a head, and this model segments spines; choose a scan of the spine."], []
-        return [], []
-    found = [
-        f"{_words(name)} is a CT (its values are Hounsfield units), and this model knows MR only; choose an MR scan."
-        for name, volume in volumes.items()
-        if is_hounsfield(volume)
-    ]
-    if found:
-        return found, []
-    head = find_head(volumes[reference], recognizer, predict)
-    if head is None:
-        return [f"No brain was found in {_words(reference, False)}; choose a brain MR that holds both thalami."], []
-    return _contrast_doubts(task, volumes, reference, head, predict), _cut(head)
+
+    def __init__(self, task: Task, reference: str, recognizer: Recognizer, part: bool = False) -> None:
+        self.task, self.reference, self.recognizer, self.part = task, reference, recognizer, part
+        self.head: Head | None = None
+        self.notes: list[str] = []
+
+    def doubts_of_scans(self, volumes: Mapping[str, Volume]) -> list[str]:
+        """What speaks against each scan by itself.
+
+        Raises:
+            InputError: the deep nuclei's region cannot be found.
+        """
+        found = [
+            f"{words_for(name)} holds only a few different values, as a mask does; choose the scan itself."
+            for name, volume in volumes.items()
+            if is_mask(volume)
+        ]
+        if self.task == "spine":
+            if not self.part and self.recognizer.head(volumes[self.reference]) is not None:
+                found.append(
+                    f"{words_for(self.reference)} shows a head, and this model segments spines; choose a scan or a region of the spine."
+                )
+            return found
+        found += [
+            f"{words_for(name)} is a CT (its values are Hounsfield units), and this model knows MR only; choose an MR scan."
+            for name, volume in volumes.items()
+            if is_hounsfield(volume)
+        ]
+        self.head = self.recognizer.head(volumes[self.reference])
+        if self.head is None and self.task == "subcortical":
+            raise InputError(found[0] if found else NOT_FOUND)
+        if self.head is None and not found:
+            name = words_for(self.reference)
+            found.append(f"No brain was found in {name[:1].lower()}{name[1:]} (both thalami are looked for); check that it is a brain MR.")
+        if self.head is not None and self.head.brain_seen < LEAST_BRAIN_SEEN:
+            self.notes.append(f"The field of view holds about {self.head.brain_seen:.0%} of the brain; what lies outside it is not judged.")
+        return found
+
+    def doubts_of_contrasts(self, volumes: Mapping[str, Volume]) -> list[str]:
+        """What speaks against scans that lie on each other: CT, and wrong slots as far as they can be told.
+
+        T2 is told from all others, and T1 and FLAIR where each is in the other's slot.
+        """
+        if self.head is None:
+            return []
+        pose = self.head.pose
+        seen = {name: look for name, volume in volumes.items() if (look := self.recognizer.look(volume, pose)) is not None}
+        found = [
+            f"{words_for(name)} looks like a CT (its bone outshines all that is in the brain), and this model knows MR only; choose an MR scan."
+            for name, look in seen.items()
+            if look.bone_contrast > LARGEST_BONE_CONTRAST
+        ]
+        if found or self.task != "tumor":
+            return found
+        shares = {name: look.contrasts for name, look in seen.items()}
+        for name, share in shares.items():
+            dark = sum(share[contrast] for contrast in DARK_FLUID)
+            if (name != "t2" and share["t2"] > SURE) or (name == "t2" and dark > SURE):
+                likeliest = NAMES[max(share, key=lambda contrast: share[contrast])]
+                found.append(f"{words_for(name)} looks like {likeliest}; check which scan is in which slot.")
+        for name in ("t1c", "t1"):
+            if name in shares and "flair" in shares and t1_share(shares[name]) < 0.5 * shares[name]["flair"]:
+                if shares["flair"]["flair"] < 0.5 * t1_share(shares["flair"]):
+                    found.append(f"The scans given as {NAMES[name]} and as FLAIR seem to be exchanged; check which scan is in which slot.")
+        return found
 
 
-def _contrast_doubts(task: Task, volumes: Mapping[str, Volume], reference: str, head: Head, predict: Predict) -> list[str]:
-    found = []
-    for name, volume in volumes.items():
-        seen = head.contrasts if name == reference else contrasts(volume, head.pose, predict)
-        likeliest = max(seen, key=lambda contrast: seen[contrast])
-        if seen[likeliest] < SURE:
-            continue
-        if likeliest == "ct":
-            found.append(f"{_words(name)} looks like a CT, and this model knows MR only; choose an MR scan.")
-        elif task == "tumor" and family(likeliest) != family(name) and family_share(seen, name) < UNLIKELY:
-            found.append(f"{_words(name)} looks like {NAMES[likeliest]}; check which scan is in which slot.")
-    return found
+def t1_share(seen: Mapping[str, float]) -> float:
+    """Probability of T1, with or without contrast agent: where nothing enhances they look alike."""
+    return seen["t1"] + seen["t1c"]
 
 
-def family(contrast: str) -> str:
-    """T1 with and without contrast agent are one family: where nothing enhances they look alike."""
-    return "t1" if contrast == "t1c" else contrast
+def words_for(name: str) -> str:
+    return "The scan" if name == "image" else f"The scan given as {NAMES.get(name, name)}"
 
 
-def family_share(seen: Mapping[str, float], contrast: str) -> float:
-    return sum(share for name, share in seen.items() if family(name) == family(contrast))
-
-
-def _cut(head: Head) -> list[str]:
-    if head.brain_seen >= LEAST_BRAIN_SEEN:
-        return []
-    return [f"The field of view holds about {head.brain_seen:.0%} of the brain; what lies outside it is not judged."]
-
-
-def _words(name: str, first: bool = True) -> str:
-    words = "the scan" if name == "image" else f"the scan given as {NAMES.get(name, name)}"
-    return words[:1].upper() + words[1:] if first else words
+def whole_labels(labels: np.ndarray) -> set[int]:
+    """The values of a label map (K, J, I) that do not touch its border, where they may be cut."""
+    touching = np.concatenate([np.take(labels, edge, axis).ravel() for axis in range(3) for edge in (0, -1)])
+    return set(np.unique(labels).tolist()) - set(np.unique(touching).tolist()) - {0}
 
 
 def implausible(task: Task, volumes_ml: Mapping[str, float]) -> str | None:
-    """What is wrong with a result as a whole, judged by its structures' volumes in mL; None where nothing is.
+    """What is wrong with a result as a whole, judged by its whole structures' volumes in mL; None where nothing is.
 
     Single odd volumes are noted elsewhere; this is about results that cannot be.
     """
@@ -98,13 +133,13 @@ def implausible(task: Task, volumes_ml: Mapping[str, float]) -> str | None:
         total = sum(volumes_ml.values())
         if total > LARGEST_TUMOR_ML:
             return f"The tumor found measures {total:.0f} mL, a third of a brain or more; check that the right scans were chosen."
-    if task == "subcortical":
-        odd = [key for key, ml in volumes_ml.items() if not _plausible(key.split("_", 1)[-1], ml)]
-        if len(odd) >= MOST_IMPLAUSIBLE:
-            return f"{len(odd)} of the nuclei found are far too small or too large to be true; check the scan and its voxel size."
+        return None
+    if task == "spine":
+        limits, what = {key: VERTEBRA_ML for key in volumes_ml if key.startswith("vertebra")}, "vertebrae"
+    else:
+        limits = {key: NUCLEI_ML[name] for key in volumes_ml if (name := key.split("_", 1)[-1]) in NUCLEI_ML}
+        what = "deep nuclei"
+    odd = sum(not low <= volumes_ml[key] <= high for key, (low, high) in limits.items())
+    if odd > MOST_IMPLAUSIBLE:
+        return f"{odd} of the {what} found are far too small or too large to be true; check the scan and its voxel size."
     return None
-
-
-def _plausible(structure: str, ml: float) -> bool:
-    low, high = PLAUSIBLE_ML.get(structure, (0.0, float("inf")))
-    return low <= ml <= high

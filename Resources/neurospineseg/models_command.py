@@ -5,10 +5,12 @@ from __future__ import annotations
 from neurospineseg.bundle import Bundle, installed_bundles
 from neurospineseg.console import out, table
 
+ROLES = {"segment": "{task}", "locate": "{task} (locator)", "recognize": "checks scans"}
+
 
 def list_models() -> None:
-    """Prints a table of the installed models; those that only find a region for others come last."""
-    bundles = [*installed_bundles(), *installed_bundles(role="locate")]
+    """Prints a table of the installed models; those that only help others come last."""
+    bundles = [bundle for role in ROLES for bundle in installed_bundles(role=role)]
     if not bundles:
         out().print("No model is installed.")
         return
@@ -17,6 +19,6 @@ def list_models() -> None:
 
 def _row(bundle: Bundle) -> tuple[str, ...]:
     spec = bundle.spec
-    task = spec.task if spec.role == "segment" else f"{spec.task} (locator)"
+    task = ROLES[spec.role].format(task=spec.task)
     words = f"{spec.summary} For {spec.modalities}." if spec.modalities else spec.summary
     return (spec.name, task, spec.version, f"{bundle.weights.stat().st_size / 1e6:.1f}", words)

@@ -10,7 +10,18 @@ from monai.networks import nets
 
 from neurospineseg.errors import InputError
 
-ALLOWED_NETWORKS = ("DynUNet", "UNet", "BasicUNet", "SegResNet", "AttentionUnet", "BasicUNetPlusPlus", "UNETR", "SwinUNETR", "VNet")
+ALLOWED_NETWORKS = (
+    "DynUNet",
+    "UNet",
+    "BasicUNet",
+    "SegResNet",
+    "AttentionUnet",
+    "BasicUNetPlusPlus",
+    "UNETR",
+    "SwinUNETR",
+    "VNet",
+    "FullyConnectedNet",
+)
 
 
 class NetworkError(InputError):

@@ -14,8 +14,7 @@ from neurospineseg.bundle import Bundle, Task, find_bundle, installed_bundles
 from neurospineseg.device import choose_device, choose_precision
 from neurospineseg.doubt import DoubtfulPlace, doubtful_places
 from neurospineseg.errors import DoubtfulScan, InputError
-from neurospineseg.expectations import doubts as doubts_about
-from neurospineseg.expectations import implausible
+from neurospineseg.expectations import Expectations, implausible, whole_labels
 from neurospineseg.grid import Grid, covering_grid
 from neurospineseg.head_mask import head_mask
 from neurospineseg.locate import locate_region
@@ -24,15 +23,18 @@ from neurospineseg.network import build_network, load_weights
 from neurospineseg.passage import bring_in, take_out
 from neurospineseg.postprocess import OutputChannel, postprocess, suppress
 from neurospineseg.predict import predict
+from neurospineseg.recognize import Recognizer
 from neurospineseg.region import Region
 from neurospineseg.register import register_rigid
 from neurospineseg.run_report import run_report
 from neurospineseg.sanity import check_field_of_view, check_overlap, repaired
 from neurospineseg.stage_watch import Progress, StageWatch
+from neurospineseg.subcortical_postprocess import contrast_notes
 from neurospineseg.volume import Volume
 
 CONTEXT_MM = 24.0
 TISSUE_SPACING_MM = 4.0
+CONTRAST_BUNDLE = "brain_contrast"
 
 
 @dataclass(frozen=True)
@@ -147,8 +149,9 @@ class Segmenter:
             places = doubtful_places(done.probabilities, done.channels, working, region and region.contains(working), asked)
         mask = Volume(labels, reference.ijk_to_ras)
         volumes_by_label = volumes_ml(labels, reference.grid)
-        if self.bundle.spec.recognizer is not None:
-            odd = implausible(self.task, {s.key: volumes_by_label[s.label] for s in done.structures if s.label in volumes_by_label})
+        if self.bundle.spec.recognizer is not None and region is None:
+            whole = whole_labels(labels)
+            odd = implausible(self.task, {s.key: volumes_by_label[s.label] for s in done.structures if s.label in whole})
             self._doubt([odd] if odd else [], warnings)
         present = [structure for structure in sorted(done.structures, key=lambda s: s.label) if structure.label in volumes_by_label]
         watch.stop()
@@ -178,9 +181,11 @@ class Segmenter:
         Raises:
             InputError: a scan cannot be used. ``DoubtfulScan``: it can, with ``Settings.anyway``.
         """
-        watch = StageWatch()
         checked, reference_name, warnings = self._checked(volumes)
-        self._recognize(checked, reference_name, watch, warnings)
+        expected = self._expectations(reference_name, StageWatch(), warnings)
+        if expected is not None:
+            self._doubt(expected.doubts_of_scans(checked) + expected.doubts_of_contrasts(checked), warnings)
+            warnings += expected.notes
         return warnings
 
     def class_map(self, volumes: Mapping[str, Volume]) -> Volume:
@@ -209,7 +214,9 @@ class Segmenter:
         reference = volumes[reference_name]
         if self.settings.region is not None:
             self.settings.region.part_of(reference.grid, 0.0)
-        self._recognize(volumes, reference_name, watch, warnings)
+        expected = self._expectations(reference_name, watch, warnings)
+        if expected is not None:
+            self._doubt(expected.doubts_of_scans(volumes), warnings)
         if self.settings.register:
             watch.start("Registering")
             others = [name for name in volumes if name != reference_name]
@@ -219,12 +226,18 @@ class Segmenter:
         for name, volume in volumes.items():
             if name != reference_name:
                 warnings += check_overlap(reference, volume, name, reference_name)
+        if expected is not None:
+            watch.start("Checking")
+            self._doubt(expected.doubts_of_contrasts(volumes), warnings)
+            warnings += expected.notes
 
         working = self._working_grid(volumes, reference, watch, warnings)
         watch.start("Reading into the model's grid")
         image = bring_in(volumes, working, self.bundle.spec)
         probabilities = self._predict(self.bundle, image, "Segmenting", watch, warnings)
         watch.start("Applying anatomy")
+        if self.task == "subcortical":
+            warnings += contrast_notes(image, probabilities, self.bundle.spec)
         if self.task == "tumor":
             air, probabilities = ~head_mask(volumes, working), probabilities.clone()
             for channel in range(1, len(self.bundle.spec.classes)):
@@ -273,23 +286,28 @@ class Segmenter:
             warnings += found
         return checked, reference_name, warnings
 
-    def _recognize(self, volumes: Mapping[str, Volume], reference_name: str, watch: StageWatch, warnings: list[str]) -> None:
-        """Doubts scans that do not show what the model expects."""
+    def _expectations(self, reference_name: str, watch: StageWatch, warnings: list[str]) -> Expectations | None:
+        """What is expected of the scans; None where the model says nothing of it or what tells it is damaged."""
         name = self.bundle.spec.recognizer
         if name is None:
-            return
+            return None
+        try:
+            locator, contrast = find_bundle(name), find_bundle(CONTRAST_BUNDLE)
+            self.network(locator)
+            known = (contrast, self.network(contrast).cpu())
+        except InputError as error:
+            warnings.append(f"What the scans show was not checked: {error}")
+            return None
 
-        def probabilities(bundle: Bundle, image: torch.Tensor) -> torch.Tensor:
-            return self._predict(bundle, image, "Checking", watch, warnings)
+        def probabilities(image: torch.Tensor) -> torch.Tensor:
+            return self._predict(locator, image, "Checking", watch, warnings)
 
-        against, besides = doubts_about(self.task, volumes, reference_name, find_bundle(name), probabilities)
-        self._doubt(against, warnings)
-        warnings += besides
+        return Expectations(self.task, reference_name, Recognizer(locator, probabilities, known), self.settings.region is not None)
 
     def _doubt(self, sentences: Sequence[str], warnings: list[str]) -> None:
-        """Raises DoubtfulScan with the first sentence, or adds them all to the warnings where the user wants the result anyway."""
+        """Raises DoubtfulScan, or adds the sentences to the warnings where the user wants the result anyway."""
         if sentences and not self.settings.anyway:
-            raise DoubtfulScan(sentences[0])
+            raise DoubtfulScan(" ".join(sentences))
         warnings += sentences
 
     def _working_grid(self, volumes: dict[str, Volume], reference: Volume, watch: StageWatch, warnings: list[str]) -> Grid:

@@ -70,7 +70,7 @@ def predict(
         try:
             network.to(plan.device)
             with torch.autocast(plan.device.type, dtype=plan.precision, enabled=plan.precision != torch.float32):
-                run = _sliced if spec.slice_axis is not None else _windowed
+                run = _both_sides if spec.bilateral else _one_way
                 return run(network, image, spec, plan, progress), plan.device, notes
         except torch.OutOfMemoryError:
             if number + 1 == len(plans):
@@ -82,6 +82,47 @@ def predict(
             if note not in notes:
                 notes.append(note)
     raise AssertionError("no attempt was made")
+
+
+def _one_way(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan: Attempt, progress: Progress) -> torch.Tensor:
+    """Softmax probabilities (network classes, K, J, I), the mean over the image and its mirror images along ``spec.flips``."""
+    run = _sliced if spec.slice_axis is not None else _windowed
+    ways = ((), *((axis + 1,) for axis in spec.flips))
+    total = 0.0
+    for number, axes in enumerate(ways):
+        found = run(network, image.flip(axes), spec, plan, lambda fraction, done=number: progress((done + fraction) / len(ways)))
+        total = total + found.flip(axes)
+    return total / len(ways)
+
+
+def _both_sides(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan: Attempt, progress: Progress) -> torch.Tensor:
+    """Softmax probabilities of a bilateral model, from the right half and the mirrored left half of the image (i along R)."""
+    whole, wide = image.shape[-1], min(image.shape[-1], spec.patch[2])
+    right = _one_way(network, image[..., whole - wide :], spec, plan, lambda fraction: progress(fraction / 2))
+    left = _one_way(network, image.flip(-1)[..., whole - wide :], spec, plan, lambda fraction: progress(0.5 + fraction / 2))
+    return joined(left.flip(-1), right, whole)
+
+
+def joined(left: torch.Tensor, right: torch.Tensor, whole: int) -> torch.Tensor:
+    """The probabilities of both sides' classes where each side's were found on its own.
+
+    A voxel is on the left if the left half says so and the right half says background, and likewise on the right; the
+    two are taken as independent, and both claiming it as impossible.
+
+    Args:
+        left, right: (C, K, J, I'), background first: the first and the last I' of ``whole`` voxels along i.
+
+    Returns:
+        (2 C - 1, K, J, whole): background, then each class on the left and on the right.
+    """
+    count, *size, wide = left.shape
+    none = torch.zeros(count, *size, whole - wide, dtype=left.dtype, device=left.device)
+    none[0] = 1
+    left, right = torch.cat([left, none], -1), torch.cat([none, right], -1)
+    result = torch.empty(2 * count - 1, *size, whole, dtype=left.dtype, device=left.device)
+    not_left, not_right = left[0].clamp_min(1e-4), right[0].clamp_min(1e-4)
+    result[0], result[1::2], result[2::2] = left[0] * right[0], left[1:] * not_right, right[1:] * not_left
+    return result / result.sum(0)
 
 
 def _windowed(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan: Attempt, progress: Progress) -> torch.Tensor:
@@ -118,7 +159,7 @@ def _sliced(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan
     height, width = stack.shape[2:]
     window = [-(-n // spec.divisor) * spec.divisor for axis, n in enumerate(plan.patch) if axis != spec.slice_axis]
     padding = (0, -width % spec.divisor, 0, -height % spec.divisor)
-    result = torch.empty(count, len(spec.classes), height, width, device=image.device)
+    result = torch.empty(count, len(spec.network_classes), height, width, device=image.device)
     progress(0.0)
     for start in range(0, count, plan.batch):
         middles = torch.arange(start, min(count, start + plan.batch))

@@ -7,23 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
-from neurospineseg.bundle import Bundle, find_bundle
-from neurospineseg.grid import Grid, covering_grid
-from neurospineseg.locate import LEAST_LANDMARKS, SCALES, Pose, fit_pose, landmarks
-from neurospineseg.passage import bring_in
+from neurospineseg.bundle import Bundle
+from neurospineseg.contrast import BRAIN_CENTER, BRAIN_SEMI_AXES, bone_contrast, contrast_shares, head_view
+from neurospineseg.errors import InputError
+from neurospineseg.grid import Grid, covering_grid, resample
+from neurospineseg.intensity import background_value, normalize
+from neurospineseg.locate import Pose, find_pose
 from neurospineseg.volume import Volume
 
-Predict = Callable[[Bundle, torch.Tensor], torch.Tensor]
-CONTRAST_BUNDLE = "brain_contrast"
-LARGEST_RESIDUAL_MM = 4.5
-"""Of 31 head scans of several public data sets none had over 2.6 mm and none fewer than 8 landmarks; of 24 spines, none had both 6
-landmarks and under 4.9 mm."""
-FEWEST_VALUES = 12
-"""A scan of 8 bits shows some 200 different values; masks and label maps of one task, a few."""
+FEWEST_VALUES, FEW_VALUES, ALIKE = 12, 64, 0.85
+"""A scan of 8 bits shows some 200 different values; masks a few, label maps some dozens in areas of one value."""
 AIR_HU, AIR_SHARE = -500.0, 0.02
-BRAIN_CENTER, BRAIN_SEMI_AXES = np.array((0.0, -18.0, 8.0)), np.array((66.0, 84.0, 62.0))
-"""The brain in MNI152 as an ellipsoid, RAS mm."""
 NAMES = {"t1c": "T1 with contrast agent", "t1": "T1", "t2": "T2", "flair": "FLAIR", "pd": "proton density", "ct": "CT"}
 
 
@@ -33,56 +29,93 @@ class Head:
 
     Attributes:
         pose: where it lies.
-        contrasts: probability of each contrast of ``NAMES``; empty where that was not asked.
         brain_seen: share of the brain (an ellipsoid in MNI152) inside the scan's field of view.
     """
 
     pose: Pose
-    contrasts: dict[str, float]
     brain_seen: float
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a scan of a head looks: probability of each contrast of ``NAMES``, and see ``contrast.bone_contrast``."""
+
+    contrasts: dict[str, float]
+    bone_contrast: float
+
+
+@dataclass(frozen=True)
+class Recognizer:
+    """Looks at scans coarsely.
+
+    Attributes:
+        locator: the bundle whose classes are landmarks of ``neurospineseg.locate``.
+        predict: gives the locator's probabilities (C, K, J, I) of an image on its working grid.
+        contrast: the bundle that tells contrasts apart, and its network in evaluation mode.
+    """
+
+    locator: Bundle
+    predict: Callable[[torch.Tensor], torch.Tensor]
+    contrast: tuple[Bundle, torch.nn.Module]
+
+    def head(self, volume: Volume) -> Head | None:
+        """The head in a scan; None where there is none."""
+        image, grid = coarse(volume, np.array(self.locator.spec.spacing))
+        probabilities = self.predict(normalize(image[None], self.locator.spec.normalization))
+        try:
+            pose = find_pose(probabilities, grid, self.locator.spec)
+        except InputError:
+            return None
+        return Head(pose, brain_seen(volume.grid, pose))
+
+    def look(self, volume: Volume, pose: Pose) -> Look | None:
+        """How a scan of the head at ``pose`` looks; None where it shows too little of its brain."""
+        image, grid = coarse(volume, np.array(self.locator.spec.spacing))
+        bundle, network = self.contrast
+        fine = head_view(image, grid, pose, self.locator.spec.spacing[0])
+        rough = head_view(image, grid, pose, bundle.spec.spacing[0])
+        if fine is None or rough is None:
+            return None
+        return Look(contrast_shares(network, bundle, rough), bone_contrast(fine))
+
+
+def coarse(volume: Volume, spacing: np.ndarray) -> tuple[torch.Tensor, Grid]:
+    """A scan on a coarse grid along R, A, S: whole blocks of voxels averaged, then resampled.
+
+    Returns:
+        float32 (K, J, I), not normalized; its grid.
+    """
+    steps = [max(1, int(mm // own)) for mm, own in zip(np.full(3, spacing.min())[::-1], volume.spacing[::-1])]
+    voxels = torch.from_numpy(np.ascontiguousarray(volume.voxels, dtype=np.float32))
+    whole = voxels[tuple(slice(0, n - n % step) for n, step in zip(voxels.shape, steps))]
+    blocks = F.avg_pool3d(whole[None], steps)[0] if min(whole.shape) > 0 else voxels
+    matrix = volume.ijk_to_ras.copy()
+    if min(whole.shape) > 0:
+        to_fine = np.diag([*steps[::-1], 1.0]).astype(float)
+        to_fine[:3, 3] = (np.array(steps[::-1]) - 1) / 2
+        matrix = matrix @ to_fine
+    grid = covering_grid(volume.grid, spacing)
+    return resample(blocks[None], Grid(tuple(blocks.shape), matrix), grid, fill=background_value(voxels))[0], grid
+
+
+def _sampled(voxels: np.ndarray) -> np.ndarray:
+    return voxels.ravel()[:: max(1, voxels.size // 500_000) | 1]
 
 
 def is_mask(volume: Volume) -> bool:
     """Whether the voxels hold so few different values that they are a mask or label map."""
-    sample = volume.voxels.ravel()[:: max(1, volume.voxels.size // 500_000)]
-    return len(np.unique(sample)) <= FEWEST_VALUES
+    count = len(np.unique(_sampled(volume.voxels)))
+    if count <= FEWEST_VALUES or count > FEW_VALUES:
+        return count <= FEWEST_VALUES
+    rows = volume.voxels[:: max(1, volume.voxels.shape[0] // 16)]
+    inside = rows[..., 1:] != rows.min()
+    return bool(inside.any() and (rows[..., 1:] == rows[..., :-1])[inside].mean() > ALIKE)
 
 
 def is_hounsfield(volume: Volume) -> bool:
     """Whether the values look like Hounsfield units: much air far below zero, in whole numbers."""
-    sample = volume.voxels.ravel()[:: max(1, volume.voxels.size // 500_000)]
+    sample = _sampled(volume.voxels)
     return bool((sample < AIR_HU).mean() > AIR_SHARE and sample.min() >= -3100 and np.allclose(sample, np.round(sample), atol=1e-2))
-
-
-def find_head(volume: Volume, locator: Bundle, predict: Predict, contrast: bool = True) -> Head | None:
-    """Looks for a head.
-
-    Args:
-        locator: the bundle whose classes are landmarks of ``neurospineseg.locate``.
-        predict: gives a bundle's probabilities (C, K, J, I) of an image on its working grid.
-        contrast: whether its contrast is recognized too.
-    """
-    grid = covering_grid(volume.grid, np.array(locator.spec.spacing))
-    image = bring_in({locator.spec.channels[0]: volume}, grid, locator.spec)
-    places = landmarks(predict(locator, image), grid, locator.spec)
-    if len(places) < LEAST_LANDMARKS:
-        return None
-    pose = fit_pose(places)
-    if pose.residual_mm > LARGEST_RESIDUAL_MM or not SCALES[0] <= pose.scale <= SCALES[1]:
-        return None
-    return Head(pose, contrasts(volume, pose, predict) if contrast else {}, brain_seen(volume.grid, pose))
-
-
-def contrasts(volume: Volume, pose: Pose, predict: Predict) -> dict[str, float]:
-    """Probability of each contrast: the mean over the brain's voxels, which the pose gives."""
-    bundle = find_bundle(CONTRAST_BUNDLE)
-    grid = covering_grid(volume.grid, np.array(bundle.spec.spacing))
-    image = bring_in({bundle.spec.channels[0]: volume}, grid, bundle.spec)
-    probabilities = predict(bundle, image)[1:]
-    inside = torch.from_numpy(_in_brain(_voxel_places(grid), pose).reshape(grid.shape)) & (image[0] != image[0].min())
-    weights = probabilities[:, inside].double()
-    share = weights.sum(1) / weights.sum().clamp_min(1e-9)
-    return {name: float(value) for name, value in zip(bundle.spec.classes[1:], share)}
 
 
 def brain_seen(grid: Grid, pose: Pose) -> float:
@@ -93,13 +126,3 @@ def brain_seen(grid: Grid, pose: Pose) -> float:
     ras = pose.scale * (unit * BRAIN_SEMI_AXES + BRAIN_CENTER) @ pose.axes.T + pose.offset
     ijk = ras @ grid.ras_to_ijk[:3, :3].T + grid.ras_to_ijk[:3, 3]
     return float(((ijk >= -0.5) & (ijk <= np.array(grid.shape[::-1]) - 0.5)).all(1).mean())
-
-
-def _voxel_places(grid: Grid) -> np.ndarray:
-    k, j, i = np.indices(grid.shape).reshape(3, -1)
-    return np.stack([i, j, k], 1) @ grid.ijk_to_ras[:3, :3].T + grid.ijk_to_ras[:3, 3]
-
-
-def _in_brain(ras: np.ndarray, pose: Pose) -> np.ndarray:
-    local = (ras - pose.offset) @ pose.axes / pose.scale
-    return (((local - BRAIN_CENTER) / BRAIN_SEMI_AXES) ** 2).sum(1) <= 1

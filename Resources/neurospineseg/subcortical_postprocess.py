@@ -20,12 +20,21 @@ PLAUSIBLE_MM3 = {
     "globus_pallidus_externus": (450, 2500),
     "globus_pallidus_internus": (180, 1200),
     "thalamus": (3500, 14000),
+    "caudate": (1900, 9500),
+    "putamen": (2700, 13400),
+    "hippocampus": (1700, 8500),
+    "amygdala": (800, 4000),
+    "nucleus_accumbens": (230, 1300),
 }
 """About 0.4 to 2 times the volumes of the ZonaBB atlas in MNI152; wider above for the subthalamic nucleus."""
+T1_NOTE = (
+    "This looks like a T1-weighted scan, on which the subthalamic nucleus can hardly be seen: its outline is placed from its neighbors. "
+    "Give a T2- or susceptibility-weighted scan if there is one."
+)
 
 
 def smoothed_across_slices(probabilities: torch.Tensor) -> torch.Tensor:
-    """(C, K, J, I) with each slice averaged with its neighbors along K, weights 1/4, 1/2, 1/4."""
+    """(C, K, J, I) of a model that works slice by slice along K, with each slice averaged with its neighbors along K, weights 1/4, 1/2, 1/4."""
     padded = F.pad(probabilities[None], (0, 0, 0, 0, 1, 1), mode="replicate")[0]
     return 0.25 * padded[:, :-2] + 0.5 * padded[:, 1:-1] + 0.25 * padded[:, 2:]
 
@@ -39,17 +48,41 @@ def _check_sides(centroids: dict[str, np.ndarray]) -> None:
             )
 
 
+def contrast_notes(image: torch.Tensor, probabilities: torch.Tensor, spec: ModelSpec) -> list[str]:
+    """A sentence for the user where the subthalamic nucleus is sought on a T1-weighted scan.
+
+    The pallidum is brighter than the putamen, and than the thalamus, on T1 alone; on T2, T2*, PD and with white matter nulled it is darker.
+
+    Args:
+        image: (C, K, J, I) as the network gets it; the first channel is judged.
+        probabilities: (classes, K, J, I).
+    """
+    winner = probabilities.argmax(0)
+
+    def median(*structures: str) -> float | None:
+        wanted = [n for n, name in enumerate(spec.classes) if name.split("_", 1)[-1] in structures]
+        inside = torch.isin(winner, torch.tensor(wanted, device=winner.device, dtype=winner.dtype))
+        return float(image[0][inside].median()) if bool(inside.any()) else None
+
+    sought = any(name.endswith("subthalamic_nucleus") for name in spec.classes)
+    pallidum = median("globus_pallidus_externus", "globus_pallidus_internus")
+    other = median("putamen")
+    other = median("thalamus") if other is None else other
+    return [T1_NOTE] if sought and pallidum is not None and other is not None and pallidum > other else []
+
+
 def postprocess_subcortical(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> Postprocessed:
     """The rules applied to softmax probabilities.
 
     Args:
         probabilities: float32 (C, K, J, I) on ``grid``, one channel per class of ``spec``.
-        grid: the cube around the nuclei; its k is the sliced axis.
+        grid: the region around the nuclei.
 
     Raises:
         InputError: a left structure lies to the right of its right counterpart (R in RAS).
     """
-    probabilities = smoothed_across_slices(probabilities)
+    if spec.slice_axis is not None:
+        probabilities = smoothed_across_slices(probabilities)
     winner = probabilities.argmax(0).cpu().numpy()
     notes: list[str] = []
     centroids: dict[str, np.ndarray] = {}

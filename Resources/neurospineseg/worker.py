@@ -144,8 +144,8 @@ class Worker:
 
         segmenter = self._segmenter(request)
         segmenter.network(segmenter.bundle).to(segmenter.device)
-        if segmenter.bundle.spec.locator is not None:
-            segmenter.network(find_bundle(segmenter.bundle.spec.locator)).to(segmenter.device)
+        for helper in {segmenter.bundle.spec.locator, segmenter.bundle.spec.recognizer} - {None}:
+            segmenter.network(find_bundle(helper)).to(segmenter.device)
         return {"model": segmenter.bundle.spec.name, "device": str(segmenter.device)}
 
     def region(self, request: dict[str, Any]) -> dict[str, Any]:

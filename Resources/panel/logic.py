@@ -259,7 +259,9 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         listener = Listener(
             finished=lambda result, notes: answers.append(result),
             failed=lambda message, detail: problems.append(InputError(message)),
-            doubted=lambda message: problems.append(DoubtfulScan(message)),
+            doubted=lambda message: problems.append(
+                DoubtfulScan(_("{doubt} With anyway=True it is segmented all the same.").format(doubt=message))
+            ),
         )
         self._in_loop = True
         try:

@@ -114,6 +114,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneStartClose(self, caller: Any, event: Any) -> None:
         self.logic.cancel(_("The scene was closed while it was being segmented."))
+        self._doubted = None
         self.setParameterNode(None)
         self.correct.sceneClosed()
 
@@ -272,13 +273,13 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             anyway: whether scans that do not look like what the model expects are segmented too.
         """
         asked = {"target": target, "rule": rule, "region": region, "inside_only": inside_only, "earlier": earlier}
-        self._doubted = None
+        given, self._doubted = self._given(), None
         try:
             fields = self.fields(self.region() if region is ... else region, anyway)
             self.logic.start(
                 self.scans(),
                 fields,
-                Listener(self.onProgress, self.onSegmented, self.onFailed, self.log, lambda message: self.onDoubted(message, asked)),
+                Listener(self.onProgress, self.onSegmented, self.onFailed, self.log, lambda message: self.onDoubted(message, given, asked)),
                 target,
                 rule,
                 inside_only=inside_only,
@@ -297,6 +298,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._update()
 
     def onProgress(self, stage: str, fraction: float, seconds: float | None) -> None:
+        self._doubted = None
         self.ui.progressBar.setValue(round(1000 * fraction))
         self.ui.statusLabel.text = stage_text(stage) if seconds is None else f"{stage_text(stage)} – {time_text(seconds)}"
 
@@ -318,14 +320,16 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.log(detail)
         self._when_idle(self._update)
 
-    def onDoubted(self, message: str, asked: dict[str, Any]) -> None:
+    def onDoubted(self, message: str, given: list[Any], asked: dict[str, Any]) -> None:
         """The scans are not what the model expects: nothing is shown before the user says so."""
-        self._doubted = (self._given(), asked)
+        self._doubted = (given, asked)
         self.onFailed(message, "")
 
     def _given(self) -> list[Any]:
-        """Scans and model, whose change settles a doubt."""
-        return [self.parameters.model, *((slot, node.GetID()) for slot, node in self.scans().items())]
+        """Whatever the user chose; when it changes, a doubt is settled."""
+        chosen = self.parameters
+        nodes = [(slot, node.GetID()) for slot, node in [*self.scans().items(), ("result", chosen.result), ("box", chosen.region)] if node]
+        return [chosen.model, chosen.mergeRule, chosen.regionKind, list(chosen.structures), chosen.register, *nodes]
 
     def onAnywayButton(self, checked: bool = False) -> None:
         if self._doubted is not None:

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from neurospineseg import expectations
+from neurospineseg.bundle import read_bundle, write_bundle
 from neurospineseg.cli import main
-from neurospineseg.errors import DoubtfulScan
-from neurospineseg.expectations import doubts, family_share, implausible
+from neurospineseg.contrast import bone_contrast, features, head_view
+from neurospineseg.errors import DoubtfulScan, InputError
+from neurospineseg.expectations import Expectations, implausible, whole_labels
 from neurospineseg.grid import Grid
 from neurospineseg.locate import Pose
 from neurospineseg.pipeline import Segmenter, Settings
-from neurospineseg.recognize import Head, brain_seen, is_hounsfield, is_mask
+from neurospineseg.recognize import NAMES, Head, Look, brain_seen, coarse, is_hounsfield, is_mask
 from neurospineseg.volume import Volume
 from small_scans import ball, oblique_affine
 
@@ -83,6 +85,8 @@ def test_the_batch_says_so_for_each_case(doubting_models: Path, head: Path, tmp_
 
 def test_masks_and_hounsfield_units_are_told_from_scans(noise: np.ndarray) -> None:
     assert is_mask(scan(noise > 100)) and not is_mask(scan(noise))
+    blocks = np.kron(np.arange(27).reshape(3, 3, 3), np.ones((8, 8, 8)))
+    assert is_mask(scan(blocks)) and not is_mask(scan(np.round(noise / 5))), "a scan of few gray levels is none"
     ct = np.where(noise > 100, 40, -1000) + np.round(noise / 10)
     assert is_hounsfield(scan(ct)) and not is_hounsfield(scan(noise))
     assert not is_hounsfield(scan(noise - 2000.4)), "values between whole numbers are no Hounsfield units"
@@ -98,50 +102,69 @@ def test_the_share_of_the_brain_in_view() -> None:
 
 
 class Shown:
-    """A head that shows given contrasts."""
+    """Finds a head whose scans look as given, or none."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, seen: dict[str, dict[str, float]], brain: float = 1.0) -> None:
-        first = next(iter(seen))
-        monkeypatch.setattr(expectations, "find_head", lambda *rest, **more: Head(UPRIGHT, seen[first], brain))
-        values = iter(list(seen.values())[1:])
-        monkeypatch.setattr(expectations, "contrasts", lambda *rest: next(values))
-        self.names = list(seen)
+    def __init__(self, seen: dict[str, dict[str, float]], brain: float | None = 1.0, bone: float = 3.0) -> None:
+        self.names, self.brain, self.bone, self.seen = list(seen), brain, bone, iter(seen.values())
 
-    def doubts(self, noise: np.ndarray, task: str = "tumor") -> tuple[list[str], list[str]]:
-        return doubts(task, {name: scan(noise) for name in self.names}, self.names[0], None, None)
+    def head(self, volume: Volume) -> Head | None:
+        return None if self.brain is None else Head(UPRIGHT, self.brain)
+
+    def look(self, volume: Volume, pose: Pose) -> Look | None:
+        return Look(next(self.seen), self.bone)
+
+    def doubts(self, noise: np.ndarray, task: str = "tumor", part: bool = False) -> tuple[list[str], list[str]]:
+        expected = Expectations(task, self.names[0], self, part)
+        volumes = {name: scan(noise) for name in self.names}
+        return expected.doubts_of_scans(volumes) + expected.doubts_of_contrasts(volumes), expected.notes
 
 
-def test_scans_in_each_others_slots_are_doubted(monkeypatch: pytest.MonkeyPatch, noise: np.ndarray) -> None:
-    shown = Shown(monkeypatch, {"t2": {"flair": 0.9, "t2": 0.05}, "flair": {"t2": 0.8, "flair": 0.1}})
-    against, _ = shown.doubts(noise)
+def shares(**given: float) -> dict[str, float]:
+    rest = (1 - sum(given.values())) / 6
+    return {name: given.get(name, 0.0) + rest for name in NAMES}
+
+
+def test_scans_in_each_others_slots_are_doubted(noise: np.ndarray) -> None:
+    against, _ = Shown({"t2": shares(flair=0.95), "flair": shares(t2=0.95)}).doubts(noise)
     assert against == [
         "The scan given as T2 looks like FLAIR; check which scan is in which slot.",
         "The scan given as FLAIR looks like T2; check which scan is in which slot.",
     ]
+    against, _ = Shown({"t1c": shares(flair=0.8), "flair": shares(t1=0.5, t1c=0.3)}).doubts(noise)
+    assert against == ["The scans given as T1 with contrast agent and as FLAIR seem to be exchanged; check which scan is in which slot."]
 
 
-def test_t1_with_and_without_contrast_agent_are_not_doubted(monkeypatch: pytest.MonkeyPatch, noise: np.ndarray) -> None:
-    assert Shown(monkeypatch, {"t1c": {"t1": 0.95, "t1c": 0.02}}).doubts(noise) == ([], [])
-    assert family_share({"t1": 0.5, "t1c": 0.3, "t2": 0.2}, "t1c") == pytest.approx(0.8)
+@pytest.mark.parametrize(
+    "seen",
+    [
+        {"t1c": {"t1": 0.98}},
+        {"t1c": {"flair": 0.98}},
+        {"t1c": {"flair": 0.98}, "flair": {"flair": 0.9}},
+        {"t2": {"flair": 0.5, "t2": 0.3}},
+        {"t2": {"pd": 0.9}},
+        {"flair": {"t2": 0.6}},
+    ],
+)
+def test_what_cannot_be_told_is_not_doubted(seen: dict, noise: np.ndarray) -> None:
+    assert Shown({name: shares(**given) for name, given in seen.items()}).doubts(noise) == ([], [])
 
 
-def test_an_unsure_contrast_is_not_doubted(monkeypatch: pytest.MonkeyPatch, noise: np.ndarray) -> None:
-    assert Shown(monkeypatch, {"t2": {"flair": 0.5, "t2": 0.1}}).doubts(noise) == ([], [])
-    assert Shown(monkeypatch, {"t2": {"pd": 0.65, "t2": 0.35}}).doubts(noise) == ([], [])
+def test_a_ct_is_doubted_by_the_brains_models(noise: np.ndarray) -> None:
+    against, _ = Shown({"image": shares()}, bone=60).doubts(noise, "subcortical")
+    assert len(against) == 1 and "looks like a CT" in against[0]
 
 
-def test_a_ct_is_doubted_by_the_brains_models(monkeypatch: pytest.MonkeyPatch, noise: np.ndarray) -> None:
-    against, _ = Shown(monkeypatch, {"image": {"ct": 0.9}}).doubts(noise, "subcortical")
-    assert against == ["The scan looks like a CT, and this model knows MR only; choose an MR scan."]
-
-
-def test_a_head_is_doubted_by_the_spines_models(monkeypatch: pytest.MonkeyPatch, noise: np.ndarray) -> None:
-    against, _ = Shown(monkeypatch, {"image": {}}).doubts(noise, "spine")
+def test_a_head_is_doubted_by_the_spines_models(noise: np.ndarray) -> None:
+    against, _ = Shown({"image": {}}).doubts(noise, "spine")
     assert "shows a head" in against[0]
 
 
-def test_a_brain_that_is_cut_off_is_said(monkeypatch: pytest.MonkeyPatch, noise: np.ndarray) -> None:
-    against, besides = Shown(monkeypatch, {"flair": {"flair": 1.0}}, brain=0.6).doubts(noise)
+def test_a_spine_without_a_head_is_not_doubted(noise: np.ndarray) -> None:
+    assert Shown({"image": {}}, brain=None).doubts(noise, "spine") == ([], [])
+
+
+def test_a_brain_that_is_cut_off_is_said(noise: np.ndarray) -> None:
+    against, besides = Shown({"flair": shares(flair=1.0)}, brain=0.6).doubts(noise)
     assert not against and "about 60% of the brain" in besides[0]
 
 
@@ -149,5 +172,91 @@ def test_results_that_cannot_be() -> None:
     assert implausible("tumor", {"edema": 300.0, "necrotic_core": 250.0}) and not implausible("tumor", {"edema": 90.0})
     usual = {"left_thalamus": 7.0, "right_thalamus": 7.2, "left_subthalamic_nucleus": 0.15, "left_putamen": 4.5}
     assert implausible("subcortical", usual) is None
-    assert "3 of the nuclei" in implausible("subcortical", {**usual, "left_thalamus": 70.0, "right_thalamus": 0.5, "left_putamen": 40.0})
-    assert implausible("spine", {"vertebra_l1": 40.0}) is None
+    assert "3 of the deep nuclei" in implausible(
+        "subcortical", {**usual, "left_thalamus": 70.0, "right_thalamus": 0.5, "left_putamen": 40.0}
+    )
+    spine = {"vertebra_l1": 40.0, "vertebra_l2": 45.0, "vertebra_l3": 50.0, "sacrum": 300.0}
+    assert implausible("spine", spine) is None
+    assert "3 of the vertebrae" in implausible("spine", {key: 10 * ml for key, ml in spine.items()})
+
+
+def test_a_head_outside_the_region_is_not_doubted(noise: np.ndarray) -> None:
+    assert Shown({"image": {}}).doubts(noise, "spine", part=True) == ([], [])
+
+
+def test_the_deep_nuclei_are_not_sought_without_a_head(noise: np.ndarray) -> None:
+    with pytest.raises(InputError, match="were not found") as refused:
+        Shown({"image": {}}, brain=None).doubts(noise, "subcortical")
+    assert not isinstance(refused.value, DoubtfulScan), "no one can have it segmented all the same"
+
+
+HEAD = Grid.canonical((0, -18, 8), np.full(3, 220.0), np.full(3, 4.0))
+
+
+@pytest.fixture
+def image() -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(0).normal(100, 20, HEAD.shape).astype(np.float32))
+
+
+def test_features_do_not_depend_on_gain_offset_or_pose(image: torch.Tensor) -> None:
+    here = features(head_view(image, HEAD, UPRIGHT, 8.0))
+    assert torch.allclose(features(head_view(3 * image - 50, HEAD, UPRIGHT, 8.0)), here, atol=1e-4)
+    turn = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    moved = np.eye(4)
+    moved[:3, :3], moved[:3, 3] = turn, (30, -20, 10)
+    pose = Pose(turn, np.array([30.0, -20, 10]), 1.0, 0.0)
+    view = head_view(image, Grid(HEAD.shape, moved @ HEAD.ijk_to_ras), pose, 8.0)
+    assert torch.allclose(features(view), here, atol=1e-3)
+
+
+def test_bright_bone_around_a_flat_brain_is_told_by_its_brightness(image: torch.Tensor) -> None:
+    mr = bone_contrast(head_view(image, HEAD, UPRIGHT, 4.0))
+    ct = 30 + image / 100
+    ct[:4] = 900.0
+    ct[:, :12] = 900.0
+    assert mr < 5 < 50 < bone_contrast(head_view(ct, HEAD, UPRIGHT, 4.0))
+
+
+@pytest.mark.parametrize("shift", (70.0, 300.0))
+def test_nothing_is_said_of_a_scan_that_shows_too_little_of_the_brain(image: torch.Tensor, shift: float) -> None:
+    away = Pose(np.eye(3), np.array([0.0, 0, shift]), 1.0, 0.0)
+    seen = head_view(image, HEAD, away, 8.0)
+    assert (seen is None) == (shift > 100)
+    assert seen is None or bone_contrast(seen) < 5, "what lies outside the scan is no brain"
+    assert head_view(torch.full(HEAD.shape, 3.0), HEAD, UPRIGHT, 8.0) is None
+
+
+def test_a_coarse_scan_lies_where_the_scan_lies() -> None:
+    place = np.array([20.0, -31.0, 12.0])
+    fine = Grid.canonical((0, -18, 8), np.full(3, 160.0), (0.9, 1.1, 3.3))
+    turned = np.eye(4)
+    turned[:3, :3] = [[0.96, -0.28, 0], [0.28, 0.96, 0], [0, 0, 1]]
+    grid = Grid(fine.shape, turned @ fine.ijk_to_ras)
+    k, j, i = np.indices(grid.shape)
+    ras = np.stack([i, j, k], -1) @ grid.ijk_to_ras[:3, :3].T + grid.ijk_to_ras[:3, 3]
+    blob = np.exp(-((ras - place) ** 2).sum(-1) / (2 * 8.0**2)).astype(np.float32)
+    seen, lattice = coarse(Volume(blob, grid.ijk_to_ras), np.full(3, 4.0))
+    weights = seen.clamp_min(0).numpy()
+    kji = np.indices(weights.shape).reshape(3, -1) @ weights.ravel() / weights.sum()
+    np.testing.assert_allclose(lattice.ijk_to_ras[:3, :3] @ kji[::-1] + lattice.ijk_to_ras[:3, 3], place, atol=0.6)
+
+
+def test_scans_that_do_not_overlap_are_refused_for_that(doubting_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neurospineseg.recognize.Recognizer.head", lambda self, volume: Head(UPRIGHT, 1.0))
+    near, far = scan(ball()), oblique_affine()
+    far[:3, 3] += 500
+    with pytest.raises(InputError, match="do not overlap"):
+        segmenter(doubting_models).run({"t1c": near, "flair": Volume(ball().astype(np.float32), far)})
+
+
+def test_what_cannot_be_checked_is_said_and_segmented(tiny_models: Path, tmp_path: Path) -> None:
+    bundle = read_bundle(tiny_models / "tiny_tumor")
+    write_bundle(tmp_path, bundle.spec.model_copy(update={"recognizer": "nowhere"}), bundle.network_def, bundle.weights)
+    result = segmenter(tmp_path).run({"flair": scan(ball())})
+    assert result.structures and any("was not checked" in warning for warning in result.warnings)
+
+
+def test_structures_cut_by_the_border_are_not_whole() -> None:
+    labels = np.zeros((6, 6, 6), np.uint16)
+    labels[2:4, 2:4, 2:4], labels[4:, 1, 1] = 7, 9
+    assert whole_labels(labels) == {7}

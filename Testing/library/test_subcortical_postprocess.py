@@ -9,7 +9,7 @@ import torch
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.errors import InputError
 from neurospineseg.grid import Grid
-from neurospineseg.subcortical_postprocess import postprocess_subcortical
+from neurospineseg.subcortical_postprocess import contrast_notes, postprocess_subcortical
 
 CLASSES = ("background", "left_subthalamic_nucleus", "right_subthalamic_nucleus")
 SPEC = ModelSpec(
@@ -69,3 +69,14 @@ def test_unlikely_and_missing_volumes_are_told() -> None:
     notes = postprocess_subcortical(probabilities(labels), GRID, SPEC).notes
     assert any("mm3" in note for note in notes)
     assert any("was not found" in note for note in notes)
+
+
+@pytest.mark.parametrize(("pallidum", "thalamus", "told"), [(0.9, 0.8, 1), (0.9, 1.2, 0)])
+def test_a_t1_weighted_scan_is_told_by_the_bright_pallidum(pallidum: float, thalamus: float, told: int) -> None:
+    names = ("background", "left_subthalamic_nucleus", "left_globus_pallidus_externus", "left_thalamus")
+    labels = torch.zeros(10, 10, 10, dtype=torch.long)
+    labels[2:4], labels[5:8] = 2, 3
+    image = torch.where(labels == 2, pallidum, torch.where(labels == 3, thalamus, 0.0))[None]
+    given = torch.nn.functional.one_hot(labels, 4).movedim(-1, 0).float()
+    assert len(contrast_notes(image, given, SPEC.model_copy(update={"classes": names}))) == told
+    assert contrast_notes(image, given, SPEC.model_copy(update={"classes": ("background", "a", *names[2:])})) == []

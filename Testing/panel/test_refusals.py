@@ -157,3 +157,36 @@ def test_another_scan_settles_the_doubt(bench, panel, scan, doubting_models, mon
     panel.parameters.t2, panel.parameters.t1c = panel.parameters.t1c, None
     bench.spin(0.1)
     assert not panel.ui.anywayButton.isVisibleTo(panel.panel)
+
+
+@pytest.fixture
+def doubted(bench, panel, scan, doubting_models, monkeypatch):
+    """A panel that has just doubted a scan."""
+    monkeypatch.setenv("NEUROSPINESEG_MODELS", str(doubting_models))
+    panel.logic.stop()
+    bench.segment(panel)
+    bench.spin(lambda: panel.ui.anywayButton.isVisibleTo(panel.panel))
+    return panel
+
+
+def test_another_target_or_rule_settles_the_doubt(bench, doubted) -> None:
+    from panel.parameters import ExistingSegments
+
+    doubted.parameters.mergeRule = ExistingSegments.ADD
+    bench.spin(0.1)
+    assert not doubted.ui.anywayButton.isVisibleTo(doubted.panel)
+    doubted.parameters.mergeRule = ExistingSegments.REPLACE
+    doubted.parameters.result = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    bench.spin(0.1)
+    assert not doubted.ui.anywayButton.isVisibleTo(doubted.panel)
+
+
+def test_a_doubt_ends_with_the_scene(bench, doubted) -> None:
+    doubted.onSceneStartClose(None, None)
+    assert doubted._doubted is None
+
+
+def test_the_console_says_how_to_go_on(doubted, scan) -> None:
+    with pytest.raises(ValueError, match="With anyway=True"):
+        doubted.logic.segment({"t1c": scan}, wait=True, device="cpu")
+    assert doubted.logic.segment({"t1c": scan}, wait=True, device="cpu", anyway=True) is not None

@@ -70,6 +70,7 @@ def test_motion_leaves_ghosts_along_its_axis_only(box: torch.Tensor) -> None:
 
 def test_metal_takes_the_signal_away() -> None:
     image = torch.full((30, 30, 30), 100.0)
+    image[0, 0, 0] = 0.0
     void = metal_void(image, np.random.default_rng(1), 5)
     assert float(void.min()) < 5
     assert float((void > 99).float().mean()) > 0.5
@@ -95,3 +96,10 @@ def test_artifacts_are_finite_seeded_and_mostly_mild(box: torch.Tensor) -> None:
         assert torch.equal(first, second) and bool(first.isfinite().all()) and first.shape == box.shape
         changed += not torch.allclose(first, box, atol=1.0)
     assert 5 < changed < 35
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_offset_changes_nothing(box: torch.Tensor, seed: int) -> None:
+    for change in (lambda image, rng: motion_ghosts(image, rng, 1, 2.0), lambda image, rng: metal_void(image, rng, 5)):
+        low = change(box - 1000, np.random.default_rng(seed)) + 1000
+        assert torch.allclose(low, change(box, np.random.default_rng(seed)), atol=0.05)

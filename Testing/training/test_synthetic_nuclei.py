@@ -6,19 +6,26 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
 
+from drawn import subcortical_nuclei_3d  # noqa: E402
+from fitting.network_shape import model_spec  # noqa: E402
+from fitting.recipe import read_recipe  # noqa: E402
+from neurospineseg.grid import Grid  # noqa: E402
 from synthetic.brain import DEEP_NUCLEI  # noqa: E402
-from synthetic.nuclei import LANDMARKS, NUCLEI, Head, class_lookup, class_names, mirrored  # noqa: E402
+from synthetic.nuclei import DEEP_GRAY, LANDMARKS, NUCLEI, Head, class_lookup, class_names, mirrored, overlaid  # noqa: E402
 from synthetic.nuclei_contrast import random_contrast  # noqa: E402
 from synthetic.nuclei_registration import affine_by_centroids  # noqa: E402
+from synthetic.nuclei_scan import drawn_head, scanned  # noqa: E402
+from synthetic.nuclei_template import mean_ellipsoid  # noqa: E402
 
 
 def test_numbers_agree_with_the_procedural_head() -> None:
-    for name, sides in NUCLEI.items():
+    for name, sides in DEEP_GRAY.items():
         assert DEEP_NUCLEI[name][:2] == sides
 
 
@@ -71,3 +78,61 @@ def test_affine_by_centroids_recovers_a_scaling() -> None:
         atlas[corner], head[corner] = there, here
     matrix = affine_by_centroids(head, np.diag([2.0, 2, 2, 1]), atlas, np.eye(4))
     np.testing.assert_allclose(matrix, np.diag([0.5, 0.5, 0.5, 1]), atol=1e-6)
+
+
+def test_nuclei_take_only_the_room_there_is() -> None:
+    labels = torch.tensor([[[2, 10, 28, 4]]], dtype=torch.int16)
+    nuclei = torch.tensor([[[953, 953, 0, 953]]], dtype=torch.int16)
+    assert overlaid(labels, nuclei).flatten().tolist() == [953, 10, 28, 4]
+
+
+def test_a_layer_of_nuclei_moves_by_itself() -> None:
+    labels = torch.full((40, 40, 40), 2, dtype=torch.int16)
+    nuclei = torch.zeros_like(labels)
+    nuclei[15:25, 15:25, 25:33] = NUCLEI["red_nucleus"][1]
+    grid = Grid.canonical(np.zeros(3), np.full(3, 40.0), np.ones(3))
+    found, lateral_mm = drawn_head(
+        Head(labels, grid.ijk_to_ras, nuclei), grid, np.random.default_rng(1), linear=np.eye(3), field_mm=0.0, nuclei_mm=0.7
+    )
+    before, after = (torch.nonzero(part > 900).float().mean(0) for part in (nuclei, found))
+    assert 0.05 < float((before - after).norm()) < 4
+    assert 0.6 < int((found > 900).sum()) / int((nuclei > 0).sum()) < 1.6
+    assert float(lateral_mm[0, 0, 0]) == pytest.approx(19.5, abs=1e-3)
+
+
+def test_a_scan_is_reproducible_and_keeps_the_anatomy_in_place() -> None:
+    grid = Grid.canonical(np.zeros(3), np.full(3, 40.0), np.ones(3))
+    image = torch.full(grid.shape, 20.0)
+    image[15:25, 15:25, 10:30] = 120.0
+    first, second = (scanned(image, grid, np.random.default_rng(4), share=0.0) for _ in range(2))
+    assert torch.equal(first[0], second[0]) and bool(first[1].all())
+    place = torch.nonzero(first[0] > first[0].mean() + first[0].std()).float().mean(0)
+    assert torch.allclose(place, torch.tensor([19.5, 19.5, 19.5]), atol=1.0)
+
+
+def test_the_left_half_teaches_as_the_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subcortical_nuclei_3d, "cached_heads", lambda kind: [])
+    recipe = read_recipe("subcortical_nuclei_3d")
+    spec = model_spec(recipe, (), (), ())
+    assert spec.network_classes == ("background", *DEEP_GRAY)
+    assert len(recipe.loss.class_weights) == len(spec.network_classes)
+    drawing = subcortical_nuclei_3d.Examples(spec)
+    region = drawing.region(np.random.default_rng(0))
+    for name in ("putamen", "thalamus", "subthalamic_nucleus"):
+        number = spec.network_classes.index(name)
+        masks = [drawing.half(region, side)[1] == number for side in (0, 1)]
+        places = [torch.nonzero(mask)[:, 2].float().mean() for mask in masks]
+        assert all(mask.any() for mask in masks) and abs(float(places[0] - places[1])) < 8
+    drawing.regions, drawing.taken = [region, region], 1
+    image, bits = drawing.example(np.random.default_rng(1))
+    assert image.shape == (1, *spec.patch) and bits.shape == spec.patch
+    assert int(bits.min()) >= 1 and bool(torch.isfinite(image).all())
+
+
+def test_the_mean_ellipsoid_has_the_table_s_volume_and_place() -> None:
+    grid = Grid.canonical(np.array([0.0, -12, -8]), np.full(3, 50.0), np.full(3, 0.5))
+    *_, center, volume, _, _, _ = DEEP_NUCLEI["subthalamic_nucleus"]
+    mask = mean_ellipsoid(grid, "left", np.eye(4))
+    place = grid.ijk_to_ras[:3, :3] @ np.argwhere(mask).mean(0)[::-1] + grid.ijk_to_ras[:3, 3]
+    np.testing.assert_allclose(place, np.array(center) * (-1, 1, 1), atol=0.2)
+    assert mask.sum() / 8 == pytest.approx(volume, rel=0.05)

@@ -18,8 +18,10 @@ from synthetic.chu2015_sacra import OUTLINES, mark_sacrum  # noqa: E402
 from synthetic.spine import Spine, draw_spine  # noqa: E402
 from synthetic.spine_canvas import ARCH, BODY, CANAL, DISC, SACRUM, TISSUES  # noqa: E402
 from synthetic.spine_contrast import CHANCES, CONTRASTS, paint_spine  # noqa: E402
+from synthetic.spine_curve import random_curve  # noqa: E402
+from synthetic.spine_label_map import draw_from_label_map, shapes  # noqa: E402
 from synthetic.spine_phantom import spine_phantom  # noqa: E402
-from synthetic.spine_scan import cut  # noqa: E402
+from synthetic.spine_scan import cut, label_map_scan  # noqa: E402
 
 SPACING = (2.0, 2.0, 2.0)
 ANYTHING = (1 << (SACRUM + 1)) - 1
@@ -56,6 +58,39 @@ def test_levels_follow_each_other_upward(spines: list[Spine]) -> None:
         assert np.argwhere(spine.classes == SACRUM)[:, 0].mean() < heights[0]
 
 
+def test_discs_are_narrower_than_bodies_and_leave_room_for_endplates() -> None:
+    spine = draw_spine(np.random.default_rng(4), (180, 90, 70), (1.0, 1.0, 1.0), 60.0)
+    for level in (2, 3):
+        body, disc = (np.argwhere((spine.level == level) & (spine.classes == label)) for label in (BODY, DISC))
+        assert np.ptp(disc[:, 2]) < np.ptp(body[:, 2]) and np.ptp(disc[:, 1]) <= np.ptp(body[:, 1]) + 4
+    bone = spine.classes == BODY
+    touching = np.zeros_like(bone)
+    touching[1:] |= bone[:-1]
+    touching[:-1] |= bone[1:]
+    assert (touching & (spine.classes == DISC)).sum() < 0.1 * (spine.classes == DISC).sum()
+
+
+def test_scoliosis_leans_as_far_as_asked() -> None:
+    lower = np.arange(24) * 30.0
+    straight, bent = (random_curve(np.random.default_rng(1), lower, degrees) for degrees in (0.0, 28.0))
+    assert np.abs(straight.side).max() == 0
+    assert 20 < np.degrees(np.abs(bent.side).max()) <= 28.1
+
+
+@pytest.mark.skipif(shapes() is None, reason="the label map is not at hand")
+def test_the_label_map_gives_every_class_in_order_and_the_same_for_a_seed() -> None:
+    shape = (120, 75, 28)
+    tissue, classes, unknown = draw_from_label_map(np.random.default_rng(5), shape, SPACING)
+    again = draw_from_label_map(np.random.default_rng(5), shape, SPACING)
+    assert np.array_equal(tissue, again[0]) and np.array_equal(classes, again[1]) and np.array_equal(unknown, again[2])
+    assert set(np.unique(classes)) >= {0, BODY, ARCH, DISC, CANAL}
+    slices = slice(50, 70)
+    body, canal, arch = (np.argwhere(classes[slices] == label)[:, 1].mean() for label in (BODY, CANAL, ARCH))
+    assert arch < canal < body
+    image, masks = label_map_scan(np.random.default_rng(6), SPACING, "foreground_zscore")
+    assert image.shape == masks.shape and torch.isfinite(image).all() and masks.min() > 0
+
+
 def test_canal_lies_behind_the_bodies_and_before_the_spinous_processes(spines: list[Spine]) -> None:
     for spine in spines:
         slices = slice(60, 90)
@@ -85,6 +120,7 @@ def test_partial_targets_are_certain_only_where_bodies_tell() -> None:
     target = partial_target(bodies)
     assert (target[bodies > 0] == any_of(BODY)).all()
     assert target[34, 35, 20] == any_of(DISC)
+    assert target[30, 35, 20] == any_of(0, DISC) and target[34, 35, 11] == any_of(0, DISC)
     assert target[34, 58, 20] == any_of(0)
     assert target[42, 17, 20] == any_of(CANAL)
     assert target[34, 8, 20] == any_of(0, ARCH, CANAL)

@@ -14,7 +14,7 @@ SLICES, PATCH = 3, 192
 class Examples:
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
-        self.pool = ScanPool(self.spec.spacing, self.spec.normalization, real_share=0.4, uses=12)
+        self.pool = ScanPool(self.spec.spacing, self.spec.normalization, uses=24)
 
     def example(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Neighboring sagittal slices (SLICES, K, J) and the bit masks (K, J) of the middle one."""

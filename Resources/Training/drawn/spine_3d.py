@@ -15,7 +15,7 @@ MODALITIES = "spine MR (T1, T2, STIR, FFE) and CT, mostly lumbar; sagittal or is
 class Examples:
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
-        self.pool = ScanPool(self.spec.spacing, self.spec.normalization, real_share=0.4)
+        self.pool = ScanPool(self.spec.spacing, self.spec.normalization)
 
     def example(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """A patch (1, *PATCH) and its bit masks."""

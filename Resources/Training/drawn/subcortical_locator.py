@@ -32,10 +32,11 @@ class Examples:
         self.heads = [form for head in cached_heads("whole") for form in (head, mirrored(head))]
         self.lookup = class_lookup(LANDMARKS)
         self.procedural: list[Head] = []
+        self.procedural_share = PROCEDURAL_SHARE if self.heads else 1.0
 
     def head(self, rng: np.random.Generator) -> Head:
         """One of the labeled heads, or a procedural one from a pool that is slowly renewed."""
-        if rng.random() >= PROCEDURAL_SHARE:
+        if rng.random() >= self.procedural_share:
             return self.heads[int(rng.integers(len(self.heads)))]
         if len(self.procedural) < PROCEDURAL_POOL or rng.random() < 0.05:
             labels, ijk_to_ras = procedural_head(rng, 2.0)

@@ -18,7 +18,7 @@ from partial_labels import only
 from synthetic.acquisition import bias_field, gamma, lower_resolution, paint, rician_noise
 from synthetic.brain import procedural_head
 from synthetic.deform import draw_labels, random_linear, smooth_noise
-from synthetic.nuclei import NUCLEI, Head, cached_heads, class_lookup, mirrored
+from synthetic.nuclei import NUCLEI, Head, cached_heads, class_lookup, combined, mirrored
 from synthetic.nuclei_contrast import random_contrast
 
 SPACING, SIZE, SLICES, DIVISOR = 0.5, 120, 5, 32
@@ -29,12 +29,12 @@ CUBE_POOL, EXAMPLES_PER_CUBE = 8, 10
 class Examples:
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
-        self.heads = [form for head in cached_heads("cube") for form in (head, mirrored(head))]
+        self.heads = [form for head in map(combined, cached_heads("deep")) for form in (head, mirrored(head))]
         self.lookup = class_lookup(NUCLEI)
         self.procedural: list[Head] = []
         self.cubes: list[tuple[torch.Tensor, torch.Tensor]] = []
         self.taken = 0
-        self.procedural_share = PROCEDURAL_SHARE
+        self.procedural_share = PROCEDURAL_SHARE if self.heads else 1.0
 
     def head(self, rng: np.random.Generator) -> tuple[Head, np.ndarray]:
         """A head's cube, labeled or procedural (from a pool that is slowly renewed), and its middle in RAS mm."""

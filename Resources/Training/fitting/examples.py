@@ -26,6 +26,7 @@ from torch.utils.data import Dataset, Sampler
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.errors import InputError
 
+from .halves import middle_of_half, one_sided_bits
 from .recipe import Augmentation, Recipe
 from .working_cases import WorkingCase
 
@@ -102,14 +103,21 @@ class Patches(Dataset):
         case = self.cases[number % len(self.cases)]
         bent = self.augment and rng.random() < self.settings.chance
         size = 2 * np.ceil(self.size * 0.65).astype(int) if bent else self.size
-        image, labels = self.cut(case, self.middle(case, rng), size)
+        middle, lookup, side = self.middle(case, rng), case.lookup, None
+        if self.spec.bilateral:
+            side = int(rng.integers(2))
+            middle = middle_of_half(case.labels.shape, self.spec.patch, side, rng)
+            lookup = one_sided_bits(lookup, side)
+        image, labels = self.cut(case, middle, size)
+        if side == 0:
+            image, labels = image[..., ::-1].copy(), labels[..., ::-1].copy()
         data: dict[str, Any] = {"image": torch.from_numpy(image), "labels": torch.from_numpy(labels)[None]}
         if self.augment:
             steps = Compose([*([self.bend] if bent else []), self.shade])
             steps.set_random_state(int(rng.integers(2**31)))
             data = steps(data)
         image, labels = (torch.as_tensor(data[name]) for name in ("image", "labels"))
-        bits = torch.from_numpy(case.lookup)[labels[0].long()]
+        bits = torch.from_numpy(lookup)[labels[0].long()]
         return image.float().contiguous(), bits.contiguous(), number
 
     def middle(self, case: WorkingCase, rng: np.random.Generator) -> np.ndarray:

@@ -26,7 +26,7 @@ def network_def(recipe: Recipe, spec: ModelSpec) -> dict[str, Any]:
     given |= {
         "spatial_dims": 3 if spec.slice_axis is None else 2,
         "in_channels": len(spec.channels) * spec.slices,
-        "out_channels": len(spec.classes),
+        "out_channels": len(spec.network_classes),
     }
     widths = list(filters) if isinstance(filters, Sequence) else [min(320, filters * 2**level) for level in range(levels)]
     if len(widths) != levels:

@@ -35,7 +35,9 @@ class Model(_Part):
     role: Literal["segment", "locate", "recognize"] = "segment"
     locator: str | None = None
     recognizer: str | None = None
-    region_mm: float | None = None
+    region_mm: float | tuple[float, float, float] | None = None
+    bilateral: bool = False
+    flips: tuple[Literal[0, 1, 2], ...] = ()
     preference: int = 0
     modalities: str = ""
     trained_on: str = ""

@@ -32,9 +32,9 @@ class SegmentationTraining(LightningModule):
         self.memory = torch.contiguous_format
         self.channels_last = torch.channels_last_3d if spec.slice_axis is None else torch.channels_last
         self.network = network
-        self.loss = make_loss(recipe.loss, len(spec.classes))
+        self.loss = make_loss(recipe.loss, len(spec.network_classes))
         self.settings, self.steps = recipe.optimizer, steps
-        self.confusion = nn.ModuleDict({part: Confusion(len(spec.classes)) for part in ("train_", "val_")})
+        self.confusion = nn.ModuleDict({part: Confusion(len(spec.network_classes)) for part in ("train_", "val_")})
         self.seen = torch.zeros(count)  # no buffer: those of the first process go to all others
 
     def on_fit_start(self) -> None:

@@ -23,6 +23,8 @@ from neurospineseg.grid import Grid, covering_grid, resample
 from neurospineseg.passage import bring_in
 from neurospineseg.volume import Volume, read_volume
 
+from .halves import located_grid
+
 PLACES_PER_CLASS = 5000
 
 
@@ -123,7 +125,7 @@ def working_cases(data: RawDataset, names: Sequence[str], spec: ModelSpec) -> li
 
 
 def _key(spec: ModelSpec) -> str:
-    decides = [spec.channels, spec.spacing, spec.normalization]
+    decides = [spec.channels, spec.spacing, spec.normalization, *([spec.locator, spec.region_mm] if spec.bilateral else [])]
     return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:12]
 
 
@@ -145,7 +147,7 @@ def _bring(data: RawDataset, name: str, spec: ModelSpec, folder: Path) -> None:
     unknown = sorted(set(np.unique(labels.voxels).tolist()) - set(data.labels.values()))
     if unknown:
         raise InputError(f"The labels of '{name}' hold {unknown[0]:g}, which dataset.json does not name; prepare the data set again.")
-    grid = covering_grid(next(iter(scans.values())).grid, np.array(spec.spacing))
+    grid = located_grid(scans, spec) if spec.bilateral else covering_grid(next(iter(scans.values())).grid, np.array(spec.spacing))
     _save(folder / f"{name}_image.npy", bring_in(scans, grid, spec).half().numpy())
     _save(folder / f"{name}_labels.npy", labels_on(labels, grid))
     write_json(folder / f"{name}.json", _state(data, name))

@@ -110,8 +110,9 @@ def motion_ghosts(image: torch.Tensor, rng: np.random.Generator, axis: int, voxe
     moment = np.argsort(np.argsort(frequencies)) / n
     phase = np.exp(-2j * np.pi * frequencies * shifts[np.searchsorted(jumps, moment)]).astype(np.complex64)
     shape = [-1 if a == axis else 1 for a in range(3)]
-    spectrum = torch.fft.fft(image, dim=axis) * torch.from_numpy(phase).view(shape)
-    return torch.fft.ifft(spectrum, dim=axis).abs() + image.min().clamp_max(0)
+    low = image.min()
+    spectrum = torch.fft.fft(image - low, dim=axis) * torch.from_numpy(phase).view(shape)
+    return torch.fft.ifft(spectrum, dim=axis).abs() + low
 
 
 def metal_void(image: torch.Tensor, rng: np.random.Generator, radius: float) -> torch.Tensor:
@@ -121,8 +122,9 @@ def metal_void(image: torch.Tensor, rng: np.random.Generator, radius: float) -> 
     axes = [(torch.arange(n, dtype=torch.float32) - c) / float(radius * s) for n, c, s in zip(image.shape, center, stretch)]
     level = axes[0][:, None, None] ** 2 + axes[1][None, :, None] ** 2 + axes[2][None, None, :] ** 2
     level = level * (1 + 0.4 * smooth_noise(rng, tuple(image.shape), 9))
-    rim = torch.exp(-(((level - 1.15) / 0.15) ** 2)) * float(rng.uniform(0, 0.8)) * image.max()
-    return image * torch.sigmoid(12 * (level - 1)) + rim
+    low = image.min()
+    rim = torch.exp(-(((level - 1.15) / 0.15) ** 2)) * float(rng.uniform(0, 0.8)) * (image.max() - low)
+    return (image - low) * torch.sigmoid(12 * (level - 1)) + rim + low
 
 
 def whole_numbers(image: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """The real lumbar T2 scans whose vertebral bodies T11 to L5 are labeled (Chu et al., PLoS ONE 2015), as partly known targets.
 
 Bodies are certain. Between two neighboring bodies lies their disc: where the nearest points of the two lie in opposite
-directions. The canal's core is certain behind the bodies, background before them and in the air around the patient. The sacrum is
+directions; next to the bodies, where endplates are, and near its rim it stays open. The canal's core is certain behind the bodies, background before them and in the air around the patient. The sacrum is
 outlined by eye in the training scans (``chu2015_sacra``), the spinous processes are marked where they are plain to see. All else may
 be several classes.
 """
@@ -28,6 +28,8 @@ HELD_OUT = ("VB2_17", "VB2_18", "VB2_19", "VB2_23")
 """Cases no model is trained on."""
 SPINOUS_SEEN = ("VB2_06", "VB2_09", "VB2_10", "VB2_16")
 """Cases whose middle sagittal slice shows the spinous processes of L1 to L4 where ``mark_spinous_processes`` looks for them."""
+NEWEST = max(path.stat().st_mtime for path in Path(__file__).parent.glob("chu2015*.py"))
+"""Targets kept before this are out of date."""
 T11, L1, L4, L5 = 18, 20, 23, 24
 
 
@@ -87,8 +89,11 @@ def partial_target(bodies: np.ndarray, name: str | None = None) -> np.ndarray:
         (far_up, to_up), (far_down, to_down) = _nearest(part == upper), _nearest(part == lower)
         cosine = (to_up * to_down).sum(0) / np.maximum(far_up * far_down, 1e-6)
         free = (part == 0) & (far_up + far_down < 20)
-        target[box][free & (cosine < -0.2)] = any_of(BACKGROUND, DISC)
-        target[box][free & (cosine < -0.6)] = any_of(DISC)
+        target[box][free & (cosine < -0.5)] = any_of(BACKGROUND, DISC)
+        between = free & (cosine < -0.9)
+        plate = np.minimum(1.6, 0.25 * (far_up + far_down))
+        inner = ndimage.binary_erosion(between | (part > 0), structure=np.ones((1, 7, 7)))
+        target[box][between & inner & (far_up > plate) & (far_down > plate)] = any_of(DISC)
     if name in OUTLINES:
         mark_sacrum(target, bodies == L5, name)
     target[all_bodies] = any_of(BODY)
@@ -125,7 +130,7 @@ def load(name: str) -> tuple[torch.Tensor, torch.Tensor, Grid]:
     """A case's scan (float32) and bit masks (int64), both (K, J, I), and their grid; targets are kept in ``runs/chu2015``."""
     scan, seg = (read_volume(FOLDER / f"{name}_{kind}.nii.gz") for kind in ("img", "seg"))
     kept = CACHE / f"{name}.npz"
-    if not kept.exists():
+    if not kept.exists() or kept.stat().st_mtime < NEWEST:
         CACHE.mkdir(parents=True, exist_ok=True)
         bodies = seg.voxels.round().astype(np.int16)
         target = partial_target(bodies, name)

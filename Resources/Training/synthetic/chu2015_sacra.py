@@ -76,6 +76,4 @@ def _between(last: np.ndarray, front: np.ndarray, back: np.ndarray) -> np.ndarra
     height = (j - back[0]) * upward[0] + (k - back[1]) * upward[1]
     distance, index = ndimage.distance_transform_edt(~last, return_indices=True)
     toward = (index[1] - j) * upward[0] + (index[0] - k) * upward[1]
-    return (
-        (height > 1.5) & (t > 0.06 * length) & (t < 0.94 * length) & (toward > 0.75 * distance) & (distance > 1) & (distance + height < 20)
-    )
+    return (height > 2) & (t > 0.1 * length) & (t < 0.9 * length) & (toward > 0.75 * distance) & (distance > 1.6) & (distance + height < 18)

@@ -28,8 +28,7 @@ def random_linear(rng: np.random.Generator, degrees: float = 15.0, scale: float 
     return rx @ ry @ rz @ shears @ np.diag(1 + rng.uniform(-scale, scale, 3))
 
 
-def draw_labels(
-    labels: torch.Tensor,
+def source_places(
     ijk_to_ras: np.ndarray,
     patch: tuple[int, int, int],
     patch_ijk_to_ras: np.ndarray,
@@ -38,18 +37,18 @@ def draw_labels(
     linear: np.ndarray | None = None,
     field_mm: float = 3.0,
     field_lattice: int = 6,
-) -> torch.Tensor:
-    """Samples a label map on a patch under a random smooth deformation, by nearest neighbor.
+) -> list[torch.Tensor]:
+    """Where the voxels of a patch lie in a source volume under a random smooth deformation.
 
     Args:
-        labels: integer or float tensor (K, J, I) on ``ijk_to_ras``.
+        ijk_to_ras: 4x4 of the source.
         patch: size (K, J, I); ``patch_ijk_to_ras`` is its 4x4.
         linear: 3x3 applied in RAS about the patch's center (``random_linear``); identity if None.
         field_mm: deviation of the smooth displacement in mm.
         field_lattice: control points of the displacement along each axis.
 
     Returns:
-        Tensor (K, J, I) of ``labels``' dtype; 0 outside the label map.
+        The source's i, j and k, each float32 of ``patch``.
     """
     size = np.array(patch[::-1], float)
     center = patch_ijk_to_ras[:3, :3] @ ((size - 1) / 2) + patch_ijk_to_ras[:3, 3]
@@ -63,15 +62,41 @@ def draw_labels(
     for row in range(3):
         place = (i * to_source[row, 0])[None, None] + (j * to_source[row, 1])[None, :, None] + (k * to_source[row, 2])[:, None, None]
         rows.append(place + float(to_source[row, 3]))
+    return displaced(rows, ijk_to_ras, rng, field_mm, field_lattice) if field_mm > 0 else rows
+
+
+def displaced(
+    places: list[torch.Tensor], ijk_to_ras: np.ndarray, rng: np.random.Generator, field_mm: float, field_lattice: int
+) -> list[torch.Tensor]:
+    """``places`` (i, j, k of a source of ``ijk_to_ras``) moved by smooth noise of ``field_mm`` on ``field_lattice`` control points."""
     spacing = np.linalg.norm(ijk_to_ras[:3, :3], axis=0)
-    if field_mm > 0:
-        for row in range(3):
-            rows[row] += smooth_noise(rng, patch, field_lattice) * float(field_mm / spacing[row])
+    patch = tuple(places[0].shape)
+    return [place + smooth_noise(rng, patch, field_lattice) * float(field_mm / mm) for place, mm in zip(places, spacing)]
+
+
+def nearest_at(labels: torch.Tensor, places: list[torch.Tensor]) -> torch.Tensor:
+    """The label map (K, J, I) at ``places`` (i, j, k), by nearest neighbor; 0 outside it."""
     extent = torch.tensor(labels.shape[::-1])
-    index = [rows[row].round_().long() for row in range(3)]
-    inside = torch.ones(patch, dtype=torch.bool)
+    index = [place.round().long() for place in places]
+    inside = torch.ones(places[0].shape, dtype=torch.bool)
     for row in range(3):
         inside &= (index[row] >= 0) & (index[row] < extent[row])
         index[row].clamp_(0, int(extent[row]) - 1)
     flat = (index[2] * labels.shape[1] + index[1]) * labels.shape[2] + index[0]
     return labels.flatten()[flat].masked_fill(~inside, 0)
+
+
+def draw_labels(
+    labels: torch.Tensor,
+    ijk_to_ras: np.ndarray,
+    patch: tuple[int, int, int],
+    patch_ijk_to_ras: np.ndarray,
+    rng: np.random.Generator,
+    **deformation,
+) -> torch.Tensor:
+    """Samples a label map (K, J, I) on a patch under a random smooth deformation, by nearest neighbor; see ``source_places``.
+
+    Returns:
+        Tensor of ``patch`` and of ``labels``' dtype; 0 outside the label map.
+    """
+    return nearest_at(labels, source_places(ijk_to_ras, patch, patch_ijk_to_ras, rng, **deformation))

@@ -14,7 +14,8 @@ import torch
 
 CACHE = Path(__file__).resolve().parent.parent / "runs" / "nuclei_heads"
 RIGHT = 50
-PALLIDUM_EXTERNUS, PALLIDUM_INTERNUS, SUBTHALAMIC_NUCLEUS, RED_NUCLEUS, SUBSTANTIA_NIGRA, ZONA_INCERTA = range(901, 907)
+VENTRAL_DC, BRAINSTEM = (28, 60), 16
+PALLIDUM_EXTERNUS, PALLIDUM_INTERNUS, SUBTHALAMIC_NUCLEUS, RED_NUCLEUS, SUBSTANTIA_NIGRA, ZONA_INCERTA, PEDUNCLE = range(901, 908)
 NUCLEI = {
     "subthalamic_nucleus": (SUBTHALAMIC_NUCLEUS, SUBTHALAMIC_NUCLEUS + RIGHT),
     "red_nucleus": (RED_NUCLEUS, RED_NUCLEUS + RIGHT),
@@ -24,7 +25,18 @@ NUCLEI = {
     "globus_pallidus_internus": (PALLIDUM_INTERNUS, PALLIDUM_INTERNUS + RIGHT),
     "thalamus": (10, 49),
 }
-"""Structure: left and right label, of those that the 60 mm cube holds wholly."""
+"""Structure: left and right label, of those that a cube of 60 mm holds wholly."""
+DEEP_GRAY = {
+    **NUCLEI,
+    "caudate": (11, 50),
+    "putamen": (12, 51),
+    "hippocampus": (17, 53),
+    "amygdala": (18, 54),
+    "nucleus_accumbens": (26, 58),
+}
+"""Structure: left and right label, of those that the region of the 3D model holds."""
+ROOM = (2, 41, 0, BRAINSTEM, *VENTRAL_DC, PEDUNCLE, PEDUNCLE + RIGHT)
+"""Labels that the small nuclei of the atlas may take the place of."""
 LANDMARKS = {
     "thalamus": ((10,), (49,)),
     "caudate": ((11,), (50,)),
@@ -35,7 +47,7 @@ LANDMARKS = {
 PAIRS = (
     *((2, 41), (3, 42), (4, 43), (5, 44), (7, 46), (8, 47), (10, 49), (11, 50), (12, 51), (13, 52), (17, 53), (18, 54)),
     *((26, 58), (28, 60), (30, 62), (31, 63), (136, 137), (163, 164)),
-    *((label, label + RIGHT) for label in range(901, 907)),
+    *((label, label + RIGHT) for label in range(901, 908)),
 )
 """Left and right labels."""
 LABELS = 1000
@@ -45,14 +57,27 @@ HELD_OUT = (19, 20)
 
 @dataclass(frozen=True)
 class Head:
-    """A label map: uint16 (K, J, I) and its 4x4 ijk to RAS."""
+    """A label map: int16 (K, J, I) and its 4x4 ijk to RAS; ``nuclei``, the small nuclei (0 elsewhere), where they lie in a layer of their own."""
 
     labels: torch.Tensor
     ijk_to_ras: np.ndarray
+    nuclei: torch.Tensor | None = None
+
+
+def overlaid(labels: torch.Tensor, nuclei: torch.Tensor) -> torch.Tensor:
+    """``labels`` with ``nuclei`` where these are not 0 and there is room for them; all integer (K, J, I)."""
+    room = torch.zeros(LABELS, dtype=torch.bool)
+    room[list(ROOM)] = True
+    return torch.where((nuclei > 0) & room[labels.long()], nuclei, labels)
+
+
+def combined(head: Head) -> Head:
+    """The head with its nuclei in one label map."""
+    return head if head.nuclei is None else Head(overlaid(head.labels, head.nuclei), head.ijk_to_ras)
 
 
 def mirrored(head: Head) -> Head:
-    """The head's mirror image on the same grid, left and right labels exchanged (i runs along R)."""
+    """The mirror image of a head without a layer of nuclei, on the same grid, left and right labels exchanged (i runs along R)."""
     exchange = torch.arange(LABELS, dtype=torch.int16)
     for left, right in PAIRS:
         exchange[left], exchange[right] = right, left
@@ -74,18 +99,17 @@ def class_lookup(table: dict) -> torch.Tensor:
 
 
 def cached_heads(kind: str, held_out: bool = False) -> list[Head]:
-    """The heads that ``prepare_nuclei.py`` left.
+    """The heads that ``prepare_nuclei.py`` left; none where it left none.
 
     Args:
-        kind: ``cube`` (90 mm at 0.75 mm around the nuclei, in the locator's frame, with the nuclei)
-            or ``whole`` (2 mm, without them).
+        kind: ``deep`` (116 x 124 x 108 mm at 0.8 mm around the nuclei, in the locator's frame, the
+            small nuclei in a layer of their own) or ``whole`` (2 mm, without them).
         held_out: the heads kept from training instead of those for it.
     """
     heads = []
     for path in sorted(CACHE.glob(f"{kind}_*.npz")):
         if (int(path.stem[-2:]) in HELD_OUT) == held_out:
             with np.load(path) as stored:
-                heads.append(Head(torch.from_numpy(stored["labels"].astype(np.int16)), stored["ijk_to_ras"]))
-    if not heads:
-        raise SystemExit("No heads are prepared; run prepare_nuclei.py first.")
+                layers = {name: torch.from_numpy(stored[name].astype(np.int16)) for name in stored.files if name != "ijk_to_ras"}
+                heads.append(Head(ijk_to_ras=stored["ijk_to_ras"], **layers))
     return heads

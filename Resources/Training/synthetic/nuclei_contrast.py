@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .nuclei import LABELS, NUCLEI
+from .nuclei import LABELS, NUCLEI, PEDUNCLE, RIGHT
 
-WHITE = (2, 41, 7, 46, 85, 251, 252, 253, 254, 255)
+WHITE = (2, 41, 7, 46, 85, 251, 252, 253, 254, 255, PEDUNCLE, PEDUNCLE + RIGHT)
 GRAY = (3, 42, 8, 47)
 FLUID = (4, 5, 14, 15, 24, 43, 44, 72)
 TISSUES = {

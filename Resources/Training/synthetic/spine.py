@@ -41,6 +41,7 @@ def draw_spine(
     forward: float = 0.0,
     sideways: float = 0.0,
     turn: np.ndarray | None = None,
+    scoliosis_degrees: float | None = None,
 ) -> Spine:
     """Draws the part of a spine that a field of view shows.
 
@@ -49,11 +50,12 @@ def draw_spine(
         middle: arc length s in mm that lies in the grid's middle: 0 the upper end of the sacrum, about 90 L3, 400 the neck.
         forward, sideways: how far the grid's middle lies before and to the right of the spine's line, mm.
         turn: 3x3 rotation of the patient about that point.
+        scoliosis_degrees: see ``random_curve``.
     """
     spacing = np.asarray(spacing, float)
     disc, body, width, depth = random_levels(rng)
     lower = np.cumsum(disc + np.concatenate([[0], body[:-1]]))
-    curve = random_curve(rng, lower)
+    curve = random_curve(rng, lower, scoliosis_degrees)
     at = np.array([np.interp(middle, np.arange(len(t)) + curve.low, t) for t in (curve.x, curve.y, curve.z)]) + (sideways, forward, 0)
     axes = [(np.arange(n) - (n - 1) / 2) * d for n, d in zip(shape[::-1], spacing)]
     grid = np.stack(np.broadcast_arrays(axes[0][None, None, :], axes[1][None, :, None], axes[2][:, None, None])).astype(np.float32)
@@ -65,7 +67,7 @@ def draw_spine(
     draw_trunk(rng, canvas, points, s, u, v, spacing)
     _canal(rng, canvas, s, u, v, lower, depth, spacing)
     _sacrum(rng, canvas, s, u, v, width[0], depth[0])
-    draw_vertebrae(rng, canvas, s, u, v, lower, body, disc, width, depth)
+    draw_vertebrae(rng, canvas, s, u, v, lower, body, disc, width, depth, spacing)
     ijk_to_ras = np.diag([*spacing, 1.0])
     ijk_to_ras[:3, 3] = [axis[0] for axis in axes]
     return Spine(canvas.tissue, canvas.classes, canvas.level, ijk_to_ras)

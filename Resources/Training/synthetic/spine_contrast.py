@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .acquisition import bias_field, gamma, lower_resolution, paint, rician_noise
+from .acquisition import artifacts, bias_field, gamma, lower_resolution, paint, rician_noise
 from .deform import smooth_noise
 from .spine_canvas import AIR, ANNULUS, GAS, NUCLEUS, TISSUES
 
@@ -30,9 +30,9 @@ def _near(rng: np.random.Generator, name: str) -> tuple[np.ndarray, np.ndarray]:
         means = table + rng.normal(0, 12, TISSUES)
         means[[AIR, GAS]] = rng.uniform(-1024, -950), rng.uniform(-950, -500)
         means[11] = rng.uniform(350, 900)
-        means[12] = rng.uniform(90, 300)
-        means[15] = means[12] + rng.uniform(0, 250)
-        return means, rng.uniform(8, 45) + 0.12 * np.abs(table) * (table > 100)
+        means[12] = rng.uniform(30, 300)
+        means[15] = means[12] + rng.uniform(50, 350)
+        return means, rng.uniform(8, 45) + rng.uniform(0.1, 0.4) * np.abs(table) * (table > 100)
     means = table * np.exp(rng.normal(0, 0.16, TISSUES))
     means[NUCLEUS] = max(means[ANNULUS], means[NUCLEUS] * rng.uniform(0.35, 1.25))
     means[15] = means[12] * rng.uniform(0.85, 1.15)
@@ -73,8 +73,10 @@ def paint_spine(
         image = gamma(bias_field(image.clamp_min(0), rng, 0.3, 4), rng, 0.15)
     image = lower_resolution(image, _resolution(rng, spacing, name == "ct"))
     if name == "ct":
-        return image + torch.from_numpy(rng.standard_normal(tuple(image.shape), dtype=np.float32)) * float(rng.uniform(0, 30))
-    return rician_noise(image, rng, float(rng.uniform(0, 7)))
+        return image + torch.from_numpy(rng.standard_normal(tuple(image.shape), dtype=np.float32)) * float(
+            rng.uniform(0, 30) if rng.random() < 0.6 else rng.uniform(30, 110)
+        )
+    return rician_noise(artifacts(image, rng, spacing[::-1], 0.15), rng, float(rng.uniform(0, 7)))
 
 
 def _coil(rng: np.random.Generator, shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> torch.Tensor:

@@ -48,7 +48,7 @@ class Curve:
 
 
 def random_levels(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Per level from L5: disc height below it, body height, half width, half depth; all in mm."""
+    """Per level from L5: disc height below it (now and then hardly any), body height, half width, half depth; all in mm."""
     number = np.arange(LEVELS, dtype=float)
     body = np.interp(number, [0, 4, 5, 16, 17, 22, 23], [27, 26.5, 25, 17, 14, 14, 12])
     disc = np.interp(number, [0, 1, 4, 5, 8, 16, 17, 23], [9.0, 9.5, 8, 6.5, 4.5, 4.0, 5.0, 4.5])
@@ -57,11 +57,19 @@ def random_levels(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.
     size = rng.normal(1, 0.06)
     body, disc, width, depth = (values * size * rng.normal(1, 0.05) * rng.normal(1, 0.025, LEVELS) for values in (body, disc, width, depth))
     worn = rng.random(LEVELS) < rng.choice([0.05, 0.3])
-    return np.where(worn, disc * rng.uniform(0.3, 0.75, LEVELS), disc), body, width, depth
+    disc = np.where(worn, disc * rng.uniform(0.3, 0.75, LEVELS), disc)
+    if rng.random() < 0.08:
+        disc[int(rng.integers(0, 8))] = rng.uniform(0.3, 1.5)
+    return disc, body, width, depth
 
 
-def random_curve(rng: np.random.Generator, lower: np.ndarray) -> Curve:
-    """Sacral slope, lumbar lordosis, thoracic kyphosis, cervical lordosis, some scoliosis; ``lower`` is s of the bodies' lower ends."""
+def random_curve(rng: np.random.Generator, lower: np.ndarray, scoliosis_degrees: float | None = None) -> Curve:
+    """Sacral slope, lumbar lordosis, thoracic kyphosis, cervical lordosis, some scoliosis.
+
+    Args:
+        lower: s of the bodies' lower ends.
+        scoliosis_degrees: largest lean to the side; None: none in half of the spines, a random one of about 9 in the others.
+    """
     low, high = -170.0, float(lower[-1]) + 60
     s = np.arange(low, high)
     slope, loin, chest, neck = rng.normal(38, 9), rng.normal(-12, 7), rng.normal(24, 8), rng.normal(-4, 10)
@@ -71,8 +79,8 @@ def random_curve(rng: np.random.Generator, lower: np.ndarray) -> Curve:
     lean = np.radians(np.interp(s, knots, angles))
     lean = ndimage.gaussian_filter1d(lean, 9, mode="nearest")
     side = np.zeros_like(s)
-    if rng.random() < 0.5:
-        amount = np.radians(abs(rng.normal(0, 9)))
+    if scoliosis_degrees is not None or rng.random() < 0.5:
+        amount = np.radians(abs(rng.normal(0, 9)) if scoliosis_degrees is None else scoliosis_degrees)
         side = amount * np.sin(s / rng.uniform(60, 130) + rng.uniform(0, 6.3)) * np.clip((s + 20) / 60, 0, 1)
     x, y, z = (np.cumsum(values) for values in (np.sin(side), np.sin(lean) * np.cos(side), np.cos(lean) * np.cos(side)))
     origin = int(-low)

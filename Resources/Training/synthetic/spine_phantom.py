@@ -20,6 +20,7 @@ def spine_phantom(
     spacing: tuple[float, float, float] = (3.0, 0.9, 0.9),
     size_mm: tuple[float, float, float] = (69.0, 180.0, 234.0),
     contrast: str = "t2",
+    scoliosis_degrees: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draws the spine from the sacrum to about T11 in an oblique frame.
 
@@ -27,6 +28,7 @@ def spine_phantom(
         seed: decides anatomy, noise and pose.
         spacing: mm along R, A, S; ``size_mm`` the field of view along them.
         contrast: a key of ``spine_contrast.CONTRASTS``.
+        scoliosis_degrees: how far the line leans to the side at most; None for a random, mostly small angle.
 
     Returns:
         image float32 (K, J, I), its 4x4 ijk to RAS in mm, and labels uint16 (K, J, I) with the label values of
@@ -34,7 +36,8 @@ def spine_phantom(
     """
     rng = np.random.default_rng([seed, 5])
     shape = tuple(int(round(extent / step)) for extent, step in zip(size_mm[::-1], spacing[::-1]))
-    spine = draw_spine(rng, shape, spacing, MIDDLE_MM, forward=30.0, turn=random_linear(rng, 4, scale=0.0, shear=0.0))
+    turn = random_linear(rng, 4, scale=0.0, shear=0.0)
+    spine = draw_spine(rng, shape, spacing, MIDDLE_MM, forward=30.0, turn=turn, scoliosis_degrees=scoliosis_degrees)
     labels = np.zeros(spine.classes.shape, np.uint16)
     labels[spine.classes == CANAL] = structure("spinal_canal").label
     labels[spine.classes == SACRUM] = structure("sacrum").label

@@ -12,12 +12,13 @@ from neurospineseg.intensity import background_value, normalize
 from partial_labels import any_of, only
 
 from . import chu2015
-from .acquisition import bias_field, gamma, rician_noise
+from .acquisition import artifacts, bias_field, gamma, rician_noise
 from .deform import random_linear
 from .spine import draw_spine
-from .spine_canvas import BACKGROUND
+from .spine_canvas import ARCH, BACKGROUND, SACRUM
 from .spine_contrast import paint_spine
 from .spine_curve import LEVELS
+from .spine_label_map import draw_from_label_map, shapes
 
 BLANKED_SHARE = 0.3
 Scan = tuple[torch.Tensor, torch.Tensor]
@@ -39,6 +40,16 @@ def drawn_scan(rng: np.random.Generator, spacing: tuple[float, float, float], ki
     return normalize(image[None], kind)[0], only(torch.from_numpy(spine.classes.astype(np.int64)))
 
 
+def label_map_scan(rng: np.random.Generator, spacing: tuple[float, float, float], kind: Normalization) -> Scan:
+    """A spine drawn from a real one's label map; what lies beside the map may be background, arch or sacrum."""
+    extent = np.array([rng.uniform(40, 58), rng.uniform(90, 200), rng.uniform(110, 270)])
+    tissue, classes, unknown = draw_from_label_map(rng, tuple(int(n) for n in np.round(extent / spacing)[::-1]), spacing)
+    image = paint_spine(rng, tissue, spacing)
+    masks = only(torch.from_numpy(classes.astype(np.int64)))
+    masks[torch.from_numpy(unknown) & (masks == any_of(BACKGROUND))] = any_of(BACKGROUND, ARCH, SACRUM)
+    return normalize(image[None], kind)[0], masks
+
+
 def real_scan(
     rng: np.random.Generator, case: tuple[torch.Tensor, torch.Tensor, Grid], spacing: tuple[float, float, float], kind: Normalization
 ) -> Scan:
@@ -56,10 +67,11 @@ def real_scan(
         image, masks = image.flip(-1), masks.flip(-1)
     sample = image.flatten()[:: max(1, image.numel() // 200_000)]
     foreground = sample[sample > 0.08 * torch.quantile(sample, 0.99)]
-    if rng.random() < 0.45:
+    if rng.random() < 0.55:
         image = _remapped(rng, image, foreground)
     noise = float(rng.uniform(0, 0.1)) * float(foreground.median())
-    image = rician_noise(gamma(bias_field(image, rng, 0.3, 4), rng, 0.2), rng, noise)
+    image = artifacts(gamma(bias_field(image, rng, 0.3, 4), rng, 0.25), rng, spacing[::-1], 0.15)
+    image = rician_noise(image, rng, noise)
     return normalize(image[None], kind)[0], masks
 
 
@@ -87,12 +99,21 @@ class ScanPool:
     """A few scans kept at hand and slowly renewed, so that drawing does not hold up training.
 
     Args:
-        real_share: chance of a real scan, where the data is there.
+        real_share, map_share: chance of a real scan, and of one drawn from a label map, where the data is there.
         size, uses: how many scans are kept, and how many examples are cut for each new one.
     """
 
-    def __init__(self, spacing: tuple[float, float, float], kind: Normalization, real_share: float, size: int = 8, uses: int = 4) -> None:
+    def __init__(
+        self,
+        spacing: tuple[float, float, float],
+        kind: Normalization,
+        real_share: float = 0.4,
+        map_share: float = 0.25,
+        size: int = 16,
+        uses: int = 8,
+    ) -> None:
         self.spacing, self.kind, self.size, self.uses = spacing, kind, size, uses
+        self.map_share = map_share if shapes() is not None else 0.0
         self.cases = [chu2015.load(name) for name in chu2015.cases()]
         self.real_share = real_share if self.cases else 0.0
         self.scans: list[Scan] = []
@@ -101,8 +122,11 @@ class ScanPool:
     def take(self, rng: np.random.Generator) -> Scan:
         """One of the scans at hand."""
         if len(self.scans) < self.size or self.taken % self.uses == 0:
-            if rng.random() < self.real_share:
+            source = rng.random()
+            if source < self.real_share:
                 new = real_scan(rng, self.cases[int(rng.integers(len(self.cases)))], self.spacing, self.kind)
+            elif source < self.real_share + self.map_share:
+                new = label_map_scan(rng, self.spacing, self.kind)
             else:
                 new = drawn_scan(rng, self.spacing, self.kind)
             if rng.random() < BLANKED_SHARE:
@@ -125,4 +149,10 @@ def cut(rng: np.random.Generator, scan: Scan, patch: tuple[int, int, int]) -> Sc
         place = spine[int(rng.integers(len(spine)))].numpy()
         start = np.clip(place - rng.uniform(0.2, 0.8, 3) * patch, 0, size - patch).astype(int)
     where = tuple(slice(int(a), int(a) + n) for a, n in zip(start, patch))
-    return image[where], masks[where]
+    return _varied(rng, image[where]), masks[where]
+
+
+def _varied(rng: np.random.Generator, image: torch.Tensor) -> torch.Tensor:
+    """A normalized patch with another gain, offset and noise; what is exactly 0 stays so."""
+    noise = torch.from_numpy(rng.standard_normal(tuple(image.shape), dtype=np.float32)) * float(rng.uniform(0, 0.15))
+    return (image * float(np.exp(rng.normal(0, 0.12))) + float(rng.normal(0, 0.12)) + noise).masked_fill(image == 0, 0.0)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from .spine_canvas import ANNULUS, ARCH, BACKGROUND, BODY, BONE, CANAL, CORTICAL, DISC, MARROW, NUCLEUS, SACRUM, VESSEL, Canvas
+from .spine_canvas import ANNULUS, ARCH, BACKGROUND, BODY, BONE, CANAL, CORTICAL, DISC, LIGAMENT, MARROW, NUCLEUS, SACRUM, VESSEL, Canvas
 from .spine_curve import LEVELS
 
 
-def draw_vertebrae(rng, canvas: Canvas, s, u, v, lower, body, disc, width, depth) -> None:
+def draw_vertebrae(rng, canvas: Canvas, s, u, v, lower, body, disc, width, depth, spacing) -> None:
     slip_level = int(rng.integers(0, 4)) if rng.random() < 0.15 else -1
     fractured = set(rng.integers(0, 12, 2).tolist()) if rng.random() < 0.2 else set()
     waist, hollow, square = rng.uniform(0.04, 0.14), rng.uniform(0.5, 2.6), rng.uniform(2.1, 2.9)
     spine_length, spread = rng.uniform(0.85, 1.15), rng.uniform(0.85, 1.15)
+    transitional = rng.random() < 0.1
     for n in range(LEVELS - 1):
         start, end = float(lower[n]), float(lower[n] + body[n])
         if not ((s > start - 40) & (s < end + 12)).any():
@@ -24,9 +25,9 @@ def draw_vertebrae(rng, canvas: Canvas, s, u, v, lower, body, disc, width, depth
         shift = rng.uniform(3, 9) if n == slip_level else 0.0
         su, vv, ss = u[part], v[part] - shift, s[part]
         crush = rng.uniform(0.3, 0.75) if n in fractured else rng.uniform(0.93, 1.0)
-        _arch(rng, here, ss, su, vv, n, start, end, width[n], depth[n], spine_length, spread)
+        _arch(rng, here, ss, su, vv, n, start, end, width[n], depth[n], spine_length, spread, transitional and n == 0)
         _body(rng, here, ss, su, vv, n, start, end, width[n], depth[n], waist, hollow, square, crush)
-        _disc(rng, here, ss, su, vv, n, float(lower[n] - disc[n]), start, width[n], depth[n])
+        _disc(rng, here, ss, su, vv, n, float(lower[n] - disc[n]), start, width[n], depth[n], spacing)
 
 
 def _body(rng, canvas, s, u, v, n, start, end, width, depth, waist, hollow, square, crush) -> None:
@@ -48,12 +49,21 @@ def _body(rng, canvas, s, u, v, n, start, end, width, depth, waist, hollow, squa
         canvas.put(vein, VESSEL)
 
 
-def _disc(rng, canvas, s, u, v, n, start, end, width, depth) -> None:
-    """The disc below body ``n``: whatever of the gap is not bone, with a nucleus unless worn."""
-    bulge = rng.uniform(0.94, 1.06)
-    radial = (np.abs(u) / (width * bulge)) ** 2.4 + (np.abs(v) / (depth * bulge)) ** 2.4
-    gap = (s > start - 3.2) & (s < end + 3.2) & (radial < 1) & (canvas.classes != BODY) & (canvas.classes != SACRUM)
-    gap &= ~((canvas.classes == DISC) & (canvas.level != n + 1))
+def _disc(rng, canvas, s, u, v, n, start, end, width, depth, spacing) -> None:
+    """The disc below body ``n``: the gap between the endplates, narrower than the bodies, with a nucleus unless worn.
+
+    Beside it and at the endplates the gap holds dark tissue that is no disc.
+    """
+    radial = (np.abs(u) / (width * rng.uniform(0.84, 0.97))) ** 2.4 + (np.abs(v) / (depth * rng.uniform(0.88, 1.02))) ** 2.4
+    free = (s > start - 3.2) & (s < end + 3.2) & (canvas.classes != BODY) & (canvas.classes != SACRUM)
+    free &= ~((canvas.classes == DISC) & (canvas.level != n + 1)) & (canvas.classes != CANAL)
+    canvas.put(free & (radial < rng.uniform(1.0, 1.5)), LIGAMENT)
+    gap = free & (radial < 1)
+    plate = min(rng.uniform(0.5, 1.4), 0.2 * (end - start))
+    if plate > 0.35 * spacing[2] and gap.any():
+        box = tuple(slice(max(0, a - 2), b + 3) for a, b in zip(np.argwhere(gap).min(0), np.argwhere(gap).max(0)))
+        bone = (canvas.classes[box] == BODY) | (canvas.classes[box] == SACRUM)
+        gap[box] &= ndimage.distance_transform_edt(~bone, sampling=spacing[::-1]) >= plate + 0.5 * spacing[2]
     canvas.put(gap, ANNULUS, DISC, n + 1)
     if rng.random() < 0.8:
         thick = (end - start) / 2 + 1
@@ -61,8 +71,9 @@ def _disc(rng, canvas, s, u, v, n, start, end, width, depth) -> None:
         canvas.put(core, NUCLEUS)
 
 
-def _arch(rng, canvas, s, u, v, n, start, end, width, depth, spine_length, spread) -> None:
-    """Pedicles, laminae, articular, transverse and spinous processes around the canal."""
+def _arch(rng, canvas, s, u, v, n, start, end, width, depth, spine_length, spread, transitional) -> None:
+    """Pedicles, laminae, articular, transverse and spinous processes around the canal; the transverse ones of a transitional
+    vertebra are tall and reach the sacrum's wings."""
     height = end - start
     middle = (start + end) / 2
     lumbar, cervical = n < 5, n > 16
@@ -88,8 +99,10 @@ def _arch(rng, canvas, s, u, v, n, start, end, width, depth, spine_length, sprea
     slope = (0.12 if lumbar else 0.75 if not cervical else 0.35) * rng.uniform(0.7, 1.3)
     along = np.clip((wall - canal_deep - v) / 30, 0, 2)
     axis = middle - 0.32 * height - slope * 30 * along
-    tall = height * (0.40 if lumbar else 0.26)
-    spinous = (side < 2.6 + 1.2 * along) & (v < wall - canal_deep + 3) & (v > tip) & (np.abs(s - axis) < tall)
+    tall = height * (0.36 if lumbar else 0.24) * rng.uniform(0.75, 1.1)
+    root = wall - canal_deep + 3
+    outward = (v - (root + tip) / 2) / ((root - tip) / 2)
+    spinous = (side < 2.0 + rng.uniform(0.6, 2.0) * along) & (np.abs((s - axis) / tall) ** 2.5 + np.abs(outward) ** 4 < 1)
     arch |= spinous
     reach = (38 if lumbar else 32 if not cervical else 24) * spread
     root = wall - (4 if lumbar else 12 if not cervical else 2)
@@ -98,7 +111,7 @@ def _arch(rng, canvas, s, u, v, n, start, end, width, depth, spine_length, sprea
         (side > canal_half)
         & (side < reach)
         & (np.abs(v - root + backward * (side - canal_half)) < 5)
-        & (np.abs(s - middle - 0.2 * height) < 5.5)
+        & (np.abs(s - middle - 0.2 * height + 8 * transitional) < 5.5 + 9 * transitional)
     )
     arch |= transverse
     facet_u, facet_v = canal_half + 5.5, wall - canal_deep * 0.85

@@ -1,0 +1,75 @@
+"""What is compared of a spine, and with what."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
+sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
+
+from evaluate_spine import paired, summary  # noqa: E402
+
+from judging.spine_cases import S1, Case  # noqa: E402
+from judging.spine_scores import comparable, score  # noqa: E402
+from neurospineseg.volume import Volume  # noqa: E402
+
+L5, L4, L3 = 24, 23, 22
+
+
+@pytest.fixture
+def bodies() -> Case:
+    truth = np.zeros((60, 40, 30), int)
+    truth[2:8, 15:30, 5:25], truth[12:26, 15:30, 5:25], truth[32:46, 15:30, 5:25] = S1, L5, L4
+    return Case("a", "A", Volume(np.zeros(truth.shape, np.float32), np.eye(4)), truth, "bodies")
+
+
+def result(labels: np.ndarray) -> SimpleNamespace:
+    return SimpleNamespace(labels=Volume(labels.astype(np.uint16), np.eye(4)))
+
+
+def with_arches(case: Case) -> tuple[np.ndarray, np.ndarray]:
+    """The truth with arches behind, a vertebra above that has no truth, and where bodies are."""
+    labels = case.instances.copy()
+    labels[52:60, 15:30, 5:25] = L3
+    body = labels > 0
+    labels[12:26, 2:15, 10:20] = L5
+    return labels, body
+
+
+def test_arches_and_vertebrae_above_all_labeled_ones_do_not_count(bodies: Case) -> None:
+    labels, body = with_arches(bodies)
+    found = comparable(bodies, labels, body)
+    assert set(np.unique(found)) == {0, L5, L4}
+    figures = score(bodies, result(labels), body)
+    assert figures["Dice"] == 1 and figures["S1"] == 1 and figures["detected"] == 1 and figures["named"] == 1
+    assert figures["volume ratio"] == 1 and figures["HD95 mm"] == 0
+
+
+def test_a_shifted_name_is_detected_but_not_named(bodies: Case) -> None:
+    labels, body = with_arches(bodies)
+    labels[labels == L4] = 20
+    figures = score(bodies, result(labels), body)
+    assert figures["detected"] == 1 and figures["named"] == 0.5
+
+
+def test_what_is_too_wide_shows_in_the_boundary_but_not_in_the_middle_slices(bodies: Case) -> None:
+    labels = np.where(bodies.instances == S1, 0, bodies.instances)
+    wide = labels.copy()
+    for value in (L5, L4):
+        rows = (labels == value).any((1, 2))
+        wide[rows, 15:30, 2:28] = value
+    figures = score(bodies, result(wide), wide > 0)
+    assert figures["Dice"] < 0.9 and figures["middle Dice"] == 1
+    assert figures["left-right mm"] > 2 and figures["up-down mm"] == 0 and figures["volume ratio"] == pytest.approx(1.3)
+
+
+def test_groups_are_averaged_and_models_paired_by_case() -> None:
+    first = [{"case": name, "group": "A", "Dice": value} for name, value in (("a", 0.5), ("b", 0.7))]
+    second = [{"case": name, "group": "A", "Dice": value} for name, value in (("b", 0.8), ("a", 0.7))]
+    assert "Dice 0.60 (worst 0.50)" in summary(first)
+    assert "+0.150 (+0.100 to +0.200)" in paired(first, second)
