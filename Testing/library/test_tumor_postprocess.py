@@ -53,6 +53,13 @@ def test_a_second_large_lesion_stays() -> None:
     assert np.array_equal(processed(classes), classes)
 
 
+def test_what_is_faintly_likely_throughout_is_no_tumor() -> None:
+    classes = np.zeros(GRID.shape, np.int64)
+    classes[ball(25, 25, 25, 12)] = 2
+    assert not processed(classes, sureness=0.3).any()
+    assert processed(classes, sureness=0.9).any()
+
+
 def test_edema_within_a_rim_with_gaps_is_core_and_edema_around_it_is_not() -> None:
     classes = np.zeros(GRID.shape, np.int64)
     classes[ball(30, 30, 30, 20)] = 2

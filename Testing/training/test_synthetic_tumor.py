@@ -16,7 +16,7 @@ from synthetic.brain import procedural_head  # noqa: E402
 from synthetic.tumor import draw_tumor  # noqa: E402
 from synthetic.tumor_contrast import CHANNELS, GROUPS, RATIOS, paint_channels  # noqa: E402
 from synthetic.tumor_labels import BRIGHT_OUTSIDE, CLASSES, CORTEX, EDEMA, ENHANCING, SOFT_OUTSIDE, WHITE, among, brain_mask, grown  # noqa: E402
-from synthetic.tumor_lookalikes import add_lookalikes, stripped  # noqa: E402
+from synthetic.tumor_lookalikes import add_lookalikes, narrowed_sulci, stripped  # noqa: E402
 from synthetic.tumor_noise import grain, white  # noqa: E402
 from synthetic.tumor_phantom import LEAST_ML, tumor_phantom  # noqa: E402
 
@@ -107,3 +107,13 @@ def test_bright_tissue_lies_outside_the_brain_and_stripping_takes_it_away(head: 
         assert int((brain_mask(labels, 0) & bright).sum()) < 0.02 * max(1, int(bright.sum()))
         assert stripped(np.random.default_rng(seed), labels, SPACING).sum() < (labels > 0).sum()
     assert seen > 0
+
+
+def test_narrowed_sulci_turn_fluid_into_cortex_and_nothing_else(head: torch.Tensor) -> None:
+    changed = 0
+    for seed in range(6):
+        labels = narrowed_sulci(np.random.default_rng(seed), head, SPACING)
+        differs = labels != head
+        changed += int(differs.sum())
+        assert bool((head[differs] == 24).all()) and bool(among(labels, CORTEX)[differs].all())
+    assert changed > 0

@@ -20,13 +20,13 @@ from synthetic.nuclei import Head, cached_heads, mirrored
 from synthetic.tumor import draw_tumor
 from synthetic.tumor_contrast import blurred, paint_channels
 from synthetic.tumor_labels import CLASSES, WHITE, among
-from synthetic.tumor_lookalikes import add_lookalikes, stripped
+from synthetic.tumor_lookalikes import add_lookalikes, narrowed_sulci, stripped
 
 SPACING, PATCH = 2.0, (64, 80, 64)
 FIELD_MM = (168.0, 208.0, 184.0)
 PROCEDURAL_SHARE, PROCEDURAL_POOL = 0.2, 6
-HEAD_POOL, EXAMPLES_PER_HEAD = 10, 7
-NO_TUMOR, STRIPPED, CLEAN_AIR, CUT = 0.12, 0.6, 0.4, 0.3
+HEAD_POOL, EXAMPLES_PER_HEAD = 12, 2
+NO_TUMOR, STRIPPED, CLEAN_AIR, CUT = 0.25, 0.6, 0.4, 0.3
 USUAL = ((1, 0, 0, 1), (1, 0, 1, 1), (1, 1, 0, 1), (1, 1, 1, 0), (1, 0, 0, 0), (0, 0, 1, 0))
 """Usual sets of T1c, T1, T2 and FLAIR."""
 CLASS_OF = torch.zeros(1000, dtype=torch.int64)
@@ -91,7 +91,7 @@ class Examples:
         grid = Grid.canonical(middle + rng.uniform(-10, 10, 3), np.array(FIELD_MM), np.full(3, self.spacing))
         linear = random_linear(rng, degrees=15, scale=0.12)
         labels = draw_labels(head.labels, head.ijk_to_ras, grid.shape, grid.ijk_to_ras, rng, linear=linear, field_mm=3.0).to(torch.int16)
-        labels = add_lookalikes(rng, labels, self.spacing)
+        labels = add_lookalikes(rng, narrowed_sulci(rng, labels, self.spacing), self.spacing)
         tumor, change = torch.zeros_like(labels), torch.zeros(labels.shape)
         if rng.random() > NO_TUMOR:
             labels, tumor, change = draw_tumor(rng, labels, self.spacing)

@@ -23,6 +23,20 @@ from .tumor_noise import millimeter_noise
 from .tumor_shape import ellipsoid_level, random_start
 
 
+def narrowed_sulci(rng: np.random.Generator, labels: torch.Tensor, spacing_mm: float) -> torch.Tensor:
+    """The label map (K, J, I) with sulci narrowed by a voxel on each side, in part of the brain or all of it.
+
+    Cortex and fluid then share voxels, as in most scans at this resolution; wide sulci alone make a network take such cortex for edema.
+    """
+    if rng.random() < 0.3:
+        return labels
+    labels = labels.clone()
+    open_places = (labels == 24) & (millimeter_noise(rng, tuple(labels.shape), spacing_mm, 30) > float(rng.uniform(-2.5, 0.5)))
+    for cortex in CORTEX:
+        labels[grown(labels == cortex, 1) & open_places] = cortex
+    return labels
+
+
 def add_lookalikes(rng: np.random.Generator, labels: torch.Tensor, spacing_mm: float) -> torch.Tensor:
     """The label map (K, J, I) with enhancing normal structures, white-matter lesions, infarcts and bright soft tissue, all background."""
     labels = labels.clone()
