@@ -21,7 +21,7 @@ CONTRASTS = {
     "ffe": (0, 120, 90, 100, 80, 130, 10, 150, 110, 110, 110, 20, 55, 130, 80, 55, 30),
     "ct": (-1000, -100, 55, 40, 70, 45, -700, 10, 35, 25, -60, 560, 200, 85, 90, 220, 40),
 }
-CHANCES = {"t2": 0.38, "t1": 0.2, "t2_fat_saturated": 0.1, "ffe": 0.1, "ct": 0.22}
+CHANCES = {"t2": 0.34, "t1": 0.18, "t2_fat_saturated": 0.09, "ffe": 0.09, "ct": 0.3}
 
 
 def _near(rng: np.random.Generator, name: str) -> tuple[np.ndarray, np.ndarray]:
