@@ -29,9 +29,9 @@ def _near(rng: np.random.Generator, name: str) -> tuple[np.ndarray, np.ndarray]:
     if name == "ct":
         means = table + rng.normal(0, 12, TISSUES)
         means[[AIR, GAS]] = rng.uniform(-1024, -950), rng.uniform(-950, -500)
-        means[11] = rng.uniform(350, 900)
-        means[12] = rng.uniform(30, 300)
-        means[15] = means[12] + rng.uniform(50, 350)
+        means[11] = rng.uniform(400, 1200)
+        means[12] = rng.uniform(20, 280)
+        means[15] = means[12] + rng.uniform(50, 550)
         return means, rng.uniform(8, 45) + rng.uniform(0.1, 0.4) * np.abs(table) * (table > 100)
     means = table * np.exp(rng.normal(0, 0.16, TISSUES))
     means[NUCLEUS] = max(means[ANNULUS], means[NUCLEUS] * rng.uniform(0.35, 1.25))
