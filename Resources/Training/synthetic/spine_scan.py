@@ -112,8 +112,8 @@ class ScanPool:
         self,
         spacing: tuple[float, float, float],
         kind: Normalization,
-        real_share: float = 0.35,
-        map_share: float = 0.35,
+        real_share: float = 0.4,
+        map_share: float = 0.3,
         size: int = 16,
         uses: int = 8,
     ) -> None:
