@@ -113,7 +113,7 @@ def template_rows(
         if key in STN:
             worst.append(row[0])
             yield (*start, "ellipsoid", key, *scores(ellipsoids[key][box], true, masks[mirror(key)], part))
-    if contrast not in pictures or min(worst) < pictures[contrast][0]:
+    if labels.any() and (contrast not in pictures or min(worst) < pictures[contrast][0]):
         subthalamic = np.isin(truth, [structure(key).label for key in STN])
         pictures[contrast] = (min(worst), scan, labels, subthalamic, "_".join(map(str, start)))
 
