@@ -41,11 +41,13 @@ class Judged(Segmenter):
     """
 
     def __init__(self, model: str | None, mirror: bool = False, background: float = 1.0) -> None:
-        super().__init__("spine", Settings(model=model, device="cpu"))
+        super().__init__("spine", Settings(model=model, device="cpu", anyway=True))
         self.mirror, self.background = mirror, background
         self.last: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def _predict(self, bundle: Bundle, image: torch.Tensor, *others: Any) -> torch.Tensor:
+        if bundle is not self.bundle:
+            return super()._predict(bundle, image, *others)
         if self.last is None or self.last[0].shape != image.shape or not torch.equal(self.last[0], image):
             found = super()._predict(bundle, image, *others).clone()
             if self.mirror:
@@ -95,15 +97,19 @@ def paired(first: Sequence[Row], second: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    made.add_argument("--model", action="append", help="bundle name or folder, may be given again; default: the installed spine model")
+    made.add_argument("--only", default="", help="cases whose name holds this text")
+    made.add_argument("--mirror", action="store_true", help="average with the mirrored scan's prediction")
+    made.add_argument("--background", type=float, default=1.0, help="multiplies the background's probability")
+    made.add_argument("--pictures", type=Path, help="folder for PNG overlays")
+    made.add_argument("--out", type=Path, help="CSV file of the figures")
+    return made
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", action="append", help="bundle name or folder, may be given again; default: the installed spine model")
-    parser.add_argument("--only", default="", help="cases whose name holds this text")
-    parser.add_argument("--mirror", action="store_true", help="average with the mirrored scan's prediction")
-    parser.add_argument("--background", type=float, default=1.0, help="multiplies the background's probability")
-    parser.add_argument("--pictures", type=Path, help="folder for PNG overlays")
-    parser.add_argument("--out", type=Path, help="CSV file of the figures")
-    options = parser.parse_args()
+    options = parser().parse_args()
     torch.set_num_threads(1)
     tables: dict[str, list[Row]] = {}
     for model in options.model or [None]:

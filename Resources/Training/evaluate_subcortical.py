@@ -25,23 +25,26 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from drawn.subcortical_nuclei_3d import Examples  # noqa: E402
-from neurospineseg.anatomy import structure  # noqa: E402
+from neurospineseg.anatomy import structure, structures_of  # noqa: E402
 from neurospineseg.bundle import find_bundle  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.grid import Grid, covering_grid  # noqa: E402
-from neurospineseg.locate import REGION_CENTER_MNI, find_pose  # noqa: E402
+from neurospineseg.grid import Grid  # noqa: E402
+from neurospineseg.locate import REGION_CENTER_MNI, find_head  # noqa: E402
 from neurospineseg.measure import dice  # noqa: E402
-from neurospineseg.passage import bring_in  # noqa: E402
 from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
 from neurospineseg.predict import predict  # noqa: E402
+from neurospineseg.subcortical_postprocess import T1_NOTE  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
 from real_data import DATA  # noqa: E402
 from synthetic.nuclei import DEEP_GRAY, cached_heads  # noqa: E402
-from synthetic.nuclei_template import STN, Template, as_scanned, mean_ellipsoid, random_pose, read_template, t2_like, truth_on  # noqa: E402
+from synthetic.nuclei_template import STN, Template, as_scanned, labels_on, mean_ellipsoid, random_pose, read_template  # noqa: E402
 
 TEMPLATES = ("ICBM2009_T1w_ZonaBB", "MNI6_T1w_1mm_ZonaBB")
 SCAN_MM = (1.0, 1.0, 3.0)
+CONTRASTS = ("T1", "T2-like")
 HARDER = {"thickest_mm": 6.0, "artifact_share": 0.7, "noise": 12.0, "physical": 0.5}
+TURN = "turn in degrees"
+"""Of the locator's rows; it stands in the column of millimeters."""
 COLUMNS = ("data", "setting", "draw", "method", "structure", "dice", "centroid_mm", "swapped")
 
 
@@ -62,43 +65,57 @@ def mirror(key: str) -> str:
 def located(segmenter: Segmenter, scan: Volume) -> np.ndarray:
     """4x4 from the scan's RAS to MNI, as the model's locator finds it."""
     locator = find_bundle(segmenter.bundle.spec.locator)
-    coarse = covering_grid(scan.grid, np.array(locator.spec.spacing))
-    image = bring_in({"image": scan}, coarse, locator.spec)
-    probabilities, _, _ = predict(segmenter.network(locator), image, locator.spec, segmenter.device, segmenter.precision)
-    pose = find_pose(probabilities, coarse, locator.spec)
+    network = segmenter.network(locator)
+    pose = find_head(
+        {"image": scan},
+        scan.grid,
+        locator.spec,
+        lambda image: predict(network, image, locator.spec, segmenter.device, segmenter.precision)[0],
+    )
     from_mni = np.eye(4)
     from_mni[:3, :3], from_mni[:3, 3] = pose.scale * pose.axes, pose.offset
     return np.linalg.inv(from_mni)
 
 
-def template_rows(segmenter: Segmenter, template: Template, contrast: str, draw: int, pictures: dict[str, tuple]) -> Iterable[tuple]:
-    """The rows of one draw; keeps the draw in ``pictures`` if it is its contrast's worst so far."""
+def template_rows(
+    segmenter: Segmenter, template: Template, contrast: str, draw: int, pictures: dict[str, tuple], told: list[bool]
+) -> Iterable[tuple]:
+    """The rows of one draw; keeps it in ``pictures`` if it is its contrast's worst so far, and in ``told`` whether it was taken for T1."""
     rng = np.random.default_rng([draw, 17])
-    source = template.scan if contrast == "T1" else t2_like(template)
+    source = template.scan if contrast == "T1" else template.t2_like
     pose = random_pose(rng, source.grid.center)
     scan = as_scanned(source, pose, rng, SCAN_MM)
     start = (template.name.split("_")[0], contrast, draw)
-    truth = {key: truth_on(mask, pose @ template.scan.ijk_to_ras, scan.grid) for key, mask in template.truth.items()}
+    truth = labels_on(template.truth, pose @ template.scan.ijk_to_ras, scan.grid)
     try:
         to_mni = located(segmenter, scan)
-        labels = segmenter.run({"image": scan}).labels.voxels
+        result = segmenter.run({"image": scan})
+        labels = result.labels.voxels
+        told.append(T1_NOTE in result.warnings)
     except InputError as error:
         print(*start, error)
         labels, to_mni = np.zeros(scan.shape, np.uint16), np.eye(4)
     turn = to_mni @ pose
     angle = np.degrees(np.arccos(np.clip((np.trace(turn[:3, :3]) / np.cbrt(np.linalg.det(turn[:3, :3])) - 1) / 2, -1, 1)))
     center = np.array(REGION_CENTER_MNI)
-    yield (*start, "locator", f"pose ({angle:.1f} degrees)", np.nan, np.linalg.norm(turn[:3, :3] @ center + turn[:3, 3] - center), 0)
+    yield (*start, "locator", "place", np.nan, np.linalg.norm(turn[:3, :3] @ center + turn[:3, 3] - center), 0)
+    yield (*start, "locator", TURN, np.nan, angle, 0)
+    ellipsoids = {key: mean_ellipsoid(scan.grid, key.split("_")[0], to_mni) for key in STN}
+    anything = np.argwhere((truth > 0) | (labels > 0) | ellipsoids[STN[0]] | ellipsoids[STN[1]])
+    low, high = anything.min(0), anything.max(0) + 1
+    box = tuple(slice(a, b) for a, b in zip(low, high))
+    part = scan.grid.crop(tuple(low), tuple(high))
+    masks = {found.key: truth[box] == found.label for found in structures_of("subcortical") if (truth == found.label).any()}
     worst = []
-    for key, true in truth.items():
-        row = scores(labels == structure(key).label, true, truth[mirror(key)], scan.grid)
+    for key, true in masks.items():
+        row = scores(labels[box] == structure(key).label, true, masks[mirror(key)], part)
         yield (*start, "model", key, *row)
         if key in STN:
             worst.append(row[0])
-            found = mean_ellipsoid(scan.grid, key.split("_")[0], to_mni)
-            yield (*start, "ellipsoid", key, *scores(found, true, truth[mirror(key)], scan.grid))
+            yield (*start, "ellipsoid", key, *scores(ellipsoids[key][box], true, masks[mirror(key)], part))
     if contrast not in pictures or min(worst) < pictures[contrast][0]:
-        pictures[contrast] = (min(worst), scan, labels, truth[STN[0]] | truth[STN[1]], f"{'_'.join(map(str, start))}")
+        subthalamic = np.isin(truth, [structure(key).label for key in STN])
+        pictures[contrast] = (min(worst), scan, labels, subthalamic, "_".join(map(str, start)))
 
 
 def head_rows(segmenter: Segmenter, setting: str, draws: int) -> Iterable[tuple]:
@@ -126,10 +143,19 @@ def summary(rows: list[tuple]) -> None:
     """Prints the mean, median and worst of each structure, both sides together."""
     groups: dict[tuple, list[tuple]] = {}
     for data, setting, _, method, key, *values in rows:
-        name = "pose" if method == "locator" else key.split("_", 1)[1]
+        name = key if method == "locator" else key.split("_", 1)[1]
         groups.setdefault((data, setting, method, name), []).append(values)
     for group, values in groups.items():
         overlap, distance, swapped = np.array(values, float).T
+        if np.isnan(distance).all():
+            print(" | ".join(group), f"| n {len(values)} | nothing found")
+            continue
+        if group[2] == "locator":
+            print(
+                " | ".join(group),
+                f"| n {len(values)} | mean {distance.mean():.1f} median {np.median(distance):.1f} worst {distance.max():.1f}",
+            )
+            continue
         print(
             " | ".join(group),
             f"| n {len(values)} | Dice mean {overlap.mean():.2f} median {np.median(overlap):.2f} worst {overlap.min():.2f}",
@@ -193,26 +219,37 @@ def write(rows: list[tuple], path: Path) -> None:
         table.writerows([*row[:5], f"{row[5]:.4f}", f"{row[6]:.3f}", row[7]] for row in rows)
 
 
+def parser() -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    result.add_argument("--model", help="bundle name or folder; the task's default without it")
+    result.add_argument("--draws", type=int, default=25, help="of each template and contrast")
+    result.add_argument("--contrasts", nargs="*", choices=CONTRASTS, default=CONTRASTS)
+    result.add_argument(
+        "--drawn", type=int, default=12, help="regions of the held-out heads, of each setting; 0 leaves out all but the templates"
+    )
+    result.add_argument("--output", type=Path, default=Path("subcortical_evaluation"))
+    return result
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", help="bundle name or folder; the task's default without it")
-    parser.add_argument("--draws", type=int, default=25, help="of each template and contrast")
-    parser.add_argument("--drawn", type=int, default=12, help="regions of the held-out heads, of each setting")
-    parser.add_argument("--output", type=Path, default=Path("subcortical_evaluation"))
-    options = parser.parse_args()
+    options = parser().parse_args()
     torch.set_num_threads(1)
-    segmenter = Segmenter("subcortical", Settings(model=options.model, device="cpu"))
+    segmenter = Segmenter("subcortical", Settings(model=options.model, device="cpu", anyway=True))
     rows: list[tuple] = []
     pictures: dict[str, tuple] = {}
     for name in TEMPLATES:
         template = read_template(DATA / "subcortical", name)
-        for contrast in ("T1", "T2-like"):
+        for contrast in options.contrasts:
+            told: list[bool] = []
             for number in range(options.draws):
-                rows += template_rows(segmenter, template, contrast, number, pictures)
+                rows += template_rows(segmenter, template, contrast, number, pictures, told)
+            print(f"{name} | {contrast} | taken for T1-weighted: {sum(told)} of {len(told)}", flush=True)
     summary(rows)
     write(rows, options.output / "templates.csv")
     for _, scan, labels, truth, name in pictures.values():
         draw(scan, labels, truth, options.output / f"worst_{name}.png")
+    if not options.drawn:
+        return
     if segmenter.bundle.spec.bilateral and cached_heads("deep", held_out=True):
         rows = [row for setting in ("as trained", "harder") for row in head_rows(segmenter, setting, options.drawn)]
         summary(rows)

@@ -186,12 +186,16 @@ def on_drawn(segmenter: Segmenter, count: int, harder: bool) -> None:
     print(f"held-out heads {HELD_OUT}, {kind} | heads without a tumor: found mL {np.round(false_ml, 2).tolist()}", flush=True)
 
 
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    made.add_argument("--model", help="bundle name or folder; default: the installed tumor model")
+    made.add_argument("--drawn", type=int, default=12, help="heads drawn from the held-out label maps; 0 for none")
+    made.add_argument("--pictures", type=Path, help="folder for PNG overlays")
+    return made
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", help="bundle name or folder; default: the installed tumor model")
-    parser.add_argument("--drawn", type=int, default=12, help="heads drawn from the held-out label maps; 0 for none")
-    parser.add_argument("--pictures", type=Path, help="folder for PNG overlays")
-    options = parser.parse_args()
+    options = parser().parse_args()
     torch.set_num_threads(1)
     segmenter = Segmenter("tumor", Settings(model=options.model, device="cpu", anyway=True))
     for number in (1, 2, 3):

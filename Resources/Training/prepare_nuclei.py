@@ -118,11 +118,15 @@ def prepare(file: Path, atlas: Volume, coarse_atlas: tuple[np.ndarray, Grid]) ->
     )
 
 
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    made.add_argument("--label-maps", type=Path, default=DATA / "subcortical" / "label_maps")
+    made.add_argument("--heads", type=int, nargs="*", help="numbers of the heads to prepare; all without it")
+    return made
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--label-maps", type=Path, default=DATA / "subcortical" / "label_maps")
-    parser.add_argument("--heads", type=int, nargs="*", help="numbers of the heads to prepare; all without it")
-    options = parser.parse_args()
+    options = parser().parse_args()
     torch.set_num_threads(1)
     CACHE.mkdir(parents=True, exist_ok=True)
     files = sorted(options.label_maps.glob("training_seg_[0-9][0-9].nii.gz"))

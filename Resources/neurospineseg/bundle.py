@@ -60,6 +60,7 @@ class ModelSpec(BaseModel):
         region_mm: side of the cube around the located region in mm, or its sides along R, A, S, if any.
         bilateral: whether the network sees one half of the region at a time, as if it were the right one: the outermost ``patch`` along
             i, the left half mirrored. Its output channels are then ``network_classes``, and ``classes`` name each on the left, then on the right.
+        coordinates: of a bilateral model, whether three more input channels say where in the half a voxel lies, see ``predict.with_coordinates``.
         flips: axes k, j, i (0, 1, 2) along which a 3D network also sees the image mirrored, each by itself; its probabilities are averaged.
         preference: of a task's installed models, that with the highest is used where none is named.
         modalities: contrasts the model was trained on, in words for people.
@@ -85,6 +86,7 @@ class ModelSpec(BaseModel):
     recognizer: str | None = None
     region_mm: float | tuple[float, float, float] | None = None
     bilateral: bool = False
+    coordinates: bool = False
     flips: tuple[Literal[0, 1, 2], ...] = ()
     preference: int = 0
     modalities: str = ""
@@ -101,9 +103,16 @@ class ModelSpec(BaseModel):
             raise ValueError("classes of a bilateral model must name each structure on the left, then on the right")
         if self.bilateral and self.slice_axis is not None:
             raise ValueError("a bilateral model must be 3D")
+        if self.coordinates and not self.bilateral:
+            raise ValueError("only a bilateral model takes coordinates")
         if self.bilateral and 2 in self.flips:
             raise ValueError("a bilateral model must not be mirrored along i")
         return self
+
+    @property
+    def inputs(self) -> int:
+        """How many input channels the network has."""
+        return len(self.channels) * self.slices + (3 if self.coordinates else 0)
 
     @property
     def network_classes(self) -> tuple[str, ...]:
@@ -254,7 +263,7 @@ def _fill(folder: Path, spec: ModelSpec, network_def: dict[str, Any], weights: P
                     "type": "image",
                     "format": "magnitude",
                     "modality": spec.modalities,
-                    "num_channels": len(spec.channels) * spec.slices,
+                    "num_channels": spec.inputs,
                     "spatial_shape": [n for axis, n in enumerate(spec.patch) if axis != spec.slice_axis],
                     "dtype": "float32",
                     "value_range": [],

@@ -17,7 +17,7 @@ from neurospineseg.errors import DoubtfulScan, InputError
 from neurospineseg.expectations import Expectations, implausible, whole_labels
 from neurospineseg.grid import Grid, covering_grid
 from neurospineseg.head_mask import head_mask
-from neurospineseg.locate import locate_region
+from neurospineseg.locate import find_head, locate_region
 from neurospineseg.measure import volumes_ml
 from neurospineseg.network import build_network, load_weights
 from neurospineseg.passage import bring_in, take_out
@@ -322,10 +322,13 @@ class Segmenter:
     def _located(self, volumes: Mapping[str, Volume], reference: Volume, watch: StageWatch, warnings: list[str]) -> Grid:
         locator = find_bundle(self.bundle.spec.locator)
         watch.start("Finding the region")
-        coarse = covering_grid(reference.grid, np.array(locator.spec.spacing))
-        image = bring_in(volumes, coarse, locator.spec)
-        probabilities = self._predict(locator, image, "Finding the region", watch, warnings)
-        return locate_region(probabilities, coarse, locator.spec, self.bundle.spec.region_mm, self.bundle.spec.spacing[0])
+        pose = find_head(
+            volumes,
+            reference.grid,
+            locator.spec,
+            lambda image: self._predict(locator, image, "Finding the region", watch, warnings),
+        )
+        return locate_region(pose, self.bundle.spec.region_mm, self.bundle.spec.spacing[0])
 
     def _predict(self, bundle: Bundle, image: torch.Tensor, stage: str, watch: StageWatch, warnings: list[str]) -> torch.Tensor:
         watch.start(stage)

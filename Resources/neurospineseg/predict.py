@@ -84,13 +84,20 @@ def predict(
     raise AssertionError("no attempt was made")
 
 
+def with_coordinates(image: torch.Tensor) -> torch.Tensor:
+    """The image (C, K, J, I) and three more channels: the place along k, j and i, -1 in the first voxel and 1 in the last."""
+    axes = torch.meshgrid(*(torch.linspace(-1, 1, n, device=image.device) for n in image.shape[1:]), indexing="ij")
+    return torch.cat([image, torch.stack(axes)])
+
+
 def _one_way(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan: Attempt, progress: Progress) -> torch.Tensor:
     """Softmax probabilities (network classes, K, J, I), the mean over the image and its mirror images along ``spec.flips``."""
     run = _sliced if spec.slice_axis is not None else _windowed
     ways = ((), *((axis + 1,) for axis in spec.flips))
     total = 0.0
     for number, axes in enumerate(ways):
-        found = run(network, image.flip(axes), spec, plan, lambda fraction, done=number: progress((done + fraction) / len(ways)))
+        seen = with_coordinates(image.flip(axes)) if spec.coordinates else image.flip(axes)
+        found = run(network, seen, spec, plan, lambda fraction, done=number: progress((done + fraction) / len(ways)))
         total = total + found.flip(axes)
     return total / len(ways)
 

@@ -177,7 +177,7 @@ def _segmenter(request: Request, networks: dict[str, Any] | None) -> Segmenter:
 
 
 def _write_mask(result: Result, reference: Volume, path: Path, ending: str) -> None:
-    if ending != SEGMENTATION_ENDING:
+    if ending != SEGMENTATION_ENDING or not result.structures:  # Slicer writes no segmentation without segments, but reads one
         from neurospineseg.volume import write_volume
 
         write_volume(result.labels, path)

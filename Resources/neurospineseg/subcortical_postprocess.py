@@ -81,8 +81,7 @@ def postprocess_subcortical(probabilities: torch.Tensor, grid: Grid, spec: Model
     Raises:
         InputError: a left structure lies to the right of its right counterpart (R in RAS).
     """
-    if spec.slice_axis is not None:
-        probabilities = smoothed_across_slices(probabilities)
+    probabilities = probabilities.clone() if spec.slice_axis is None else smoothed_across_slices(probabilities)
     winner = probabilities.argmax(0).cpu().numpy()
     notes: list[str] = []
     centroids: dict[str, np.ndarray] = {}

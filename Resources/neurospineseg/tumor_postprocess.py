@@ -1,4 +1,4 @@
-"""What is known of gliomas: no tumor is tiny or faintly likely throughout, its lesser islands enhance, edema lies around the core, not in it."""
+"""What is known of gliomas: no tumor is tiny, its lesser islands enhance or are likely, edema lies around the core, not in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ LEAST_ML = 0.1
 LEAST_SHARE, SURE = 0.1, 0.9
 """An island smaller than this share of the largest is kept only where it enhances with this probability somewhere."""
 LEAST_MEAN = 0.8
-"""An island is kept only where tumor of any kind is this likely on average: of those measured, real ones reached 0.82 to 0.94, most false ones less than 0.8."""
+"""Lesser islands are kept only where tumor of any kind is this likely on average, the largest is then doubted: real ones reached 0.82 to
+0.94, most false ones 0.6 to 0.8."""
 GAP_MM = 8.0
 """Gaps in an enhancing rim of about this width are closed before what it encloses is found."""
 
@@ -34,7 +35,8 @@ def doubtful_islands(whole: np.ndarray, tumor: np.ndarray, enhancing: np.ndarray
     peaks = np.concatenate([[0.0], ndimage.maximum(enhancing, labels, numbers)])
     means = np.concatenate([[0.0], ndimage.mean(tumor, labels, numbers)])
     lesser = sizes < LEAST_SHARE * sizes[1:].max()
-    doubtful = (sizes < least_voxels) | (lesser & (peaks < SURE)) | (means < LEAST_MEAN)
+    faint = (means < LEAST_MEAN) & (sizes < sizes[1:].max())
+    doubtful = (sizes < least_voxels) | (lesser & (peaks < SURE)) | faint
     doubtful[0] = False
     return doubtful[labels]
 
@@ -72,10 +74,14 @@ def postprocess_tumor(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) 
     islands = doubtful_islands(winner > 0, tumor, enhancing, LEAST_ML / grid.voxel_volume_ml)
     for number in range(1, len(spec.classes)):
         suppress(probabilities, number, islands)
+    kept = (winner > 0) & ~islands
+    notes = []
+    if kept.any() and (mean := float(tumor[kept].mean())) < LEAST_MEAN:
+        notes.append(f"What was found is only faintly likely to be a tumor ({mean:.0%} on average); there may be none: look at it closely.")
     core = np.isin(winner, (channel["necrotic_core"], channel["enhancing_tumor"])) & ~islands
     inner = torch.from_numpy(enclosed(core, grid.spacing[::-1]) & (winner == channel["edema"])).to(probabilities.device)
     moved = probabilities[channel["edema"]] * inner
     probabilities[channel["necrotic_core"]] += moved
     probabilities[channel["edema"]] -= moved
     structures = [structure(name) for name in spec.classes[1:]]
-    return Postprocessed(probabilities, [OutputChannel(0), *(OutputChannel(found.label) for found in structures)], structures)
+    return Postprocessed(probabilities, [OutputChannel(0), *(OutputChannel(found.label) for found in structures)], structures, notes)

@@ -79,6 +79,20 @@ def test_classes_must_come_in_pairs(classes: tuple[str, ...]) -> None:
         spec(classes=classes)
 
 
+def test_coordinates_run_from_the_middle_outward_on_both_sides() -> None:
+    class Outer(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            scores = torch.zeros(image.shape[0], 3, *image.shape[2:])
+            scores[:, 1] = torch.where(image[:, 3] > 0.5, 20.0, -20.0)
+            return scores
+
+    assert spec(coordinates=True).inputs == 4
+    winner = predict(Outer(), torch.zeros(1, 32, 32, 50), spec(coordinates=True), torch.device("cpu"), torch.float32)[0].argmax(0)
+    assert winner[0, 0].tolist() == [1] * 8 + [0] * 34 + [2] * 8
+    with pytest.raises(ValidationError, match="only a bilateral model"):
+        spec(coordinates=True, bilateral=False)
+
+
 def test_flips_average_the_mirror_images() -> None:
     class Place(torch.nn.Module):
         def forward(self, image: torch.Tensor) -> torch.Tensor:

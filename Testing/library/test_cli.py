@@ -246,3 +246,17 @@ def test_scans_in_two_grids_make_one_mask(head: Path, tmp_path: Path, with_tiny_
     mask = tmp_path / "mask.nii.gz"
     assert main(["segment", "tumor", "--flair", str(other), "--t1c", str(head), "-o", str(mask), *SEGMENT]) == DONE
     assert nib.load(mask).shape == nib.load(head).shape
+
+
+def test_a_scan_in_which_nothing_is_found_gets_an_empty_segmentation(
+    head: Path, tmp_path: Path, tiny_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
+    monkeypatch.setattr("neurospineseg.tumor_postprocess.LEAST_ML", 1e9)
+    mask = tmp_path / "mask.seg.nrrd"
+    line = ["segment", "tumor", "--t1c", str(head), "-o", str(mask), "--model", str(tiny_models / "tiny_tumor"), "--device", "cpu"]
+    assert main(line) == 0
+    scene = slicer.vtkMRMLScene()
+    node, storage = (scene.AddNewNodeByClass(f"vtkMRMLSegmentation{kind}Node") for kind in ("", "Storage"))
+    storage.SetFileName(str(mask))
+    assert storage.ReadData(node) and node.GetSegmentation().GetNumberOfSegments() == 0

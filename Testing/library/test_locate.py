@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from neurospineseg import locate
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.errors import InputError
 from neurospineseg.grid import Grid
-from neurospineseg.locate import MNI_PLACES, REGION_CENTER_MNI, fit_pose, locate_region, mni_place
+from neurospineseg.locate import MNI_PLACES, REGION_CENTER_MNI, find_pose, fit_pose, locate_region, mni_place
 
 CLASSES = ("background", *(f"{side}_{name}" for name in MNI_PLACES for side in ("left", "right")))
 SPEC = ModelSpec(
@@ -36,13 +37,17 @@ def turned(degrees: float, axis: int) -> np.ndarray:
 def balls(places: dict[str, np.ndarray], radius_mm: float = 9.0) -> tuple[torch.Tensor, Grid]:
     """Probabilities with a ball at each landmark, on a 4 mm lattice along R, A, S."""
     grid = Grid.canonical(np.mean(list(places.values()), 0), (140, 140, 120), (4, 4, 4))
+    return balls_on(places, grid, radius_mm), grid
+
+
+def balls_on(places: dict[str, np.ndarray], grid: Grid, radius_mm: float = 9.0) -> torch.Tensor:
     k, j, i = np.indices(grid.shape)
     ras = np.stack([i, j, k], -1) @ grid.ijk_to_ras[:3, :3].T + grid.ijk_to_ras[:3, 3]
     nearest = np.stack(
         [np.linalg.norm(ras - places[name], axis=-1) if name in places else np.full(grid.shape, 99.0) for name in CLASSES[1:]]
     )
     labels = np.where(nearest.min(0) < radius_mm, nearest.argmin(0) + 1, 0)
-    return torch.nn.functional.one_hot(torch.from_numpy(labels), len(CLASSES)).movedim(-1, 0).float(), grid
+    return torch.nn.functional.one_hot(torch.from_numpy(labels), len(CLASSES)).movedim(-1, 0).float()
 
 
 @pytest.mark.parametrize(("degrees", "axis", "scale"), [(0, 0, 1.0), (30, 0, 1.1), (-30, 1, 0.9), (25, 2, 1.0)])
@@ -60,7 +65,7 @@ def test_cube_follows_a_turned_head(degrees: float) -> None:
     rotation, shift = turned(degrees, 1), np.array([20.0, 5.0, -30.0])
     places = {name: rotation @ mni_place(name) + shift for name in CLASSES[1:]}
     probabilities, grid = balls(places)
-    cube = locate_region(probabilities, grid, SPEC, 60.0, 0.5)
+    cube = locate_region(find_pose(probabilities, grid, SPEC), 60.0, 0.5)
     assert cube.shape == (120, 120, 120)
     np.testing.assert_allclose(cube.spacing, 0.5)
     assert np.linalg.norm(cube.center - (rotation @ np.array(REGION_CENTER_MNI) + shift)) < 3.0
@@ -69,17 +74,44 @@ def test_cube_follows_a_turned_head(degrees: float) -> None:
     assert np.linalg.det(axes) == pytest.approx(1.0)
 
 
+def test_a_turned_head_is_straightened_step_by_step() -> None:
+    rotation, shift = turned(28.0, 2), np.array([8.0, -5.0, 10.0])
+    seen = []
+
+    def half_straightened(_: torch.Tensor) -> torch.Tensor:
+        """What a locator gives that sees only half of the head's turn in the grid it works on."""
+        grid = grids[-1]
+        axes = grid.ijk_to_ras[:3, :3] / grid.spacing
+        left = np.degrees(np.arctan2(*(axes.T @ rotation)[[1, 0], 0]))
+        seen.append(left)
+        half = axes @ turned(left / 2, 2)
+        return balls_on({name: half @ mni_place(name) + shift for name in CLASSES[1:]}, grid)
+
+    grids: list[Grid] = []
+
+    def remember(volumes, grid, spec) -> torch.Tensor:
+        grids.append(grid)
+        return torch.zeros(1, *grid.shape)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(locate, "bring_in", remember)
+        reference = Grid.canonical(shift, (200, 200, 200), (2, 2, 2))
+        pose = locate.find_head({}, reference, SPEC.model_copy(update={"patch": (48, 56, 48)}), half_straightened)
+    assert len(seen) == 3 and seen[0] == pytest.approx(28, abs=0.5) and abs(seen[-1]) < 8
+    assert np.degrees(np.arccos(np.clip((np.trace(pose.axes.T @ rotation) - 1) / 2, -1, 1))) < 4
+
+
 def test_two_landmarks_may_be_missing_but_not_three() -> None:
     places = {name: mni_place(name) for name in CLASSES[1:]}
     del places["left_caudate"], places["right_caudate"]
     probabilities, grid = balls(places)
-    assert np.linalg.norm(locate_region(probabilities, grid, SPEC).center - REGION_CENTER_MNI) < 3.0
+    assert np.linalg.norm(locate_region(find_pose(probabilities, grid, SPEC)).center - REGION_CENTER_MNI) < 3.0
     del places["left_thalamus"]
     with pytest.raises(InputError, match="not found"):
-        locate_region(*balls(places), SPEC)
+        find_pose(*balls(places), SPEC)
 
 
 def test_scattered_landmarks_are_refused() -> None:
     scattered = dict(zip(CLASSES[1:], np.random.default_rng(0).permutation([mni_place(name) for name in CLASSES[1:]])))
     with pytest.raises(InputError, match="brain MR"):
-        locate_region(*balls(scattered), SPEC)
+        find_pose(*balls(scattered), SPEC)

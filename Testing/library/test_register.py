@@ -20,7 +20,7 @@ from synthetic.tumor_phantom import tumor_phantom  # noqa: E402
 
 @pytest.fixture(scope="module")
 def scans() -> dict[str, Volume]:
-    images, ijk_to_ras, _ = tumor_phantom(2, spacing_mm=2.5, stripped=False)
+    images, ijk_to_ras, _ = tumor_phantom(5, spacing_mm=2.5, stripped=False)
     return {name: Volume(image, ijk_to_ras) for name, image in images.items()}
 
 

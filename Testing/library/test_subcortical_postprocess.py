@@ -56,6 +56,14 @@ def test_single_slice_dropout_is_filled() -> None:
     assert (winner[14, 12:17, 5:10] == 1).all()
 
 
+def test_a_3d_model_s_probabilities_stay_as_they_are() -> None:
+    with torch.inference_mode():
+        given = probabilities(two_nuclei())
+    kept = given.clone()
+    done = postprocess_subcortical(given, GRID, SPEC.model_copy(update={"slice_axis": None, "patch": (30, 30, 30)}))
+    assert torch.equal(done.probabilities, kept) and torch.equal(given, kept)
+
+
 def test_exchanged_sides_are_refused() -> None:
     labels = two_nuclei()[:, :, ::-1].copy()
     with pytest.raises(InputError, match="right of its counterpart"):

@@ -125,7 +125,7 @@ def test_the_left_half_teaches_as_the_right_one(monkeypatch: pytest.MonkeyPatch)
         assert all(mask.any() for mask in masks) and abs(float(places[0] - places[1])) < 8
     drawing.regions, drawing.taken = [region, region], 1
     image, bits = drawing.example(np.random.default_rng(1))
-    assert image.shape == (1, *spec.patch) and bits.shape == spec.patch
+    assert image.shape == (spec.inputs, *spec.patch) and bits.shape == spec.patch
     assert int(bits.min()) >= 1 and bool(torch.isfinite(image).all())
 
 

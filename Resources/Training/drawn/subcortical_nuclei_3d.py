@@ -13,6 +13,7 @@ from neurospineseg.bundle import ModelSpec
 from neurospineseg.grid import Grid
 from neurospineseg.intensity import normalize
 from neurospineseg.locate import REGION_CENTER_MNI
+from neurospineseg.predict import with_coordinates
 from partial_labels import only
 from synthetic.brain import procedural_head
 from synthetic.deform import random_linear
@@ -76,7 +77,7 @@ class Examples:
         return image[..., outer], self.lookups[side][labels[..., outer].long()], seen[..., outer]
 
     def example(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Image (1, K, J, I) and bit mask (K, J, I) on ``PATCH``; anything goes outside the field of view."""
+        """Image (1, K, J, I), with coordinates if the model takes them, and bit mask (K, J, I) on ``PATCH``; anything goes outside the field of view."""
         if len(self.regions) < 2 or self.taken % EXAMPLES_PER_REGION == 0:
             self.regions = [*self.regions[-REGION_POOL + 1 :], self.region(rng)]
         self.taken += 1
@@ -84,4 +85,5 @@ class Examples:
         noise = torch.from_numpy(rng.standard_normal(PATCH, dtype=np.float32))
         image = image * float(rng.uniform(0.9, 1.1)) + float(rng.uniform(-0.15, 0.15)) + float(rng.uniform(0, 0.08)) * noise
         anything = (1 << len(self.spec.network_classes)) - 1
-        return image[None], only(classes).masked_fill(~seen, anything)
+        image = with_coordinates(image[None]) if self.spec.coordinates else image[None]
+        return image, only(classes).masked_fill(~seen, anything)

@@ -25,6 +25,7 @@ from torch.utils.data import Dataset, Sampler
 
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.errors import InputError
+from neurospineseg.predict import with_coordinates
 
 from .halves import middle_of_half, one_sided_bits
 from .recipe import Augmentation, Recipe
@@ -118,7 +119,8 @@ class Patches(Dataset):
             data = steps(data)
         image, labels = (torch.as_tensor(data[name]) for name in ("image", "labels"))
         bits = torch.from_numpy(lookup)[labels[0].long()]
-        return image.float().contiguous(), bits.contiguous(), number
+        image = with_coordinates(image.float()) if self.spec.coordinates else image.float()
+        return image.contiguous(), bits.contiguous(), number
 
     def middle(self, case: WorkingCase, rng: np.random.Generator) -> np.ndarray:
         """The voxel (k, j, i) in the middle of the patch: at or near a labeled one, or anywhere."""

@@ -8,10 +8,9 @@ import numpy as np
 
 from neurospineseg.bundle import ModelSpec, find_bundle
 from neurospineseg.device import choose_device, choose_precision
-from neurospineseg.grid import Grid, covering_grid
-from neurospineseg.locate import locate_region
+from neurospineseg.grid import Grid
+from neurospineseg.locate import find_head, locate_region
 from neurospineseg.network import build_network, load_weights
-from neurospineseg.passage import bring_in
 from neurospineseg.predict import predict
 from neurospineseg.volume import Volume
 
@@ -47,9 +46,10 @@ def located_grid(scans: Mapping[str, Volume], spec: ModelSpec) -> Grid:
         InputError: the anatomy is not in the scan.
     """
     locator = find_bundle(spec.locator)
-    coarse = covering_grid(next(iter(scans.values())).grid, np.array(locator.spec.spacing))
     device = choose_device("auto")
     network = load_weights(build_network(locator.network_def), locator.weights)
-    image = bring_in(scans, coarse, locator.spec)
-    probabilities, _, _ = predict(network, image, locator.spec, device, choose_precision(device))
-    return locate_region(probabilities, coarse, locator.spec, spec.region_mm, spec.spacing[0])
+    reference = next(iter(scans.values())).grid
+    pose = find_head(
+        scans, reference, locator.spec, lambda image: predict(network, image, locator.spec, device, choose_precision(device))[0]
+    )
+    return locate_region(pose, spec.region_mm, spec.spacing[0])

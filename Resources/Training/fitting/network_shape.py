@@ -25,7 +25,7 @@ def network_def(recipe: Recipe, spec: ModelSpec) -> dict[str, Any]:
     levels, filters = given.pop("n_levels", 4), given.pop("filters", 32)
     given |= {
         "spatial_dims": 3 if spec.slice_axis is None else 2,
-        "in_channels": len(spec.channels) * spec.slices,
+        "in_channels": spec.inputs,
         "out_channels": len(spec.network_classes),
     }
     widths = list(filters) if isinstance(filters, Sequence) else [min(320, filters * 2**level) for level in range(levels)]

@@ -37,6 +37,7 @@ class Model(_Part):
     recognizer: str | None = None
     region_mm: float | tuple[float, float, float] | None = None
     bilateral: bool = False
+    coordinates: bool = False
     flips: tuple[Literal[0, 1, 2], ...] = ()
     preference: int = 0
     modalities: str = ""

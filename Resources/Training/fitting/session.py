@@ -175,7 +175,7 @@ def _check_fits(definition: dict[str, Any], spec: ModelSpec) -> None:
     size = [n for axis, n in enumerate(spec.patch) if axis != spec.slice_axis]
     try:
         with torch.device("meta"), torch.no_grad():
-            scores = build_network(definition)(torch.zeros(2, len(spec.channels) * spec.slices, *size))
+            scores = build_network(definition)(torch.zeros(2, spec.inputs, *size))
     except (RuntimeError, ValueError, IndexError) as error:
         raise InputError(
             f"The network takes no patches of {' x '.join(map(str, size))} voxels; change network.n_levels, or model.patch to multiples of a higher power of 2."

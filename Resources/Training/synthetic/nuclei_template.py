@@ -6,13 +6,14 @@ matter dark), and the nuclei of the ZonaBB atlas get the ratios to white matter 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from scipy import ndimage
 
+from neurospineseg.anatomy import structure
 from neurospineseg.grid import Grid, covering_grid, resample
 from neurospineseg.volume import Volume, read_volume
 
@@ -45,14 +46,14 @@ class Template:
 
     Attributes:
         scan: as it is.
-        truth: bool (K, J, I) on its grid by structure key, of those whose labels were drawn on this template.
-        painted: ratio to white matter on T2 and mask (float32, 0 to 1) of each nucleus to be painted.
+        truth: uint8 (K, J, I) on its grid, label values of ``anatomy``, of the structures whose labels were drawn on this template.
+        t2_like: the same head with a T2-like contrast, white matter 100.
     """
 
     name: str
     scan: Volume
-    truth: dict[str, np.ndarray]
-    painted: list[tuple[float, np.ndarray]] = field(repr=False)
+    t2_like: Volume
+    truth: np.ndarray
 
 
 def read_template(folder: Path, name: str) -> Template:
@@ -63,35 +64,42 @@ def read_template(folder: Path, name: str) -> Template:
     """
     scan, own = (read_volume(folder / "templates" / f"{name}_{kind}.nii.gz") for kind in ("img", "seg"))
     atlas = read_volume(folder / "label_maps" / "zonabb_mni152_2009b_asym.nii.gz")
-    truth = {key: np.round(own.voxels) == value for value, key in enumerate(STN, 1)}
+    labels = np.round(own.voxels)
     middles = (_centroid(np.round(atlas.voxels) == value, atlas.ijk_to_ras) for value in ATLAS["subthalamic_nucleus"][:2])
-    shifts = [_centroid(truth[key], own.ijk_to_ras) - middle for key, middle in zip(STN, middles)]
+    shifts = [_centroid(labels == value, own.ijk_to_ras) - middle for value, middle in zip((1, 2), middles)]
     same = max(np.linalg.norm(shift) for shift in shifts) < 0.3
     voxels, here = torch.from_numpy(np.round(atlas.voxels).astype(np.float32))[None], {}
     for side, shift in zip(("left", "right"), shifts):
         moved = atlas.ijk_to_ras.copy()
         moved[:3, 3] += 0 if same else shift
         here[side] = resample(voxels, Grid(atlas.shape, moved), scan.grid, mode="nearest")[0].numpy()
-    painted = []
-    for structure, (*values, ratio) in ATLAS.items():
+    truth, painted = np.zeros(scan.shape, np.uint8), []
+    for name_of, (*values, ratio) in ATLAS.items():
         for side, value in zip(("left", "right"), values):
             mask = here[side] == value
             if same:
-                truth[f"{side}_{structure}"] = mask
+                truth[mask] = structure(f"{side}_{name_of}").label
             if ratio is not None:
                 painted.append((ratio, ndimage.gaussian_filter(mask.astype(np.float32), 0.5)))
-    return Template(name, scan, truth, painted)
+    for value, key in enumerate(STN, 1):
+        truth[labels == value] = structure(key).label
+    return Template(name, scan, t2_like(scan, painted), truth)
 
 
-def t2_like(template: Template) -> Volume:
-    """The template with a T2-like contrast, white matter 100."""
-    image = template.scan.voxels.astype(np.float32)
+def t2_like(scan: Volume, painted: list[tuple[float, np.ndarray]]) -> Volume:
+    """A T1 scan with a T2-like contrast, white matter 100.
+
+    Args:
+        painted: the ratio to white matter of each nucleus, and its mask (0 to 1).
+    """
+    image = scan.voxels.astype(np.float32)
     white = np.percentile(image[image > 0], 90)
     source, target = zip(*T1_TO_T2)
     result = np.interp(image / white, source, target).astype(np.float32)
-    for ratio, share in template.painted:
-        result += share * (ratio * (0.4 * result / np.maximum(ndimage.gaussian_filter(result, 2.0), 0.5) + 0.6) - result)
-    return Volume(100 * np.where(image > 0, result, 0), template.scan.ijk_to_ras)
+    texture = result / np.maximum(ndimage.gaussian_filter(result, 2.0), 0.5)
+    for ratio, share in painted:
+        result += share * (ratio * (0.4 * texture + 0.6) - result)
+    return Volume(100 * np.where(image > 0, result, 0), scan.ijk_to_ras)
 
 
 def random_pose(rng: np.random.Generator, middle: np.ndarray, degrees: float = 30.0) -> np.ndarray:
@@ -116,9 +124,10 @@ def as_scanned(
     return Volume(image.masked_fill(air, 0.0).numpy(), target.ijk_to_ras)
 
 
-def truth_on(mask: np.ndarray, ijk_to_ras: np.ndarray, grid: Grid) -> np.ndarray:
-    """A bool mask (K, J, I) on another grid."""
-    return resample(torch.from_numpy(mask.astype(np.float32))[None], Grid(mask.shape, ijk_to_ras), grid, antialias=False)[0].numpy() > 0.5
+def labels_on(labels: np.ndarray, ijk_to_ras: np.ndarray, grid: Grid) -> np.ndarray:
+    """A label map (K, J, I) on another grid, uint8."""
+    voxels = torch.from_numpy(labels.astype(np.float32))[None]
+    return resample(voxels, Grid(labels.shape, ijk_to_ras), grid, mode="nearest")[0].numpy().astype(np.uint8)
 
 
 def mean_ellipsoid(grid: Grid, side: str, to_mni: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .spine_canvas import ANNULUS, CANAL, CORD, CORTICAL, CSF, EPIDURAL, MARROW, ROOTS, SACRUM, Canvas, noise
+from .spine_canvas import ANNULUS, BACKGROUND, CANAL, CORD, CORTICAL, CSF, EPIDURAL, MARROW, ROOTS, SACRUM, Canvas, noise
 from .spine_curve import random_curve, random_levels
 from .spine_trunk import draw_trunk
 from .spine_vertebrae import draw_vertebrae
@@ -68,13 +68,17 @@ def draw_spine(
     _canal(rng, canvas, s, u, v, lower, depth, spacing)
     _sacrum(rng, canvas, s, u, v, width[0], depth[0])
     draw_vertebrae(rng, canvas, s, u, v, lower, body, disc, width, depth, spacing)
+    canvas.classes[(canvas.classes == CANAL) & (canvas.tissue == EPIDURAL)] = BACKGROUND
     ijk_to_ras = np.diag([*spacing, 1.0])
     ijk_to_ras[:3, 3] = [axis[0] for axis in axes]
     return Spine(canvas.tissue, canvas.classes, canvas.level, ijk_to_ras)
 
 
 def _canal(rng, canvas: Canvas, s, u, v, lower, depth, spacing) -> None:
-    """Epidural fat, thecal sac with cord above L1 and roots below; ligaments before it are dark."""
+    """Epidural fat, thecal sac with cord above L1 and roots below.
+
+    All of it is the class canal while bone is drawn around it; the fat becomes background afterwards, as in TPTBox's label maps.
+    """
     half_depth = np.interp(s, [-130, -40, 0, *lower], [6, 12.5, depth[0], *depth]).astype(np.float32)
     size = rng.normal(1, 0.08)
     wide = np.interp(s, [-130, -60, 0, lower[4], lower[8], lower[17], lower[21]], np.array([4, 9, 13, 11.5, 9.5, 12, 13]) * size).astype(

@@ -21,7 +21,7 @@ CONTRASTS = {
     "ffe": (0, 120, 90, 100, 80, 130, 10, 150, 110, 110, 110, 20, 55, 130, 80, 55, 30),
     "ct": (-1000, -100, 55, 40, 70, 45, -700, 10, 35, 25, -60, 560, 200, 85, 90, 220, 40),
 }
-CHANCES = {"t2": 0.38, "t1": 0.2, "t2_fat_saturated": 0.1, "ffe": 0.1, "ct": 0.22}
+CHANCES = {"t2": 0.34, "t1": 0.18, "t2_fat_saturated": 0.09, "ffe": 0.09, "ct": 0.3}
 
 
 def _near(rng: np.random.Generator, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -29,9 +29,9 @@ def _near(rng: np.random.Generator, name: str) -> tuple[np.ndarray, np.ndarray]:
     if name == "ct":
         means = table + rng.normal(0, 12, TISSUES)
         means[[AIR, GAS]] = rng.uniform(-1024, -950), rng.uniform(-950, -500)
-        means[11] = rng.uniform(350, 900)
-        means[12] = rng.uniform(30, 300)
-        means[15] = means[12] + rng.uniform(50, 350)
+        means[11] = rng.uniform(400, 1200)
+        means[12] = rng.uniform(20, 280)
+        means[15] = means[12] + rng.uniform(50, 550)
         return means, rng.uniform(8, 45) + rng.uniform(0.1, 0.4) * np.abs(table) * (table > 100)
     means = table * np.exp(rng.normal(0, 0.16, TISSUES))
     means[NUCLEUS] = max(means[ANNULUS], means[NUCLEUS] * rng.uniform(0.35, 1.25))

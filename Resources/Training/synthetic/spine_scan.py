@@ -28,8 +28,11 @@ Scan = tuple[torch.Tensor, torch.Tensor]
 def drawn_scan(rng: np.random.Generator, spacing: tuple[float, float, float], kind: Normalization) -> Scan:
     """A drawn field of view: lumbar in half of the cases, anywhere from sacrum to neck otherwise."""
     extent = np.array([rng.uniform(50, 110), rng.uniform(100, 250), rng.uniform(120, 320)])
-    if rng.random() < 0.15:
+    form = rng.random()
+    if form < 0.15:
         extent = np.array([rng.uniform(90, 150), rng.uniform(90, 150), rng.uniform(90, 200)])
+    elif form < 0.3:
+        extent = rng.uniform(60, 120, 3)
     shape = tuple(int(n) for n in np.round(extent / spacing)[::-1])
     middle = rng.uniform(10, 130) if rng.random() < 0.55 else rng.uniform(-20, 24 * LEVELS)
     turn = random_linear(rng, 10, scale=0.0, shear=0.0)
@@ -43,6 +46,8 @@ def drawn_scan(rng: np.random.Generator, spacing: tuple[float, float, float], ki
 def label_map_scan(rng: np.random.Generator, spacing: tuple[float, float, float], kind: Normalization) -> Scan:
     """A spine drawn from a real one's label map; what lies beside the map may be background, arch or sacrum."""
     extent = np.array([rng.uniform(40, 58), rng.uniform(90, 200), rng.uniform(110, 270)])
+    if rng.random() < 0.25:
+        extent[1:] = rng.uniform(60, 120, 2)
     tissue, classes, unknown = draw_from_label_map(rng, tuple(int(n) for n in np.round(extent / spacing)[::-1]), spacing)
     image = paint_spine(rng, tissue, spacing)
     masks = only(torch.from_numpy(classes.astype(np.int64)))
@@ -108,7 +113,7 @@ class ScanPool:
         spacing: tuple[float, float, float],
         kind: Normalization,
         real_share: float = 0.4,
-        map_share: float = 0.25,
+        map_share: float = 0.3,
         size: int = 16,
         uses: int = 8,
     ) -> None:
