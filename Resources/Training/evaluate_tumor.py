@@ -189,7 +189,7 @@ def on_drawn(segmenter: Segmenter, count: int, harder: bool) -> None:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     made.add_argument("--model", help="bundle name or folder; default: the installed tumor model")
-    made.add_argument("--drawn", type=int, default=12, help="heads drawn from the held-out label maps")
+    made.add_argument("--drawn", type=int, default=12, help="heads drawn from the held-out label maps; 0 for none")
     made.add_argument("--pictures", type=Path, help="folder for PNG overlays")
     return made
 
@@ -214,7 +214,7 @@ def main() -> None:
     )
     for name, (channel, path) in NO_TUMOR.items():
         run(f"no tumor {name}", segmenter, {channel: read_volume(DATA / path)}, options.pictures)
-    for harder in (False, True):
+    for harder in (False, True) if options.drawn else ():
         on_drawn(segmenter, options.drawn, harder)
 
 
