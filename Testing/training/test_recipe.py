@@ -14,7 +14,9 @@ from neurospineseg.catalog import MODELS_FOLDER
 from neurospineseg.errors import InputError
 
 NAMES = sorted(file.stem for file in RECIPES.glob("*.yaml"))
-BUNDLED = sorted(folder.name for folder in MODELS_FOLDER.iterdir() if (folder / "configs").is_dir())
+BUNDLED = sorted(
+    bundle.spec.name for role in ("segment", "locate") for bundle in map(read_bundle, MODELS_FOLDER.iterdir()) if bundle.spec.role == role
+)
 
 
 @pytest.mark.parametrize("name", NAMES)

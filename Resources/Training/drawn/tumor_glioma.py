@@ -68,7 +68,7 @@ class Examples:
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
         self.heads = [form for head in cached_heads("whole") for form in (head, mirrored(head))]
-        self.procedural_share = PROCEDURAL_SHARE
+        self.procedural_share = PROCEDURAL_SHARE if self.heads else 1.0
         self.procedural: list[Head] = []
         self.drawn: list[tuple[torch.Tensor, torch.Tensor]] = []
         self.taken = 0

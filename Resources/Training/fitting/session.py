@@ -307,7 +307,8 @@ def _trainer(session: Session, recipe: Recipe, run: Path) -> Trainer:
         enable_progress_bar=sys.stderr.isatty(),
         enable_model_summary=False,
         callbacks=[
-            ModelCheckpoint(run, filename="best", monitor="val_dice", mode="max", save_last=True, enable_version_counter=False),
+            ModelCheckpoint(run, filename="best", monitor="val_dice", mode="max", enable_version_counter=False),
+            ModelCheckpoint(run, filename="last", enable_version_counter=False),
             *stops,
             *([EMAWeightAveraging(decay=loop.averaging)] if loop.averaging else []),
             *([Deadline(session.minutes)] if session.minutes else []),
