@@ -31,7 +31,7 @@ LEAST_SHARE = 0.25
 SCALES = (0.7, 1.35)
 MOST_TURNS, SETTLED_DEGREES = 3, 4.0
 LARGEST_RESIDUAL_MM = 4.5
-"""Of 31 head scans of several public data sets none had over 2.6 mm; of 24 spines with 6 landmarks or more, one had less (3.3 mm)."""
+"""Of 31 head scans of several public data sets none had over 2.6 mm; of 24 spines, one had 6 landmarks and less than this (3.3 mm)."""
 NOT_FOUND = (
     "The deep nuclei were not found in this scan; it must be a brain MR whose field of view holds both thalami and the basal ganglia."
 )
