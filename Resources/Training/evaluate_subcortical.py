@@ -122,7 +122,7 @@ def head_rows(segmenter: Segmenter, setting: str, draws: int) -> Iterable[tuple]
     """Rows of drawn regions of the heads that no model was trained on."""
     spec = segmenter.bundle.spec
     drawing = Examples(spec)
-    drawing.heads, drawing.procedural_share = cached_heads("deep", held_out=True), 0.0
+    drawing.heads.labeled, drawing.heads.share = cached_heads("deep", held_out=True), 0.0
     if setting == "harder":
         for name, value in HARDER.items():
             setattr(drawing, name, value)

@@ -158,8 +158,8 @@ def on_drawn(segmenter: Segmenter, count: int, harder: bool) -> None:
     from drawn.tumor_glioma import SPACING, Examples
 
     drawing = Examples(segmenter.bundle.spec)
-    drawing.heads = [form for head in cached_heads("whole", held_out=True) for form in (head, mirrored(head))]
-    drawing.procedural_share = 0.0
+    drawing.heads.labeled = [form for head in cached_heads("whole", held_out=True) for form in (head, mirrored(head))]
+    drawing.heads.share = 0.0
     spec = segmenter.bundle.spec
     network = load_weights(build_network(segmenter.bundle.network_def), segmenter.bundle.weights)
     kind = "harder than drawn in training" if harder else "as drawn in training"

@@ -26,10 +26,13 @@ from neurospineseg.locate import Pose  # noqa: E402
 from neurospineseg.network import build_network, save_weights  # noqa: E402
 from synthetic.brain_contrasts import CONTRASTS, contrasts_of  # noqa: E402
 from synthetic.deform import random_linear  # noqa: E402
-from synthetic.nuclei import Head, cached_heads, mirrored  # noqa: E402
+from synthetic.head_pool import HeadPool  # noqa: E402
+from synthetic.nuclei import cached_heads, mirrored  # noqa: E402
 
 VIEW_SPACING, HIDDEN = 8.0, 32
 POSES = 3
+PROCEDURAL = (6, 0.1, 4.0)
+"""Where no label maps are prepared: size and renewal of the pool of procedural heads, their spacing in mm."""
 SPEC = ModelSpec(
     name="brain_contrast",
     task="tumor",
@@ -52,11 +55,11 @@ def jittered(rng: np.random.Generator, pose: Pose) -> Pose:
     return Pose(turn @ pose.axes, pose.offset + rng.normal(0, 2.5, 3), pose.scale * float(np.exp(rng.normal(0, 0.04))), 0.0)
 
 
-def drawn(rng: np.random.Generator, heads: list[Head], count: int) -> tuple[torch.Tensor, torch.Tensor]:
+def drawn(rng: np.random.Generator, heads: HeadPool, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Features (N, F) of ``count`` heads in all contrasts and poses, and the contrasts' numbers (N,)."""
     rows, numbers = [], []
     for _ in range(count):
-        images, grid, pose = contrasts_of(rng, heads[int(rng.integers(len(heads)))])
+        images, grid, pose = contrasts_of(rng, heads.take(rng)[0])
         for number, image in enumerate(images):
             for _ in range(POSES):
                 view = head_view(image, grid, jittered(rng, pose), VIEW_SPACING)
@@ -98,7 +101,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
     heads = [form for head in cached_heads("whole") for form in (head, mirrored(head))]
-    rows, numbers = drawn(np.random.default_rng(options.seed), heads, options.heads)
+    rows, numbers = drawn(np.random.default_rng(options.seed), HeadPool(heads, 0.0, *PROCEDURAL), options.heads)
     print(f"{len(rows)} examples of {rows.shape[1]} features", flush=True)
     definition = {
         "_target_": "FullyConnectedNet",
@@ -109,7 +112,8 @@ def main() -> None:
     }
     network = build_network(definition)
     fit(network, rows, numbers, options.epochs, options.seed)
-    held_out, truth = drawn(np.random.default_rng(options.seed + 1), cached_heads("whole", held_out=True), max(4, options.heads // 8))
+    others = HeadPool(cached_heads("whole", held_out=True), 0.0, *PROCEDURAL)
+    held_out, truth = drawn(np.random.default_rng(options.seed + 1), others, max(4, options.heads // 8))
     with torch.inference_mode():
         found = network(held_out).argmax(1)
     for number, name in enumerate(CONTRASTS):

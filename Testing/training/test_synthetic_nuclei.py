@@ -17,6 +17,7 @@ from fitting.network_shape import model_spec  # noqa: E402
 from fitting.recipe import read_recipe  # noqa: E402
 from neurospineseg.grid import Grid  # noqa: E402
 from synthetic.brain import DEEP_NUCLEI  # noqa: E402
+from synthetic.head_pool import HeadPool  # noqa: E402
 from synthetic.nuclei import DEEP_GRAY, LANDMARKS, NUCLEI, Head, class_lookup, class_names, mirrored, overlaid  # noqa: E402
 from synthetic.nuclei_contrast import random_contrast  # noqa: E402
 from synthetic.nuclei_registration import affine_by_centroids  # noqa: E402
@@ -136,3 +137,20 @@ def test_the_mean_ellipsoid_has_the_table_s_volume_and_place() -> None:
     place = grid.ijk_to_ras[:3, :3] @ np.argwhere(mask).mean(0)[::-1] + grid.ijk_to_ras[:3, 3]
     np.testing.assert_allclose(place, np.array(center) * (-1, 1, 1), atol=0.2)
     assert mask.sum() / 8 == pytest.approx(volume, rel=0.05)
+
+
+def test_without_labeled_heads_a_pool_gives_procedural_ones_and_renews_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+
+    def head(*_: object) -> tuple[np.ndarray, np.ndarray]:
+        drawn.append(len(drawn))
+        return np.full((2, 2, 2), drawn[-1], np.int16), np.eye(4)
+
+    monkeypatch.setattr("synthetic.head_pool.procedural_head", head)
+    pool, rng = HeadPool([], 0.2, 3, 0.1, 4.0), np.random.default_rng(0)
+    taken = [pool.take(rng) for _ in range(60)]
+    assert all(procedural for _, procedural in taken) and len(pool.procedural) == 3 and 3 < len(drawn) < 20
+    labeled = Head(torch.ones(1, 1, 1), np.eye(4))
+    mixed = HeadPool([labeled], 0.2, 3, 0.1, 4.0)
+    share = np.mean([mixed.take(rng)[1] for _ in range(400)])
+    assert 0.1 < share < 0.3

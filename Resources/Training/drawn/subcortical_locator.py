@@ -15,9 +15,9 @@ from neurospineseg.grid import Grid
 from neurospineseg.intensity import background_value, normalize
 from partial_labels import only
 from synthetic.acquisition import bias_field, gamma, lower_resolution, paint, rician_noise, thick_slices
-from synthetic.brain import procedural_head
 from synthetic.deform import draw_labels, random_linear
-from synthetic.nuclei import LANDMARKS, Head, cached_heads, class_lookup, mirrored
+from synthetic.head_pool import HeadPool
+from synthetic.nuclei import LANDMARKS, cached_heads, class_lookup, mirrored
 from synthetic.nuclei_contrast import random_contrast
 
 PATCH = (48, 56, 48)
@@ -29,23 +29,13 @@ PROCEDURAL_POOL = 6
 class Examples:
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
-        self.heads = [form for head in cached_heads("whole") for form in (head, mirrored(head))]
+        heads = [form for head in cached_heads("whole") for form in (head, mirrored(head))]
+        self.heads = HeadPool(heads, PROCEDURAL_SHARE, PROCEDURAL_POOL, 0.05, 2.0)
         self.lookup = class_lookup(LANDMARKS)
-        self.procedural: list[Head] = []
-        self.procedural_share = PROCEDURAL_SHARE if self.heads else 1.0
-
-    def head(self, rng: np.random.Generator) -> Head:
-        """One of the labeled heads, or a procedural one from a pool that is slowly renewed."""
-        if rng.random() >= self.procedural_share:
-            return self.heads[int(rng.integers(len(self.heads)))]
-        if len(self.procedural) < PROCEDURAL_POOL or rng.random() < 0.05:
-            labels, ijk_to_ras = procedural_head(rng, 2.0)
-            self.procedural = [*self.procedural[-PROCEDURAL_POOL + 1 :], Head(torch.from_numpy(labels), ijk_to_ras)]
-        return self.procedural[int(rng.integers(len(self.procedural)))]
 
     def example(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Image (1, K, J, I) and bit mask (K, J, I) on ``PATCH``."""
-        head = self.head(rng)
+        head, _ = self.heads.take(rng)
         fine = tuple(2 * n for n in PATCH)
         places = torch.nonzero(self.lookup[head.labels.long()] > 0).float().mean(0).numpy()[::-1]
         center = head.ijk_to_ras[:3, :3] @ places + head.ijk_to_ras[:3, 3]

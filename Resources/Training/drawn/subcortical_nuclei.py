@@ -16,9 +16,9 @@ from neurospineseg.intensity import normalize
 from neurospineseg.locate import REGION_CENTER_MNI
 from partial_labels import only
 from synthetic.acquisition import bias_field, gamma, lower_resolution, paint, rician_noise
-from synthetic.brain import procedural_head
 from synthetic.deform import draw_labels, random_linear, smooth_noise
-from synthetic.nuclei import NUCLEI, Head, cached_heads, class_lookup, combined, mirrored
+from synthetic.head_pool import HeadPool
+from synthetic.nuclei import NUCLEI, cached_heads, class_lookup, combined, mirrored
 from synthetic.nuclei_contrast import random_contrast
 
 SPACING, SIZE, SLICES, DIVISOR = 0.5, 120, 5, 32
@@ -29,27 +29,17 @@ CUBE_POOL, EXAMPLES_PER_CUBE = 8, 10
 class Examples:
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
-        self.heads = [form for head in map(combined, cached_heads("deep")) for form in (head, mirrored(head))]
+        heads = [form for head in map(combined, cached_heads("deep")) for form in (head, mirrored(head))]
+        low, high = (tuple(np.array(REGION_CENTER_MNI) + side * 42) for side in (-1, 1))
+        self.heads = HeadPool(heads, PROCEDURAL_SHARE, PROCEDURAL_POOL, 0.15, 0.75, low, high)
         self.lookup = class_lookup(NUCLEI)
-        self.procedural: list[Head] = []
         self.cubes: list[tuple[torch.Tensor, torch.Tensor]] = []
         self.taken = 0
-        self.procedural_share = PROCEDURAL_SHARE if self.heads else 1.0
-
-    def head(self, rng: np.random.Generator) -> tuple[Head, np.ndarray]:
-        """A head's cube, labeled or procedural (from a pool that is slowly renewed), and its middle in RAS mm."""
-        if rng.random() >= self.procedural_share:
-            head = self.heads[int(rng.integers(len(self.heads)))]
-            return head, Grid(tuple(head.labels.shape), head.ijk_to_ras).center
-        middle = np.array(REGION_CENTER_MNI)
-        if len(self.procedural) < PROCEDURAL_POOL or rng.random() < 0.15:
-            labels, ijk_to_ras = procedural_head(rng, 0.75, tuple(middle - 42), tuple(middle + 42))
-            self.procedural = [*self.procedural[-PROCEDURAL_POOL + 1 :], Head(torch.from_numpy(labels), ijk_to_ras)]
-        return self.procedural[int(rng.integers(len(self.procedural)))], middle
 
     def cube(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Normalized image and classes, both (SIZE, SIZE, SIZE), with the locator's errors of pose."""
-        head, middle = self.head(rng)
+        head, procedural = self.heads.take(rng)
+        middle = np.array(REGION_CENTER_MNI) if procedural else Grid(tuple(head.labels.shape), head.ijk_to_ras).center
         axes = head.ijk_to_ras[:3, :3] / np.linalg.norm(head.ijk_to_ras[:3, :3], axis=0)
         center = middle + axes @ rng.uniform(-4, 4, 3)
         grid = Grid.canonical(center, np.full(3, SIZE * SPACING), np.full(3, SPACING), axes)

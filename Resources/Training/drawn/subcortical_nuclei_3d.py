@@ -15,15 +15,16 @@ from neurospineseg.intensity import normalize
 from neurospineseg.locate import REGION_CENTER_MNI
 from neurospineseg.predict import with_coordinates
 from partial_labels import only
-from synthetic.brain import procedural_head
 from synthetic.deform import random_linear
-from synthetic.nuclei import DEEP_GRAY, LABELS, Head, cached_heads
+from synthetic.head_pool import HeadPool
+from synthetic.nuclei import DEEP_GRAY, LABELS, cached_heads
 from synthetic.nuclei_contrast import random_contrast
 from synthetic.nuclei_scan import drawn_head, scanned, tissue_image
 
 SPACING, PATCH = 1.0, (72, 88, 48)
 REGION_MM = (80.0, 88.0, 72.0)
 PROCEDURAL_SHARE, PROCEDURAL_POOL = 0.1, 4
+PROCEDURAL_REACH_MM = (58, 62, 54)
 REGION_POOL, EXAMPLES_PER_REGION = 12, 5
 
 
@@ -38,28 +39,17 @@ def one_sided(side: int) -> torch.Tensor:
 class Examples:
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
-        self.heads = cached_heads("deep")
+        low, high = (tuple(np.array(REGION_CENTER_MNI) + side * np.array(PROCEDURAL_REACH_MM)) for side in (-1, 1))
+        self.heads = HeadPool(cached_heads("deep"), PROCEDURAL_SHARE, PROCEDURAL_POOL, 0.1, 1.0, low, high)
         self.lookups = (one_sided(0), one_sided(1))
-        self.procedural: list[Head] = []
         self.regions: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         self.taken = 0
         self.physical, self.thickest_mm, self.artifact_share, self.noise = 0.75, 3.5, 0.1, 5.0
-        self.procedural_share = PROCEDURAL_SHARE if self.heads else 1.0
-
-    def head(self, rng: np.random.Generator) -> tuple[Head, np.ndarray]:
-        """A head's deep box, labeled or procedural (from a pool that is slowly renewed), and its middle in RAS mm."""
-        if rng.random() >= self.procedural_share:
-            head = self.heads[int(rng.integers(len(self.heads)))]
-            return head, Grid(tuple(head.labels.shape), head.ijk_to_ras).center
-        middle = np.array(REGION_CENTER_MNI)
-        if len(self.procedural) < PROCEDURAL_POOL or rng.random() < 0.1:
-            labels, ijk_to_ras = procedural_head(rng, 1.0, tuple(middle - (58, 62, 54)), tuple(middle + (58, 62, 54)))
-            self.procedural = [*self.procedural[-PROCEDURAL_POOL + 1 :], Head(torch.from_numpy(labels), ijk_to_ras)]
-        return self.procedural[int(rng.integers(len(self.procedural)))], middle
 
     def region(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Normalized image, labels and field of view, all (K, J, I) of the whole region, with the locator's errors of pose."""
-        head, middle = self.head(rng)
+        head, procedural = self.heads.take(rng)
+        middle = np.array(REGION_CENTER_MNI) if procedural else Grid(tuple(head.labels.shape), head.ijk_to_ras).center
         axes = head.ijk_to_ras[:3, :3] / np.linalg.norm(head.ijk_to_ras[:3, :3], axis=0)
         center = middle + axes @ (rng.normal(0, 1.7, 3).clip(-4, 4))
         grid = Grid.canonical(center, np.array(REGION_MM), np.full(3, SPACING), axes)

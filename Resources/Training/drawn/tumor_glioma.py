@@ -14,9 +14,9 @@ from neurospineseg.grid import Grid
 from neurospineseg.intensity import background_value
 from partial_labels import only
 from synthetic.acquisition import field_of_view
-from synthetic.brain import procedural_head
 from synthetic.deform import draw_labels, random_linear
-from synthetic.nuclei import Head, cached_heads, mirrored
+from synthetic.head_pool import HeadPool
+from synthetic.nuclei import cached_heads, mirrored
 from synthetic.tumor import draw_tumor
 from synthetic.tumor_contrast import blurred, paint_channels
 from synthetic.tumor_labels import CLASSES, WHITE, among
@@ -67,27 +67,16 @@ class Examples:
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
-        self.heads = [form for head in cached_heads("whole") for form in (head, mirrored(head))]
-        self.procedural_share = PROCEDURAL_SHARE if self.heads else 1.0
-        self.procedural: list[Head] = []
+        heads = [form for head in cached_heads("whole") for form in (head, mirrored(head))]
+        self.heads = HeadPool(heads, PROCEDURAL_SHARE, PROCEDURAL_POOL, 0.1, SPACING)
         self.drawn: list[tuple[torch.Tensor, torch.Tensor]] = []
         self.taken = 0
 
-    def head(self, rng: np.random.Generator) -> tuple[Head, np.ndarray]:
-        """A labeled head, or a procedural one from a slowly renewed pool, and the middle of its brain in RAS mm."""
-        if rng.random() >= self.procedural_share:
-            head = self.heads[int(rng.integers(len(self.heads)))]
-        else:
-            if len(self.procedural) < PROCEDURAL_POOL or rng.random() < 0.1:
-                labels, ijk_to_ras = procedural_head(rng, SPACING)
-                self.procedural = [*self.procedural[-PROCEDURAL_POOL + 1 :], Head(torch.from_numpy(labels), ijk_to_ras)]
-            head = self.procedural[int(rng.integers(len(self.procedural)))]
-        middle = among(head.labels, WHITE).nonzero().float().mean(0).numpy()[::-1]
-        return head, head.ijk_to_ras[:3, :3] @ middle + head.ijk_to_ras[:3, 3]
-
     def scan(self, rng: np.random.Generator, harder: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
         """Four normalized channels (4, K, J, I) of a whole head and its classes (K, J, I); ``harder`` than in training for judging."""
-        head, middle = self.head(rng)
+        head, _ = self.heads.take(rng)
+        voxel = among(head.labels, WHITE).nonzero().float().mean(0).numpy()[::-1]
+        middle = head.ijk_to_ras[:3, :3] @ voxel + head.ijk_to_ras[:3, 3]
         grid = Grid.canonical(middle + rng.uniform(-10, 10, 3), np.array(FIELD_MM), np.full(3, self.spacing))
         linear = random_linear(rng, degrees=15, scale=0.12)
         labels = draw_labels(head.labels, head.ijk_to_ras, grid.shape, grid.ijk_to_ras, rng, linear=linear, field_mm=3.0).to(torch.int16)
