@@ -36,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
                 changes=options.changes,
                 data=options.data,
                 start=options.start,
+                weights=options.weights,
                 name=options.name,
                 run=options.run,
                 models=options.models,
@@ -85,7 +86,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("recipe", help="name of a file in recipes/, or a path that ends in .yaml")
     result.add_argument("--data", type=Path, action="append", default=[], metavar="DATASET", help="prepared data set; may be given again")
     result.add_argument("--set", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="changes a key of the recipe")
-    result.add_argument("--from", dest="start", metavar="BUNDLE", help="go on from a model's weights: its name or folder")
+    begin = result.add_mutually_exclusive_group()
+    begin.add_argument("--from", dest="start", metavar="BUNDLE", help="go on with a model as it is: its name or folder")
+    begin.add_argument("--weights", metavar="BUNDLE", help="begin the recipe's own model with the weights of one with the same network")
     result.add_argument("--name", help="of the new model; default the recipe's, with --from the model's and '_tuned'")
     result.add_argument("--folder", dest="run", type=Path, metavar="FOLDER", help="of this run; default runs/NAME beside this program")
     result.add_argument("--models", type=Path, default=user_models_folder(), metavar="FOLDER", help="receives the bundle")

@@ -22,8 +22,7 @@ from synthetic.nuclei import Head  # noqa: E402
 def examples(monkeypatch: pytest.MonkeyPatch) -> tumor_glioma.Examples:
     labels, ijk_to_ras = procedural_head(np.random.default_rng(1), 3.0)
     monkeypatch.setattr(tumor_glioma, "cached_heads", lambda kind: [Head(torch.from_numpy(labels), ijk_to_ras)])
-    monkeypatch.setattr(tumor_glioma, "PROCEDURAL_SHARE", 0.0)
-    return tumor_glioma.Examples(None)
+    return tumor_glioma.Examples(None, procedural_share=0.0)
 
 
 def test_scans_are_normalized_as_the_library_does() -> None:
@@ -54,8 +53,14 @@ def test_a_harder_scan_differs_from_the_one_of_the_same_seed(examples: tumor_gli
     assert easy.shape[0] == harder.shape[0] == 4 and not torch.equal(easy, harder)
 
 
+def test_what_resembles_a_tumor_can_be_left_out(examples: tumor_glioma.Examples) -> None:
+    plain = tumor_glioma.Examples(None, procedural_share=0.0, lookalikes=0.0)
+    with_them, without = (drawing.scan(np.random.default_rng(4))[0] for drawing in (examples, plain))
+    assert not torch.equal(with_them, without)
+
+
 def test_at_one_millimeter_the_same_head_has_smaller_voxels(examples: tumor_glioma.Examples, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tumor_glioma, "FIELD_MM", (96.0, 104.0, 96.0))
     monkeypatch.setattr(tumor_glioma_1mm.Examples, "pool", 1)
-    image, bits = tumor_glioma_1mm.Examples(None).example(np.random.default_rng(6))
+    image, bits = tumor_glioma_1mm.Examples(None, procedural_share=0.0).example(np.random.default_rng(6))
     assert image.shape == (4, *tumor_glioma_1mm.PATCH) and bits.shape == tumor_glioma_1mm.PATCH

@@ -96,9 +96,11 @@ def test_a_patch_that_the_network_cannot_halve_is_refused() -> None:
         ("tumor_glioma", "model.spacing=[1,1,1]", "drawn at 2 mm"),
         ("tumor_glioma", "model.patch=[32,32,32]", r"patches of \[64, 80, 64\]"),
         ("spine_3d", "drawn=heart", "Nothing draws 'heart'"),
+        ("spine_3d", "drawing.arms=1", "no drawing.arms; it knows real_share, map_share, artifact_share"),
+        ("brats_unet3d", "drawing.real_share=0", "no effect without drawn"),
     ],
 )
-def test_drawn_examples_of_another_size_are_refused(tmp_path: Path, recipe: str, change: str, words: str) -> None:
+def test_examples_that_cannot_be_drawn_so_are_refused(tmp_path: Path, recipe: str, change: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
         train(Session(recipe, tmp_path, changes=[change], run=tmp_path / "run"))
 

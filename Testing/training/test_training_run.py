@@ -263,6 +263,14 @@ def test_a_model_is_tuned_on_other_cases(tiny_models: Path, tmp_path: Path) -> N
     assert all((new[key].float() - old[key].float()).abs().max() < 0.05 for key in old)
 
 
+def test_a_model_of_another_spacing_begins_with_the_weights_of_one(trained: tuple[Path, Path], dataset: Path, tmp_path: Path) -> None:
+    still = ("model.spacing=[3,3,3]", "optimizer.learning_rate=1e-9", "optimizer.weight_decay=0")
+    made = run_training(session(tmp_path, dataset, epochs=1, changes=still, weights=str(trained[1])))
+    assert read_bundle(made).spec.spacing == (3.0, 3.0, 3.0)
+    old, new = weights(trained[1]), weights(made)
+    assert all(torch.allclose(new[key].float(), old[key].float(), atol=1e-3) for key in old)
+
+
 def test_a_place_that_cannot_be_written_is_a_sentence(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     assert train.main(["brats_unet3d", "--data", str(dataset), "--folder", str(tmp_path / "file" / "run")]) == 2

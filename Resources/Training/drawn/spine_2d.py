@@ -12,9 +12,11 @@ SLICES, PATCH = 3, 192
 
 
 class Examples:
-    def __init__(self, spec: ModelSpec) -> None:
+    """Slices of scans; ``real_share``, ``map_share`` and ``artifact_share`` as in ``ScanPool``."""
+
+    def __init__(self, spec: ModelSpec, real_share: float = 0.4, map_share: float = 0.3, artifact_share: float = 0.15) -> None:
         self.spec = spec
-        self.pool = ScanPool(self.spec.spacing, self.spec.normalization, uses=24)
+        self.pool = ScanPool(self.spec.spacing, self.spec.normalization, real_share, map_share, artifact_share, uses=24)
 
     def example(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Neighboring sagittal slices (SLICES, K, J) and the bit masks (K, J) of the middle one."""

@@ -13,9 +13,11 @@ MODALITIES = "spine MR (T1, T2, STIR, FFE) and CT, mostly lumbar; sagittal or is
 
 
 class Examples:
-    def __init__(self, spec: ModelSpec) -> None:
+    """Patches of scans; ``real_share``, ``map_share`` and ``artifact_share`` as in ``ScanPool``."""
+
+    def __init__(self, spec: ModelSpec, real_share: float = 0.4, map_share: float = 0.3, artifact_share: float = 0.15) -> None:
         self.spec = spec
-        self.pool = ScanPool(self.spec.spacing, self.spec.normalization)
+        self.pool = ScanPool(self.spec.spacing, self.spec.normalization, real_share, map_share, artifact_share)
 
     def example(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """A patch (1, *PATCH) and its bit masks."""

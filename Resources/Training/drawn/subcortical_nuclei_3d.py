@@ -23,7 +23,7 @@ from synthetic.nuclei_scan import drawn_head, scanned, tissue_image
 
 SPACING, PATCH = 1.0, (72, 88, 48)
 REGION_MM = (80.0, 88.0, 72.0)
-PROCEDURAL_SHARE, PROCEDURAL_POOL = 0.1, 4
+PROCEDURAL_POOL = 4
 PROCEDURAL_REACH_MM = (58, 62, 54)
 REGION_POOL, EXAMPLES_PER_REGION = 12, 5
 
@@ -37,14 +37,22 @@ def one_sided(side: int) -> torch.Tensor:
 
 
 class Examples:
-    def __init__(self, spec: ModelSpec) -> None:
+    """Halves of regions.
+
+    Args:
+        procedural_share: of heads that come from no label map.
+        physical: share of contrasts near real ones, see ``random_contrast``.
+        artifact_share: see ``scanned``.
+    """
+
+    def __init__(self, spec: ModelSpec, procedural_share: float = 0.1, physical: float = 0.75, artifact_share: float = 0.1) -> None:
         self.spec = spec
         low, high = (tuple(np.array(REGION_CENTER_MNI) + side * np.array(PROCEDURAL_REACH_MM)) for side in (-1, 1))
-        self.heads = HeadPool(cached_heads("deep"), PROCEDURAL_SHARE, PROCEDURAL_POOL, 0.1, 1.0, low, high)
+        self.heads = HeadPool(cached_heads("deep"), procedural_share, PROCEDURAL_POOL, 0.1, 1.0, low, high)
         self.lookups = (one_sided(0), one_sided(1))
         self.regions: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         self.taken = 0
-        self.physical, self.thickest_mm, self.artifact_share, self.noise = 0.75, 3.5, 0.1, 5.0
+        self.physical, self.thickest_mm, self.artifact_share, self.noise = physical, 3.5, artifact_share, 5.0
 
     def region(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Normalized image, labels and field of view, all (K, J, I) of the whole region, with the locator's errors of pose."""

@@ -24,7 +24,7 @@ from synthetic.tumor_lookalikes import add_lookalikes, narrowed_sulci, stripped
 
 SPACING, PATCH = 2.0, (64, 80, 64)
 FIELD_MM = (168.0, 208.0, 184.0)
-PROCEDURAL_SHARE, PROCEDURAL_POOL = 0.2, 6
+PROCEDURAL_POOL = 6
 HEAD_POOL, EXAMPLES_PER_HEAD = 12, 2
 NO_TUMOR, STRIPPED, CLEAN_AIR, CUT = 0.25, 0.6, 0.4, 0.3
 USUAL = ((1, 0, 0, 1), (1, 0, 1, 1), (1, 1, 0, 1), (1, 1, 1, 0), (1, 0, 0, 0), (0, 0, 1, 0))
@@ -60,15 +60,20 @@ class Examples:
     Attributes:
         spacing: mm; ``patch``: size (K, J, I) in voxels.
         pool: heads kept to cut patches from; ``per_head``: patches taken until the oldest is replaced.
+
+    Args:
+        procedural_share: of heads that come from no label map.
+        artifact_share: see ``paint_channels``.
+        lookalikes: whether heads hold what resembles a tumor, 0 or 1.
     """
 
     spacing, patch = SPACING, PATCH
     pool, per_head = HEAD_POOL, EXAMPLES_PER_HEAD
 
-    def __init__(self, spec: ModelSpec) -> None:
-        self.spec = spec
+    def __init__(self, spec: ModelSpec, procedural_share: float = 0.2, artifact_share: float = 0.12, lookalikes: float = 1.0) -> None:
+        self.spec, self.artifact_share, self.lookalikes = spec, artifact_share, lookalikes
         heads = [form for head in cached_heads("whole") for form in (head, mirrored(head))]
-        self.heads = HeadPool(heads, PROCEDURAL_SHARE, PROCEDURAL_POOL, 0.1, SPACING)
+        self.heads = HeadPool(heads, procedural_share, PROCEDURAL_POOL, 0.1, SPACING)
         self.drawn: list[tuple[torch.Tensor, torch.Tensor]] = []
         self.taken = 0
 
@@ -80,11 +85,13 @@ class Examples:
         grid = Grid.canonical(middle + rng.uniform(-10, 10, 3), np.array(FIELD_MM), np.full(3, self.spacing))
         linear = random_linear(rng, degrees=15, scale=0.12)
         labels = draw_labels(head.labels, head.ijk_to_ras, grid.shape, grid.ijk_to_ras, rng, linear=linear, field_mm=3.0).to(torch.int16)
-        labels = add_lookalikes(rng, narrowed_sulci(rng, labels, self.spacing), self.spacing)
+        labels = narrowed_sulci(rng, labels, self.spacing)
+        if self.lookalikes:
+            labels = add_lookalikes(rng, labels, self.spacing)
         tumor, change = torch.zeros_like(labels), torch.zeros(labels.shape)
         if rng.random() > NO_TUMOR:
             labels, tumor, change = draw_tumor(rng, labels, self.spacing)
-        image = paint_channels(rng, labels, tumor, change, self.spacing, harder)
+        image = paint_channels(rng, labels, tumor, change, self.spacing, harder, self.artifact_share)
         if rng.random() < STRIPPED:
             mask = (stripped(rng, labels, self.spacing) | (tumor > 0)).float()
             image = image * (blurred(mask, 0.4) if rng.random() < 0.5 else mask)

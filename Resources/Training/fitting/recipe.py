@@ -94,13 +94,17 @@ class Loop(_Part):
 
 
 class Recipe(_Part):
-    """Attributes: see the parts; ``drawn`` names a file of ``examples`` that draws them, None for a prepared data set."""
+    """Attributes: see the parts; ``drawn`` names a file of ``drawn`` that draws the examples, None for a prepared data set.
+
+    ``drawing`` holds parameters for it, which its ``Examples`` name: shares and the like.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_\-]+$")
     task: Task
     title: str = ""
     summary: str = ""
     drawn: str | None = None
+    drawing: dict[str, float] = {}
     model: Model
     network: dict[str, Any]
     loss: Loss = Loss()
@@ -120,6 +124,8 @@ class Recipe(_Part):
             raise ValueError("loss.unweight works on a DynUNet only; set loss.unweight=0")
         if self.network.get("deep_supervision"):
             raise ValueError("network.deep_supervision is not trained; leave it out")
+        if self.drawing and self.drawn is None:
+            raise ValueError("drawing has no effect without drawn; leave it out")
         if self.drawn is not None and (self.model.spacing is None or self.model.classes is None or self.model.channels is None):
             raise ValueError("drawn examples need model.channels, model.classes and model.spacing")
         return self

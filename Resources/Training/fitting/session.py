@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -60,6 +61,7 @@ class Session:
     changes: Sequence[str] = ()
     data: Sequence[Path] = ()
     start: str | None = None
+    weights: str | None = None
     name: str | None = None
     run: Path | None = None
     resume: bool = False
@@ -102,6 +104,8 @@ def train(session: Session) -> Path | None:
     _check_fits(definition, spec)
     if start is not None:
         load_weights(network, start.weights).train()
+    elif session.weights is not None:
+        load_weights(network, find_bundle(session.weights).weights).train()
     examples = Examples(recipe, spec, data, session.workers)
     epochs = recipe.loop.epochs
     steps = epochs * len(EpochBatches(examples.count, recipe.loop.batch, 0, world=_world(session)))
@@ -250,7 +254,7 @@ def drawn_source(recipe: Recipe, spec: ModelSpec) -> Any:
     """What draws a recipe's examples.
 
     Raises:
-        InputError: nothing does, or it draws them at another spacing or size.
+        InputError: nothing does, it draws them at another spacing or size, or it knows no such parameter.
     """
     name = recipe.drawn
     try:
@@ -264,7 +268,11 @@ def drawn_source(recipe: Recipe, spec: ModelSpec) -> Any:
         raise InputError(f"The examples of '{name}' are drawn at {spacing:g} mm; leave model.spacing as it is.")
     if isinstance(patch, tuple) and spec.patch != patch:
         raise InputError(f"The examples of '{name}' are drawn as patches of {list(patch)}; leave model.patch as it is.")
-    return module.Examples(spec)
+    known = list(signature(module.Examples).parameters)[1:]
+    unknown = next((key for key in recipe.drawing if key not in known), None)
+    if unknown is not None:
+        raise InputError(f"What draws '{name}' knows no drawing.{unknown}; it knows {', '.join(known) or 'no parameters'}.")
+    return module.Examples(spec, **recipe.drawing)
 
 
 def _one_thread(_: int) -> None:

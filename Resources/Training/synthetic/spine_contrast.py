@@ -43,13 +43,18 @@ def _near(rng: np.random.Generator, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def paint_spine(
-    rng: np.random.Generator, tissue: np.ndarray, spacing: tuple[float, float, float], contrast: str | None = None
+    rng: np.random.Generator,
+    tissue: np.ndarray,
+    spacing: tuple[float, float, float],
+    contrast: str | None = None,
+    artifact_share: float = 0.15,
 ) -> torch.Tensor:
     """A scan of a drawn spine.
 
     Args:
         tissue: (K, J, I) of ``synthetic.spine_canvas`` with i, j, k along R, A, S; ``spacing`` in mm along R, A, S.
         contrast: a key of ``CONTRASTS``; None for one at random, a quarter of them unlike any.
+        artifact_share: of MR scans, see ``acquisition.artifacts``.
 
     Returns:
         float32 (K, J, I); MR of about 0 to 300, or HU.
@@ -76,7 +81,7 @@ def paint_spine(
         return image + torch.from_numpy(rng.standard_normal(tuple(image.shape), dtype=np.float32)) * float(
             rng.uniform(0, 30) if rng.random() < 0.6 else rng.uniform(30, 110)
         )
-    return rician_noise(artifacts(image, rng, spacing[::-1], 0.15), rng, float(rng.uniform(0, 7)))
+    return rician_noise(artifacts(image, rng, spacing[::-1], artifact_share), rng, float(rng.uniform(0, 7)))
 
 
 def _coil(rng: np.random.Generator, shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> torch.Tensor:

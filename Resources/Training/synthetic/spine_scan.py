@@ -25,7 +25,7 @@ Scan = tuple[torch.Tensor, torch.Tensor]
 """Image float32 and bit masks int64, both (K, J, I)."""
 
 
-def drawn_scan(rng: np.random.Generator, spacing: tuple[float, float, float], kind: Normalization) -> Scan:
+def drawn_scan(rng: np.random.Generator, spacing: tuple[float, float, float], kind: Normalization, artifact_share: float) -> Scan:
     """A drawn field of view: lumbar in half of the cases, anywhere from sacrum to neck otherwise."""
     extent = np.array([rng.uniform(50, 110), rng.uniform(100, 250), rng.uniform(120, 320)])
     form = rng.random()
@@ -39,24 +39,28 @@ def drawn_scan(rng: np.random.Generator, spacing: tuple[float, float, float], ki
     if rng.random() < 0.1:
         turn = random_linear(rng, 30, scale=0.0, shear=0.0)
     spine = draw_spine(rng, shape, spacing, middle, forward=float(rng.uniform(-10, 45)), sideways=float(rng.normal(0, 10)), turn=turn)
-    image = paint_spine(rng, spine.tissue, spacing)
+    image = paint_spine(rng, spine.tissue, spacing, artifact_share=artifact_share)
     return normalize(image[None], kind)[0], only(torch.from_numpy(spine.classes.astype(np.int64)))
 
 
-def label_map_scan(rng: np.random.Generator, spacing: tuple[float, float, float], kind: Normalization) -> Scan:
+def label_map_scan(rng: np.random.Generator, spacing: tuple[float, float, float], kind: Normalization, artifact_share: float) -> Scan:
     """A spine drawn from a real one's label map; what lies beside the map may be background, arch or sacrum."""
     extent = np.array([rng.uniform(40, 58), rng.uniform(90, 200), rng.uniform(110, 270)])
     if rng.random() < 0.25:
         extent[1:] = rng.uniform(60, 120, 2)
     tissue, classes, unknown = draw_from_label_map(rng, tuple(int(n) for n in np.round(extent / spacing)[::-1]), spacing)
-    image = paint_spine(rng, tissue, spacing)
+    image = paint_spine(rng, tissue, spacing, artifact_share=artifact_share)
     masks = only(torch.from_numpy(classes.astype(np.int64)))
     masks[torch.from_numpy(unknown) & (masks == any_of(BACKGROUND))] = any_of(BACKGROUND, ARCH, SACRUM)
     return normalize(image[None], kind)[0], masks
 
 
 def real_scan(
-    rng: np.random.Generator, case: tuple[torch.Tensor, torch.Tensor, Grid], spacing: tuple[float, float, float], kind: Normalization
+    rng: np.random.Generator,
+    case: tuple[torch.Tensor, torch.Tensor, Grid],
+    spacing: tuple[float, float, float],
+    kind: Normalization,
+    artifact_share: float,
 ) -> Scan:
     """A real scan, slightly turned, scaled, mirrored and cut, its gray values changed."""
     voxels, target, grid = case
@@ -75,7 +79,7 @@ def real_scan(
     if rng.random() < 0.55:
         image = _remapped(rng, image, foreground)
     noise = float(rng.uniform(0, 0.1)) * float(foreground.median())
-    image = artifacts(gamma(bias_field(image, rng, 0.3, 4), rng, 0.25), rng, spacing[::-1], 0.15)
+    image = artifacts(gamma(bias_field(image, rng, 0.3, 4), rng, 0.25), rng, spacing[::-1], artifact_share)
     image = rician_noise(image, rng, noise)
     return normalize(image[None], kind)[0], masks
 
@@ -105,6 +109,7 @@ class ScanPool:
 
     Args:
         real_share, map_share: chance of a real scan, and of one drawn from a label map, where the data is there.
+        artifact_share: of all scans, see ``acquisition.artifacts``.
         size, uses: how many scans are kept, and how many examples are cut for each new one.
     """
 
@@ -114,10 +119,11 @@ class ScanPool:
         kind: Normalization,
         real_share: float = 0.4,
         map_share: float = 0.3,
+        artifact_share: float = 0.15,
         size: int = 16,
         uses: int = 8,
     ) -> None:
-        self.spacing, self.kind, self.size, self.uses = spacing, kind, size, uses
+        self.spacing, self.kind, self.artifact_share, self.size, self.uses = spacing, kind, artifact_share, size, uses
         self.map_share = map_share if shapes() is not None else 0.0
         self.cases = [chu2015.load(name) for name in chu2015.cases()]
         self.real_share = real_share if self.cases else 0.0
@@ -127,13 +133,13 @@ class ScanPool:
     def take(self, rng: np.random.Generator) -> Scan:
         """One of the scans at hand."""
         if len(self.scans) < self.size or self.taken % self.uses == 0:
-            source = rng.random()
+            source, given = rng.random(), (self.spacing, self.kind, self.artifact_share)
             if source < self.real_share:
-                new = real_scan(rng, self.cases[int(rng.integers(len(self.cases)))], self.spacing, self.kind)
+                new = real_scan(rng, self.cases[int(rng.integers(len(self.cases)))], *given)
             elif source < self.real_share + self.map_share:
-                new = label_map_scan(rng, self.spacing, self.kind)
+                new = label_map_scan(rng, *given)
             else:
-                new = drawn_scan(rng, self.spacing, self.kind)
+                new = drawn_scan(rng, *given)
             if rng.random() < BLANKED_SHARE:
                 _blank(rng, *new)
             self.scans = [*self.scans[-self.size + 1 :], new]

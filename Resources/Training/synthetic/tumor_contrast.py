@@ -124,13 +124,20 @@ def _sampled(rng: np.random.Generator, image: torch.Tensor, thick: bool, spacing
 
 
 def paint_channels(
-    rng: np.random.Generator, head: torch.Tensor, tumor: torch.Tensor, change: torch.Tensor, spacing_mm: float, harder: bool = False
+    rng: np.random.Generator,
+    head: torch.Tensor,
+    tumor: torch.Tensor,
+    change: torch.Tensor,
+    spacing_mm: float,
+    harder: bool = False,
+    artifact_share: float = 0.12,
 ) -> torch.Tensor:
     """The four contrasts of a head with a tumor.
 
     Args:
         head: labels (K, J, I) without the tumor; ``tumor`` its labels (0: none); ``change`` its share, 0 to 1.
         harder: slices of every contrast thick, shading, noise and artifacts stronger than any model is trained on.
+        artifact_share: of each contrast unless ``harder``, see ``acquisition.artifacts``.
 
     Returns:
         float32 (4, K, J, I) in the order of ``CHANNELS``; white matter is about 100.
@@ -159,7 +166,7 @@ def paint_channels(
         image = _sampled(rng, image, thick_everywhere or rng.random() < 0.2, spacing_mm)
         image = _shifted(image, rng.uniform(-MISREGISTRATION_MM, MISREGISTRATION_MM, 3) / spacing_mm * (rng.random() < 0.5))
         image = gamma(bias_field(image.clamp_min(0), rng, 0.6 if harder else 0.2, 4), rng, 0.12)
-        image = artifacts(image, rng, spacing_mm, 0.8 if harder else 0.12)
+        image = artifacts(image, rng, spacing_mm, 0.8 if harder else artifact_share)
         noise = float(rng.uniform(4, 9) if harder else rng.uniform(0, 3))
         channels.append(torch.sqrt((image + noise * white(rng, shape)) ** 2 + (noise * white(rng, shape)) ** 2))
     return torch.stack(channels)
