@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from datasets.raw_dataset import Split, read_dataset, write_description
-from fitting.examples import EpochBatches, Patches
+from fitting.examples import VALIDATION_EPOCH, Drawn, EpochBatches, Kept, Patches
 from fitting.recipe import Recipe
 from fitting.working_cases import WorkingCase, _places, working_cases
 from neurospineseg.bundle import ModelSpec
@@ -216,3 +216,16 @@ def test_a_data_set_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None
     (data.folder / "working").write_text("in the way", encoding="utf-8")
     with pytest.raises(InputError, match="cannot be kept in"):
         working_cases(data, ("case0",), spec(channels=data.channels, classes=data.classes))
+
+
+def test_drawn_examples_to_validate_with_stay_the_same_though_their_source_goes_on() -> None:
+    class Counting:
+        taken = 0
+
+        def example(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+            self.taken += 1
+            return np.full((1, 2, 2, 2), self.taken), np.full((2, 2, 2), 1)
+
+    kept = Kept(Drawn(Counting(), 3, seed=1))
+    epochs = [[float(kept[(VALIDATION_EPOCH, number)][0].mean()) for number in range(3)] for _ in range(2)]
+    assert epochs == [[1.0, 2.0, 3.0]] * 2 and len(kept) == 3

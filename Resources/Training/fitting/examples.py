@@ -202,3 +202,19 @@ class Drawn(Dataset):
         epoch, number = key
         image, bits = self.source.example(np.random.default_rng([self.seed, epoch, number]))
         return torch.as_tensor(image, dtype=torch.float32), torch.as_tensor(bits, dtype=torch.int64), number
+
+
+class Kept(Dataset):
+    """Examples that are drawn once and then the same in every epoch; those cut from a pool would change with it."""
+
+    def __init__(self, drawn: Drawn) -> None:
+        self.drawn = drawn
+        self.kept: dict[Key, tuple[torch.Tensor, torch.Tensor, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self.drawn)
+
+    def __getitem__(self, key: Key) -> tuple[torch.Tensor, torch.Tensor, int]:
+        if key not in self.kept:
+            self.kept[key] = self.drawn[key]
+        return self.kept[key]

@@ -31,7 +31,7 @@ from neurospineseg.postprocess import check_classes
 
 from .card import card_text
 from .curves import draw_curves, read_log
-from .examples import Drawn, EpochBatches, Patches
+from .examples import Drawn, EpochBatches, Kept, Patches
 from .network_shape import model_spec, network_def
 from .recipe import Loss, Recipe, read_recipe
 from .segmentation_training import SegmentationTraining
@@ -227,7 +227,9 @@ class Examples(LightningDataModule):
     def _part(self, part: str) -> Dataset:
         if not self.raw:
             loop = self.recipe.loop
-            return Drawn(self.source, self.count if part == "train" else loop.validation_examples, loop.seed)
+            if part == "train":
+                return Drawn(self.source, self.count, loop.seed)
+            return Kept(Drawn(drawn_source(self.recipe, self.spec), loop.validation_examples, loop.seed))
         cases = [case for each in self.raw for case in working_cases(each, each.split.named(part), self.spec)]
         return Patches(cases, self.spec, self.recipe, augment=part == "train")
 
