@@ -252,7 +252,7 @@ def test_scans_that_do_not_overlap_are_refused_for_that(doubting_models: Path, m
 def test_what_cannot_be_checked_is_said_and_segmented(tiny_models: Path, tmp_path: Path) -> None:
     bundle = read_bundle(tiny_models / "tiny_tumor")
     write_bundle(tmp_path, bundle.spec.model_copy(update={"recognizer": "nowhere"}), bundle.network_def, bundle.weights)
-    result = segmenter(tmp_path).run({"flair": scan(ball())})
+    result = segmenter(tmp_path, anyway=True).run({"flair": scan(ball())})
     assert result.structures and any("was not checked" in warning for warning in result.warnings)
 
 
@@ -260,3 +260,12 @@ def test_structures_cut_by_the_border_are_not_whole() -> None:
     labels = np.zeros((6, 6, 6), np.uint16)
     labels[2:4, 2:4, 2:4], labels[4:, 1, 1] = 7, 9
     assert whole_labels(labels) == {7}
+
+
+def test_an_impossible_tumor_is_doubted_though_it_touches_the_border(doubting_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neurospineseg.recognize.Recognizer.head", lambda self, volume: Head(UPRIGHT, 1.0))
+    monkeypatch.setattr("neurospineseg.expectations.LARGEST_TUMOR_ML", 0.5)
+    whole = np.full(ball().shape, 2, np.uint16)
+    monkeypatch.setattr("neurospineseg.pipeline.take_out", lambda *_: whole)
+    with pytest.raises(DoubtfulScan, match="The tumor found measures"):
+        segmenter(doubting_models).run({"flair": scan(ball())})
