@@ -17,6 +17,7 @@ from fitting.network_shape import model_spec  # noqa: E402
 from fitting.recipe import read_recipe  # noqa: E402
 from neurospineseg.grid import Grid  # noqa: E402
 from synthetic.brain import DEEP_NUCLEI  # noqa: E402
+from synthetic.deform import likeliest_at, nearest_at  # noqa: E402
 from synthetic.head_pool import HeadPool  # noqa: E402
 from synthetic.nuclei import DEEP_GRAY, LANDMARKS, NUCLEI, Head, class_lookup, class_names, mirrored, overlaid  # noqa: E402
 from synthetic.nuclei_contrast import random_contrast  # noqa: E402
@@ -174,3 +175,15 @@ def test_a_mirrored_head_has_its_halves_exchanged_only() -> None:
     for n, (left, right) in enumerate(pairs):
         labels[0, 0, n], labels[0, 0, 99 - n] = left, right
     assert torch.equal(mirrored(Head(labels, np.eye(4))).labels, labels)
+
+
+def test_a_label_map_drawn_finer_than_it_is_has_fewer_steps() -> None:
+    axis = torch.arange(24.0) - 11.5
+    ball = (axis[:, None, None] ** 2 + axis[None, :, None] ** 2 + axis[None, None] ** 2 < 81).to(torch.int16) * 7
+    fine = torch.arange(-0.25, 23.5, 0.5)
+    places = list(torch.meshgrid(fine, fine, fine, indexing="ij"))[::-1]
+    truth = sum((place - 11.5) ** 2 for place in places) < 81
+    nearest, likeliest = (int(((draw(ball, places) > 0) != truth).sum()) for draw in (nearest_at, likeliest_at))
+    assert likeliest < 0.85 * nearest
+    assert torch.equal(likeliest_at(ball, [place.round() for place in places]), nearest_at(ball, [place.round() for place in places]))
+    assert not likeliest_at(torch.ones(4, 4, 4, dtype=torch.int16), [place * 0 - 3 for place in places]).any()

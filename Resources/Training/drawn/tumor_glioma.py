@@ -14,7 +14,7 @@ from neurospineseg.grid import Grid
 from neurospineseg.intensity import background_value
 from partial_labels import only
 from synthetic.acquisition import field_of_view
-from synthetic.deform import draw_labels, random_linear
+from synthetic.deform import likeliest_at, nearest_at, random_linear, source_places
 from synthetic.head_pool import HeadPool
 from synthetic.nuclei import cached_heads, mirrored
 from synthetic.tumor import draw_tumor
@@ -84,7 +84,9 @@ class Examples:
         middle = head.ijk_to_ras[:3, :3] @ voxel + head.ijk_to_ras[:3, 3]
         grid = Grid.canonical(middle + rng.uniform(-10, 10, 3), np.array(FIELD_MM), np.full(3, self.spacing))
         linear = random_linear(rng, degrees=15, scale=0.12)
-        labels = draw_labels(head.labels, head.ijk_to_ras, grid.shape, grid.ijk_to_ras, rng, linear=linear, field_mm=3.0).to(torch.int16)
+        places = source_places(head.ijk_to_ras, grid.shape, grid.ijk_to_ras, rng, linear=linear, field_mm=3.0)
+        finer = self.spacing < 0.75 * np.linalg.norm(head.ijk_to_ras[:3, 0])
+        labels = (likeliest_at if finer else nearest_at)(head.labels, places).to(torch.int16)
         labels = narrowed_sulci(rng, labels, self.spacing)
         if self.lookalikes:
             labels = add_lookalikes(rng, labels, self.spacing)
@@ -119,7 +121,7 @@ class Examples:
     def example(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """A patch of four channels (4, *patch), absent ones zero, and its bit masks (*patch)."""
         if len(self.drawn) < self.pool or self.taken % self.per_head == 0:
-            self.drawn = [*self.drawn[-self.pool + 1 :], self.scan(rng)]
+            self.drawn = [*self.drawn, self.scan(rng)][-self.pool :]
         self.taken += 1
         image, classes = self.drawn[int(rng.integers(len(self.drawn)))]
         if rng.random() < 0.3:
