@@ -134,6 +134,20 @@ def test_scans_in_each_others_slots_are_doubted(noise: np.ndarray) -> None:
     assert against == ["The scans given as T1 with contrast agent and as FLAIR seem to be exchanged; check which scan is in which slot."]
 
 
+def test_proton_density_is_doubted_in_any_slot(noise: np.ndarray) -> None:
+    against, _ = Shown({"t1": shares(t1=0.95), "t2": shares(pd=0.95)}).doubts(noise)
+    assert against == [
+        "The scan given as T2 looks like proton density, and this model knows T1, T2 and FLAIR only; choose one of these.",
+    ]
+    assert Shown({"flair": shares(pd=0.95)}).doubts(noise)[0]
+    assert Shown({"image": shares(pd=0.95)}).doubts(noise, "subcortical") == ([], [])
+
+
+def test_what_is_no_t2_is_doubted_as_one_though_it_is_unclear_what_it_is(noise: np.ndarray) -> None:
+    against, _ = Shown({"t2": shares(t1c=0.4, t1=0.2, pd=0.35)}).doubts(noise)
+    assert against == ["The scan given as T2 looks like T1 with contrast agent; check which scan is in which slot."]
+
+
 @pytest.mark.parametrize(
     "seen",
     [
@@ -141,7 +155,8 @@ def test_scans_in_each_others_slots_are_doubted(noise: np.ndarray) -> None:
         {"t1c": {"flair": 0.98}},
         {"t1c": {"flair": 0.98}, "flair": {"flair": 0.9}},
         {"t2": {"flair": 0.5, "t2": 0.3}},
-        {"t2": {"pd": 0.9}},
+        {"t2": {"pd": 0.6, "t2": 0.3}},
+        {"flair": {"pd": 0.6}},
         {"flair": {"t2": 0.6}},
     ],
 )

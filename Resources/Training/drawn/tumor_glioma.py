@@ -77,8 +77,12 @@ class Examples:
         self.drawn: list[tuple[torch.Tensor, torch.Tensor]] = []
         self.taken = 0
 
-    def scan(self, rng: np.random.Generator, harder: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
-        """Four normalized channels (4, K, J, I) of a whole head and its classes (K, J, I); ``harder`` than in training for judging."""
+    def head(self, rng: np.random.Generator, harder: bool = False) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
+        """A whole head as it leaves a scanner; ``harder`` than in training for judging.
+
+        Returns:
+            Four channels, float32 (4, K, J, I); classes (K, J, I); 4x4 from (i, j, k) to RAS mm.
+        """
         head, _ = self.heads.take(rng)
         voxel = among(head.labels, WHITE).nonzero().float().mean(0).numpy()[::-1]
         middle = head.ijk_to_ras[:3, :3] @ voxel + head.ijk_to_ras[:3, 3]
@@ -99,10 +103,16 @@ class Examples:
             image = image * (blurred(mask, 0.4) if rng.random() < 0.5 else mask)
         elif rng.random() < CLEAN_AIR:
             image = image * (labels > 0)
-        classes = CLASS_OF[tumor.long()]
+        classes, matrix = CLASS_OF[tumor.long()], grid.ijk_to_ras.copy()
         if rng.random() < CUT:
             view = field_of_view(tuple(classes.shape), rng, chance=0.3, most=0.2)
             image, classes = image[(slice(None), *view)], classes[view]
+            matrix[:3, 3] += matrix[:3, :3] @ [side.start for side in reversed(view)]
+        return image, classes, matrix
+
+    def scan(self, rng: np.random.Generator, harder: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
+        """The four channels of a head, normalized (4, K, J, I), and its classes (K, J, I)."""
+        image, classes, _ = self.head(rng, harder)
         return normalized(image), classes
 
     @staticmethod
