@@ -141,10 +141,16 @@ def on_heads_without(segmenter: Segmenter, options: argparse.Namespace) -> None:
         run(f"no tumor {name}", segmenter, {channel: read_volume(DATA / path)}, options.pictures)
 
 
+def drawn_spacing(segmenter: Segmenter) -> float:
+    """The voxel size, mm, of the drawn heads nearest to the model's."""
+    return min(DRAWINGS, key=lambda spacing: abs(spacing - max(segmenter.bundle.spec.spacing)))
+
+
 def on_drawn(segmenter: Segmenter, options: argparse.Namespace) -> None:
+    spacing = options.drawn_spacing or drawn_spacing(segmenter)
     for name, words in (("drawn", "as drawn in training"), ("drawn_harder", "harder than drawn in training")):
         scores = DrawnScores(words, options.drawn_given)
-        for case in cases(options.drawn, name == "drawn_harder", options.drawn_spacing):
+        for case in cases(options.drawn, name == "drawn_harder", spacing):
             scores.judge(segmenter, case)
         scores.tell()
         if options.pictures is not None:
@@ -170,7 +176,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--drawn-given", type=contrasts, nargs="+", default=DRAWN_GIVEN, metavar="CONTRASTS", help="of drawn heads, such as t1c,flair"
     )
-    made.add_argument("--drawn-spacing", type=float, choices=DRAWINGS, default=2.0, help="voxel size at which they are drawn, mm")
+    made.add_argument("--drawn-spacing", type=float, choices=DRAWINGS, help="voxel size at which they are drawn, mm; default: the model's")
     made.add_argument("--pictures", type=Path, help="folder for PNG pictures")
     return made
 
@@ -181,7 +187,10 @@ def main() -> None:
     segmenter = Segmenter("tumor", Settings(model=options.model, device="cpu", anyway=True))
     for part in options.parts:
         if part != "drawn" or options.drawn:
-            PARTS[part](segmenter, options)
+            try:
+                PARTS[part](segmenter, options)
+            except InputError as error:
+                print(f"{part}: {error}", flush=True)
 
 
 if __name__ == "__main__":

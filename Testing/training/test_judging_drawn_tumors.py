@@ -14,10 +14,13 @@ from PIL import Image
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
 
+import evaluate_tumor  # noqa: E402
+
 from drawn import tumor_glioma  # noqa: E402
 from judging import drawn_tumors  # noqa: E402
 from judging.drawn_tumors import CHANNELS, Case, DrawnScores  # noqa: E402
 from judging.tumor_regions import region_dice  # noqa: E402
+from neurospineseg.errors import InputError  # noqa: E402
 from neurospineseg.volume import Volume  # noqa: E402
 from synthetic.brain import procedural_head  # noqa: E402
 from synthetic.nuclei import Head  # noqa: E402
@@ -82,3 +85,24 @@ def test_held_out_heads_are_the_same_each_time_and_lie_where_they_are_cut(monkey
     moved = cut.scans["t1"].ijk_to_ras[:3, 3] - whole.scans["t1"].ijk_to_ras[:3, 3]
     assert moved == pytest.approx(whole.scans["t1"].ijk_to_ras[:3, :3] @ [1, 2, 3])
     assert np.array_equal(cut.truth, whole.truth[view])
+
+
+def test_what_is_taken_for_a_region_that_a_tumor_lacks_is_told(ball: np.ndarray, capsys: pytest.CaptureFixture) -> None:
+    scores = DrawnScores("tried", (CHANNELS,))
+    scores.judge(Finds(ball), case(1, np.where(ball == 3, 1, ball)))
+    scores.tell()
+    printed = capsys.readouterr().out
+    assert f"tumors without enhancing, found mL [{(ball == 3).sum() * 0.008:.2f}]" in printed and "without core" not in printed
+
+
+def test_without_prepared_heads_it_is_said_how_to_prepare_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (tumor_glioma, drawn_tumors):
+        monkeypatch.setattr(module, "cached_heads", lambda kind, held_out=False: [])
+    with pytest.raises(InputError, match="run prepare_nuclei.py"):
+        next(drawn_tumors.cases(1, harder=False))
+
+
+@pytest.mark.parametrize("spacing", (1.0, 2.0))
+def test_a_model_is_judged_on_heads_of_its_own_spacing(spacing: float) -> None:
+    segmenter = SimpleNamespace(bundle=SimpleNamespace(spec=SimpleNamespace(spacing=(spacing,) * 3)))
+    assert evaluate_tumor.drawn_spacing(segmenter) == spacing

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from drawn import tumor_glioma, tumor_glioma_1mm
+from neurospineseg.errors import InputError
 from neurospineseg.pipeline import Segmenter
 from neurospineseg.volume import Volume
 from synthetic.nuclei import HELD_OUT, cached_heads, mirrored
 
 from .tumor_pictures import draw
-from .tumor_regions import REGIONS, region_dice
+from .tumor_regions import REGIONS, absent_ml, region_dice
 
 CHANNELS = ("t1c", "t1", "t2", "flair")
 DRAWN_GIVEN = (CHANNELS, ("t1c", "flair"), ("flair",), ("t2",), ("t1c",), ("t1",))
@@ -38,9 +39,15 @@ class Case:
 
 
 def cases(count: int, harder: bool, spacing: float = 2.0) -> Iterator[Case]:
-    """Heads of the held-out label maps, the same at every call; ``harder`` with more artifacts than training has."""
+    """Heads of the held-out label maps, the same at every call; ``harder`` with more artifacts than training has.
+
+    Raises:
+        InputError: none are prepared.
+    """
     drawing = DRAWINGS[spacing](None)
     drawing.heads.labeled = [form for head in cached_heads("whole", held_out=True) for form in (head, mirrored(head))]
+    if not drawing.heads.labeled:
+        raise InputError("No held-out heads are prepared to draw from; run prepare_nuclei.py, or leave drawn heads out with --drawn 0.")
     drawing.heads.share = 0.0
     for number in range(count):
         image, classes, ijk_to_ras = drawing.head(np.random.default_rng([SEED, number]), harder)
@@ -49,24 +56,29 @@ def cases(count: int, harder: bool, spacing: float = 2.0) -> Iterator[Case]:
 
 
 class DrawnScores:
-    """Dice on tumors and mL of false tumor in heads without one, by the contrasts given; and the worst cases where the first of these are given."""
+    """Dice on tumors, mL of regions that a tumor lacks, and mL of false tumor in heads without one, by the contrasts given.
+
+    It keeps the worst cases where the first of these are given.
+    """
 
     def __init__(self, words: str, given: Sequence[tuple[str, ...]] = DRAWN_GIVEN) -> None:
         self.words = f"held-out heads {HELD_OUT}, {words}"
         self.dice: dict[tuple[str, ...], list[list[float]]] = {chosen: [] for chosen in given}
+        self.absent_ml: dict[tuple[str, ...], list[list[float]]] = {chosen: [] for chosen in given}
         self.false_ml: dict[tuple[str, ...], list[float]] = {chosen: [] for chosen in given}
         self.worst: dict[str, tuple[float, Case, np.ndarray]] = {}
 
     def judge(self, segmenter: Segmenter, case: Case) -> None:
         for chosen in self.dice:
             result = segmenter.run({name: case.scans[name] for name in chosen})
-            found = result.labels.voxels
+            found, voxel_ml = result.labels.voxels, result.labels.grid.voxel_volume_ml
             if case.truth.any():
                 values = region_dice(found, case.truth)
                 self.dice[chosen].append(values)
+                self.absent_ml[chosen].append(absent_ml(found, case.truth, voxel_ml))
                 kind, badness = "tumor", -values[0]
             else:
-                badness = float((found > 0).sum() * result.labels.grid.voxel_volume_ml)
+                badness = float((found > 0).sum() * voxel_ml)
                 self.false_ml[chosen].append(badness)
                 kind = "no_tumor"
             if chosen == next(iter(self.dice)) and badness > self.worst.get(kind, (-np.inf,))[0]:
@@ -80,6 +92,10 @@ class DrawnScores:
                 for region, column in zip(REGIONS, table.T)
             )
             print(f"{self.words} | {channels} | {cells} | {len(table)} drawn tumors", flush=True)
+            for region, column in zip(REGIONS, np.array(self.absent_ml[chosen]).reshape(-1, len(REGIONS)).T):
+                if np.isfinite(column).any():
+                    volumes = np.round(column[np.isfinite(column)], 2).tolist()
+                    print(f"{self.words} | {channels} | tumors without {region}, found mL {volumes}", flush=True)
             print(f"{self.words} | {channels} | without a tumor, found mL {np.round(self.false_ml[chosen], 1).tolist()}", flush=True)
 
     def picture_worst(self, folder: Path, name: str) -> None:
