@@ -3,7 +3,7 @@
     python Resources/Training/evaluate_refusals.py --out refusals.csv
 
 Each brain scan whose contrast is known is offered to the tumor task in each of the four slots. An outcome is right where a scan that
-shows what the task is about passes, and any other is refused or doubted; of slots, T2 is to be told from the others.
+shows what the task is about passes, and any other is refused or doubted; of slots, T2 is to be told from the others, and proton density fits none.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from neurospineseg.bundle import Task, find_bundle  # noqa: E402
 from neurospineseg.errors import DoubtfulScan, InputError  # noqa: E402
-from neurospineseg.expectations import DARK_FLUID  # noqa: E402
 from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
 from real_data import DATA  # noqa: E402
@@ -70,8 +69,8 @@ class Offer:
 
 
 def fits(slot: str, contrast: str) -> bool:
-    """Whether a scan should pass in a slot: T1, T1 with contrast agent and FLAIR are not told apart by one scan alone, nor proton density from any."""
-    return contrast == "pd" or (slot in DARK_FLUID) == (contrast in DARK_FLUID)
+    """Whether a scan should pass in a slot: T1, T1 with contrast agent and FLAIR are not told apart by one scan alone; none is for proton density."""
+    return contrast != "pd" and (slot == "t2") == (contrast == "t2")
 
 
 def offers(scan: str, shows: str, contrast: str | None) -> Iterator[Offer]:

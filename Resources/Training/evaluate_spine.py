@@ -4,7 +4,8 @@
 
 Chu (held out), Zukic (VB1) and MyoSegmenTUM (VB3) label vertebral bodies only: compared with them are the voxels of our numbered
 vertebrae whose likeliest class is the body. `middle Dice` looks only at the middle half of the labeled width, since the labels of
-VB1 end well inside the visible bodies at the sides and those of VB3 well outside them.
+VB1 end well inside the visible bodies at the sides and those of VB3 well outside them. A refused case counts as one in which nothing
+was found. `extra` counts instances found that match no labeled one, between the lowest and the highest of these.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from judging.spine_cases import Case, cases  # noqa: E402
-from judging.spine_scores import ENTRIES, MASKS, score  # noqa: E402
+from judging.spine_scores import ENTRIES, MASKS, nothing_found, score  # noqa: E402
 from neurospineseg.bundle import Bundle  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
 from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
@@ -72,17 +73,18 @@ def judge(segmenter: Judged, case: Case, pictures: Path | None) -> Row:
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """One line a group: the mean of every figure, and the worst of Dice, detected and named."""
+    """One line a group: the mean of every figure, the worst of Dice, detected and named, and how many cases were refused."""
     lines = []
     for group in dict.fromkeys(row["group"] for row in rows):
         inside = [row for row in rows if row["group"] == group]
         cells = []
         for name in (*ENTRIES, *MASKS):
-            values = [row[name] for row in inside if name in row]
+            values = [row[name] for row in inside if np.isfinite(row.get(name, np.nan))]
             if values and name != "instances":
                 worst = f" (worst {np.nanmin(values):.2f})" if name in ("Dice", "middle Dice", "detected", "named", *MASKS) else ""
                 cells.append(f"{name} {np.nanmean(values):.2f}{worst}")
-        lines.append(f"{group}, {len(inside)} cases: " + ", ".join(cells))
+        refused = sum(row.get("refused", 0) for row in inside)
+        lines.append(f"{group}, {len(inside)} cases{f' ({refused} refused)' if refused else ''}: " + ", ".join(cells))
     return "\n".join(lines)
 
 
@@ -120,6 +122,7 @@ def main() -> None:
                 row = judge(segmenter, case, options.pictures)
             except InputError as error:
                 print(f"{case.name}: {error}")
+                rows.append({"case": case.name, "group": case.group, "refused": 1, **nothing_found(case)})
                 continue
             rows.append(row)
             print({key: round(value, 2) if isinstance(value, float) else value for key, value in row.items()}, flush=True)
@@ -130,7 +133,7 @@ def main() -> None:
             print(f"Dice less that of {first}\n{paired(tables[first], rows)}")
     if options.out is not None:
         with options.out.open("w", newline="") as file:
-            writer = csv.DictWriter(file, ["model", "case", "group", "seconds", *ENTRIES, *MASKS])
+            writer = csv.DictWriter(file, ["model", "case", "group", "seconds", "refused", *ENTRIES, *MASKS])
             writer.writeheader()
             writer.writerows({"model": model, **row} for model, rows in tables.items() for row in rows)
 

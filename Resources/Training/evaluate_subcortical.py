@@ -87,6 +87,7 @@ def template_rows(
     scan = as_scanned(source, pose, rng, SCAN_MM)
     start = (template.name.split("_")[0], contrast, draw)
     truth = labels_on(template.truth, pose @ template.scan.ijk_to_ras, scan.grid)
+    to_mni = np.eye(4)
     try:
         to_mni = located(segmenter, scan)
         result = segmenter.run({"image": scan})
@@ -94,7 +95,7 @@ def template_rows(
         told.append(T1_NOTE in result.warnings)
     except InputError as error:
         print(*start, error)
-        labels, to_mni = np.zeros(scan.shape, np.uint16), np.eye(4)
+        labels = np.zeros(scan.shape, np.uint16)
     turn = to_mni @ pose
     angle = np.degrees(np.arccos(np.clip((np.trace(turn[:3, :3]) / np.cbrt(np.linalg.det(turn[:3, :3])) - 1) / 2, -1, 1)))
     center = np.array(REGION_CENTER_MNI)

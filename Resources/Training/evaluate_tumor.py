@@ -1,11 +1,14 @@
 """Judges the tumor model on gliomas with expert labels, on scans without, and on drawn heads no model was trained on.
 
     python Resources/Training/evaluate_tumor.py --drawn 24 --pictures out/
+    python Resources/Training/evaluate_tumor.py --parts drawn --pictures Resources/Models/tumor_glioma/docs
 
 Whole tumor, core (necrosis, non-enhancing and enhancing tumor) and enhancing tumor are compared on the scan's own grid:
 Dice, HD95 (mm), and volumes (mL, found / true). Of a glioma in four contrasts without labels, every subset of them is
 compared with the result of all four. Drawn heads are those of the label maps kept from training, once as in training and once
-with thicker slices and stronger shading, noise and artifacts than training has.
+with thicker slices and stronger shading, noise and artifacts than training has; the worst of each are drawn,
+``drawn_tumor.png``, ``drawn_harder_tumor.png``, and likewise ``..._no_tumor.png`` where false tumor is largest.
+Pictures of real scans belong to nobody's repository: a card shows drawn ones only.
 """
 
 from __future__ import annotations
@@ -23,22 +26,18 @@ import torch
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+from judging.drawn_tumors import CHANNELS, DRAWINGS, DRAWN_GIVEN, DrawnScores, cases  # noqa: E402
+from judging.tumor_pictures import draw  # noqa: E402
+from judging.tumor_regions import REGIONS  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
 from neurospineseg.measure import dice, hd95  # noqa: E402
-from neurospineseg.network import build_network, load_weights  # noqa: E402
-from neurospineseg.pipeline import Result, Segmenter, Settings  # noqa: E402
-from neurospineseg.predict import predict  # noqa: E402
+from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
 from real_data import DATA  # noqa: E402
-from synthetic.nuclei import HELD_OUT, cached_heads, mirrored  # noqa: E402
 
 FOLDER = DATA / "tumor"
-REGIONS = {"whole tumor": (1, 2, 3), "core": (1, 3), "enhancing": (3,)}
-CHANNELS = ("t1c", "t1", "t2", "flair")
 GIVEN = [chosen for count in (4, 3, 2, 1) for chosen in combinations(CHANNELS, count)]
 """Every set of contrasts that may be given, the largest first."""
-DRAWN_GIVEN = (CHANNELS, ("t1c", "flair"), ("flair",), ("t2",), ("t1c",), ("t1",))
-
 
 NO_TUMOR = {
     "T2 with skull": ("t2", "other/head_t2w.nii.gz"),
@@ -105,42 +104,7 @@ def run(name: str, segmenter: Segmenter, scans: Mapping[str, Volume], pictures: 
     )
     print(f"{name} | {seconds:.1f} s | {figures} | {result.warnings}", flush=True)
     if pictures is not None:
-        draw(scans, result, truth, pictures / f"{name.replace(' ', '_')}.png")
-
-
-def draw(scans: Mapping[str, Volume], result: Result, truth: np.ndarray | None, path: Path) -> None:
-    """The axial slice with most tumor in the reference scan and in those on its grid; ours in color, the truth's outlines white."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    labels = result.labels.voxels
-    reference = next(iter(scans.values()))
-    axis = int(np.abs(reference.ijk_to_ras[2, :3] / reference.spacing).argmax())
-    labels = np.moveaxis(labels, 2 - axis, 0)
-    truth = None if truth is None else np.moveaxis(truth, 2 - axis, 0)
-    counts = ((labels > 0) if truth is None else (truth > 0)).sum((1, 2))
-    place = int(counts.argmax()) if counts.any() else labels.shape[0] // 2
-    shown = {name: scan for name, scan in scans.items() if scan.shape == reference.shape}
-    figure, panels = plt.subplots(1, len(shown) + 1, figsize=(6 * (len(shown) + 1), 6))
-    for panel, (name, scan) in zip(panels, [*shown.items(), ("", reference)]):
-        picture = np.moveaxis(scan.voxels, 2 - axis, 0)[place]
-        panel.imshow(picture, cmap="gray", vmax=np.percentile(scan.voxels, 99.8))
-        panel.set_title(name)
-        panel.axis("off")
-        if name:
-            for value, color in ((1, "deepskyblue"), (2, "lime"), (3, "red")):
-                if (labels[place] == value).any():
-                    panel.contour(labels[place] == value, [0.5], colors=color, linewidths=1)
-            if truth is not None:
-                panel.contour(truth[place] > 0, [0.5], colors="white", linewidths=0.7)
-                if (truth[place] == 3).any():
-                    panel.contour(truth[place] == 3, [0.5], colors="yellow", linewidths=0.7)
-    figure.tight_layout()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=50)
-    plt.close(figure)
+        draw(scans, result.labels.voxels, truth, pictures / f"{name.replace(' ', '_')}.png")
 
 
 def subsets(segmenter: Segmenter, scans: Mapping[str, Volume]) -> None:
@@ -153,44 +117,67 @@ def subsets(segmenter: Segmenter, scans: Mapping[str, Volume]) -> None:
         print(f"BraTS-GLI-00001 | {' + '.join(chosen)} | {cells} | {(found > 0).mean() * found.size / 1000:.1f} mL", flush=True)
 
 
-def on_drawn(segmenter: Segmenter, count: int, harder: bool) -> None:
-    """Mean, median and lowest Dice on drawn heads of the label maps no model was trained on, by the channels given (the network alone)."""
-    from drawn.tumor_glioma import SPACING, Examples
+def on_gliomas(segmenter: Segmenter, options: argparse.Namespace) -> None:
+    for number in (1, 2, 3):
+        scans, truth = deepmedic(number)
+        run(f"deepmedic pat{number:04d}", segmenter, scans, options.pictures, truth)
+        for name in scans:
+            run(f"deepmedic pat{number:04d} {name} only", segmenter, {name: scans[name]}, None, truth)
 
-    drawing = Examples(segmenter.bundle.spec)
-    drawing.heads.labeled = [form for head in cached_heads("whole", held_out=True) for form in (head, mirrored(head))]
-    drawing.heads.share = 0.0
-    spec = segmenter.bundle.spec
-    network = load_weights(build_network(segmenter.bundle.network_def), segmenter.bundle.weights)
-    kind = "harder than drawn in training" if harder else "as drawn in training"
-    scores: dict[tuple[str, ...], list[list[float]]] = {chosen: [] for chosen in DRAWN_GIVEN}
-    false_ml: list[float] = []
-    for number in range(count):
-        image, classes = drawing.scan(np.random.default_rng([98, number]), harder)
-        truth = classes.numpy()
-        for chosen in DRAWN_GIVEN if truth.any() else DRAWN_GIVEN[:1]:
-            given = torch.tensor([name in chosen for name in CHANNELS]).view(4, 1, 1, 1)
-            found = predict(network, image * given, spec, segmenter.device, segmenter.precision)[0].argmax(0).numpy()
-            if truth.any():
-                present = [(np.isin(found, r), np.isin(truth, r)) for r in REGIONS.values()]
-                scores[chosen].append([dice(a, b) if b.any() else np.nan for a, b in present])
-            else:
-                false_ml.append(float((found > 0).sum() * SPACING**3 / 1000))
-    for chosen, values in scores.items():
-        table = np.array(values)
-        cells = " | ".join(
-            f"{region} {np.nanmean(column):.2f} median {np.nanmedian(column):.2f} lowest {np.nanmin(column):.2f}"
-            for region, column in zip(REGIONS, table.T)
-        )
-        print(f"held-out heads {HELD_OUT}, {kind} | {' + '.join(chosen)} | {cells} | {len(table)} drawn tumors", flush=True)
-    print(f"held-out heads {HELD_OUT}, {kind} | heads without a tumor: found mL {np.round(false_ml, 2).tolist()}", flush=True)
+
+def on_subsets(segmenter: Segmenter, options: argparse.Namespace) -> None:
+    run("BraTS-GLI-00001", segmenter, brats(), options.pictures)
+    subsets(segmenter, brats())
+
+
+def on_raw(segmenter: Segmenter, options: argparse.Namespace) -> None:
+    run("TCGA raw", segmenter, tcga(), options.pictures)
+    registering = Segmenter("tumor", Settings(model=options.model, device="cpu", register=True, anyway=True))
+    run("TCGA raw registered", registering, tcga(), options.pictures)
+
+
+def on_heads_without(segmenter: Segmenter, options: argparse.Namespace) -> None:
+    for name, (channel, path) in NO_TUMOR.items():
+        run(f"no tumor {name}", segmenter, {channel: read_volume(DATA / path)}, options.pictures)
+
+
+def drawn_spacing(segmenter: Segmenter) -> float:
+    """The voxel size, mm, of the drawn heads nearest to the model's."""
+    return min(DRAWINGS, key=lambda spacing: abs(spacing - max(segmenter.bundle.spec.spacing)))
+
+
+def on_drawn(segmenter: Segmenter, options: argparse.Namespace) -> None:
+    spacing = options.drawn_spacing or drawn_spacing(segmenter)
+    for name, words in (("drawn", "as drawn in training"), ("drawn_harder", "harder than drawn in training")):
+        scores = DrawnScores(words, options.drawn_given)
+        for case in cases(options.drawn, name == "drawn_harder", spacing):
+            scores.judge(segmenter, case)
+        scores.tell()
+        if options.pictures is not None:
+            scores.picture_worst(options.pictures, name)
+
+
+PARTS = {"gliomas": on_gliomas, "subsets": on_subsets, "raw": on_raw, "heads_without": on_heads_without, "drawn": on_drawn}
+
+
+def contrasts(text: str) -> tuple[str, ...]:
+    """Names of channels from a list with commas."""
+    chosen = tuple(text.split(","))
+    if not set(chosen) <= set(CHANNELS):
+        raise argparse.ArgumentTypeError(f"must be some of {', '.join(CHANNELS)}")
+    return chosen
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--model", help="bundle name or folder; default: the installed tumor model")
-    made.add_argument("--drawn", type=int, default=12, help="heads drawn from the held-out label maps; 0 for none")
-    made.add_argument("--pictures", type=Path, help="folder for PNG overlays")
+    made.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what it is judged on; default: all")
+    made.add_argument("--drawn", type=int, default=12, help="heads drawn from the held-out label maps, twice; 0 for none")
+    made.add_argument(
+        "--drawn-given", type=contrasts, nargs="+", default=DRAWN_GIVEN, metavar="CONTRASTS", help="of drawn heads, such as t1c,flair"
+    )
+    made.add_argument("--drawn-spacing", type=float, choices=DRAWINGS, help="voxel size at which they are drawn, mm; default: the model's")
+    made.add_argument("--pictures", type=Path, help="folder for PNG pictures")
     return made
 
 
@@ -198,24 +185,12 @@ def main() -> None:
     options = parser().parse_args()
     torch.set_num_threads(1)
     segmenter = Segmenter("tumor", Settings(model=options.model, device="cpu", anyway=True))
-    for number in (1, 2, 3):
-        scans, truth = deepmedic(number)
-        run(f"deepmedic pat{number:04d}", segmenter, scans, options.pictures, truth)
-        for name in scans:
-            run(f"deepmedic pat{number:04d} {name} only", segmenter, {name: scans[name]}, None, truth)
-    run("BraTS-GLI-00001", segmenter, brats(), options.pictures)
-    subsets(segmenter, brats())
-    run("TCGA raw", segmenter, tcga(), options.pictures)
-    run(
-        "TCGA raw registered",
-        Segmenter("tumor", Settings(model=options.model, device="cpu", register=True, anyway=True)),
-        tcga(),
-        options.pictures,
-    )
-    for name, (channel, path) in NO_TUMOR.items():
-        run(f"no tumor {name}", segmenter, {channel: read_volume(DATA / path)}, options.pictures)
-    for harder in (False, True) if options.drawn else ():
-        on_drawn(segmenter, options.drawn, harder)
+    for part in options.parts:
+        if part != "drawn" or options.drawn:
+            try:
+                PARTS[part](segmenter, options)
+            except InputError as error:
+                print(f"{part}: {error}", flush=True)
 
 
 if __name__ == "__main__":

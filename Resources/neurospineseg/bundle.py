@@ -105,8 +105,8 @@ class ModelSpec(BaseModel):
             raise ValueError("a bilateral model must be 3D")
         if self.coordinates and not self.bilateral:
             raise ValueError("only a bilateral model takes coordinates")
-        if self.bilateral and 2 in self.flips:
-            raise ValueError("a bilateral model must not be mirrored along i")
+        if 2 in self.flips and any(name.startswith(("left_", "right_")) for name in names):
+            raise ValueError("a model that tells left from right must not be mirrored along i")
         return self
 
     @property

@@ -13,8 +13,6 @@ from neurospineseg.recognize import NAMES, Head, Recognizer, is_hounsfield, is_m
 from neurospineseg.volume import Volume
 
 SURE = 0.85
-DARK_FLUID = ("t1c", "t1", "flair")
-"""Contrasts in which cerebrospinal fluid is dark."""
 LARGEST_BONE_CONTRAST = 25.0
 """Of 28 heads in MR none had over 12; two head CTs had 60 and, windowed, far more."""
 LEAST_BRAIN_SEEN = 0.85
@@ -81,7 +79,7 @@ class Expectations:
         return found
 
     def doubts_of_contrasts(self, volumes: Mapping[str, Volume]) -> list[str]:
-        """What speaks against scans that lie on each other: CT, and wrong slots as far as they can be told.
+        """What speaks against scans that lie on each other: CT, proton density, and wrong slots as far as they can be told.
 
         T2 is told from all others, and T1 and FLAIR where each is in the other's slot.
         """
@@ -98,9 +96,12 @@ class Expectations:
             return found
         shares = {name: look.contrasts for name, look in seen.items()}
         for name, share in shares.items():
-            dark = sum(share[contrast] for contrast in DARK_FLUID)
-            if (name != "t2" and share["t2"] > SURE) or (name == "t2" and dark > SURE):
-                likeliest = NAMES[max(share, key=lambda contrast: share[contrast])]
+            likeliest = NAMES[max(share, key=lambda contrast: share[contrast])]
+            if share["pd"] > SURE:
+                found.append(
+                    f"{words_for(name)} looks like proton density, and this model knows T1, T2 and FLAIR only; choose one of these."
+                )
+            elif (share["t2"] < 1 - SURE) if name == "t2" else (share["t2"] > SURE):
                 found.append(f"{words_for(name)} looks like {likeliest}; check which scan is in which slot.")
         for name in ("t1c", "t1"):
             if name in shares and "flair" in shares and t1_share(shares[name]) < 0.5 * shares[name]["flair"]:

@@ -33,10 +33,14 @@ T1_NOTE = (
 )
 
 
-def smoothed_across_slices(probabilities: torch.Tensor) -> torch.Tensor:
-    """(C, K, J, I) of a model that works slice by slice along K, with each slice averaged with its neighbors along K, weights 1/4, 1/2, 1/4."""
-    padded = F.pad(probabilities[None], (0, 0, 0, 0, 1, 1), mode="replicate")[0]
-    return 0.25 * padded[:, :-2] + 0.5 * padded[:, 1:-1] + 0.25 * padded[:, 2:]
+def smoothed_across_slices(probabilities: torch.Tensor, axis: int) -> torch.Tensor:
+    """(C, K, J, I) of a model that works slice by slice along ``axis`` (0, 1, 2: k, j, i), each slice averaged with its neighbors.
+
+    The weights are 1/4, 1/2, 1/4.
+    """
+    slices = probabilities.movedim(axis + 1, 1)
+    padded = F.pad(slices[None], (0, 0, 0, 0, 1, 1), mode="replicate")[0]
+    return (0.25 * padded[:, :-2] + 0.5 * padded[:, 1:-1] + 0.25 * padded[:, 2:]).movedim(1, axis + 1)
 
 
 def _check_sides(centroids: dict[str, np.ndarray]) -> None:
@@ -81,7 +85,7 @@ def postprocess_subcortical(probabilities: torch.Tensor, grid: Grid, spec: Model
     Raises:
         InputError: a left structure lies to the right of its right counterpart (R in RAS).
     """
-    probabilities = probabilities.clone() if spec.slice_axis is None else smoothed_across_slices(probabilities)
+    probabilities = probabilities.clone() if spec.slice_axis is None else smoothed_across_slices(probabilities, spec.slice_axis)
     winner = probabilities.argmax(0).cpu().numpy()
     notes: list[str] = []
     centroids: dict[str, np.ndarray] = {}

@@ -18,7 +18,8 @@ LEAST_MEAN = 0.8
 """Lesser islands are kept only where tumor of any kind is this likely on average, the largest is then doubted: real ones reached 0.82 to
 0.94, most false ones 0.6 to 0.8."""
 GAP_MM = 8.0
-"""Gaps in an enhancing rim of about this width are closed before what it encloses is found."""
+"""Gaps in an enhancing rim of up to twice this width, and slots as wide that are open outward, are closed before what it encloses is
+found."""
 
 
 def doubtful_islands(whole: np.ndarray, tumor: np.ndarray, enhancing: np.ndarray, least_voxels: float) -> np.ndarray:

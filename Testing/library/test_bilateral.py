@@ -109,3 +109,5 @@ def test_flips_average_the_mirror_images() -> None:
     assert float(found[1, 16, 0, 0]) == pytest.approx(1 / 3, abs=1e-3)
     with pytest.raises(ValidationError, match="mirrored along i"):
         spec(flips=(2,))
+    with pytest.raises(ValidationError, match="mirrored along i"):
+        spec(flips=(2,), bilateral=False)

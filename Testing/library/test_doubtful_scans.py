@@ -134,6 +134,20 @@ def test_scans_in_each_others_slots_are_doubted(noise: np.ndarray) -> None:
     assert against == ["The scans given as T1 with contrast agent and as FLAIR seem to be exchanged; check which scan is in which slot."]
 
 
+def test_proton_density_is_doubted_in_any_slot(noise: np.ndarray) -> None:
+    against, _ = Shown({"t1": shares(t1=0.95), "t2": shares(pd=0.95)}).doubts(noise)
+    assert against == [
+        "The scan given as T2 looks like proton density, and this model knows T1, T2 and FLAIR only; choose one of these.",
+    ]
+    assert Shown({"flair": shares(pd=0.95)}).doubts(noise)[0]
+    assert Shown({"image": shares(pd=0.95)}).doubts(noise, "subcortical") == ([], [])
+
+
+def test_what_is_no_t2_is_doubted_as_one_though_it_is_unclear_what_it_is(noise: np.ndarray) -> None:
+    against, _ = Shown({"t2": shares(t1c=0.4, t1=0.2, pd=0.35)}).doubts(noise)
+    assert against == ["The scan given as T2 looks like T1 with contrast agent; check which scan is in which slot."]
+
+
 @pytest.mark.parametrize(
     "seen",
     [
@@ -141,7 +155,8 @@ def test_scans_in_each_others_slots_are_doubted(noise: np.ndarray) -> None:
         {"t1c": {"flair": 0.98}},
         {"t1c": {"flair": 0.98}, "flair": {"flair": 0.9}},
         {"t2": {"flair": 0.5, "t2": 0.3}},
-        {"t2": {"pd": 0.9}},
+        {"t2": {"pd": 0.6, "t2": 0.3}},
+        {"flair": {"pd": 0.6}},
         {"flair": {"t2": 0.6}},
     ],
 )
@@ -252,7 +267,7 @@ def test_scans_that_do_not_overlap_are_refused_for_that(doubting_models: Path, m
 def test_what_cannot_be_checked_is_said_and_segmented(tiny_models: Path, tmp_path: Path) -> None:
     bundle = read_bundle(tiny_models / "tiny_tumor")
     write_bundle(tmp_path, bundle.spec.model_copy(update={"recognizer": "nowhere"}), bundle.network_def, bundle.weights)
-    result = segmenter(tmp_path).run({"flair": scan(ball())})
+    result = segmenter(tmp_path, anyway=True).run({"flair": scan(ball())})
     assert result.structures and any("was not checked" in warning for warning in result.warnings)
 
 
@@ -260,3 +275,12 @@ def test_structures_cut_by_the_border_are_not_whole() -> None:
     labels = np.zeros((6, 6, 6), np.uint16)
     labels[2:4, 2:4, 2:4], labels[4:, 1, 1] = 7, 9
     assert whole_labels(labels) == {7}
+
+
+def test_an_impossible_tumor_is_doubted_though_it_touches_the_border(doubting_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neurospineseg.recognize.Recognizer.head", lambda self, volume: Head(UPRIGHT, 1.0))
+    monkeypatch.setattr("neurospineseg.expectations.LARGEST_TUMOR_ML", 0.5)
+    whole = np.full(ball().shape, 2, np.uint16)
+    monkeypatch.setattr("neurospineseg.pipeline.take_out", lambda *_: whole)
+    with pytest.raises(DoubtfulScan, match="The tumor found measures"):
+        segmenter(doubting_models).run({"flair": scan(ball())})

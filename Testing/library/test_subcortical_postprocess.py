@@ -9,7 +9,7 @@ import torch
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.errors import InputError
 from neurospineseg.grid import Grid
-from neurospineseg.subcortical_postprocess import contrast_notes, postprocess_subcortical
+from neurospineseg.subcortical_postprocess import contrast_notes, postprocess_subcortical, smoothed_across_slices
 
 CLASSES = ("background", "left_subthalamic_nucleus", "right_subthalamic_nucleus")
 SPEC = ModelSpec(
@@ -88,3 +88,11 @@ def test_a_t1_weighted_scan_is_told_by_the_bright_pallidum(pallidum: float, thal
     given = torch.nn.functional.one_hot(labels, 4).movedim(-1, 0).float()
     assert len(contrast_notes(image, given, SPEC.model_copy(update={"classes": names}))) == told
     assert contrast_notes(image, given, SPEC.model_copy(update={"classes": ("background", "a", *names[2:])})) == []
+
+
+@pytest.mark.parametrize("axis", (0, 1, 2))
+def test_neighboring_slices_are_averaged_along_the_axis_that_the_model_slices(axis: int) -> None:
+    image = torch.zeros(1, 5, 5, 5)
+    image[0, 2, 2, 2] = 1.0
+    line = smoothed_across_slices(image, axis)[0].movedim(axis, 0)
+    assert line[:, 2, 2].tolist() == [0, 0.25, 0.5, 0.25, 0] and float(line.sum()) == 1

@@ -98,6 +98,7 @@ def test_a_patch_that_the_network_cannot_halve_is_refused() -> None:
         ("spine_3d", "drawn=heart", "Nothing draws 'heart'"),
         ("spine_3d", "drawing.arms=1", "no drawing.arms; it knows real_share, map_share, artifact_share"),
         ("brats_unet3d", "drawing.real_share=0", "no effect without drawn"),
+        ("subcortical_nuclei", "model.flips=[2]", "wrong at model: a model that tells left from right must not be mirrored along i"),
     ],
 )
 def test_examples_that_cannot_be_drawn_so_are_refused(tmp_path: Path, recipe: str, change: str, words: str) -> None:

@@ -103,3 +103,8 @@ def test_an_offset_changes_nothing(box: torch.Tensor, seed: int) -> None:
     for change in (lambda image, rng: motion_ghosts(image, rng, 1, 2.0), lambda image, rng: metal_void(image, rng, 5)):
         low = change(box - 1000, np.random.default_rng(seed)) + 1000
         assert torch.allclose(low, change(box, np.random.default_rng(seed)), atol=0.05)
+
+
+def test_a_single_slice_rings_not_across_itself() -> None:
+    slice_ = torch.rand(1, 20, 20)
+    assert torch.allclose(gibbs_ringing(slice_, 0, 0.6), slice_, atol=1e-5)

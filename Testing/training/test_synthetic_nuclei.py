@@ -17,6 +17,7 @@ from fitting.network_shape import model_spec  # noqa: E402
 from fitting.recipe import read_recipe  # noqa: E402
 from neurospineseg.grid import Grid  # noqa: E402
 from synthetic.brain import DEEP_NUCLEI  # noqa: E402
+from synthetic.deform import likeliest_at, nearest_at  # noqa: E402
 from synthetic.head_pool import HeadPool  # noqa: E402
 from synthetic.nuclei import DEEP_GRAY, LANDMARKS, NUCLEI, Head, class_lookup, class_names, mirrored, overlaid  # noqa: E402
 from synthetic.nuclei_contrast import random_contrast  # noqa: E402
@@ -150,7 +151,39 @@ def test_without_labeled_heads_a_pool_gives_procedural_ones_and_renews_them(monk
     pool, rng = HeadPool([], 0.2, 3, 0.1, 4.0), np.random.default_rng(0)
     taken = [pool.take(rng) for _ in range(60)]
     assert all(procedural for _, procedural in taken) and len(pool.procedural) == 3 and 3 < len(drawn) < 20
+    single = HeadPool([], 0.2, 1, 1.0, 4.0)
+    assert all(len(single.procedural) == 1 for _ in range(5) if single.take(rng))
     labeled = Head(torch.ones(1, 1, 1), np.eye(4))
     mixed = HeadPool([labeled], 0.2, 3, 0.1, 4.0)
     share = np.mean([mixed.take(rng)[1] for _ in range(400)])
     assert 0.1 < share < 0.3
+
+
+def test_a_cut_field_of_view_leaves_no_dark_rim(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("synthetic.nuclei_scan.field_of_view", lambda shape, *_: (slice(None), slice(shape[1] // 3, None), slice(None)))
+    for step in ("bias_field", "gamma", "artifacts", "rician_noise"):
+        monkeypatch.setattr(f"synthetic.nuclei_scan.{step}", lambda image, *_: image)
+    grid = Grid.canonical(np.zeros(3), np.full(3, 40.0), np.ones(3))
+    image, inside = scanned(torch.full(grid.shape, 100.0), grid, np.random.default_rng(4), share=1.0)
+    assert 0.3 < float(inside.float().mean()) < 0.9
+    assert float(image[inside].min()) > 99 and not image[~inside].any()
+
+
+def test_a_mirrored_head_has_its_halves_exchanged_only() -> None:
+    labels = torch.zeros(2, 2, 100, dtype=torch.int16)
+    pairs = ((25, 57), (136, 163), (137, 164), (907, 957), (2, 41))
+    for n, (left, right) in enumerate(pairs):
+        labels[0, 0, n], labels[0, 0, 99 - n] = left, right
+    assert torch.equal(mirrored(Head(labels, np.eye(4))).labels, labels)
+
+
+def test_a_label_map_drawn_finer_than_it_is_has_fewer_steps() -> None:
+    axis = torch.arange(24.0) - 11.5
+    ball = (axis[:, None, None] ** 2 + axis[None, :, None] ** 2 + axis[None, None] ** 2 < 81).to(torch.int16) * 7
+    fine = torch.arange(-0.25, 23.5, 0.5)
+    places = list(torch.meshgrid(fine, fine, fine, indexing="ij"))[::-1]
+    truth = sum((place - 11.5) ** 2 for place in places) < 81
+    nearest, likeliest = (int(((draw(ball, places) > 0) != truth).sum()) for draw in (nearest_at, likeliest_at))
+    assert likeliest < 0.85 * nearest
+    assert torch.equal(likeliest_at(ball, [place.round() for place in places]), nearest_at(ball, [place.round() for place in places]))
+    assert not likeliest_at(torch.ones(4, 4, 4, dtype=torch.int16), [place * 0 - 3 for place in places]).any()

@@ -77,6 +77,33 @@ def test_scoliosis_leans_as_far_as_asked() -> None:
     assert 20 < np.degrees(np.abs(bent.side).max()) <= 28.1
 
 
+def test_places_along_a_scoliotic_line_are_found_again() -> None:
+    curve = random_curve(np.random.default_rng(1), np.arange(24) * 30.0, 28.0)
+    s = np.arange(10.0, 600.0, 5.0)
+    at = (s - curve.low).astype(int)
+    lean, side = curve.lean[at], curve.side[at]
+    right = np.stack([np.cos(side), -np.sin(lean) * np.sin(side), -np.cos(lean) * np.sin(side)])
+    forward = np.stack([0 * s, np.cos(lean), -np.sin(lean)])
+    for u, v in ((0, 0), (20, 0), (-20, 15)):
+        points = np.stack([curve.x[at], curve.y[at], curve.z[at]]) + u * right + v * forward
+        found = curve.project(tuple(points.astype(np.float32)[:, :, None, None]))
+        assert all(np.abs(value[:, 0, 0] - true).max() < 0.5 for value, true in zip(found, (s, u, v)))
+
+
+def test_discs_of_a_scoliotic_spine_stand_across_its_line() -> None:
+    spine = draw_spine(np.random.default_rng(3), (130, 60, 55), (2.0, 2.0, 2.0), 130.0, scoliosis_degrees=28.0)
+    leans, tilts = [], []
+    for level in range(3, 7):
+        below, above = (np.argwhere((spine.level == n) & (spine.classes == BODY)).mean(0) for n in (level - 1, level))
+        disc = np.argwhere((spine.level == level) & (spine.classes == DISC))
+        normal = np.linalg.svd(disc - disc.mean(0), full_matrices=False)[2][-1]
+        lean, tilt = (np.degrees(np.arctan(axis[2] / axis[0])) for axis in (above - below, normal))
+        leans.append(lean)
+        tilts.append(tilt)
+    assert max(np.abs(leans)) > 18
+    assert np.abs(np.subtract(leans, tilts)).max() < 5
+
+
 @pytest.mark.skipif(shapes() is None, reason="the label map is not at hand")
 def test_the_label_map_gives_every_class_in_order_and_the_same_for_a_seed() -> None:
     shape = (120, 75, 28)

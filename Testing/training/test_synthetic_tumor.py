@@ -13,9 +13,23 @@ RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
 
 from synthetic.brain import procedural_head  # noqa: E402
-from synthetic.tumor import draw_tumor  # noqa: E402
-from synthetic.tumor_contrast import CHANNELS, GROUPS, RATIOS, paint_channels  # noqa: E402
-from synthetic.tumor_labels import BRIGHT_OUTSIDE, CLASSES, CORTEX, EDEMA, ENHANCING, SOFT_OUTSIDE, WHITE, among, brain_mask, grown  # noqa: E402
+from synthetic.tumor import Focus, _other_side, draw_tumor  # noqa: E402
+from synthetic.tumor_contrast import CHANNELS, GROUPS, RATIOS, paint_channels, shifted  # noqa: E402
+from synthetic.tumor_labels import (  # noqa: E402
+    BRIGHT_OUTSIDE,
+    CLASSES,
+    CORTEX,
+    EDEMA,
+    ENHANCING,
+    LEFT,
+    NECROSIS,
+    RIGHT,
+    SOFT_OUTSIDE,
+    WHITE,
+    among,
+    brain_mask,
+    grown,
+)
 from synthetic.tumor_lookalikes import add_lookalikes, narrowed_sulci, stripped  # noqa: E402
 from synthetic.tumor_noise import grain, white  # noqa: E402
 from synthetic.tumor_phantom import LEAST_ML, tumor_phantom  # noqa: E402
@@ -33,7 +47,7 @@ def test_a_tumor_lies_in_the_brain_and_its_edema_mostly_in_white_matter(head: to
     for seed in range(12):
         labels, tumor, change = draw_tumor(np.random.default_rng(seed), head, SPACING)
         assert set(tumor.unique().tolist()) <= {0, *CLASSES}
-        assert bool((brain_mask(labels, 0) | (tumor == 0)).all())
+        assert bool((brain_mask(labels, SPACING, 0.0) | (tumor == 0)).all())
         assert bool(((change > 0) == (tumor > 0)).all()) and float(change.max()) <= 1
         edema = tumor == EDEMA
         white += int((edema & among(labels, WHITE)).sum())
@@ -52,7 +66,7 @@ def test_lookalikes_leave_no_tumor_label(head: torch.Tensor) -> None:
 
 
 def test_brain_mask_grows_with_its_margin(head: torch.Tensor) -> None:
-    sizes = [int(brain_mask(head, margin).sum()) for margin in (0, 1, 2)]
+    sizes = [int(brain_mask(head, 2.0, margin).sum()) for margin in (0.0, 2.0, 4.0)]
     assert sizes[0] < sizes[1] < sizes[2]
 
 
@@ -104,7 +118,7 @@ def test_bright_tissue_lies_outside_the_brain_and_stripping_takes_it_away(head: 
         bright = labels == BRIGHT_OUTSIDE
         seen += int(bright.sum())
         assert bool(among(head, SOFT_OUTSIDE)[bright].all())
-        assert int((brain_mask(labels, 0) & bright).sum()) < 0.02 * max(1, int(bright.sum()))
+        assert int((brain_mask(labels, SPACING, 0.0) & bright).sum()) < 0.02 * max(1, int(bright.sum()))
         assert stripped(np.random.default_rng(seed), labels, SPACING).sum() < (labels > 0).sum()
     assert seen > 0
 
@@ -117,3 +131,33 @@ def test_narrowed_sulci_turn_fluid_into_cortex_and_nothing_else(head: torch.Tens
         changed += int(differs.sum())
         assert bool((head[differs] == 24).all()) and bool(among(labels, CORTEX)[differs].all())
     assert changed > 0
+
+
+def test_a_small_focus_has_a_rim_and_edema_of_its_own_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    foci = [Focus(np.array([40, 40, 22]), 26.0), Focus(np.array([40, 40, 62]), 5.0)]
+    monkeypatch.setattr("synthetic.tumor._foci", lambda *_: foci)
+    monkeypatch.setattr("synthetic.tumor.KINDS", {"solid": 1.0})
+    necrosis = edema = 0
+    for seed in range(10):
+        _, tumor, _ = draw_tumor(np.random.default_rng(seed), torch.full((80, 80, 84), 2, dtype=torch.int16), 2.0)
+        necrosis += int((tumor[30:51, 30:51, 52:73] == NECROSIS).sum())
+        edema += int((tumor[:, :, 60:] == EDEMA).sum())
+    assert necrosis < 30 and edema > 10_000
+
+
+def test_edema_keeps_to_its_side_of_the_brain_and_the_brainstem_has_none() -> None:
+    assert _other_side(2) == _other_side(903) == _other_side(907) == RIGHT and {41, 953, 957} <= set(RIGHT)
+    assert _other_side(52) == _other_side(957) == LEFT and {2, 903, 907} <= set(LEFT)
+    assert _other_side(16) == ()
+
+
+def test_a_misregistered_contrast_repeats_its_edges() -> None:
+    image = torch.arange(6.0).view(6, 1, 1).expand(6, 4, 4)
+    assert shifted(image, np.array([1.0, 0, 0]))[:, 0, 0].tolist() == [0, 0, 1, 2, 3, 4]
+    assert shifted(image, np.array([-1.5, 0, 0]))[:, 0, 0].tolist() == [1.5, 2.5, 3.5, 4.5, 5, 5]
+
+
+def test_margins_are_as_wide_at_one_millimeter_as_at_two(head: torch.Tensor) -> None:
+    coarse = brain_mask(head, 2.0, 2.0)
+    fine = brain_mask(head.repeat_interleave(2, 0).repeat_interleave(2, 1).repeat_interleave(2, 2), 1.0, 2.0)
+    assert int(fine.sum()) == pytest.approx(8 * int(coarse.sum()), rel=0.02)

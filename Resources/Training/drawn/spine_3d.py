@@ -8,9 +8,6 @@ import torch
 from neurospineseg.bundle import ModelSpec
 from synthetic.spine_scan import ScanPool, cut
 
-CLASSES = ("background", "vertebra_body", "vertebra_arch", "disc", "canal", "sacrum")
-MODALITIES = "spine MR (T1, T2, STIR, FFE) and CT, mostly lumbar; sagittal or isotropic"
-
 
 class Examples:
     """Patches of scans; ``real_share``, ``map_share`` and ``artifact_share`` as in ``ScanPool``."""

@@ -68,7 +68,7 @@ class Examples:
     def example(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """``SLICES`` neighboring axial slices (SLICES, J, I) and the bit mask (J, I) of the middle one, padded as ``predict`` pads."""
         if len(self.cubes) < CUBE_POOL or self.taken % EXAMPLES_PER_CUBE == 0:
-            self.cubes = [*self.cubes[-CUBE_POOL + 1 :], self.cube(rng)]
+            self.cubes = [*self.cubes, self.cube(rng)][-CUBE_POOL:]
         self.taken += 1
         image, classes = self.cubes[int(rng.integers(len(self.cubes)))]
         middle = int(np.clip(rng.normal(52, 12), 0, SIZE - 1)) if rng.random() < 0.65 else int(rng.integers(SIZE))

@@ -77,7 +77,7 @@ class Examples:
     def example(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Image (1, K, J, I), with coordinates if the model takes them, and bit mask (K, J, I) on ``PATCH``; anything goes outside the field of view."""
         if len(self.regions) < 2 or self.taken % EXAMPLES_PER_REGION == 0:
-            self.regions = [*self.regions[-REGION_POOL + 1 :], self.region(rng)]
+            self.regions = [*self.regions, self.region(rng)][-REGION_POOL:]
         self.taken += 1
         image, classes, seen = self.half(self.regions[int(rng.integers(len(self.regions)))], int(rng.integers(2)))
         noise = torch.from_numpy(rng.standard_normal(PATCH, dtype=np.float32))

@@ -14,7 +14,7 @@ from neurospineseg.grid import Grid
 from neurospineseg.intensity import background_value
 from partial_labels import only
 from synthetic.acquisition import field_of_view
-from synthetic.deform import draw_labels, random_linear
+from synthetic.deform import likeliest_at, nearest_at, random_linear, source_places
 from synthetic.head_pool import HeadPool
 from synthetic.nuclei import cached_heads, mirrored
 from synthetic.tumor import draw_tumor
@@ -77,14 +77,20 @@ class Examples:
         self.drawn: list[tuple[torch.Tensor, torch.Tensor]] = []
         self.taken = 0
 
-    def scan(self, rng: np.random.Generator, harder: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
-        """Four normalized channels (4, K, J, I) of a whole head and its classes (K, J, I); ``harder`` than in training for judging."""
+    def head(self, rng: np.random.Generator, harder: bool = False) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
+        """A whole head as it leaves a scanner; ``harder`` than in training for judging.
+
+        Returns:
+            Four channels, float32 (4, K, J, I); classes (K, J, I); 4x4 from (i, j, k) to RAS mm.
+        """
         head, _ = self.heads.take(rng)
         voxel = among(head.labels, WHITE).nonzero().float().mean(0).numpy()[::-1]
         middle = head.ijk_to_ras[:3, :3] @ voxel + head.ijk_to_ras[:3, 3]
         grid = Grid.canonical(middle + rng.uniform(-10, 10, 3), np.array(FIELD_MM), np.full(3, self.spacing))
         linear = random_linear(rng, degrees=15, scale=0.12)
-        labels = draw_labels(head.labels, head.ijk_to_ras, grid.shape, grid.ijk_to_ras, rng, linear=linear, field_mm=3.0).to(torch.int16)
+        places = source_places(head.ijk_to_ras, grid.shape, grid.ijk_to_ras, rng, linear=linear, field_mm=3.0)
+        finer = self.spacing < 0.75 * np.linalg.norm(head.ijk_to_ras[:3, 0])
+        labels = (likeliest_at if finer else nearest_at)(head.labels, places).to(torch.int16)
         labels = narrowed_sulci(rng, labels, self.spacing)
         if self.lookalikes:
             labels = add_lookalikes(rng, labels, self.spacing)
@@ -97,10 +103,16 @@ class Examples:
             image = image * (blurred(mask, 0.4) if rng.random() < 0.5 else mask)
         elif rng.random() < CLEAN_AIR:
             image = image * (labels > 0)
-        classes = CLASS_OF[tumor.long()]
+        classes, matrix = CLASS_OF[tumor.long()], grid.ijk_to_ras.copy()
         if rng.random() < CUT:
             view = field_of_view(tuple(classes.shape), rng, chance=0.3, most=0.2)
             image, classes = image[(slice(None), *view)], classes[view]
+            matrix[:3, 3] += matrix[:3, :3] @ [side.start for side in reversed(view)]
+        return image, classes, matrix
+
+    def scan(self, rng: np.random.Generator, harder: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
+        """The four channels of a head, normalized (4, K, J, I), and its classes (K, J, I)."""
+        image, classes, _ = self.head(rng, harder)
         return normalized(image), classes
 
     @staticmethod
@@ -119,7 +131,7 @@ class Examples:
     def example(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """A patch of four channels (4, *patch), absent ones zero, and its bit masks (*patch)."""
         if len(self.drawn) < self.pool or self.taken % self.per_head == 0:
-            self.drawn = [*self.drawn[-self.pool + 1 :], self.scan(rng)]
+            self.drawn = [*self.drawn, self.scan(rng)][-self.pool :]
         self.taken += 1
         image, classes = self.drawn[int(rng.integers(len(self.drawn)))]
         if rng.random() < 0.3:

@@ -1,4 +1,7 @@
-"""A 3D network that segments gliomas at 1 mm: the heads and tumors of ``tumor_glioma``, drawn twice as fine."""
+"""A 3D network that segments gliomas at 1 mm: the heads and tumors of ``tumor_glioma``, drawn twice as fine.
+
+The heads' label maps have voxels of 2 mm; between these the likeliest label is taken, so folds finer than that are not drawn.
+"""
 
 from __future__ import annotations
 

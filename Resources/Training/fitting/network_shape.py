@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.errors import InputError
 
@@ -47,18 +49,26 @@ def network_def(recipe: Recipe, spec: ModelSpec) -> dict[str, Any]:
 
 
 def model_spec(recipe: Recipe, channels: Sequence[str], classes: Sequence[str], spacing: Sequence[float]) -> ModelSpec:
-    """What the bundle will say of the model; arguments are used where the recipe leaves them open."""
+    """What the bundle will say of the model; arguments are used where the recipe leaves them open.
+
+    Raises:
+        InputError: the recipe's keys do not fit each other; the message says which.
+    """
     model = recipe.model
     sides = [n for axis, n in enumerate(model.patch) if axis != model.slice_axis]
     left_open = ("channels", "classes", "spacing", "divisor")
-    return ModelSpec(
-        name=recipe.name,
-        task=recipe.task,
-        title=recipe.title,
-        summary=recipe.summary,
-        **{key: getattr(model, key) for key in type(model).model_fields if key not in left_open},
-        channels=model.channels or tuple(channels),
-        classes=model.classes or tuple(classes),
-        divisor=model.divisor or (32 if model.slice_axis is None else math.gcd(32, *sides)),
-        spacing=model.spacing or tuple(float(mm) for mm in spacing),
-    )
+    try:
+        return ModelSpec(
+            name=recipe.name,
+            task=recipe.task,
+            title=recipe.title,
+            summary=recipe.summary,
+            **{key: getattr(model, key) for key in type(model).model_fields if key not in left_open},
+            channels=model.channels or tuple(channels),
+            classes=model.classes or tuple(classes),
+            divisor=model.divisor or (32 if model.slice_axis is None else math.gcd(32, *sides)),
+            spacing=model.spacing or tuple(float(mm) for mm in spacing),
+        )
+    except ValidationError as error:
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise InputError(f"The recipe '{recipe.name}' is wrong at model: {message}.") from error

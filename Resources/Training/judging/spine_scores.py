@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 from scipy import ndimage
 
 from neurospineseg.measure import dice, hd95
 from neurospineseg.pipeline import Result
+from neurospineseg.volume import Volume
 
 from .spine_cases import CANAL, S1, Case
 
@@ -21,6 +25,8 @@ ENTRIES = (
     "instances",
     "detected",
     "named",
+    "extra",
+    "sacrum mL",
 )
 MASKS = ("S1", "vertebra", "body", "arch", "disc", "canal", "sacrum")
 
@@ -33,11 +39,24 @@ def is_disc(labels: np.ndarray) -> np.ndarray:
     return ((labels > 100) & (labels < 130)) | (labels > 250)
 
 
+def upright(case: Case, labels: np.ndarray, body: np.ndarray) -> tuple[Case, np.ndarray, np.ndarray]:
+    """A case and our labels and bodies (K, J, I) with their axes exchanged and reversed so that i, j, k run nearest to R, A, S."""
+    matrix = case.scan.ijk_to_ras
+    turn = io_orientation(matrix)
+
+    def turned(array: np.ndarray) -> np.ndarray:
+        return apply_orientation(array.transpose(), turn).transpose()
+
+    scan = Volume(turned(case.scan.voxels), matrix @ inv_ornt_aff(turn, case.scan.shape[::-1]))
+    masks = {name: turned(mask) for name, mask in case.masks.items()}
+    return replace(case, scan=scan, instances=turned(case.instances), masks=masks), turned(labels), turned(body)
+
+
 def comparable(case: Case, labels: np.ndarray, body: np.ndarray) -> np.ndarray:
     """Our labels (K, J, I) of the structures that ``case.instances`` holds.
 
     Bodies are the voxels ``body`` (bool) of numbered vertebrae. Vertebrae and discs whose middle lies above or below all labeled ones
-    have no truth and are left out.
+    have no truth and are left out. k runs upward.
     """
     if case.kind == "discs":
         found = np.where(is_disc(labels), labels, 0)
@@ -54,10 +73,16 @@ def comparable(case: Case, labels: np.ndarray, body: np.ndarray) -> np.ndarray:
 
 
 def _boundary(found: np.ndarray, truth: np.ndarray, spacing_kji: np.ndarray) -> list[float]:
-    """How far our surface lies outside the truth's on average, mm, where the truth's faces up or down, front or back, left or right."""
+    """How far our surface lies outside the truth's on average, mm, where the truth's faces up or down, front or back, left or right.
+
+    i, j, k run nearest to R, A, S.
+    """
     surface, edge = (mask & ~ndimage.binary_erosion(mask) for mask in (found, truth))
     signed = ndimage.distance_transform_edt(~edge, sampling=spacing_kji) * np.where(truth, -1, 1)
-    slopes = np.abs(np.gradient(ndimage.gaussian_filter(truth.astype(np.float32), 1.5 / spacing_kji.clip(1e-3)), *spacing_kji))
+    smooth = ndimage.gaussian_filter(truth.astype(np.float32), 1.5 / spacing_kji.clip(1e-3))
+    slopes = np.abs(
+        [np.gradient(smooth, step, axis=axis) if n > 1 else 0 * smooth for axis, (n, step) in enumerate(zip(truth.shape, spacing_kji))]
+    )
     steep = slopes / np.sqrt((slopes**2).sum(0) + 1e-12)
     answer = []
     for axis in range(3):
@@ -75,12 +100,14 @@ def _middle(truth: np.ndarray) -> np.ndarray:
 
 def score(case: Case, result: Result, body: np.ndarray) -> dict[str, float]:
     """Dice, HD95 and boundary of the union of instances, the shares of them detected (intersection over union above 0.5) and rightly
-    named, and the Dice of every mask known besides; of S1 the share that our sacrum holds.
+    named, how many instances we found that detect none (``extra``), the volume of our sacrum, and the Dice of every mask known besides;
+    of S1 the share that our sacrum holds.
 
     Args:
         body: where the model's likeliest class is the vertebral body, bool (K, J, I) on the scan's grid.
     """
-    labels, spacing = result.labels.voxels.astype(int), np.asarray(case.scan.spacing[::-1], float)
+    case, labels, body = upright(case, result.labels.voxels.astype(int), body)
+    spacing = np.asarray(case.scan.spacing[::-1], float)
     truth = np.where(case.instances == S1, 0, case.instances)
     found = comparable(case, labels, body)
     box = tuple(slice(max(0, a - 4), b + 5) for a, b in zip(np.argwhere(truth + found).min(0), np.argwhere(truth + found).max(0)))
@@ -93,6 +120,7 @@ def score(case: Case, result: Result, body: np.ndarray) -> dict[str, float]:
         "volume ratio": float(ours.sum() / theirs.sum()),
         **dict(zip(ENTRIES[4:7], _boundary(ours, theirs, spacing))),
         **_instances(found, truth),
+        "sacrum mL": float((labels == S1).sum() * case.scan.grid.voxel_volume_ml),
     }
     if not case.numbered:
         del figures["named"]
@@ -103,9 +131,16 @@ def score(case: Case, result: Result, body: np.ndarray) -> dict[str, float]:
     return figures | {name: dice(here[name], mask) for name, mask in case.masks.items()}
 
 
+def nothing_found(case: Case) -> dict[str, float]:
+    """The figures of a case that was refused: those of an empty result."""
+    empty = np.zeros(case.scan.shape, np.uint16)
+    return score(case, Result(Volume(empty, case.scan.ijk_to_ras), [], {}), empty > 0)
+
+
 def _instances(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     values = [int(value) for value in np.unique(truth) if value]
     detected = named = 0
+    matched = set()
     for value in values:
         here = truth == value
         overlap = np.bincount(found[here], minlength=2)
@@ -114,4 +149,6 @@ def _instances(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
         if overlap[best] / (here | (found == best)).sum() > 0.5 and best:
             detected += 1
             named += best == value
-    return {"instances": len(values), "detected": detected / len(values), "named": named / len(values)}
+            matched.add(best)
+    extra = len(set(np.unique(found).tolist()) - {0} - matched)
+    return {"instances": len(values), "detected": detected / len(values), "named": named / len(values), "extra": extra}

@@ -93,7 +93,7 @@ def gibbs_ringing(image: torch.Tensor, axis: int, kept: float) -> torch.Tensor:
     """The image without its spatial frequencies above the share ``kept`` (0 to 1) along an axis: ringing beside sharp edges."""
     spectrum = torch.fft.rfft(image, dim=axis)
     lines = spectrum.shape[axis]
-    first = max(2, int(kept * lines))
+    first = min(lines, max(2, int(kept * lines)))
     spectrum.narrow(axis, first, lines - first).zero_()
     return torch.fft.irfft(spectrum, n=image.shape[axis], dim=axis)
 

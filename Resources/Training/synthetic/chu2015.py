@@ -127,7 +127,7 @@ def mark_air(target: np.ndarray, scan: np.ndarray, bodies: np.ndarray) -> None:
 
 
 def load(name: str) -> tuple[torch.Tensor, torch.Tensor, Grid]:
-    """A case's scan (float32) and bit masks (int64), both (K, J, I), and their grid; targets are kept in ``runs/chu2015``."""
+    """A case's scan (float32) and bit masks (uint8), both (K, J, I), and their grid; targets are kept in ``runs/chu2015``."""
     scan, seg = (read_volume(FOLDER / f"{name}_{kind}.nii.gz") for kind in ("img", "seg"))
     kept = CACHE / f"{name}.npz"
     if not kept.exists() or kept.stat().st_mtime < NEWEST:
@@ -138,5 +138,4 @@ def load(name: str) -> tuple[torch.Tensor, torch.Tensor, Grid]:
             mark_spinous_processes(target, bodies)
         mark_air(target, scan.voxels, bodies)
         np.savez_compressed(kept, target=target.astype(np.uint8))
-    target = np.load(kept)["target"].astype(np.int64)
-    return torch.from_numpy(scan.voxels.astype(np.float32)), torch.from_numpy(target), scan.grid
+    return torch.from_numpy(scan.voxels.astype(np.float32)), torch.from_numpy(np.load(kept)["target"]), scan.grid

@@ -86,6 +86,31 @@ def nearest_at(labels: torch.Tensor, places: list[torch.Tensor]) -> torch.Tensor
     return labels.flatten()[flat].masked_fill(~inside, 0)
 
 
+def likeliest_at(labels: torch.Tensor, places: list[torch.Tensor]) -> torch.Tensor:
+    """The label map (K, J, I) at ``places`` (i, j, k), each voxel's label with the largest trilinear weight; 0 outside it.
+
+    On a lattice finer than the label map's this rounds the steps that the nearest neighbor leaves.
+    """
+    padded = F.pad(labels, (1,) * 6)
+    rows, row = padded.shape[1], padded.shape[2]
+    result = torch.empty(places[0].shape, dtype=labels.dtype)
+    for first in range(0, len(result), 16):
+        near = [(place[first : first + 16] + 1).clamp(0, n + 1) for place, n in zip(places, labels.shape[::-1])]
+        low = [at.long().clamp_max(n) for at, n in zip(near, labels.shape[::-1])]
+        corner = ((low[2] * rows + low[1]) * row + low[0]).flatten()
+        steps = [(k, j, i) for k in (0, 1) for j in (0, 1) for i in (0, 1)]
+        values = torch.stack([padded.flatten()[corner + (k * rows + j) * row + i] for k, j, i in steps])
+        chosen = values[0].clone()
+        mixed = (values != values[:1]).any(0).nonzero()[:, 0]
+        values = values[:, mixed]
+        i, j, k = ((at - a).flatten()[mixed] for at, a in zip(near, low))
+        weights = torch.stack([(k if c else 1 - k) * (j if b else 1 - j) * (i if a else 1 - i) for c, b, a in steps])
+        scores = torch.stack([(weights * (values == value)).sum(0) for value in values])
+        chosen[mixed] = values.gather(0, scores.argmax(0)[None])[0]
+        result[first : first + 16] = chosen.view(low[0].shape)
+    return result
+
+
 def draw_labels(
     labels: torch.Tensor,
     ijk_to_ras: np.ndarray,

@@ -45,5 +45,5 @@ class HeadPool:
             return self.labeled[int(rng.integers(len(self.labeled)))], False
         if len(self.procedural) < self.size or rng.random() < self.renewal:
             labels, ijk_to_ras = procedural_head(rng, *self.box)
-            self.procedural = [*self.procedural[-self.size + 1 :], Head(torch.from_numpy(labels), ijk_to_ras)]
+            self.procedural = [*self.procedural, Head(torch.from_numpy(labels), ijk_to_ras)][-self.size :]
         return self.procedural[int(rng.integers(len(self.procedural)))], True

@@ -46,7 +46,7 @@ LANDMARKS = {
 """Structure of the locator: left and right labels (lentiform: putamen and pallidum; ventral DC with the nuclei in it)."""
 PAIRS = (
     *((2, 41), (3, 42), (4, 43), (5, 44), (7, 46), (8, 47), (10, 49), (11, 50), (12, 51), (13, 52), (17, 53), (18, 54)),
-    *((26, 58), (28, 60), (30, 62), (31, 63), (136, 137), (163, 164)),
+    *((25, 57), (26, 58), (28, 60), (30, 62), (31, 63), (136, 163), (137, 164)),
     *((label, label + RIGHT) for label in range(901, 908)),
 )
 """Left and right labels."""

@@ -101,5 +101,7 @@ def scanned(
     cut = rng.random() < share
     seen[field_of_view(scanner.shape, rng, 0.25, 0.3) if cut else (slice(None),) * 3] = 1
     both = resample(torch.stack([scan * seen, seen]), scanner, grid, fill=0.0)
-    inside = both[1] > 0.5 if cut else torch.ones(grid.shape, dtype=torch.bool)
-    return both[0] * inside if cut else both[0], inside
+    if not cut:
+        return both[0], torch.ones(grid.shape, dtype=torch.bool)
+    inside = both[1] > 0.5
+    return torch.where(inside, both[0] / both[1].clamp_min(0.5), 0.0), inside

@@ -24,7 +24,12 @@ def _interpolated(places: np.ndarray, low: float, step: float, table: np.ndarray
 
 @dataclass(frozen=True)
 class Curve:
-    """The line through the middles of the bodies, tabulated every millimeter of arc length from ``low``."""
+    """The line through the middles of the bodies, tabulated every millimeter of arc length from ``low``.
+
+    Attributes:
+        x, y, z: RAS mm.
+        lean, side: radians by which it leans forward and to the right; a body's endplates stand at right angles to it.
+    """
 
     low: float
     x: np.ndarray
@@ -40,11 +45,19 @@ class Curve:
         steps = np.linspace(self.z.min(), self.z.max(), len(self.z))
         s = _interpolated(pz, steps[0], steps[1] - steps[0], np.interp(steps, self.z, order).astype(np.float32))
         for _ in range(3):
-            x, y, z, lean = (_interpolated(s, self.low, 1.0, table) for table in (self.x, self.y, self.z, self.lean))
-            along = (py - y) * np.sin(lean) + (pz - z) * np.cos(lean)
-            s = s + 0.8 * along
+            across, forward, upward, side = self._across_forward_upward(points, s)
+            s = s + 0.8 * (across * np.sin(side) + upward * np.cos(side))
+        across, forward, upward, side = self._across_forward_upward(points, s)
+        return s, across * np.cos(side) - upward * np.sin(side), forward
+
+    def _across_forward_upward(
+        self, points: tuple[np.ndarray, np.ndarray, np.ndarray], s: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Millimeters from the line at ``s``: to the right, and forward and upward as the line leans forward there; and its ``side``."""
         x, y, z, lean, side = (_interpolated(s, self.low, 1.0, table) for table in (self.x, self.y, self.z, self.lean, self.side))
-        return s, px - x, (py - y) * np.cos(lean) - (pz - z) * np.sin(lean)
+        px, py, pz = points
+        sine, cosine = np.sin(lean), np.cos(lean)
+        return px - x, (py - y) * cosine - (pz - z) * sine, (py - y) * sine + (pz - z) * cosine, side
 
 
 def random_levels(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

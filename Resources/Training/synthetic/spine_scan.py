@@ -142,7 +142,7 @@ class ScanPool:
                 new = drawn_scan(rng, *given)
             if rng.random() < BLANKED_SHARE:
                 _blank(rng, *new)
-            self.scans = [*self.scans[-self.size + 1 :], new]
+            self.scans = [*self.scans, new][-self.size :]
         self.taken += 1
         return self.scans[int(rng.integers(len(self.scans)))]
 

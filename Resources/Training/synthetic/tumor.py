@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from .tumor_core import KINDS, draw_core
-from .tumor_labels import CORTEX, DEEP, EDEMA, HIND, LEFT, RIGHT, VENTRICLES, WHITE, among, brain_mask
+from .tumor_labels import CORTEX, DEEP, EDEMA, HIND, LEFT, RIGHT, VENTRICLES, WHITE, among, brain_mask, voxels
 from .tumor_noise import millimeter_noise
 from .tumor_shape import ellipsoid_level, pushed_aside, random_start
 
@@ -52,21 +52,30 @@ def _box(foci: list[Focus], margin_mm: float, shape: tuple[int, ...], spacing_mm
     return tuple(slice(max(0, int(a)), min(n, int(b) + 2)) for a, b, n in zip(low, high, shape))
 
 
-def _ease(rng: np.random.Generator, part: torch.Tensor, left: bool, spacing_mm: float) -> torch.Tensor:
-    """How readily edema spreads through each voxel, about 1 in white matter; float32 (K, J, I)."""
+def _other_side(label: int) -> tuple[int, ...]:
+    """The labels on the other side of the midline than ``label``; none for what has no side, as the brainstem."""
+    return RIGHT if label in LEFT else LEFT if label in RIGHT else ()
+
+
+def _ease(rng: np.random.Generator, part: torch.Tensor, beyond: tuple[int, ...], spacing_mm: float) -> torch.Tensor:
+    """How readily edema spreads through each voxel, about 1 in white matter, mostly far less in the labels ``beyond`` the midline.
+
+    float32 (K, J, I).
+    """
     ease = torch.zeros(1000)
     ease[list(WHITE)] = 1.0
     ease[list(CORTEX)] = float(rng.uniform(0.05, 0.45))
     ease[list(DEEP)] = float(rng.uniform(0.2, 0.8))
     ease[list(HIND)] = 0.4
-    ease[list(RIGHT if left else LEFT)] *= float(rng.uniform(0.4, 1.0)) if rng.random() < 0.3 else float(rng.uniform(0.0, 0.15))
+    ease[torch.tensor(beyond, dtype=torch.long)] *= float(rng.uniform(0.4, 1.0)) if rng.random() < 0.3 else float(rng.uniform(0.0, 0.15))
     shape = tuple(part.shape)
     return ease[part.long()] * (1 + 0.4 * millimeter_noise(rng, shape, spacing_mm, 22) + 0.1 * millimeter_noise(rng, shape, spacing_mm, 8))
 
 
-def _without_specks(mask: torch.Tensor) -> torch.Tensor:
-    """A bool mask (K, J, I) where most of the 27 voxels around are in it."""
-    return F.avg_pool3d(mask.float()[None, None], 3, 1, 1)[0, 0] > 0.45
+def _without_specks(mask: torch.Tensor, spacing_mm: float) -> torch.Tensor:
+    """A bool mask (K, J, I) where about half of the voxels within 2 mm are in it."""
+    reach = voxels(2.0, spacing_mm)
+    return F.avg_pool3d(mask.float()[None, None], 2 * reach + 1, 1, reach)[0, 0] > 0.45
 
 
 def draw_tumor(rng: np.random.Generator, labels: torch.Tensor, spacing_mm: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -87,7 +96,7 @@ def draw_tumor(rng: np.random.Generator, labels: torch.Tensor, spacing_mm: float
     if not foci:
         return labels, tumor, change
     radius = foci[0].radius_mm
-    left = bool(among(labels, LEFT)[tuple(foci[0].center)])
+    other_side = _other_side(int(labels[tuple(foci[0].center)]))
     if rng.random() < 0.65:
         labels = pushed_aside(rng, labels, spacing_mm, foci[0].center, radius)
     reach = float(rng.uniform(4, 42)) if rng.random() < 0.88 else 0.0
@@ -95,18 +104,19 @@ def draw_tumor(rng: np.random.Generator, labels: torch.Tensor, spacing_mm: float
     part = labels[box]
     inner = tuple(part.shape)
     corner = np.array([s.start for s in box])
-    level = torch.stack([ellipsoid_level(rng, inner, spacing_mm, f.center - corner, f.radius_mm) for f in foci]).amin(0)
+    level, nearest = torch.stack([ellipsoid_level(rng, inner, spacing_mm, f.center - corner, f.radius_mm) for f in foci]).min(0)
+    radii = torch.tensor([focus.radius_mm for focus in foci], dtype=torch.float32)[nearest]
     roughness = float(rng.uniform(0.08, 0.3))
     level = level + roughness * (millimeter_noise(rng, inner, spacing_mm, 22) + 0.5 * millimeter_noise(rng, inner, spacing_mm, 9))
-    soft = brain_mask(part, 0) & (part != 24) & ~(among(part, VENTRICLES) & (level > 0.75))
+    soft = brain_mask(part, spacing_mm, 0.0) & (part != 24) & ~(among(part, VENTRICLES) & (level > 0.75))
 
-    ease = _ease(rng, part, left, spacing_mm)
-    beyond = (level - 1).clamp_min(0) * radius
-    edema = soft & _without_specks(beyond < reach * ease)
+    ease = _ease(rng, part, other_side, spacing_mm)
+    beyond = (level - 1).clamp_min(0) * radii
+    edema = soft & _without_specks(beyond < reach * ease, spacing_mm)
     tumor[box][edema] = EDEMA
     fading = float(rng.uniform(0.0, 0.45))
     change[box][edema] = (1 - fading * (beyond / (reach * ease).clamp_min(0.1)))[edema].clamp(0.3, 1)
-    core = draw_core(rng, kind, level, radius, spacing_mm)
+    core = draw_core(rng, kind, level, radii, spacing_mm)
     taken = soft & (core > 0)
     tumor[box][taken] = core[taken]
     change[box][taken] = 1.0

@@ -23,6 +23,7 @@ from .tumor_labels import (
     NON_ENHANCING,
     WHITE_MATTER_LESION,
     among,
+    voxels,
 )
 from .tumor_noise import grain, white
 
@@ -31,7 +32,7 @@ GROUPS = {
     "white": (*TISSUES["white"], *TISSUES["brainstem"], 28, 60),
     "gray": (*TISSUES["gray"], *TISSUES["hippocampus"], 136, 137, 163, 164),
     "deep": (*TISSUES["thalamus"], *TISSUES["caudate"], *TISSUES["putamen"]),
-    "pallidum": (*TISSUES["pallidum"], *range(901, 957)),
+    "pallidum": (*TISSUES["pallidum"], *range(901, 958)),
     "fluid": TISSUES["fluid"],
     "plexus": (30, 31, 62, 63, ENHANCING_NORMAL),
     "scalp": (507, 508),
@@ -88,11 +89,14 @@ def _means(rng: np.random.Generator, channel: str, contrast: float, shared: np.n
     return torch.from_numpy(means.astype(np.float32)), torch.from_numpy(deviations.astype(np.float32))
 
 
-def _shifted(image: torch.Tensor, fractions: np.ndarray) -> torch.Tensor:
-    """The image moved by fractions (-1 to 1) of a voxel along k, j, i, linearly interpolated."""
-    for axis, fraction in enumerate(fractions):
-        step = 1 if fraction > 0 else -1
-        image = image * float(1 - abs(fraction)) + torch.roll(image, step, axis) * float(abs(fraction))
+def shifted(image: torch.Tensor, voxels: np.ndarray) -> torch.Tensor:
+    """The image (K, J, I) moved by a few voxels along k, j, i, linearly interpolated; its edges are repeated."""
+    for axis, step in enumerate(voxels):
+        last = image.shape[axis] - 1
+        places = (torch.arange(last + 1, dtype=torch.float32) - float(step)).clamp(0, last)
+        low = places.long()
+        share = (places - low).view([-1 if a == axis else 1 for a in range(3)])
+        image = image.index_select(axis, low) * (1 - share) + image.index_select(axis, (low + 1).clamp_max(last)) * share
     return image
 
 
@@ -151,20 +155,23 @@ def paint_channels(
         share = 0.5 * (change[box] + blurred(change[box], 0.5) * (change[box] > 0))
         filled = torch.where(tumor[box] > 0, tumor[box].long(), index[box])
         inner = tuple(filled.shape)
+    fine, medium, coarse = (max(2, voxels(mm, spacing_mm)) for mm in (6.0, 10.0, 24.0))
     shared = rng.standard_normal(len(LESION_SPREAD))
     thick_everywhere = harder or rng.random() < 0.25
     channels = []
     for channel in CHANNELS:
         contrast = float(rng.uniform(0.8, 1.2)) if rng.random() < 0.75 else float(rng.uniform(0.5, 1.5))
         means, deviations = _means(rng, channel, contrast, shared)
-        image = means[index] + deviations[index] * (0.5 * white(rng, shape) + 0.6 * grain(rng, shape, 3))
-        image = image * (1 + gray * grain(rng, shape, 12) * float(rng.uniform(0, 0.12)))
+        image = means[index] + deviations[index] * (0.5 * white(rng, shape) + 0.6 * grain(rng, shape, fine))
+        image = image * (1 + gray * grain(rng, shape, coarse) * float(rng.uniform(0, 0.12)))
         if box is not None:
-            lesion = means[filled] + deviations[filled] * (0.2 * white(rng, inner) + 0.9 * grain(rng, inner, int(rng.choice([3, 5]))))
+            lesion = means[filled] + deviations[filled] * (
+                0.2 * white(rng, inner) + 0.9 * grain(rng, inner, int(rng.choice([fine, medium])))
+            )
             image[box] += (lesion - image[box]) * share
         image = blurred(image, float(rng.uniform(0.2, 0.5)))
         image = _sampled(rng, image, thick_everywhere or rng.random() < 0.2, spacing_mm)
-        image = _shifted(image, rng.uniform(-MISREGISTRATION_MM, MISREGISTRATION_MM, 3) / spacing_mm * (rng.random() < 0.5))
+        image = shifted(image, rng.uniform(-MISREGISTRATION_MM, MISREGISTRATION_MM, 3) / spacing_mm * (rng.random() < 0.5))
         image = gamma(bias_field(image.clamp_min(0), rng, 0.6 if harder else 0.2, 4), rng, 0.12)
         image = artifacts(image, rng, spacing_mm, 0.8 if harder else artifact_share)
         noise = float(rng.uniform(4, 9) if harder else rng.uniform(0, 3))

@@ -15,12 +15,13 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def draw_core(rng: np.random.Generator, kind: str, level: torch.Tensor, radius_mm: float, spacing_mm: float) -> torch.Tensor:
+def draw_core(rng: np.random.Generator, kind: str, level: torch.Tensor, radius_mm: torch.Tensor, spacing_mm: float) -> torch.Tensor:
     """Labels where ``level`` < 1, 0 elsewhere.
 
     Args:
         kind: one of ``KINDS``.
         level: float32 (K, J, I), the distance from the core's middle in radii.
+        radius_mm: float32 (K, J, I), the mean radius of the part that each voxel belongs to.
 
     Returns:
         int16 (K, J, I).

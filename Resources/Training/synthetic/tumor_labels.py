@@ -11,11 +11,19 @@ CLASSES = {NECROSIS: 1, NON_ENHANCING: 1, HEMORRHAGE: 1, CYST: 1, EDEMA: 2, ENHA
 """Label drawn here: class of the network (1 necrotic core, 2 edema, 3 enhancing tumor)."""
 WHITE = (2, 41)
 CORTEX = (3, 42)
-DEEP = (10, 11, 12, 13, 17, 18, 26, 28, 49, 50, 51, 52, 53, 54, 58, 60, *range(901, 957))
+DEEP = (10, 11, 12, 13, 17, 18, 26, 28, 49, 50, 51, 52, 53, 54, 58, 60, *range(901, 908), *range(951, 958))
 HIND = (7, 8, 16, 46, 47)
 VENTRICLES = (4, 5, 14, 15, 43, 44)
-LEFT, RIGHT = (2, 3, *range(7, 14), 17, 18, 26, 28), (41, 42, *range(46, 55), 58, 60)
+LEFT = (2, 3, *range(7, 14), 17, 18, 26, 28, *range(901, 908))
+RIGHT = (41, 42, *range(46, 55), 58, 60, *range(951, 958))
+CLOSED_MM = 4.0
+"""Half the width of the sulci that count as brain."""
 SOFT_OUTSIDE = (507, 508, 509, 511, 512, 514)
+
+
+def voxels(mm: float, spacing_mm: float) -> int:
+    """How many voxels make up a width in mm, at least one unless it is 0."""
+    return max(int(mm > 0), round(mm / spacing_mm))
 
 
 def among(labels: torch.Tensor, values: tuple[int, ...]) -> torch.Tensor:
@@ -25,18 +33,18 @@ def among(labels: torch.Tensor, values: tuple[int, ...]) -> torch.Tensor:
     return table[labels.long()]
 
 
-def grown(mask: torch.Tensor, voxels: int) -> torch.Tensor:
-    """The bool mask (K, J, I) with everything within a cube of ``voxels`` on each side of it; negative: shrunken."""
-    width = 2 * abs(voxels) + 1
-    field = (mask if voxels >= 0 else ~mask).float()
+def grown(mask: torch.Tensor, reach: int) -> torch.Tensor:
+    """The bool mask (K, J, I) with everything within a cube of ``reach`` voxels on each side of it; negative: shrunken."""
+    width = 2 * abs(reach) + 1
+    field = (mask if reach >= 0 else ~mask).float()
     for axis in range(3):
         lines = field.movedim(axis, 2)
-        field = F.max_pool1d(lines.flatten(0, 1), width, 1, abs(voxels)).view(lines.shape).movedim(2, axis)
-    return (field > 0) == (voxels >= 0)
+        field = F.max_pool1d(lines.flatten(0, 1), width, 1, abs(reach)).view(lines.shape).movedim(2, axis)
+    return (field > 0) == (reach >= 0)
 
 
-def brain_mask(labels: torch.Tensor, margin: int = 1) -> torch.Tensor:
-    """Brain with its sulci, grown by ``margin`` voxels (0 to 2); bool (K, J, I)."""
+def brain_mask(labels: torch.Tensor, spacing_mm: float, margin_mm: float = 2.0) -> torch.Tensor:
+    """Brain with its sulci, grown by ``margin_mm`` (0 to ``CLOSED_MM``); bool (K, J, I)."""
     tissue = ((labels > 0) & (labels < 500) & (labels != 24)) | ((labels >= 900) & (labels != BRIGHT_OUTSIDE))
-    closed = grown(tissue, 2)
-    return grown(closed, margin - 2) if margin < 2 else closed
+    reach = voxels(CLOSED_MM, spacing_mm)
+    return grown(grown(tissue, reach), voxels(margin_mm, spacing_mm) - reach)

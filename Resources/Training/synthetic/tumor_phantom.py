@@ -42,7 +42,7 @@ def tumor_phantom(
             break
     image = paint_channels(rng, labels, tumor, change, spacing_mm)
     if stripped:
-        image = image * (brain_mask(labels) | (tumor > 0))
+        image = image * (brain_mask(labels, spacing_mm) | (tumor > 0))
     turn = np.eye(4)
     turn[:3, :3] = random_linear(rng, oblique_degrees, scale=0.0, shear=0.0)
     images = {name: channel.round().numpy().astype(np.float32) for name, channel in zip(CHANNELS, image)}
