@@ -149,10 +149,20 @@ def test_partial_targets_are_certain_only_where_bodies_tell() -> None:
     assert target[34, 35, 20] == any_of(DISC)
     assert target[30, 35, 20] == any_of(0, DISC) and target[34, 35, 11] == any_of(0, DISC)
     assert target[34, 58, 20] == any_of(0)
-    assert target[42, 17, 20] == any_of(CANAL)
+    assert target[42, 17, 20] == any_of(CANAL) and target[34, 17, 20] == any_of(CANAL)
     assert target[34, 8, 20] == any_of(0, ARCH, CANAL)
     assert target[2, 35, 20] & any_of(SACRUM) and not target[75, 35, 20] & any_of(SACRUM)
     assert target.min() > 0 and target.max() < 1 << (SACRUM + 1)
+
+
+def test_most_of_a_disc_is_certain_between_rough_and_tilted_bodies() -> None:
+    k, j, i = np.indices((80, 60, 60))
+    height = k - 0.3 * j + np.random.default_rng(1).integers(0, 2, k.shape)
+    bodies = np.zeros(k.shape, np.int16)
+    sides = (slice(None), slice(20, 50), slice(10, 50))
+    bodies[sides] = np.select([height < 5, height < 24, height < 32, height < 52], [0, 24, 0, 23], 0)[sides]
+    between = (height > 25) & (height < 31) & (j > 23) & (j < 46) & (i > 13) & (i < 46)
+    assert (partial_target(bodies)[between] == any_of(DISC)).mean() > 0.5
 
 
 def test_an_outlined_sacrum_tells_its_canal_and_the_disc_above() -> None:

@@ -1,7 +1,8 @@
 """The real lumbar T2 scans whose vertebral bodies T11 to L5 are labeled (Chu et al., PLoS ONE 2015), as partly known targets.
 
 Bodies are certain. Between two neighboring bodies lies their disc: where the nearest points of the two lie in opposite
-directions; next to the bodies, where endplates are, and near its rim it stays open. The canal's core is certain behind the bodies, background before them and in the air around the patient. The sacrum is
+directions; next to the bodies, where endplates are, and near its rim it stays open. The canal's core is certain behind the bodies and
+discs, background before them and in the air around the patient. The sacrum is
 outlined by eye in the training scans (``chu2015_sacra``), the spinous processes are marked where they are plain to see. All else may
 be several classes.
 """
@@ -74,14 +75,14 @@ def partial_target(bodies: np.ndarray, name: str | None = None) -> np.ndarray:
     all_bodies = bodies > 0
     wall = np.where(all_bodies, j, np.inf).min(1)
     middle_i = np.round(line_i[:, 0, 0]).astype(int)
-    for row in range(bodies.shape[0]):
-        if within[row, 0, 0]:
-            columns = wall[row, max(0, middle_i[row] - 3) : middle_i[row] + 4]
-            if np.isfinite(columns).any():
-                u, v = i[row] - middle_i[row], j[row] - np.min(columns)
-                target[row][(np.abs(u) > 19) | (v < -25)] &= ~any_of(CANAL)
-                target[row][v < -70] = any_of(BACKGROUND)
-                target[row][(u / 7.5) ** 2 + ((v + 8) / 5) ** 2 < 1] = any_of(CANAL)
+    back = np.array([row[max(0, i - 3) : i + 4].min() for row, i in zip(wall, middle_i)])
+    rows = np.arange(len(back))
+    back = ndimage.median_filter(np.interp(rows, rows[np.isfinite(back)], back[np.isfinite(back)]), 25)
+    for row in np.flatnonzero(within[:, 0, 0]):
+        u, v = i[row] - middle_i[row], j[row] - back[row]
+        target[row][(np.abs(u) > 19) | (v < -25)] &= ~any_of(CANAL)
+        target[row][v < -70] = any_of(BACKGROUND)
+        target[row][(u / 7.5) ** 2 + ((v + 8) / 5) ** 2 < 1] = any_of(CANAL)
     for upper, lower in zip(present, present[1:]):
         pair = (bodies == upper) | (bodies == lower)
         box = tuple(slice(max(0, a - 6), b + 7) for a, b in zip(np.argwhere(pair).min(0), np.argwhere(pair).max(0)))
@@ -90,7 +91,7 @@ def partial_target(bodies: np.ndarray, name: str | None = None) -> np.ndarray:
         cosine = (to_up * to_down).sum(0) / np.maximum(far_up * far_down, 1e-6)
         free = (part == 0) & (far_up + far_down < 20)
         target[box][free & (cosine < -0.5)] = any_of(BACKGROUND, DISC)
-        between = free & (cosine < -0.9)
+        between = ndimage.median_filter(free & (cosine < -0.7), 5)
         plate = np.minimum(1.6, 0.25 * (far_up + far_down))
         inner = ndimage.binary_erosion(between | (part > 0), structure=np.ones((1, 7, 7)))
         target[box][between & inner & (far_up > plate) & (far_down > plate)] = any_of(DISC)
