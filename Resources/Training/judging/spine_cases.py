@@ -34,6 +34,7 @@ class Case:
             ``vertebrae``; what is 0 is another structure or unlabeled.
         masks: bool (K, J, I) by structure (vertebra, disc, canal, sacrum), where they are known besides.
         numbered: whether a sacrum is in view, from which names can be counted.
+        everything: (K, J, I), every structure in our label values; None where only a part of them is known, as in real scans.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Case:
     kind: str
     masks: Mapping[str, np.ndarray] = field(default_factory=dict)
     numbered: bool = True
+    everything: np.ndarray | None = None
 
 
 def _labeled(folder: str, name: str, group: str) -> Case:
@@ -91,7 +93,8 @@ def _drawn(seed: int, contrast: str, hard: bool) -> Case:
         "sacrum": labels == S1,
     }
     group = "drawn, harder" if hard else "drawn"
-    return Case(f"{group} {seed} {contrast}", group, Volume(image, ijk_to_ras), np.where(labels < S1, labels, 0), "vertebrae", masks)
+    scan, vertebrae = Volume(image, ijk_to_ras), np.where(labels < S1, labels, 0)
+    return Case(f"{group} {seed} {contrast}", group, scan, vertebrae, "vertebrae", masks, everything=labels)
 
 
 def cases(only: str = "") -> Iterator[Case]:
