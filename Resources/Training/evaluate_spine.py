@@ -126,7 +126,7 @@ def _factor(text: str) -> tuple[str, float]:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     made.add_argument("--model", action="append", help="bundle name or folder, may be given again; default: the installed spine model")
-    made.add_argument("--only", default="", help="cases whose name holds this text")
+    made.add_argument("--only", action="append", default=[], metavar="TEXT", help="cases whose name holds this text, may be given again")
     made.add_argument("--mirror", action="store_true", help="average with the mirrored scan's prediction")
     made.add_argument(
         "--factor", type=_factor, action="append", default=[], metavar="CLASS=FACTOR", help="multiplies a class's probability"
@@ -146,7 +146,7 @@ def main() -> None:
     for model in options.model or [None]:
         segmenter = Judged(model, options.mirror, dict(options.factor))
         rows, worst = tables.setdefault(model or segmenter.bundle.spec.name, []), Worst()
-        for case in cases(options.only):
+        for case in cases(*options.only):
             try:
                 row, result = judge(segmenter, case, options.pictures)
             except InputError as error:
