@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -28,7 +28,7 @@ from judging.spine_cases import Case, cases  # noqa: E402
 from judging.spine_scores import ENTRIES, MASKS, nothing_found, score  # noqa: E402
 from neurospineseg.bundle import Bundle  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
+from neurospineseg.pipeline import Result, Segmenter, Settings  # noqa: E402
 
 Row = dict[str, Any]
 
@@ -38,12 +38,16 @@ class Judged(Segmenter):
 
     Args:
         mirror: average with the prediction of the scan mirrored left to right.
-        background: what the background's probability is multiplied by.
+        factors: by class, what its probability is multiplied by before the likeliest is taken.
     """
 
-    def __init__(self, model: str | None, mirror: bool = False, background: float = 1.0) -> None:
+    def __init__(self, model: str | None, mirror: bool = False, factors: Mapping[str, float] | None = None) -> None:
         super().__init__("spine", Settings(model=model, device="cpu", anyway=True))
-        self.mirror, self.background = mirror, background
+        classes, factors = self.bundle.spec.classes, factors or {}
+        unknown = next((name for name in factors if name not in classes), None)
+        if unknown is not None:
+            raise InputError(f"The model has no class '{unknown}'; choose among {', '.join(classes)}.")
+        self.mirror, self.factors = mirror, torch.tensor([factors.get(name, 1.0) for name in classes])
         self.last: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def _predict(self, bundle: Bundle, image: torch.Tensor, *others: Any) -> torch.Tensor:
@@ -53,12 +57,12 @@ class Judged(Segmenter):
             found = super()._predict(bundle, image, *others).clone()
             if self.mirror:
                 found = (found + super()._predict(bundle, image.flip(-1), *others).flip(-1)) / 2
-            found[0] *= self.background
+            found *= self.factors[:, None, None, None]
             self.last = image.clone(), found / found.sum(0)
         return self.last[1].clone()
 
 
-def judge(segmenter: Judged, case: Case, pictures: Path | None) -> Row:
+def judge(segmenter: Judged, case: Case, pictures: Path | None) -> tuple[Row, Result]:
     volumes = {"image": case.scan}
     started = perf_counter()
     result = segmenter.run(volumes)
@@ -69,7 +73,24 @@ def judge(segmenter: Judged, case: Case, pictures: Path | None) -> Row:
         from judging.spine_pictures import draw
 
         draw(case, result, pictures / segmenter.bundle.spec.name / f"{case.name}.png")
-    return {"case": case.name, "group": case.group, "seconds": round(seconds, 1), **score(case, result, body)}
+    return {"case": case.name, "group": case.group, "seconds": round(seconds, 1), **score(case, result, body)}, result
+
+
+class Worst:
+    """The case of each group with the lowest Dice, of those that are known entirely: the drawn ones."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, tuple[float, Case, Result]] = {}
+
+    def look(self, row: Row, case: Case, result: Result) -> None:
+        if case.everything is not None and row["Dice"] < self.kept.get(case.group, (2.0,))[0]:
+            self.kept[case.group] = row["Dice"], case, result
+
+    def draw(self, folder: Path) -> None:
+        from judging.spine_pictures import draw_for_card
+
+        for group, (_, case, result) in self.kept.items():
+            draw_for_card(case, result, folder / f"worst_{group.replace(', ', '_')}.jpg")
 
 
 def summary(rows: Sequence[Row]) -> str:
@@ -99,13 +120,23 @@ def paired(first: Sequence[Row], second: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def _factor(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    return name, float(value)
+
+
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     made.add_argument("--model", action="append", help="bundle name or folder, may be given again; default: the installed spine model")
-    made.add_argument("--only", default="", help="cases whose name holds this text")
+    made.add_argument("--only", action="append", default=[], metavar="TEXT", help="cases whose name holds this text, may be given again")
     made.add_argument("--mirror", action="store_true", help="average with the mirrored scan's prediction")
-    made.add_argument("--background", type=float, default=1.0, help="multiplies the background's probability")
+    made.add_argument(
+        "--factor", type=_factor, action="append", default=[], metavar="CLASS=FACTOR", help="multiplies a class's probability"
+    )
     made.add_argument("--pictures", type=Path, help="folder for PNG overlays")
+    made.add_argument(
+        "--failures", type=Path, metavar="FOLDER", help="for pictures of the worst drawn cases, small enough for a model card"
+    )
     made.add_argument("--out", type=Path, help="CSV file of the figures")
     return made
 
@@ -115,17 +146,20 @@ def main() -> None:
     torch.set_num_threads(1)
     tables: dict[str, list[Row]] = {}
     for model in options.model or [None]:
-        segmenter = Judged(model, options.mirror, options.background)
-        rows = tables.setdefault(model or segmenter.bundle.spec.name, [])
-        for case in cases(options.only):
+        segmenter = Judged(model, options.mirror, dict(options.factor))
+        rows, worst = tables.setdefault(model or segmenter.bundle.spec.name, []), Worst()
+        for case in cases(*options.only):
             try:
-                row = judge(segmenter, case, options.pictures)
+                row, result = judge(segmenter, case, options.pictures)
             except InputError as error:
                 print(f"{case.name}: {error}")
                 rows.append({"case": case.name, "group": case.group, "refused": 1, **nothing_found(case)})
                 continue
             rows.append(row)
+            worst.look(row, case, result)
             print({key: round(value, 2) if isinstance(value, float) else value for key, value in row.items()}, flush=True)
+        if options.failures is not None:
+            worst.draw(options.failures / segmenter.bundle.spec.name)
     first = next(iter(tables))
     for model, rows in tables.items():
         print(f"\n{model}\n{summary(rows)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,10 +13,12 @@ import pytest
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
 
-from evaluate_spine import paired, summary  # noqa: E402
+from evaluate_spine import Judged, Worst, paired, summary  # noqa: E402
 
 from judging.spine_cases import S1, Case  # noqa: E402
 from judging.spine_scores import comparable, score  # noqa: E402
+from neurospineseg.anatomy import structures_of  # noqa: E402
+from neurospineseg.errors import InputError  # noqa: E402
 from neurospineseg.volume import Volume  # noqa: E402
 
 L5, L4, L3 = 24, 23, 22
@@ -73,3 +76,22 @@ def test_groups_are_averaged_and_models_paired_by_case() -> None:
     second = [{"case": name, "group": "A", "Dice": value} for name, value in (("b", 0.8), ("a", 0.7))]
     assert "Dice 0.60 (worst 0.50)" in summary(first)
     assert "+0.150 (+0.100 to +0.200)" in paired(first, second)
+
+
+def test_only_the_worst_of_the_cases_that_are_known_entirely_is_drawn(bodies: Case, tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).normal(100, 30, bodies.instances.shape).astype(np.float32)
+    known = replace(bodies, scan=Volume(noise, np.eye(4)), group="drawn, harder", everything=bodies.instances)
+    found = SimpleNamespace(labels=Volume(bodies.instances.astype(np.uint16), np.eye(4)), structures=structures_of("spine"))
+    worst = Worst()
+    worst.look({"Dice": 0.1}, bodies, found)
+    worst.look({"Dice": 0.6}, known, found)
+    worst.look({"Dice": 0.4}, replace(known, name="b"), found)
+    assert [(dice, case.name) for dice, case, _ in worst.kept.values()] == [(0.4, "b")]
+    worst.draw(tmp_path)
+    (picture,) = tmp_path.iterdir()
+    assert picture.name == "worst_drawn_harder.jpg" and picture.stat().st_size < 120_000
+
+
+def test_a_factor_for_an_unknown_class_is_refused() -> None:
+    with pytest.raises(InputError, match="no class 'bone'"):
+        Judged("spine_3d", factors={"bone": 2.0})

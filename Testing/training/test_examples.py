@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch import LightningModule, Trainer
 from torch.utils.data import DataLoader
 
 from datasets.raw_dataset import Split, read_dataset, write_description
@@ -76,6 +77,37 @@ def test_the_order_changes_with_the_epoch_and_not_for_validation() -> None:
     fixed.set_epoch(1)
     assert [number for batch in shuffled for _, number in batch] != [number for batch in first[0] for _, number in batch]
     assert list(fixed) == first[1]
+
+
+class Noted(LightningModule):
+    """Notes the keys of the batches it trains on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.seen = torch.nn.Linear(1, 1), []
+
+    def training_step(self, keys: list[torch.Tensor], _: int) -> torch.Tensor:
+        self.seen += zip(*(part.tolist() for part in keys))
+        return self.layer(torch.zeros(1)).sum()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+def test_every_epoch_of_a_training_has_examples_of_its_own() -> None:
+    keys = {(epoch, number): (epoch, number) for epoch in range(3) for number in range(4)}
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=3,
+        use_distributed_sampler=False,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    noted = Noted()
+    trainer.fit(noted, DataLoader(keys, batch_sampler=EpochBatches(4, 2, 1)))
+    assert sorted(noted.seen) == sorted(keys)
 
 
 def test_fewer_examples_than_processes_are_refused() -> None:

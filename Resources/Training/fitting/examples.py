@@ -59,6 +59,11 @@ class EpochBatches(Sampler[list[Key]]):
         self.total = world * min(-(-count // (world * batch)), count // world)
         self.epoch = 0
 
+    @property
+    def sampler(self) -> EpochBatches:
+        """Itself: Lightning tells the epoch to a batch sampler's ``sampler``, and to nothing else of it."""
+        return self
+
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this before each epoch."""
         self.epoch = epoch

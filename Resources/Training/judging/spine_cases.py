@@ -34,6 +34,7 @@ class Case:
             ``vertebrae``; what is 0 is another structure or unlabeled.
         masks: bool (K, J, I) by structure (vertebra, disc, canal, sacrum), where they are known besides.
         numbered: whether a sacrum is in view, from which names can be counted.
+        everything: (K, J, I), every structure in our label values; None where only a part of them is known, as in real scans.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Case:
     kind: str
     masks: Mapping[str, np.ndarray] = field(default_factory=dict)
     numbered: bool = True
+    everything: np.ndarray | None = None
 
 
 def _labeled(folder: str, name: str, group: str) -> Case:
@@ -68,6 +70,10 @@ def _crop(name: str) -> Case:
     return Case(name, name, scan, vertebrae, "vertebrae", masks, numbered=False)
 
 
+def _drawn_name(seed: int, contrast: str, hard: bool) -> str:
+    return f"{'drawn, harder' if hard else 'drawn'} {seed} {contrast}"
+
+
 def _drawn(seed: int, contrast: str, hard: bool) -> Case:
     if hard:
         image, ijk_to_ras, labels = spine_phantom(seed, (5.5, 0.9, 0.9), (99.0, 180.0, 234.0), contrast, scoliosis_degrees=28.0)
@@ -90,24 +96,29 @@ def _drawn(seed: int, contrast: str, hard: bool) -> Case:
         "canal": labels == CANAL,
         "sacrum": labels == S1,
     }
+    scan, vertebrae = Volume(image, ijk_to_ras), np.where(labels < S1, labels, 0)
     group = "drawn, harder" if hard else "drawn"
-    return Case(f"{group} {seed} {contrast}", group, Volume(image, ijk_to_ras), np.where(labels < S1, labels, 0), "vertebrae", masks)
+    return Case(_drawn_name(seed, contrast, hard), group, scan, vertebrae, "vertebrae", masks, everything=labels)
 
 
-def cases(only: str = "") -> Iterator[Case]:
-    """All cases whose name holds a text."""
+def cases(*only: str) -> Iterator[Case]:
+    """All cases, or those whose name holds one of the given texts."""
+
+    def wanted(name: str) -> bool:
+        return not only or any(text in name for text in only)
+
     for name in HELD_OUT:
-        if only in name:
+        if wanted(name):
             yield _labeled("chu2015", name, "Chu")
     groups = {"VB1": "Zukic", "VB3": "MyoSegmenTUM", "IVD": "IVD"}
     for path in sorted((FOLDER / "evaluate").glob("*_img.nii.gz")):
         name = path.name.removesuffix("_img.nii.gz")
-        if only in name:
+        if wanted(name):
             yield _labeled("evaluate", name, groups[name[:3]])
     for name in CROPS:
-        if only in name:
+        if wanted(name):
             yield _crop(name)
     for hard, seeds in ((False, EASY_SEEDS), (True, HARD_SEEDS)):
         for seed, contrast in zip(seeds, CONTRASTS):
-            if only in f"drawn, harder {seed}" if hard else only in f"drawn {seed}":
+            if wanted(_drawn_name(seed, contrast, hard)):
                 yield _drawn(seed, contrast, hard)

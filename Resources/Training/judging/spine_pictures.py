@@ -8,8 +8,10 @@ import matplotlib
 import nibabel as nib
 import numpy as np
 
+from neurospineseg.anatomy import structures_of
 from neurospineseg.pipeline import Result
 
+from .card_pictures import write_card_picture
 from .spine_cases import Case
 
 matplotlib.use("Agg")
@@ -45,3 +47,8 @@ def draw(case: Case, result: Result, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=50)
     plt.close(figure)
+
+
+def draw_for_card(case: Case, result: Result, path: Path) -> None:
+    """A case of which everything is known, as scan, truth and result side by side."""
+    write_card_picture(path, case.scan, case.everything, result.labels.voxels, structures_of("spine"))
