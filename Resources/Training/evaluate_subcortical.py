@@ -7,7 +7,10 @@ samples it in axial slices of 1x1x3 mm with noise and a bias field, as it is (T1
 drawn: see ``synthetic.nuclei_template``. Beside the model stands the subthalamic nucleus's mean ellipsoid in MNI space, put where
 the same locator finds the head. Labels are compared on the scan's own grid. Held-out heads: the network alone, on regions drawn
 as for training and on harder ones (see ``HARDER``) that training never drew; the truth is the registered atlas.
-Writes ``templates.csv`` and ``heads.csv``, one row a structure and draw, and pictures of the worst draws.
+Writes ``templates.csv`` and ``heads.csv``, one row a structure and draw, and pictures of the worst draws. The pictures of failures in the
+model's card are the worst of the drawn regions:
+
+    python Resources/Training/evaluate_subcortical.py --draws 0 --drawn 8 --failures Resources/Models/subcortical_nuclei_3d/docs
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from drawn.subcortical_nuclei_3d import Examples  # noqa: E402
+from judging.nuclei_pictures import draw_region, draw_scan  # noqa: E402
 from neurospineseg.anatomy import structure, structures_of  # noqa: E402
 from neurospineseg.bundle import find_bundle  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
@@ -119,14 +123,15 @@ def template_rows(
         pictures[contrast] = (min(worst), scan, labels, subthalamic, "_".join(map(str, start)))
 
 
-def head_rows(segmenter: Segmenter, setting: str, draws: int) -> Iterable[tuple]:
-    """Rows of drawn regions of the heads that no model was trained on."""
+def head_rows(segmenter: Segmenter, setting: str, draws: int, failures: Path | None) -> Iterable[tuple]:
+    """Rows of drawn regions of the heads that no model was trained on; draws that with the worst subthalamic nucleus in ``failures``."""
     spec = segmenter.bundle.spec
     drawing = Examples(spec)
     drawing.heads.labeled, drawing.heads.share = cached_heads("deep", held_out=True), 0.0
     if setting == "harder":
         for name, value in HARDER.items():
             setattr(drawing, name, value)
+    worst = 2.0
     for draw in range(draws):
         image, labels, seen = drawing.region(np.random.default_rng([99, draw]))
         probabilities, _, _ = predict(segmenter.network(segmenter.bundle), image[None], spec, segmenter.device, segmenter.precision)
@@ -137,7 +142,13 @@ def head_rows(segmenter: Segmenter, setting: str, draws: int) -> Iterable[tuple]
         for number, key in enumerate(spec.classes[1:], 1):
             if truth[key].sum() > 20:
                 grid = Grid(winner.shape, np.eye(4))
-                yield ("heads", setting, draw, "model", key, *scores(winner == number, truth[key], truth[mirror(key)], grid))
+                row = scores(winner == number, truth[key], truth[mirror(key)], grid)
+                yield ("heads", setting, draw, "model", key, *row)
+                if failures is not None and key in STN and row[0] < worst:
+                    worst = row[0]
+                    place = np.argwhere(truth[key]).mean(0).round().astype(int)
+                    found = {name: winner == value for value, name in enumerate(spec.classes[1:], 1)}
+                    draw_region(image.numpy(), truth, found, place, failures / f"worst_{setting.replace(' ', '_')}.png")
 
 
 def summary(rows: list[tuple]) -> None:
@@ -178,38 +189,7 @@ def on_other(segmenter: Segmenter, output: Path) -> None:
         print(
             path.name, {found.key: round(1000 * result.report["volumes"][found.key]["mL"]) for found in result.structures}, result.warnings
         )
-        draw(scan, result.labels.voxels, None, output / f"{path.name.split('.')[0]}.png")
-
-
-def draw(scan: Volume, labels: np.ndarray, truth: np.ndarray | None, path: Path) -> None:
-    """Three slices through the found nuclei, their outlines in color, the truth's in white."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    wanted = truth if truth is not None and truth.any() else np.isin(labels, [structure(key).label for key in STN])
-    if not wanted.any():
-        return
-    middle = np.argwhere(wanted).mean(0).round().astype(int)
-    figure, axes = plt.subplots(1, 3, figsize=(18, 6))
-    for axis, panel in enumerate(axes):
-        cut = tuple(middle[axis] if a == axis else slice(None) for a in range(3))
-        picture, mask = scan.voxels[cut], labels[cut]
-        spacing, around = np.delete(scan.spacing[::-1], axis), np.delete(middle, axis)
-        half = 45 / spacing
-        panel.imshow(picture, cmap="gray", origin="lower", aspect=spacing[0] / spacing[1], vmax=np.percentile(scan.voxels, 99.7))
-        for key in np.unique(mask[mask > 0]):
-            panel.contour(mask == key, [0.5], colors=[plt.cm.tab20(int(key) % 20)], linewidths=1.2)
-        if truth is not None and truth[cut].any():
-            panel.contour(truth[cut], [0.5], colors="white", linewidths=0.8)
-        panel.set_xlim(around[1] - half[1], around[1] + half[1])
-        panel.set_ylim(around[0] - half[0], around[0] + half[0])
-        panel.axis("off")
-    figure.tight_layout()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=60)
-    plt.close(figure)
+        draw_scan(scan, result.labels.voxels, None, output / f"{path.name.split('.')[0]}.png")
 
 
 def write(rows: list[tuple], path: Path) -> None:
@@ -223,11 +203,12 @@ def write(rows: list[tuple], path: Path) -> None:
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     result.add_argument("--model", help="bundle name or folder; the task's default without it")
-    result.add_argument("--draws", type=int, default=25, help="of each template and contrast")
+    result.add_argument("--draws", type=int, default=25, help="of each template and contrast; 0 leaves out all but the drawn regions")
     result.add_argument("--contrasts", nargs="*", choices=CONTRASTS, default=CONTRASTS)
     result.add_argument(
         "--drawn", type=int, default=12, help="regions of the held-out heads, of each setting; 0 leaves out all but the templates"
     )
+    result.add_argument("--failures", type=Path, metavar="FOLDER", help="receives a picture of each setting's worst drawn region")
     result.add_argument("--output", type=Path, default=Path("subcortical_evaluation"))
     return result
 
@@ -238,24 +219,26 @@ def main() -> None:
     segmenter = Segmenter("subcortical", Settings(model=options.model, device="cpu", anyway=True))
     rows: list[tuple] = []
     pictures: dict[str, tuple] = {}
-    for name in TEMPLATES:
+    for name in TEMPLATES if options.draws else ():
         template = read_template(DATA / "subcortical", name)
         for contrast in options.contrasts:
             told: list[bool] = []
             for number in range(options.draws):
                 rows += template_rows(segmenter, template, contrast, number, pictures, told)
             print(f"{name} | {contrast} | taken for T1-weighted: {sum(told)} of {len(told)}", flush=True)
-    summary(rows)
-    write(rows, options.output / "templates.csv")
+    if rows:
+        summary(rows)
+        write(rows, options.output / "templates.csv")
     for _, scan, labels, truth, name in pictures.values():
-        draw(scan, labels, truth, options.output / f"worst_{name}.png")
+        draw_scan(scan, labels, truth, options.output / f"worst_{name}.png")
     if not options.drawn:
         return
     if segmenter.bundle.spec.bilateral and cached_heads("deep", held_out=True):
-        rows = [row for setting in ("as trained", "harder") for row in head_rows(segmenter, setting, options.drawn)]
+        rows = [row for setting in ("as trained", "harder") for row in head_rows(segmenter, setting, options.drawn, options.failures)]
         summary(rows)
         write(rows, options.output / "heads.csv")
-    on_other(segmenter, options.output)
+    if options.draws:
+        on_other(segmenter, options.output)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from __future__ import annotations
 import argparse
 import sys
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -64,11 +65,16 @@ REAL: Mapping[str, tuple[Mapping[str, str], ...]] = {
 """Of each task, scans (channel: file below the folder of real data) of many kinds."""
 
 
-def drawn_tiles(spec: ModelSpec, source: object, count: int, seed: int) -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
-    """Title, slice (rows downward) and its classes, of drawn examples; of several channels one after the other."""
-    examples = Drawn(source, count, seed)
+def drawn_tiles(
+    spec: ModelSpec, source: Callable[[], object], count: int, seed: int
+) -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
+    """Title, slice (rows downward) and its classes, of drawn examples, each from a scan of its own; of several channels one after the other.
+
+    Args:
+        source: gives a drawing that has drawn nothing yet, which therefore cuts no example from a scan that was shown before.
+    """
     for number in range(count):
-        image, bits, _ = examples[(0, number)]
+        image, bits, _ = Drawn(source(), count, seed)[(0, number)]
         channels = len(spec.channels)
         channel = number % channels
         if not image[channel * spec.slices].any():
@@ -152,7 +158,7 @@ def main() -> None:
     for name in options.recipes:
         recipe = read_recipe(name, ())
         spec = model_spec(recipe, (), (), ())
-        tiles = list(drawn_tiles(spec, drawn_source(recipe, spec), options.drawn, options.seed))
+        tiles = list(drawn_tiles(spec, partial(drawn_source, recipe, spec), options.drawn, options.seed))
         rows = [("Drawn", tiles), ("Real", list(real_tiles(spec)))]
         parts.append(f"<h2>{escape(recipe.title)} ({name})</h2>")
         for heading, shown in rows:

@@ -14,7 +14,8 @@ from neurospineseg.contrast import BRAIN_CENTER, BRAIN_SEMI_AXES, bone_contrast,
 from neurospineseg.errors import InputError
 from neurospineseg.grid import Grid, covering_grid, resample
 from neurospineseg.intensity import background_value, normalize
-from neurospineseg.locate import Pose, find_pose
+from neurospineseg.locate import FIRST_RESIDUAL_MM, LARGEST_RESIDUAL_MM, Pose, find_pose, upright_grid
+from neurospineseg.passage import bring_in
 from neurospineseg.volume import Volume
 
 FEWEST_VALUES, FEW_VALUES, ALIKE = 12, 64, 0.85
@@ -61,11 +62,15 @@ class Recognizer:
     contrast: tuple[Bundle, torch.nn.Module]
 
     def head(self, volume: Volume) -> Head | None:
-        """The head in a scan; None where there is none."""
-        image, grid = coarse(volume, np.array(self.locator.spec.spacing))
-        probabilities = self.predict(normalize(image[None], self.locator.spec.normalization))
+        """The head in a scan; None where there is none. One that fits badly, as a turned head does, is looked at again upright."""
+        spec = self.locator.spec
+        image, grid = coarse(volume, np.array(spec.spacing))
+        probabilities = self.predict(normalize(image[None], spec.normalization))
         try:
-            pose = find_pose(probabilities, grid, self.locator.spec, SURE_LANDMARKS)
+            pose = find_pose(probabilities, grid, spec, SURE_LANDMARKS, FIRST_RESIDUAL_MM)
+            if pose.residual_mm > LARGEST_RESIDUAL_MM:
+                upright = upright_grid(pose, spec)
+                pose = find_pose(self.predict(bring_in({spec.channels[0]: volume}, upright, spec)), upright, spec, SURE_LANDMARKS)
         except InputError:
             return None
         return Head(pose, brain_seen(volume.grid, pose))

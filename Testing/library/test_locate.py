@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
-from neurospineseg import locate
+from neurospineseg import locate, recognize
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.errors import InputError
 from neurospineseg.grid import Grid
-from neurospineseg.locate import MNI_PLACES, REGION_CENTER_MNI, find_pose, fit_pose, locate_region, mni_place
+from neurospineseg.locate import (
+    FIRST_RESIDUAL_MM,
+    LARGEST_RESIDUAL_MM,
+    MNI_PLACES,
+    REGION_CENTER_MNI,
+    Pose,
+    find_pose,
+    fit_pose,
+    locate_region,
+    mni_place,
+)
+from neurospineseg.recognize import Recognizer
+from neurospineseg.volume import Volume
 
 CLASSES = ("background", *(f"{side}_{name}" for name in MNI_PLACES for side in ("left", "right")))
 SPEC = ModelSpec(
@@ -74,31 +89,64 @@ def test_cube_follows_a_turned_head(degrees: float) -> None:
     assert np.linalg.det(axes) == pytest.approx(1.0)
 
 
-def test_a_turned_head_is_straightened_step_by_step() -> None:
-    rotation, shift = turned(28.0, 2), np.array([8.0, -5.0, 10.0])
-    seen = []
-
-    def half_straightened(_: torch.Tensor) -> torch.Tensor:
-        """What a locator gives that sees only half of the head's turn in the grid it works on."""
-        grid = grids[-1]
-        axes = grid.ijk_to_ras[:3, :3] / grid.spacing
-        left = np.degrees(np.arctan2(*(axes.T @ rotation)[[1, 0], 0]))
-        seen.append(left)
-        half = axes @ turned(left / 2, 2)
-        return balls_on({name: half @ mni_place(name) + shift for name in CLASSES[1:]}, grid)
-
+@pytest.fixture
+def grids_seen(monkeypatch: pytest.MonkeyPatch) -> list[Grid]:
+    """The grids on which scans were looked at, in place of looking at them."""
     grids: list[Grid] = []
 
     def remember(volumes, grid, spec) -> torch.Tensor:
         grids.append(grid)
         return torch.zeros(1, *grid.shape)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(locate, "bring_in", remember)
-        reference = Grid.canonical(shift, (200, 200, 200), (2, 2, 2))
-        pose = locate.find_head({}, reference, SPEC.model_copy(update={"patch": (48, 56, 48)}), half_straightened)
+    monkeypatch.setattr(locate, "bring_in", remember)
+    monkeypatch.setattr(recognize, "bring_in", remember)
+    monkeypatch.setattr(recognize, "coarse", lambda volume, spacing: (remember(None, volume.grid, SPEC)[0], volume.grid))
+    return grids
+
+
+def test_a_turned_head_is_straightened_step_by_step(grids_seen: list[Grid]) -> None:
+    rotation, shift = turned(28.0, 2), np.array([8.0, -5.0, 10.0])
+    seen = []
+
+    def half_straightened(_: torch.Tensor) -> torch.Tensor:
+        """What a locator gives that sees only half of the head's turn in the grid it works on."""
+        grid = grids_seen[-1]
+        axes = grid.ijk_to_ras[:3, :3] / grid.spacing
+        left = np.degrees(np.arctan2(*(axes.T @ rotation)[[1, 0], 0]))
+        seen.append(left)
+        half = axes @ turned(left / 2, 2)
+        return balls_on({name: half @ mni_place(name) + shift for name in CLASSES[1:]}, grid)
+
+    reference = Grid.canonical(shift, (200, 200, 200), (2, 2, 2))
+    pose = locate.find_head({}, reference, SPEC, half_straightened)
     assert len(seen) == 3 and seen[0] == pytest.approx(28, abs=0.5) and abs(seen[-1]) < 8
     assert np.degrees(np.arccos(np.clip((np.trace(pose.axes.T @ rotation) - 1) / 2, -1, 1))) < 4
+
+
+STRETCHED = {name: mni_place(name) * (1.0, 1.5, 0.65) for name in CLASSES[1:]}
+TURNED = {name: turned(28.0, 2) @ mni_place(name) for name in CLASSES[1:]}
+WHOLE = Grid.canonical(np.zeros(3), (200, 200, 200), (4, 4, 4))
+
+
+def find(way: str, run: Callable[[torch.Tensor], torch.Tensor]) -> Pose | None:
+    """The pose that the pipeline or the check before it finds."""
+    if way == "recognizer":
+        head = Recognizer(SimpleNamespace(spec=SPEC), run, (None, None)).head(Volume(np.zeros(WHOLE.shape, np.float32), WHOLE.ijk_to_ras))
+        return head and head.pose
+    try:
+        return locate.find_head({}, WHOLE, SPEC, run)
+    except InputError:
+        return None
+
+
+@pytest.mark.parametrize("way", ["pipeline", "recognizer"])
+def test_a_pose_that_fits_badly_at_first_is_confirmed_upright_or_refused(way: str, grids_seen: list[Grid]) -> None:
+    assert LARGEST_RESIDUAL_MM < fit_pose(STRETCHED).residual_mm < FIRST_RESIDUAL_MM
+    pose = find(way, lambda _: balls_on(STRETCHED if len(grids_seen) == 1 else TURNED, grids_seen[-1]))
+    assert pose is not None and pose.residual_mm < 2 and len(grids_seen) >= 2
+    np.testing.assert_allclose(pose.axes, turned(28.0, 2), atol=0.06)
+    grids_seen.clear()
+    assert find(way, lambda _: balls_on(STRETCHED, grids_seen[-1])) is None and len(grids_seen) == 2
 
 
 def test_two_landmarks_may_be_missing_but_not_three() -> None:
