@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,9 +49,10 @@ def read_labels(path: Path) -> np.ndarray:
 
 
 def save_case(case: Case, folder: Path) -> Case:
-    """Notes beside its files what a case is, so that ``load_case`` finds it again."""
-    names = {name: path.name for name, path in case.scans.items()}
-    noted = {"name": case.name, "task": case.task, "scans": names, "truth": case.truth and case.truth.name}
+    """Notes in a folder what a case is and where its files lie, so that ``load_case`` finds it again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = {name: os.path.relpath(path, folder) for name, path in case.scans.items()}
+    noted = {"name": case.name, "task": case.task, "scans": names, "truth": case.truth and os.path.relpath(case.truth, folder)}
     (folder / "case.json").write_text(json.dumps(noted, indent=1) + "\n", encoding="utf-8")
     return case
 

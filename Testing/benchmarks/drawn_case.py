@@ -16,7 +16,8 @@ from synthetic.spine_phantom import spine_phantom
 from synthetic.tumor_phantom import tumor_phantom
 
 SEED = 11
-TUMOR_SHAPE_KJI, QUICK_TUMOR_SHAPE_KJI = (155, 240, 240), (60, 76, 60)
+TUMOR_SIZE_MM, QUICK_TUMOR_SIZE_MM = (240.0, 240.0, 155.0), (120.0, 152.0, 120.0)
+"""Along R, A, S, as the sizes below."""
 SPINE_SPACING_MM, QUICK_SPINE_SPACING_MM = (3.0, 0.6, 0.6), (3.0, 2.0, 2.0)
 SPINE_SIZE_MM, QUICK_SPINE_SIZE_MM = (69.0, 180.0, 234.0), (45.0, 120.0, 160.0)
 
@@ -41,13 +42,24 @@ def drawn_case(task: str, folder: Path, quick: bool = False, seed: int = SEED) -
     return save_case(Case(name, task, scans, truth), folder)
 
 
-def _tumor(seed: int, quick: bool) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+def drawn_glioma(folder: Path, spacing_mm: float, seed: int = SEED) -> Case:
+    """The drawn glioma in the same field of view (240 x 240 x 155 mm) with other voxels, without its truth."""
+    folder = folder / f"tumor-{spacing_mm:g}mm-{seed}"
+    if (folder / "case.json").is_file():
+        return load_case(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    images, ijk_to_ras, _ = _tumor(seed, False, spacing_mm)
+    scans = {name: write_image(folder / f"{name}.nii.gz", image.round().astype(np.int16), ijk_to_ras) for name, image in images.items()}
+    return save_case(Case(f"drawn glioma, {spacing_mm:g} mm", "tumor", scans), folder)
+
+
+def _tumor(seed: int, quick: bool, spacing_mm: float = 1.0) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     images, ijk_to_ras, labels = tumor_phantom(seed, spacing_mm=2.0, oblique_degrees=0.0)
     source = Grid(labels.shape, ijk_to_ras)
     inside = labels > 0 if quick else next(iter(images.values())) > 0
     middle = source.ijk_to_ras[:3, :3] @ np.argwhere(inside).mean(0)[::-1] + source.ijk_to_ras[:3, 3]
-    shape, spacing = (QUICK_TUMOR_SHAPE_KJI, 2.0) if quick else (TUMOR_SHAPE_KJI, 1.0)
-    target = Grid.canonical(middle, spacing * np.array(shape[::-1]), np.full(3, spacing))
+    size_mm, spacing = (QUICK_TUMOR_SIZE_MM, 2.0) if quick else (TUMOR_SIZE_MM, spacing_mm)
+    target = Grid.canonical(middle, np.array(size_mm), np.full(3, spacing))
     moved = {name: resample(torch.from_numpy(image)[None], source, target)[0].numpy() for name, image in images.items()}
     truth = resample(torch.from_numpy(labels.astype(np.float32))[None], source, target, mode="nearest")[0].numpy()
     return moved, target.ijk_to_ras, truth
