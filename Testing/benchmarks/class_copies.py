@@ -8,7 +8,8 @@ import torch
 
 from neurospineseg.anatomy import structures_of
 from neurospineseg.bundle import Bundle, ModelSpec, find_bundle, write_bundle
-from neurospineseg.network import build_network, load_weights, save_weights
+from neurospineseg.network import save_weights
+from plain_network import built_plainly, plain_network
 
 LAST_LAYER = "output_block.conv.conv"
 LESS = 2.0
@@ -21,7 +22,7 @@ def with_classes(folder: Path, count: int, model: str = "tumor_glioma") -> Bundl
     It goes by the rules of the deep nuclei, which take any number of structures; only those of one side are ever found.
     """
     first = find_bundle(model)
-    network = load_weights(build_network(first.network_def), first.weights)
+    network = plain_network(first)
     state = network.state_dict()
     definition = {**first.network_def, "out_channels": count}
     source = torch.tensor([n if n < 4 else 1 + (n - 1) % 3 for n in range(count)])
@@ -31,7 +32,7 @@ def with_classes(folder: Path, count: int, model: str = "tumor_glioma") -> Bundl
             if name.endswith("bias"):
                 value[4:] -= LESS
             state[name] = value
-    wider = build_network(definition)
+    wider = built_plainly(definition)
     wider.load_state_dict(state)
     keys = sorted((found.key for found in structures_of("subcortical")), key=lambda key: key.startswith("right"))
     spec = ModelSpec(

@@ -32,13 +32,13 @@ from options import TASKS, case_options, ended, parser
 from own_path import FILE_STAGES, NETWORK_STAGE, OwnPath
 from real_case import real_cases
 from reference import Reference, mean_dice
-from ways import OWN, WAYS, available, make_way
+from ways import OWN, WAYS, available, make_way, usual_ways
 
 
 def measure(case: Case, model: str | None, options: Any, room: Path) -> dict[str, Any]:
     """All figures of one scan."""
-    names = tuple(name for name in available(tuple(options.ways)) if case.whole or name == OWN)
-    made = {name: make_way(name, case, model, options.device) for name in dict.fromkeys((OWN, *names))}
+    names = available(options.ways or usual_ways(case.task, model)) if case.whole else (OWN,)
+    made = {name: make_way(name, case, model, options.device) for name in names}
     outputs = {name: room / f"{name.replace(' ', '_')}.nii.gz" for name in made}
     reports: list[dict[str, float]] = []
 
@@ -137,14 +137,14 @@ def show(figures: dict[str, Any]) -> None:
 def main() -> None:
     made = parser(__doc__)
     case_options(made)
-    made.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), metavar="WAY", help=f"some of: {', '.join(WAYS)} (quoted)")
-    made.add_argument("--longest", type=float, default=40.0, metavar="S", help="what took longer is not run again (default: %(default)s s)")
+    made.add_argument("--ways", nargs="+", choices=WAYS, metavar="WAY", help=f"some of: {', '.join(WAYS)} (quoted)")
+    made.add_argument("--longest", type=float, default=15.0, metavar="S", help="what took longer is not run again (default: %(default)s s)")
     made.add_argument("--real", action="store_true", help="also the real scans in NEUROSPINESEG_DATA")
     made.add_argument("--no-accuracy", action="store_true", help="leave the float32 references out")
     options = made.parse_args()
     if options.quick:
         options.rounds = 1
-    if not nnunet_is_installed() and any(name.startswith("nnunet") for name in options.ways):
+    if not nnunet_is_installed() and any(name.startswith("nnunet") for name in options.ways or WAYS):
         print(NNUNET_MISSING, file=sys.stderr)
     models = {find_bundle(name).spec.task: name for name in options.model}
     everything = []

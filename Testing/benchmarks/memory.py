@@ -1,6 +1,6 @@
 """Peak memory from scan to mask: our way, MONAI's standard way and nnU-Net's predictor, each in a fresh process.
 
-    python Testing/benchmarks/memory.py [--rounds 2] [--tasks tumor spine subcortical] [--device cpu] [--large] [--json figures.json]
+    python Testing/benchmarks/memory.py [--rounds 1] [--tasks tumor spine subcortical] [--device cpu] [--large] [--json figures.json]
 
 Prints the median of the peak of resident memory, without and with what the process holds before it reads the scan (Python, torch, the
 network), and how many times ours each takes; on a GPU also the most that torch reserved there. ``--large`` segments scans at the limit by our
@@ -26,8 +26,9 @@ from neurospineseg.bundle import find_bundle
 from neurospineseg.device import choose_device
 from nnunet_path import NNUNET_MISSING, nnunet_is_installed
 from options import TASKS, case_options, ended, parser
-from ways import OWN, WAYS, available
+from ways import OWN, WAYS, available, usual_ways
 
+USUAL = (OWN, "monai float32", "nnunet")
 MIB = 2**20
 
 
@@ -75,16 +76,15 @@ def show(figures: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    made = parser(__doc__, rounds=2)
+    made = parser(__doc__, rounds=1)
     case_options(made)
-    made.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS[:4]), metavar="WAY", help=f"some of: {', '.join(WAYS)} (quoted)")
+    made.add_argument("--ways", nargs="+", choices=WAYS, metavar="WAY", help=f"some of: {', '.join(WAYS)} (quoted)")
     made.add_argument("--large", action="store_true", help="measure our way on scans at the limit instead")
     options = made.parse_args()
     if options.quick:
         options.rounds = 1
     models = {find_bundle(name).spec.task: name for name in options.model}
-    ways = tuple(dict.fromkeys((OWN, *available(tuple(options.ways)))))
-    if not options.large and not nnunet_is_installed() and any(way.startswith("nnunet") for way in options.ways):
+    if not options.large and not nnunet_is_installed() and any(way.startswith("nnunet") for way in options.ways or USUAL):
         print(NNUNET_MISSING, file=sys.stderr)
     everything = []
     choose_device(options.device)
@@ -92,11 +92,13 @@ def main() -> None:
         room = Path(name)
         drawn = options.cases or room
         if options.large:
-            cases, ways = [large_case(kind, drawn, options.quick) for kind in LARGE], (OWN,)
+            cases = [large_case(kind, drawn, options.quick) for kind in LARGE]
         else:
             cases = [drawn_case(task, drawn, options.quick) for task in TASKS if task in options.tasks]
         for case in cases:
-            everything.append(measure(case, ways, models.get(case.task), options.device, options.rounds, room))
+            model = models.get(case.task)
+            ways = (OWN,) if options.large else available(options.ways or usual_ways(case.task, model, USUAL))
+            everything.append(measure(case, ways, model, options.device, options.rounds, room))
             show(everything[-1])
     print(f"\n{machine_line(machine(options.device))}")
     write_json(options.json, "memory", options.device, options.quick, cases=everything)

@@ -20,8 +20,8 @@ from monai.inferers import SlidingWindowInferer
 from neurospineseg.bundle import Bundle
 from neurospineseg.errors import InputError
 from neurospineseg.grid import Grid
-from neurospineseg.network import build_network, load_weights
 from neurospineseg.predict import joined, with_coordinates
+from plain_network import plain_network
 
 warnings.filterwarnings("ignore", message=".*(labels|always_return_as_numpy|non-tuple sequence)", module="monai")
 
@@ -44,7 +44,7 @@ class MonaiPath:
         if spec.slice_axis is not None:
             raise InputError(f"The model '{spec.name}' works slice by slice; MONAI's standard path is measured with 3D models only.")
         self.spec, self.device, self.autocast = spec, device, autocast
-        self.network = load_weights(build_network(bundle.network_def), bundle.weights).to(device)
+        self.network = plain_network(bundle).to(device)
         self.inferer = SlidingWindowInferer(spec.patch, 1 if device.type == "cpu" else 4, overlap=0.5, mode="gaussian", sw_device=device)
         self.region = None
         if region is not None:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from neurospineseg.bundle import Bundle, ModelSpec
-from neurospineseg.network import build_network, load_weights
+from plain_network import built_plainly, plain_network
 
 NNUNET_MISSING = "nnU-Net is not installed here and was left out; to measure it too, run `python -m pip install 'nnunetv2==2.6.*'`."
 CONFIGURATION = "3d_fullres"
@@ -70,9 +70,9 @@ class NnunetPath:
 def _network(bundle: Bundle) -> torch.nn.Module:
     spec = bundle.spec
     if not spec.bilateral:
-        return load_weights(build_network(bundle.network_def), bundle.weights)
+        return plain_network(bundle)
     shape = {"in_channels": len(spec.channels), "out_channels": len(spec.classes)}
-    return build_network({**bundle.network_def, **shape}).eval()
+    return built_plainly({**bundle.network_def, **shape})
 
 
 def _plans(spec: ModelSpec) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from monai.inferers import SlidingWindowInferer
 from neurospineseg.bundle import Bundle
 from neurospineseg.errors import InputError
 from neurospineseg.measure import dice
-from neurospineseg.network import build_network, load_weights
 from neurospineseg.pipeline import Segmenter, Settings
 from neurospineseg.predict import joined, with_coordinates
+from plain_network import plain_network
 
 
 class Reference(Segmenter):
@@ -41,7 +41,7 @@ class Reference(Segmenter):
         watch.start(stage)
         spec, name = bundle.spec, bundle.spec.name
         if name not in self._plain:
-            self._plain[name] = load_weights(build_network(bundle.network_def), bundle.weights).to(self.device)
+            self._plain[name] = plain_network(bundle).to(self.device)
         inferer = SlidingWindowInferer(spec.patch, 1, overlap=0.5, mode="gaussian", sw_device=self.device, device=image.device)
 
         def softmax(seen: torch.Tensor) -> torch.Tensor:

@@ -133,7 +133,7 @@ def main() -> None:
         options.rounds, options.steps, options.patch, options.batch, options.workers, cases, size = 1, 2, 16, 1, 0, 1, 24
     examples = (options.steps + UNCOUNTED) * options.batch
     sizes = [f"model.patch={[options.patch] * 3}", f"loop.batch={options.batch}", f"loop.patches_per_case={-(-examples // cases)}"]
-    quick_sizes = ["network.filters=4", "network.n_levels=2"] if options.quick else []
+    quick_sizes = ["network.filters=4", "network.n_levels=3"] if options.quick else []
     recipe = read_recipe("brats_unet3d", [*sizes, *quick_sizes, "loop.epochs=1", "loop.precision=32"])
     session = Session("brats_unet3d", Path(), device=options.device, workers=options.workers)
     with tempfile.TemporaryDirectory(prefix="neurospineseg-") as folder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,19 @@ WAYS = (OWN, "monai float32", "monai autocast", "nnunet", "nnunet mirrored")
 Way = Callable[[Mapping[str, Path], Path], Any]
 
 
-def available(asked: tuple[str, ...] = WAYS) -> tuple[str, ...]:
-    """Those of the ways that this environment has the packages for."""
-    return tuple(name for name in asked if not name.startswith("nnunet") or nnunet_is_installed())
+def usual_ways(task: str, model: str | None, among: tuple[str, ...] = WAYS) -> tuple[str, ...]:
+    """Those of some ways that are measured unless others are asked for.
+
+    nnU-Net would search a whole head for what a model with a locator finds in a small part of it, for many minutes.
+    """
+    spec = Segmenter(task, Settings(model=model)).bundle.spec
+    return among if spec.locator is None else tuple(name for name in among if not name.startswith("nnunet"))
+
+
+def available(asked: Sequence[str]) -> tuple[str, ...]:
+    """Ours, and those of the ways asked for that this environment has the packages for."""
+    here = [name for name in asked if not name.startswith("nnunet") or nnunet_is_installed()]
+    return tuple(dict.fromkeys((OWN, *here)))
 
 
 def make_way(name: str, case: Case, model: str | None, device_name: str) -> Way:
