@@ -1,6 +1,6 @@
 """Steps per second of ``train.py brats_unet3d`` beside a plain MONAI loop with the same network, patches, loss and threads.
 
-    python Testing/benchmarks/training_speed.py [--rounds 3] [--steps 8] [--patch 32] [--batch 2] [--workers 1] [--device cpu]
+    python Testing/benchmarks/training.py [--rounds 3] [--steps 7] [--patch 32] [--batch 2] [--workers 1] [--device cpu] [--json figures.json]
 
 Three drawn gliomas of 128 x 128 x 128 voxels of 1 mm in four modalities. The plain loop is that of MONAI's tutorials: ``CacheDataset``,
 ``DataLoader`` and dictionary transforms of the kinds and chances that the recipe has, with the labeled voxels found beforehand.
@@ -9,17 +9,12 @@ Both run in turns in one process; what comes before the third step of a round (s
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
 import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-import lightning
-import monai
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -28,19 +23,20 @@ from monai import transforms as mt
 from monai.data import CacheDataset, DataLoader, list_data_collate
 from torch.utils.data import ConcatDataset
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "Resources"), str(ROOT / "Resources" / "Training"), str(ROOT / "Testing")]
-
-from datasets.raw_dataset import RawDataset, read_dataset  # noqa: E402
-from fitting.losses import make_loss  # noqa: E402
-from fitting.network_shape import network_def  # noqa: E402
-from fitting.recipe import Recipe, read_recipe  # noqa: E402
-from fitting.segmentation_training import SegmentationTraining, make_optimizer  # noqa: E402
-from fitting.session import Examples, Session, _model, _trainer  # noqa: E402
-from fitting.working_cases import working_cases  # noqa: E402
-from neurospineseg.bundle import ModelSpec  # noqa: E402
-from neurospineseg.network import build_network  # noqa: E402
-from prepared_miniature import write_dataset  # noqa: E402
+import project_path  # noqa: F401
+from datasets.raw_dataset import RawDataset, read_dataset
+from fitting.losses import make_loss
+from fitting.network_shape import network_def
+from fitting.recipe import Recipe, read_recipe
+from fitting.segmentation_training import SegmentationTraining, make_optimizer
+from fitting.session import Examples, Session, _model, _trainer
+from fitting.working_cases import working_cases
+from machine import machine, machine_line, write_json
+from neurospineseg.bundle import ModelSpec
+from neurospineseg.errors import InputError
+from neurospineseg.network import build_network
+from options import ended, parser, positive
+from prepared_miniature import write_dataset
 
 CASES, UNCOUNTED = 3, 2
 
@@ -124,36 +120,41 @@ def plain_rate(recipe: Recipe, spec: ModelSpec, dataset: ConcatDataset, session:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=7, help="counted steps a round")
-    parser.add_argument("--patch", type=int, default=32)
-    parser.add_argument("--batch", type=int, default=2)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    options = parser.parse_args()
+    made = parser(__doc__)
+    made.add_argument("--steps", type=positive, default=7, help="counted steps a round (default: %(default)s)")
+    made.add_argument("--patch", type=positive, default=32, help="side of the patches in voxels (default: %(default)s)")
+    made.add_argument("--batch", type=positive, default=2, help="patches a step (default: %(default)s)")
+    made.add_argument("--workers", type=int, default=1, help="loading processes (default: %(default)s)")
+    options = made.parse_args()
+    if options.device not in ("cpu", "cuda"):
+        raise InputError(f"Training is measured on cpu or cuda, not on '{options.device}'.")
+    cases, size = CASES, 64
+    if options.quick:
+        options.rounds, options.steps, options.patch, options.batch, options.workers, cases, size = 1, 2, 16, 1, 0, 1, 24
     examples = (options.steps + UNCOUNTED) * options.batch
-    sizes = [f"model.patch={[options.patch] * 3}", f"loop.batch={options.batch}", f"loop.patches_per_case={-(-examples // CASES)}"]
-    recipe = read_recipe("brats_unet3d", [*sizes, "loop.epochs=1", "loop.precision=32"])
+    sizes = [f"model.patch={[options.patch] * 3}", f"loop.batch={options.batch}", f"loop.patches_per_case={-(-examples // cases)}"]
+    quick_sizes = ["network.filters=4", "network.n_levels=3"] if options.quick else []
+    recipe = read_recipe("brats_unet3d", [*sizes, *quick_sizes, "loop.epochs=1", "loop.precision=32"])
     session = Session("brats_unet3d", Path(), device=options.device, workers=options.workers)
     with tempfile.TemporaryDirectory(prefix="neurospineseg-") as folder:
-        data = read_dataset(write_dataset(Path(folder), train=CASES, val=1, test=0, size=64))
+        data = read_dataset(write_dataset(Path(folder), train=cases, val=1, test=0, size=size))
         spec, _ = _model(recipe, [data], None)
         dataset = plain_dataset(recipe, spec, data)
         own, plain = [], []
         for number in range(options.rounds):
             own.append(own_rate(recipe, spec, data, session))
             plain.append(plain_rate(recipe, spec, dataset, session))
-            print(f"round {number + 1}: train.py {own[-1]:.3f}, plain MONAI {plain[-1]:.3f} steps/s", flush=True)
+            print(f"round {number + 1}: train.py {own[-1]:.3f}, plain MONAI {plain[-1]:.3f} steps/s", file=sys.stderr, flush=True)
     ratios = [a / b for a, b in zip(own, plain)]
     print(
         f"median: train.py {median(own):.3f}, plain MONAI {median(plain):.3f} steps/s; ratio {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
     )
-    print(
-        f"patch {options.patch}^3, batch {options.batch}, float32, {options.workers} loading process(es), {torch.get_num_threads()} threads of {os.cpu_count()} CPUs, {options.device}"
-    )
-    print(f"torch {torch.__version__}, MONAI {monai.__version__}, Lightning {lightning.__version__}, Python {platform.python_version()}")
+    print(f"patch {options.patch}^3, batch {options.batch}, float32, {options.workers} loading process(es)")
+    print(machine_line(machine(options.device)))
+    figures = {"steps_per_s": {"train.py": own, "plain MONAI": plain}, "ratios": ratios, "median_ratio": median(ratios)}
+    settings = {"patch": options.patch, "batch": options.batch, "steps": options.steps, "workers": options.workers}
+    write_json(options.json, "training", options.device, options.quick, **figures, **settings)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(ended(main))

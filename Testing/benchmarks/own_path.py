@@ -1,0 +1,32 @@
+"""Our way from files to a mask, as ``neurospineseg segment`` goes it, with the networks loaded before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+
+from neurospineseg.pipeline import Result, Segmenter, Settings
+from neurospineseg.segment_command import Request, run_request
+
+NETWORK_STAGE = "Segmenting"
+FILE_STAGES = ("Reading files", "Writing files")
+
+
+class OwnPath:
+    """Segments from files into a ``.nii.gz``.
+
+    Args:
+        model: bundle name or folder; None for the task's default.
+        device: as ``Settings.device``.
+    """
+
+    def __init__(self, task: str, model: str | None, device: str) -> None:
+        self.task, self.settings = task, {"model": model, "device": device, "anyway": True}
+        self.networks: dict[str, torch.nn.Module] = {}
+        self.segmenter = Segmenter(task, Settings(**self.settings), self.networks)
+
+    def __call__(self, scans: Mapping[str, Path], output: Path, progress: Callable[[str, float], None] = lambda *_: None) -> Result:
+        request = Request(self.task, scans, output, self.settings, sidecar=False, overwrite=True)
+        return run_request(request, progress, self.networks)

@@ -1,0 +1,51 @@
+"""Real scans, where ``NEUROSPINESEG_DATA`` names the folder that holds them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from case import Case, write_image
+from neurospineseg.errors import InputError
+from neurospineseg.volume import read_volume
+from real_data import DATA
+
+DEEPMEDIC_LABELS = np.array([0, 1, 2, 1, 3])
+"""Label value of BraTS 2013's 0 background, 1 necrosis, 2 edema, 3 non-enhancing and 4 enhancing tumor."""
+
+
+def real_cases(tasks: list[str], room: Path) -> list[Case]:
+    """A glioma in four modalities, three in two with expert labels, a lumbar spine of a patient, a T1 template.
+
+    Args:
+        room: folder for the label maps, rewritten with our label values.
+
+    Raises:
+        InputError: the scans are not here.
+    """
+    if not DATA.is_dir():
+        raise InputError("There are no real scans here; set NEUROSPINESEG_DATA to the folder that holds them, or leave --real out.")
+    tumor, cases = DATA / "tumor", []
+    if "tumor" in tasks:
+        files = {"t1c": "t1c", "t1": "t1n", "t2": "t2w", "flair": "t2f"}
+        cases.append(
+            Case("glioma of a patient", "tumor", {key: tumor / "BraTS-GLI-00001-000" / f"{name}.nii.gz" for key, name in files.items()})
+        )
+        for number in (1, 2, 3):
+            folder = tumor / f"deepmedic_brats2013_pat{number:04d}"
+            truth = _truth(folder / "OTMultiClass.nii.gz", DEEPMEDIC_LABELS, room)
+            scans = {key: folder / f"{name}_subtrMeanDivStd.nii.gz" for key, name in (("t1c", "T1c"), ("flair", "Flair"))}
+            cases.append(Case(f"glioma {number} in two modalities", "tumor", scans, truth, whole=False))
+    if "spine" in tasks:
+        cases.append(Case("lumbar spine of a patient", "spine", {"image": DATA / "spine" / "evaluate" / "VB1_02_img.nii.gz"}))
+    if "subcortical" in tasks:
+        template = DATA / "subcortical" / "templates" / "icbm152_2009a_sym_t1.nii.gz"
+        cases.append(Case("T1 template", "subcortical", {"image": template}))
+    return cases
+
+
+def _truth(path: Path, lookup: np.ndarray, room: Path) -> Path:
+    volume = read_volume(path)
+    labels = lookup[volume.voxels.round().astype(int)]
+    return write_image(room / f"{path.parent.name}.nii.gz", labels.astype(np.uint16), volume.ijk_to_ras)

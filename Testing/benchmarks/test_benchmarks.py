@@ -1,0 +1,93 @@
+"""That the benchmarks run and write their figures, on tiny scans; not how fast anything is."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parent
+OWN, MONAI = "neurospineseg", ("monai float32", "monai autocast")
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where drawn scans are kept between these tests."""
+    return tmp_path_factory.mktemp("cases")
+
+
+def run(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(FOLDER / f"{program}.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
+
+
+def figures(tmp_path: Path, program: str, *arguments: str | Path) -> dict[str, Any]:
+    """What a quick run wrote."""
+    done = run(program, "--quick", "--json", tmp_path / "figures.json", *arguments)
+    assert done.returncode == 0, done.stderr
+    written = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
+    assert written["program"] == program and written["quick"] and written["machine"]["threads"] >= 1
+    return written
+
+
+@pytest.mark.parametrize("task", ["tumor", "subcortical"])
+def test_inference_compares_and_judges(task: str, tmp_path: Path, cases: Path):
+    (found,) = figures(tmp_path, "inference", "--tasks", task, "--ways", OWN, *MONAI, "--cases", cases)["cases"]
+    assert set(found["median_s"]) == {OWN, *MONAI} and found["times_as_long"][OWN] == 1
+    assert 0 < found["network_share"] < 1
+    kept = found["accuracy"]["dice_against_truth"]
+    assert kept[OWN] > 0.4 and kept["float32 reference"] == pytest.approx(kept[OWN], abs=0.05)
+    assert all(kept[name] == pytest.approx(kept[OWN], abs=0.1) for name in MONAI), "MONAI's path runs the same weights"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("nnunetv2") is None, reason="nnU-Net is not installed")
+def test_nnunet_segments_with_our_weights(tmp_path: Path, cases: Path):
+    (found,) = figures(tmp_path, "inference", "--tasks", "tumor", "--ways", OWN, "nnunet", "--cases", cases)["cases"]
+    kept = found["accuracy"]["dice_against_truth"]
+    assert kept["nnunet"] == pytest.approx(kept[OWN], abs=0.15)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("nnunetv2") is not None, reason="nnU-Net is installed")
+def test_nnunet_is_said_to_be_missing(cases: Path):
+    done = run("inference", "--quick", "--tasks", "spine", "--ways", "nnunet", "--no-accuracy", "--cases", cases)
+    assert done.returncode == 0 and "pip install 'nnunetv2" in done.stderr
+
+
+def test_memory(tmp_path: Path, cases: Path):
+    (found,) = figures(tmp_path, "memory", "--tasks", "spine", "--ways", *MONAI[:1], "--cases", cases)["cases"]
+    assert found["times_ours"][OWN] == 1 and found["peak_bytes"][MONAI[0]] > 100 * 2**20
+
+
+def test_scaling(tmp_path: Path, cases: Path):
+    written = figures(tmp_path, "scaling", "--cases", cases)
+    (voxels,), (classes,) = written["by_voxels"], written["by_classes"]
+    assert voxels["voxels"] == 39 * 60 * 60 and classes["model"] == "classes_5"
+    assert all(isfinite(seconds) for found in (voxels, classes) for seconds in found["seconds"].values())
+
+
+def test_cold_start(tmp_path: Path, cases: Path):
+    found = figures(tmp_path, "cold_start", "--cases", cases)["tasks"]["spine"]["median_s"]
+    assert len(found) == 5 and all(seconds > 0 for seconds in found.values())
+
+
+def test_training(tmp_path: Path):
+    assert figures(tmp_path, "training")["median_ratio"] > 0
+
+
+@pytest.mark.parametrize(
+    "program, arguments, sentence",
+    [
+        ("inference", ("--model", "no_such_model"), "There is no model 'no_such_model'"),
+        ("inference", ("--tasks", "spine", "--model", "spine_2d", "--quick"), "works slice by slice"),
+        ("memory", ("--json", "/no/such/folder/figures.json"), "There is no folder"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence(program: str, arguments: tuple[str, ...], sentence: str, cases: Path):
+    done = run(program, *arguments, "--cases", cases)
+    assert done.returncode == 2 and sentence in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr

@@ -1,0 +1,73 @@
+"""The ways from files to a mask that are compared, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import project_path  # noqa: F401
+from case import Case
+from monai_path import MonaiPath
+from neurospineseg.bundle import find_bundle
+from neurospineseg.device import choose_device
+from neurospineseg.grid import Grid
+from neurospineseg.locate import find_head, locate_region
+from neurospineseg.pipeline import Segmenter, Settings
+from neurospineseg.predict import predict
+from neurospineseg.volume import read_volume
+from nnunet_path import NnunetPath, nnunet_is_installed
+from own_path import OwnPath
+
+OWN = "neurospineseg"
+WAYS = (OWN, "monai float32", "monai autocast", "nnunet", "nnunet mirrored")
+Way = Callable[[Mapping[str, Path], Path], Any]
+
+
+def usual_ways(task: str, model: str | None, among: tuple[str, ...] = WAYS) -> tuple[str, ...]:
+    """Those of some ways that are measured unless others are asked for.
+
+    nnU-Net would search a whole head for what a model with a locator finds in a small part of it, for many minutes.
+    """
+    spec = Segmenter(task, Settings(model=model)).bundle.spec
+    return among if spec.locator is None else tuple(name for name in among if not name.startswith("nnunet"))
+
+
+def available(asked: Sequence[str]) -> tuple[str, ...]:
+    """Ours, and those of the ways asked for that this environment has the packages for."""
+    here = [name for name in asked if not name.startswith("nnunet") or nnunet_is_installed()]
+    return tuple(dict.fromkeys((OWN, *here)))
+
+
+def make_way(name: str, case: Case, model: str | None, device_name: str) -> Way:
+    """A way with its network loaded.
+
+    Args:
+        name: one of ``WAYS``.
+        model: bundle name or folder; None for the task's default.
+    """
+    if name == OWN:
+        return OwnPath(case.task, model, device_name)
+    segmenter, device = Segmenter(case.task, Settings(model=model, device=device_name, anyway=True)), choose_device(device_name)
+    if name.startswith("nnunet"):
+        return NnunetPath(segmenter.bundle, device, name.endswith("mirrored"))
+    region = None if segmenter.bundle.spec.locator is None else located(segmenter, case)
+    return MonaiPath(segmenter.bundle, device, name.endswith("autocast"), region)
+
+
+def located(segmenter: Segmenter, case: Case) -> Grid:
+    """The region that our model looks at."""
+    spec = segmenter.bundle.spec
+    locator = find_bundle(spec.locator)
+    network = segmenter.network(locator)
+    volumes = {name: read_volume(path) for name, path in case.scans.items()}
+    cpu = torch.device("cpu")
+    pose = find_head(
+        volumes,
+        next(iter(volumes.values())).grid,
+        locator.spec,
+        lambda image: predict(network, image, locator.spec, cpu, torch.float32)[0],
+    )
+    return locate_region(pose, spec.region_mm, spec.spacing[0])
