@@ -11,7 +11,7 @@ from neurospineseg.bundle import ModelSpec
 from neurospineseg.doubt import uncertainty
 from neurospineseg.grid import Grid, resample
 from neurospineseg.intensity import background_value, normalize
-from neurospineseg.postprocess import OutputChannel
+from neurospineseg.postprocess import OutputChannel, likeliest
 from neurospineseg.volume import Volume
 
 SLAB_BYTES = 96 * 2**20
@@ -82,7 +82,7 @@ def take_out(
         last = min(stop[0], first + thickness)
         slab = target.crop((first, start[1], start[2]), (last, stop[1], stop[2]))
         here_likely = resample(probabilities, part, slab, antialias=False)
-        winner = here_likely.argmax(0).cpu()
+        winner = likeliest(here_likely).cpu()
         if doubt is not None:
             values = (uncertainty(here_likely) * 255).round().to(torch.uint8).cpu().numpy()
             doubt[first:last, start[1] : stop[1], start[2] : stop[2]] = values
