@@ -67,6 +67,17 @@ class Grid:
         stop = np.maximum(start, stop)
         return tuple(int(v) for v in start), tuple(int(v) for v in stop)
 
+    def holds(self, other: Grid) -> np.ndarray:
+        """Which voxel centers of another lattice lie inside this one's outer faces, bool (K', J', I')."""
+        matrix = self.ras_to_ijk @ other.ijk_to_ras
+        along = [np.arange(n) for n in other.shape[::-1]]
+        inside = np.ones(other.shape, bool)
+        for row, count in enumerate(self.shape[::-1]):
+            i, j, k = (matrix[row, axis] * steps for axis, steps in enumerate(along))
+            place = k[:, None, None] + j[:, None] + i + matrix[row, 3]
+            inside &= (place >= -0.5 - 1e-5) & (place <= count - 0.5 + 1e-5)
+        return inside
+
     def same_as(self, other: Grid, tolerance_mm: float = 1e-4) -> bool:
         """Whether both lattices hold the same voxels: their corners agree to ``tolerance_mm``."""
         return self.shape == other.shape and bool(np.abs(self.corners() - other.corners()).max() <= tolerance_mm)

@@ -51,3 +51,13 @@ def test_long_axes_are_computed_in_blocks() -> None:
     image = torch.arange(300.0)[None, :, None, None].expand(1, 300, 2, 2)
     found = resample(image, source, target, antialias=False)
     torch.testing.assert_close(found[0, :, 0, 0], torch.arange(200) * 1.5)
+
+
+def test_a_lattice_holds_what_lies_inside_its_outer_faces() -> None:
+    turn = np.eye(4)
+    turn[:2, :2] = [[0.8, -0.6], [0.6, 0.8]]
+    for seed in range(20):
+        source, target = lattices(seed)
+        for other in (target, Grid(target.shape, turn @ target.ijk_to_ras)):
+            sampled = resample(torch.ones(1, *source.shape), source, other, mode="nearest")[0] > 0.5
+            assert (source.holds(other) != sampled.numpy()).mean() < 1e-3
