@@ -143,7 +143,7 @@ def resample(
     """Sample an image at the voxel centers of another lattice: one affine, one interpolation.
 
     Args:
-        image: float tensor (C, K, J, I) on ``source``, on any device.
+        image: tensor (C, K, J, I) on ``source``, on any device; of floats, or for ``"nearest"`` of whole numbers up to 2^24 too.
         source: lattice of ``image``.
         target: lattice to sample at; any orientation, shear or handedness.
         mode: ``"bilinear"`` (trilinear in 3D) or ``"nearest"``.
@@ -158,7 +158,7 @@ def resample(
     matrix = source.ras_to_ijk @ target.ijk_to_ras
     axes = parallel_axes(matrix, target.shape)
     if axes is not None:
-        return resample_parallel(image.float(), axes, mode, fill, antialias).to(image.dtype)
+        return resample_parallel(image if mode == "nearest" else image.float(), axes, mode, fill, antialias).to(image.dtype)
     sampled = image.float()
     if antialias and mode != "nearest":
         sampled = _smooth(sampled, np.linalg.norm(matrix[:3, :3], axis=1)[::-1])

@@ -71,7 +71,7 @@ def take_out(
     part = working.crop(tuple(low), tuple(high))
 
     territories = {
-        n: channel.territory[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+        n: torch.from_numpy(channel.territory[low[0] : high[0], low[1] : high[1], low[2] : high[2]].astype(np.int32))[None]
         for n, channel in enumerate(channels)
         if channel.territory is not None
     }
@@ -90,8 +90,7 @@ def take_out(
         for channel, territory in territories.items():
             here = winner == channel
             if bool(here.any()):
-                values = torch.from_numpy(territory.astype(np.float32))[None]
-                found = torch.where(here, resample(values, part, slab, mode="nearest")[0].round().int(), found)
+                found = torch.where(here, resample(territory, part, slab, mode="nearest")[0], found)
         labels[first:last, start[1] : stop[1], start[2] : stop[2]] = found.numpy().astype(np.uint16)
     if keep is not None:
         labels[~np.isin(labels, list(keep))] = 0
