@@ -7,11 +7,12 @@ point spread function matching", MICCAI 2015.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, log, sqrt
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+
+from neurospineseg.separable import gaussian, parallel_axes, resample_parallel, sample_axis
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,17 @@ class Grid:
         stop = np.maximum(start, stop)
         return tuple(int(v) for v in start), tuple(int(v) for v in stop)
 
+    def holds(self, other: Grid) -> np.ndarray:
+        """Which voxel centers of another lattice lie inside this one's outer faces, bool (K', J', I')."""
+        matrix = self.ras_to_ijk @ other.ijk_to_ras
+        along = [np.arange(n) for n in other.shape[::-1]]
+        inside = np.ones(other.shape, bool)
+        for row, count in enumerate(self.shape[::-1]):
+            i, j, k = (matrix[row, axis] * steps for axis, steps in enumerate(along))
+            place = k[:, None, None] + j[:, None] + i + matrix[row, 3]
+            inside &= (place >= -0.5 - 1e-5) & (place <= count - 0.5 + 1e-5)
+        return inside
+
     def same_as(self, other: Grid, tolerance_mm: float = 1e-4) -> bool:
         """Whether both lattices hold the same voxels: their corners agree to ``tolerance_mm``."""
         return self.shape == other.shape and bool(np.abs(self.corners() - other.corners()).max() <= tolerance_mm)
@@ -98,17 +110,8 @@ def covering_grid(source: Grid, spacing: np.ndarray, margin_mm: float = 0.0) -> 
 def _smooth(image: torch.Tensor, steps: np.ndarray) -> torch.Tensor:
     """Gaussian along each array axis whose target step, in source voxels, exceeds one."""
     for axis, step in enumerate(steps):
-        if step <= 1.01:
-            continue
-        sigma = sqrt((step**2 - 1) / (8 * log(2)))
-        radius = max(1, min(ceil(2.5 * sigma), image.shape[axis + 1] - 1))
-        taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, dtype=torch.float32) / sigma) ** 2)
-        taps = (taps / taps.sum()).to(image.device, image.dtype)
-        kernel_shape, padding = [1, 1, 1, 1, 1], [0] * 6
-        kernel_shape[axis + 2] = taps.numel()
-        padding[(2 - axis) * 2] = padding[(2 - axis) * 2 + 1] = radius
-        padded = F.pad(image[:, None], padding, mode="replicate")
-        image = F.conv3d(padded, taps.view(kernel_shape))[:, 0]
+        count = image.shape[axis + 1]
+        image = sample_axis(image, axis + 1, np.arange(count), gaussian(step, count))
     return image
 
 
@@ -140,7 +143,7 @@ def resample(
     """Sample an image at the voxel centers of another lattice: one affine, one interpolation.
 
     Args:
-        image: float tensor (C, K, J, I) on ``source``, on any device.
+        image: tensor (C, K, J, I) on ``source``, on any device; of floats, or for ``"nearest"`` of whole numbers up to 2^24 too.
         source: lattice of ``image``.
         target: lattice to sample at; any orientation, shear or handedness.
         mode: ``"bilinear"`` (trilinear in 3D) or ``"nearest"``.
@@ -152,11 +155,15 @@ def resample(
     """
     if source.shape == target.shape and np.allclose(source.ijk_to_ras, target.ijk_to_ras, atol=1e-9):
         return image.clone()
+    matrix = source.ras_to_ijk @ target.ijk_to_ras
+    axes = parallel_axes(matrix, target.shape)
+    if axes is not None:
+        return resample_parallel(image if mode == "nearest" else image.float(), axes, mode, fill, antialias).to(image.dtype)
+    sampled = image.float()
     if antialias and mode != "nearest":
-        steps = np.linalg.norm((source.ras_to_ijk @ target.ijk_to_ras)[:3, :3], axis=1)[::-1]
-        image = _smooth(image, steps)
+        sampled = _smooth(sampled, np.linalg.norm(matrix[:3, :3], axis=1)[::-1])
     coordinates = _coordinates(source, target, image.device)
-    sampled = F.grid_sample(image[None].float(), coordinates, mode=mode, padding_mode="border", align_corners=False)[0]
+    sampled = F.grid_sample(sampled[None], coordinates, mode=mode, padding_mode="border", align_corners=False)[0]
     outside = (coordinates[0].abs() > 1.0 + 1e-5).any(-1)
     if bool(outside.any()):
         sampled.masked_fill_(outside, fill)

@@ -16,6 +16,7 @@ from neurospineseg.bundle import ModelSpec
 from neurospineseg.errors import InputError
 from neurospineseg.grid import Grid, covering_grid
 from neurospineseg.passage import bring_in
+from neurospineseg.postprocess import likeliest
 from neurospineseg.volume import Volume
 
 MNI_PLACES = {
@@ -89,7 +90,7 @@ def landmarks(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> dict[
     Args:
         probabilities: (C, K, J, I) on ``grid``.
     """
-    winner = probabilities.argmax(0)
+    winner = likeliest(probabilities)
     usual_ml = {"thalamus": 7.0, "caudate": 3.5, "lentiform": 6.5, "ventral_dc": 4.2}
     places = {}
     for channel, name in enumerate(spec.classes):

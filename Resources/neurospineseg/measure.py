@@ -15,7 +15,9 @@ warnings.filterwarnings("ignore", message=".*always_return_as_numpy")  # MONAI 1
 
 def volumes_ml(labels: np.ndarray, grid: Grid) -> dict[int, float]:
     """Volume in mL of every label value above 0 in (K, J, I)."""
-    counts = np.bincount(labels.ravel())
+    counts = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
+    for layer in labels:  # numpy widens what it counts to 8 bytes a voxel
+        counts += np.bincount(layer.ravel(), minlength=len(counts))
     return {int(label): float(count) * grid.voxel_volume_ml for label, count in enumerate(counts) if label > 0 and count > 0}
 
 

@@ -11,7 +11,7 @@ from neurospineseg.bundle import ModelSpec
 from neurospineseg.doubt import uncertainty
 from neurospineseg.grid import Grid, resample
 from neurospineseg.intensity import background_value, normalize
-from neurospineseg.postprocess import OutputChannel
+from neurospineseg.postprocess import OutputChannel, likeliest
 from neurospineseg.volume import Volume
 
 SLAB_BYTES = 96 * 2**20
@@ -71,7 +71,7 @@ def take_out(
     part = working.crop(tuple(low), tuple(high))
 
     territories = {
-        n: channel.territory[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+        n: torch.from_numpy(channel.territory[low[0] : high[0], low[1] : high[1], low[2] : high[2]].astype(np.int32))[None]
         for n, channel in enumerate(channels)
         if channel.territory is not None
     }
@@ -82,7 +82,7 @@ def take_out(
         last = min(stop[0], first + thickness)
         slab = target.crop((first, start[1], start[2]), (last, stop[1], stop[2]))
         here_likely = resample(probabilities, part, slab, antialias=False)
-        winner = here_likely.argmax(0).cpu()
+        winner = likeliest(here_likely).cpu()
         if doubt is not None:
             values = (uncertainty(here_likely) * 255).round().to(torch.uint8).cpu().numpy()
             doubt[first:last, start[1] : stop[1], start[2] : stop[2]] = values
@@ -90,8 +90,7 @@ def take_out(
         for channel, territory in territories.items():
             here = winner == channel
             if bool(here.any()):
-                values = torch.from_numpy(territory.astype(np.float32))[None]
-                found = torch.where(here, resample(values, part, slab, mode="nearest")[0].round().int(), found)
+                found = torch.where(here, resample(territory, part, slab, mode="nearest")[0], found)
         labels[first:last, start[1] : stop[1], start[2] : stop[2]] = found.numpy().astype(np.uint16)
     if keep is not None:
         labels[~np.isin(labels, list(keep))] = 0

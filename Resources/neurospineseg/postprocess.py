@@ -46,6 +46,14 @@ class Postprocessed:
     notes: list[str] = field(default_factory=list)
 
 
+def likeliest(probabilities: torch.Tensor) -> torch.Tensor:
+    """The channel with the highest probability, the first of equals; int64 (K, J, I) from (C, K, J, I).
+
+    ``torch.argmax`` over the first axis takes three to seven times as long on a CPU.
+    """
+    return probabilities.max(0).indices
+
+
 def suppress(probabilities: torch.Tensor, channel: int, voxels: np.ndarray) -> None:
     """Takes a channel's probability to the background (channel 0) in place.
 

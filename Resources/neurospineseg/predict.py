@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from monai.inferers import sliding_window_inference
 
 from neurospineseg.bundle import ModelSpec
+from neurospineseg.windows import windowed_scores
 
 Progress = Callable[[float], None]
 SMALLEST_PATCH = 32
+SLAB = 16
+"""Layers of a result that are made probabilities at once."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ def with_coordinates(image: torch.Tensor) -> torch.Tensor:
 def _one_way(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan: Attempt, progress: Progress) -> torch.Tensor:
     """Softmax probabilities (network classes, K, J, I), the mean over the image and its mirror images along ``spec.flips``."""
     run = _sliced if spec.slice_axis is not None else _windowed
+    if not spec.flips:
+        return run(network, with_coordinates(image) if spec.coordinates else image, spec, plan, progress)
     ways = ((), *((axis + 1,) for axis in spec.flips))
     total = 0.0
     for number, axes in enumerate(ways):
@@ -134,22 +138,14 @@ def joined(left: torch.Tensor, right: torch.Tensor, whole: int) -> torch.Tensor:
 
 def _windowed(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan: Attempt, progress: Progress) -> torch.Tensor:
     network = network.to(memory_format=torch.channels_last_3d)
-    overlap = 0.5
-    counts = [max(1, int(np.ceil((n - p) / (p * (1 - overlap)))) + 1) for n, p in zip(image.shape[1:], plan.patch)]
-    total, done = int(np.prod(counts)), 0
 
     def scores(windows: torch.Tensor) -> torch.Tensor:
-        nonlocal done
-        result = network(windows.contiguous(memory_format=torch.channels_last_3d)).float()
-        done += windows.shape[0]
-        progress(min(1.0, done / total))
-        return result
+        return network(windows.to(plan.device).contiguous(memory_format=torch.channels_last_3d)).to(image.device).float()
 
-    progress(0.0)
-    result = sliding_window_inference(
-        image[None], plan.patch, plan.batch, scores, overlap=overlap, mode="gaussian", sw_device=plan.device, device=image.device
-    )
-    return torch.softmax(result[0], 0)
+    found = windowed_scores(scores, image, len(spec.network_classes), plan.patch, plan.batch, progress)
+    for slab in found.split(SLAB, dim=1):
+        slab.copy_(torch.softmax(slab, 0))
+    return found
 
 
 def _in_windows(network: torch.nn.Module, slices: torch.Tensor, window: list[int]) -> torch.Tensor:

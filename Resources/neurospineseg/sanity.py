@@ -70,10 +70,7 @@ def silhouette_dice(reference: Volume, other: Volume) -> float:
     """Dice of the two bodies' silhouettes at 4 mm over the field of view they share; 1 where they lie alike."""
     lattice = covering_grid(reference.grid, np.full(3, 4.0))
     a, b = _silhouette(reference, lattice), _silhouette(other, lattice)
-    both = torch.ones(lattice.shape, dtype=torch.bool)
-    for volume in (reference, other):
-        inside = resample(torch.ones(1, *volume.shape), volume.grid, lattice, mode="nearest")[0] > 0.5
-        both &= inside
+    both = torch.from_numpy(reference.grid.holds(lattice) & other.grid.holds(lattice))
     a, b = a & both, b & both
     total = int(a.sum() + b.sum())
     return 2 * int((a & b).sum()) / total if total else 0.0

@@ -6,6 +6,7 @@ import argparse
 import importlib.util
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -159,10 +160,13 @@ def _read(request: Request, progress: Progress) -> dict[str, Volume]:
     from neurospineseg.volume import read_volume
 
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    volumes = {}
-    for number, (name, path) in enumerate(request.scans.items()):
-        progress("Reading files", number / len(request.scans))
-        volumes[name] = read_volume(path, frame=request.frame, orientation=request.orientation)
+    progress("Reading files", 0.0)
+    with ThreadPoolExecutor(len(request.scans)) as pool:  # unpacking leaves Python's lock
+        reads = [pool.submit(read_volume, path, frame=request.frame, orientation=request.orientation) for path in request.scans.values()]
+        volumes = {}
+        for name, read in zip(request.scans, reads):
+            volumes[name] = read.result()
+            progress("Reading files", len(volumes) / len(request.scans))
     return volumes
 
 

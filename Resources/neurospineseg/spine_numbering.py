@@ -12,7 +12,7 @@ from scipy import ndimage
 from neurospineseg.anatomy import NEUTRAL_COUNT, Structure, structure
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.grid import Grid
-from neurospineseg.postprocess import OutputChannel, Postprocessed, islands_below, suppress
+from neurospineseg.postprocess import OutputChannel, Postprocessed, islands_below, likeliest, suppress
 from neurospineseg.vertebral_column import Column, find_column
 from neurospineseg.vertebral_parts import PARTS, standard_parts
 
@@ -113,7 +113,7 @@ def _far_components(mask: np.ndarray, near: np.ndarray) -> np.ndarray:
 
 def _clean(joined: torch.Tensor, false_bodies: np.ndarray, column: Column, grid: Grid) -> None:
     """Takes away, in place, what is no part of the column from the channels background, vertebra, disc, canal, sacrum."""
-    winner = joined.argmax(0).cpu().numpy()
+    winner = likeliest(joined).cpu().numpy()
     anchor = column.bodies > 0 if len(column) else column.sacrum
     if not anchor.any():
         joined[1:] = 0
@@ -205,7 +205,7 @@ def postprocess_spine(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) 
     """
     probabilities = standard_parts(probabilities, spec.classes)
     channel = {name: number for number, name in enumerate(PARTS)}
-    winner = probabilities.argmax(0).cpu().numpy()
+    winner = likeliest(probabilities).cpu().numpy()
     certainty = probabilities[channel["vertebra_body"]].cpu().numpy()
     column = find_column(*(winner == channel[name] for name in ("vertebra_body", "disc", "sacrum")), certainty, grid)
     joined = torch.stack(
@@ -222,10 +222,10 @@ def postprocess_spine(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) 
     keys: list[str | None] = []
     if len(column):
         instance, gap = territories(column, grid)
-        scraps = np.bincount(gap[joined.argmax(0).cpu().numpy() == 2], minlength=len(column) + 1) * grid.voxel_volume_ml < LEAST_ISLAND_ML
+        scraps = np.bincount(gap[likeliest(joined).cpu().numpy() == 2], minlength=len(column) + 1) * grid.voxel_volume_ml < LEAST_ISLAND_ML
         suppress(joined, 2, scraps[gap])
         keys = _named_levels(column, named)
-        disc_keys = _disc_numbers(column, gap, joined.argmax(0).cpu().numpy() == 2, named)
+        disc_keys = _disc_numbers(column, gap, likeliest(joined).cpu().numpy() == 2, named)
         vertebra_labels = np.array([_label(key) for key in keys], np.uint16)[instance]
         disc_labels = np.array([_label(key) for key in disc_keys], np.uint16)[gap]
         structures += [structure(key) for key in (*keys, *disc_keys) if key is not None]
@@ -238,5 +238,5 @@ def postprocess_spine(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) 
     ]
     notes = _notes(column, keys, named)
     if named:
-        notes += _doubts(keys, column.cut, np.where(joined.argmax(0).cpu().numpy() == 1, vertebra_labels, 0), grid)
+        notes += _doubts(keys, column.cut, np.where(likeliest(joined).cpu().numpy() == 1, vertebra_labels, 0), grid)
     return Postprocessed(joined, channels, structures, notes)

@@ -9,7 +9,7 @@ from scipy import ndimage
 from neurospineseg.anatomy import structure
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.grid import Grid
-from neurospineseg.postprocess import OutputChannel, Postprocessed, suppress
+from neurospineseg.postprocess import OutputChannel, Postprocessed, likeliest, suppress
 
 LEAST_ML = 0.1
 LEAST_SHARE, SURE = 0.1, 0.9
@@ -33,8 +33,9 @@ def doubtful_islands(whole: np.ndarray, tumor: np.ndarray, enhancing: np.ndarray
         return np.zeros_like(whole)
     numbers = np.arange(1, count + 1)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    peaks = np.concatenate([[0.0], ndimage.maximum(enhancing, labels, numbers)])
-    means = np.concatenate([[0.0], ndimage.mean(tumor, labels, numbers)])
+    inside = labels[whole]
+    peaks = np.concatenate([[0.0], ndimage.maximum(enhancing[whole], inside, numbers)])
+    means = np.concatenate([[0.0], ndimage.mean(tumor[whole], inside, numbers)])
     lesser = sizes < LEAST_SHARE * sizes[1:].max()
     faint = (means < LEAST_MEAN) & (sizes < sizes[1:].max())
     doubtful = (sizes < least_voxels) | (lesser & (peaks < SURE)) | faint
@@ -69,7 +70,7 @@ def postprocess_tumor(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) 
     """
     probabilities = probabilities.clone()
     channel = {name: number for number, name in enumerate(spec.classes)}
-    winner = probabilities.argmax(0).cpu().numpy()
+    winner = likeliest(probabilities).cpu().numpy()
     enhancing = probabilities[channel["enhancing_tumor"]].cpu().numpy()
     tumor = 1 - probabilities[0].cpu().numpy()
     islands = doubtful_islands(winner > 0, tumor, enhancing, LEAST_ML / grid.voxel_volume_ml)

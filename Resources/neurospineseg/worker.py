@@ -117,8 +117,10 @@ class Worker:
         return tell
 
     def _segmenter(self, request: dict[str, Any], **more: Any):
+        from neurospineseg.device import leave_a_core
         from neurospineseg.pipeline import Segmenter, Settings
 
+        leave_a_core()
         structures = request.get("structures")
         settings = Settings(
             model=request.get("model"),
@@ -222,8 +224,10 @@ class Worker:
         return {"folder": str(folder), "dice": scores}
 
     def files(self, request: dict[str, Any]) -> dict[str, Any]:
+        from neurospineseg.device import leave_a_core
         from neurospineseg.segment_command import Request, run_request
 
+        leave_a_core()
         scans = {name: Path(path) for name, path in request["scans"].items()}
         settings = dict(request.get("settings") or {})
         asked = Request(request["task"], scans, Path(request["output"]), settings, room=self._room)

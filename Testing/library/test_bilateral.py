@@ -100,7 +100,7 @@ def test_flips_average_the_mirror_images() -> None:
             scores[:, 1, :8] = 50
             return scores
 
-    image = torch.zeros(1, 32, 32, 32)
+    image = torch.ones(1, 32, 32, 32)
     found, _, _ = predict(
         Place(), image, spec(classes=("background", "a", "b"), bilateral=False, flips=(0,)), torch.device("cpu"), torch.float32
     )

@@ -1,0 +1,76 @@
+"""Windows of a 3D network: every voxel that shows something is seen, empty image is not, and the scores add up."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+
+from neurospineseg.windows import MARGIN, SURE, blending_weight, occupied, starts, windowed_scores
+
+WINDOW = (16, 12, 10)
+
+
+class Echo:
+    """Scores -image and image, and keeps how many windows it saw."""
+
+    def __init__(self) -> None:
+        self.shapes: list[tuple[int, ...]] = []
+
+    def __call__(self, windows: torch.Tensor) -> torch.Tensor:
+        self.shapes.append(tuple(windows.shape))
+        return torch.cat([-windows, windows], 1)
+
+
+@pytest.mark.parametrize("length", [5, 16, 17, 24, 25, 61, 240])
+@pytest.mark.parametrize("overlap", [0.25, 0.5])
+def test_starts_cover_the_length_with_at_least_the_overlap(length: int, overlap: float) -> None:
+    found = starts(length, 16, overlap)
+    assert found[0] == 0 and found[-1] == max(0, length - 16)
+    assert all(0 < b - a <= 16 * (1 - overlap) + 1 for a, b in pairwise(found))
+
+
+@pytest.mark.parametrize("shape", [(40, 31, 27), (9, 31, 10), (3, 4, 5)])
+@pytest.mark.parametrize("batch", [1, 4])
+def test_scores_add_up_to_the_whole(shape: tuple[int, int, int], batch: int) -> None:
+    image = torch.randn(1, *shape, generator=torch.Generator().manual_seed(0))
+    network, fractions = Echo(), []
+    found = windowed_scores(network, image, 2, WINDOW, batch, fractions.append)
+    torch.testing.assert_close(found, torch.cat([-image, image]))
+    assert {shape[2:] for shape in network.shapes} == {WINDOW} and max(shape[0] for shape in network.shapes) <= batch
+    assert fractions == sorted(fractions) and fractions[0] == 0 and fractions[-1] == 1
+
+
+def test_empty_image_is_not_looked_at() -> None:
+    image = torch.zeros(1, 60, 60, 60)
+    image[:, 22:30, 20:28, 21:27] = 1.0
+    network = Echo()
+    found = windowed_scores(network, image, 2, WINDOW)
+    assert len(network.shapes) == 1 * 2 * 2
+    torch.testing.assert_close(found[1], image[0])
+    assert float(found[0, 0, 0, 0]) == SURE and float(found[0, 25, 24, 24]) == -1
+
+    image[:, 50:58, 50:58, 50:58] = 2.0
+    network = Echo()
+    torch.testing.assert_close(windowed_scores(network, image, 2, WINDOW)[1], image[0])
+    assert sum(shape[0] for shape in network.shapes) < len(starts(44, 16)) * len(starts(46, 12)) * len(starts(45, 10)) / 2
+
+
+def test_an_image_that_is_all_empty_is_background() -> None:
+    network = Echo()
+    assert windowed_scores(network, torch.zeros(1, 20, 20, 20), 2, WINDOW).argmax(0).max() == 0 and not network.shapes
+
+
+def test_the_box_has_a_margin_and_holds_a_window_where_the_image_does() -> None:
+    image = torch.zeros(2, 40, 40, 8)
+    image[1, 10:30, 1:3, :] = 1
+    k, j, i = occupied(image, WINDOW)
+    assert (k.start, k.stop) == (10 - MARGIN, 30 + MARGIN)
+    assert (j.start, j.stop) == (0, 12) and (i.start, i.stop) == (0, 8)
+
+
+def test_weights_fall_off_from_the_middle() -> None:
+    weight = blending_weight((16, 12, 11))
+    assert weight.argmax() == weight.flatten()[: weight.numel() // 2 + 200].argmax() and float(weight.min()) > 0
+    torch.testing.assert_close(weight, weight.flip((0, 1, 2)))
