@@ -13,6 +13,7 @@ from neurospineseg.network import build_network, save_weights
 from small_scans import ball, write_nifti
 
 torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start: how sums are rounded depends on it
 
 TINY_NETWORK = {
     "_target_": "DynUNet",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 
 from neurospineseg.errors import InputError
@@ -35,11 +33,3 @@ def choose_precision(device: torch.device) -> torch.dtype:
     if device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
         return torch.bfloat16
     return torch.float32
-
-
-@cache
-def leave_a_core() -> None:
-    """Lets the CPU's work take one thread less from now on, where there are more than two, so that the program that waits for it stays quick."""
-    threads = torch.get_num_threads()
-    if threads > 2:
-        torch.set_num_threads(threads - 1)

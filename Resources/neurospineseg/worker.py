@@ -43,6 +43,8 @@ from neurospineseg.errors import DoubtfulScan, InputError
 from neurospineseg.private_folder import remove_folder, share_with
 
 IDLE_SECONDS = 600.0
+NICENESS = 5
+"""Below the window's priority, which a thread less would not need; it would round sums otherwise than the shell's threads do."""
 LEAST_PROGRESS_SECONDS = 0.1
 
 
@@ -117,10 +119,8 @@ class Worker:
         return tell
 
     def _segmenter(self, request: dict[str, Any], **more: Any):
-        from neurospineseg.device import leave_a_core
         from neurospineseg.pipeline import Segmenter, Settings
 
-        leave_a_core()
         structures = request.get("structures")
         settings = Settings(
             model=request.get("model"),
@@ -224,10 +224,8 @@ class Worker:
         return {"folder": str(folder), "dice": scores}
 
     def files(self, request: dict[str, Any]) -> dict[str, Any]:
-        from neurospineseg.device import leave_a_core
         from neurospineseg.segment_command import Request, run_request
 
-        leave_a_core()
         scans = {name: Path(path) for name, path in request["scans"].items()}
         settings = dict(request.get("settings") or {})
         asked = Request(request["task"], scans, Path(request["output"]), settings, room=self._room)
@@ -304,6 +302,8 @@ def main() -> None:
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS)
     options = parser.parse_args()
     share_with(options.folder, os.getpid())
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)
     lines = os.fdopen(os.dup(0), "r", encoding="utf-8")
