@@ -236,9 +236,12 @@ class Examples(LightningDataModule):
     def _loader(self, part: str, shuffle: bool) -> DataLoader:
         dataset, loop = self._part(part), self.recipe.loop
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
+        batches = EpochBatches(len(dataset), loop.batch, loop.seed, rank, world, shuffle)
+        if self.trainer is not None:  # which tells the first epoch of a resumed training only after its examples were asked for
+            batches.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)
         return DataLoader(
             dataset,
-            batch_sampler=EpochBatches(len(dataset), loop.batch, loop.seed, rank, world, shuffle),
+            batch_sampler=batches,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
             multiprocessing_context="fork" if self.workers and sys.platform == "linux" else None,
