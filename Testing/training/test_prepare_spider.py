@@ -168,7 +168,6 @@ def test_resized_cases_lie_where_they_lay(option, shape, spacing, drawn: Path, t
         for value in (1, 2, 3):
             apart = np.linalg.norm(centroid(after, value) - centroid(before, value))
             assert apart < after.spacing.max(), (case, value, apart)
-            assert apart < 2, (case, value, apart)
 
 
 @pytest.mark.parametrize(
