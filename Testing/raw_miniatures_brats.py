@@ -116,7 +116,7 @@ def _describe_decathlon(folder: Path, cases: int) -> None:
     description = {
         "name": "BRATS",
         "modality": {"0": "FLAIR", "1": "T1w", "2": "t1gd", "3": "T2w"},
-        "labels": {"0": "background", "1": "edema", "2": "non-enhancing tumor", "3": "enhancing tumour"},
+        "labels": {"0": "background", "1": "edema", "2": "non-enhancing tumor", "3": "enhancing tumor"},
         "numTraining": cases,
         "training": [{"image": f"./imagesTr/{file}", "label": f"./labelsTr/{file}"} for file in files],
     }

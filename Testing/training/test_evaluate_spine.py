@@ -14,6 +14,7 @@ RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
 
 from evaluate_spine import Judged, Worst, paired, summary  # noqa: E402
+from three_bodies import L3, L4, L5, result, three_bodies  # noqa: E402
 
 from judging.spine_cases import S1, Case  # noqa: E402
 from judging.spine_scores import comparable, score  # noqa: E402
@@ -21,18 +22,10 @@ from neurospineseg.anatomy import structures_of  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
 from neurospineseg.volume import Volume  # noqa: E402
 
-L5, L4, L3 = 24, 23, 22
-
 
 @pytest.fixture
 def bodies() -> Case:
-    truth = np.zeros((60, 40, 30), int)
-    truth[2:8, 15:30, 5:25], truth[12:26, 15:30, 5:25], truth[32:46, 15:30, 5:25] = S1, L5, L4
-    return Case("a", "A", Volume(np.zeros(truth.shape, np.float32), np.eye(4)), truth, "bodies")
-
-
-def result(labels: np.ndarray) -> SimpleNamespace:
-    return SimpleNamespace(labels=Volume(labels.astype(np.uint16), np.eye(4)))
+    return three_bodies()
 
 
 def with_arches(case: Case) -> tuple[np.ndarray, np.ndarray]:

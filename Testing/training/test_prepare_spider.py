@@ -167,7 +167,7 @@ def test_resized_cases_lie_where_they_lay(option, shape, spacing, drawn: Path, t
         np.testing.assert_allclose(np.sort(directions, axis=1), [[0, 0, 1]] * 3, atol=1e-4)
         for value in (1, 2, 3):
             apart = np.linalg.norm(centroid(after, value) - centroid(before, value))
-            assert apart < after.spacing.max(), (case, value, apart)
+            assert apart < 0.8 * after.spacing.max(), (case, value, apart)
 
 
 @pytest.mark.parametrize(
