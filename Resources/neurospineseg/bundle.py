@@ -148,9 +148,13 @@ def _read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise BundleError(f"'{path.parent.parent.name}' is not a model bundle: configs/{path.name} is missing.") from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BundleError(f"The model's configs/{path.name} is not valid JSON; install the model again.") from error
+        raise BundleError(
+            f"The file configs/{path.name} of the model '{path.parent.parent.name}' is not valid JSON; install the model again."
+        ) from error
     if not isinstance(value, dict):
-        raise BundleError(f"The model's configs/{path.name} does not hold a JSON object; install the model again.")
+        raise BundleError(
+            f"The file configs/{path.name} of the model '{path.parent.parent.name}' holds no JSON object; install the model again."
+        )
     return value
 
 
@@ -185,16 +189,28 @@ def read_bundle(folder: Path) -> Bundle:
 
 
 def installed_bundles(task: Task | None = None, role: str = "segment") -> list[Bundle]:
-    """Every readable bundle of a task, the preferred one first (by ``rank`` in its name's order on disk)."""
+    """The bundles of a task (None: of all), in the order of ``model_folders`` and of their names.
+
+    Raises:
+        BundleError: one of them is damaged. Of another task's that is not noticed, nor where it says of no task that it is its own.
+    """
     found: dict[str, Bundle] = {}
     for parent in model_folders():
         for folder in sorted(parent.iterdir()) if parent.is_dir() else []:
-            if not (folder / "configs" / "metadata.json").is_file():
+            if not (folder / "configs" / "metadata.json").is_file() or (task is not None and _task_of(folder) != task):
                 continue
             bundle = read_bundle(folder)
             if (task is None or bundle.spec.task == task) and bundle.spec.role == role:
                 found.setdefault(bundle.spec.name, bundle)
     return list(found.values())
+
+
+def _task_of(folder: Path) -> str | None:
+    """The task that a bundle's metadata name; None where they are damaged."""
+    try:
+        return _read_json(folder / "configs" / "metadata.json")["neurospineseg"]["task"]
+    except (BundleError, KeyError, TypeError):
+        return None
 
 
 def find_bundle(name: str) -> Bundle:

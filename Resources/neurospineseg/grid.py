@@ -14,6 +14,9 @@ import torch.nn.functional as F
 
 from neurospineseg.separable import gaussian, parallel_axes, resample_parallel, sample_axis
 
+SMALL_PART = 0.5
+"""Where a target needs a smaller share of an image than this, only that is worked on."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -107,6 +110,18 @@ def covering_grid(source: Grid, spacing: np.ndarray, margin_mm: float = 0.0) -> 
     return Grid.canonical((low + high) / 2, high - low, spacing)
 
 
+def bounding_box(mask: torch.Tensor, margin: int = 0) -> tuple[tuple[int, int, int], tuple[int, int, int]] | None:
+    """The smallest ``(start, stop)`` in ``(k, j, i)`` that holds a bool mask (K, J, I), wider by ``margin`` voxels; None where it is empty."""
+    start, stop = [], []
+    for axis, count in enumerate(mask.shape):
+        places = mask.any(dim=[a for a in range(3) if a != axis]).nonzero()
+        if not len(places):
+            return None
+        start.append(max(0, int(places[0]) - margin))
+        stop.append(min(count, int(places[-1]) + 1 + margin))
+    return tuple(start), tuple(stop)
+
+
 def _smooth(image: torch.Tensor, steps: np.ndarray) -> torch.Tensor:
     """Gaussian along each array axis whose target step, in source voxels, exceeds one."""
     for axis, step in enumerate(steps):
@@ -156,12 +171,22 @@ def resample(
     if source.shape == target.shape and np.allclose(source.ijk_to_ras, target.ijk_to_ras, atol=1e-9):
         return image.clone()
     matrix = source.ras_to_ijk @ target.ijk_to_ras
+    steps = np.linalg.norm(matrix[:3, :3], axis=1)[::-1]
+    start, stop = source.index_box(target.corners())
+    if any(a >= b for a, b in zip(start, stop)):
+        return image.new_full((len(image), *target.shape), fill)
+    reach = [len(gaussian(step, count)) // 2 + 2 for step, count in zip(steps, source.shape)]
+    box = [slice(max(0, a - r), min(count, b + r)) for a, b, r, count in zip(start, stop, reach, source.shape)]
+    if np.prod([part.stop - part.start for part in box]) < SMALL_PART * np.prod(source.shape):
+        image = image[(slice(None), *box)]
+        source = source.crop(tuple(part.start for part in box), tuple(part.stop for part in box))
+        matrix = source.ras_to_ijk @ target.ijk_to_ras
     axes = parallel_axes(matrix, target.shape)
     if axes is not None:
         return resample_parallel(image if mode == "nearest" else image.float(), axes, mode, fill, antialias).to(image.dtype)
     sampled = image.float()
     if antialias and mode != "nearest":
-        sampled = _smooth(sampled, np.linalg.norm(matrix[:3, :3], axis=1)[::-1])
+        sampled = _smooth(sampled, steps)
     coordinates = _coordinates(source, target, image.device)
     sampled = F.grid_sample(sampled[None], coordinates, mode=mode, padding_mode="border", align_corners=False)[0]
     outside = (coordinates[0].abs() > 1.0 + 1e-5).any(-1)

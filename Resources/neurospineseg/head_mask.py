@@ -11,30 +11,35 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from neurospineseg.grid import Grid, resample
-from neurospineseg.intensity import background_value
+from neurospineseg.grid import Grid, covering_grid, resample
+from neurospineseg.intensity import quantile
 from neurospineseg.volume import Volume
 
 LEAST_CONTRAST = 0.07
 """Share of the 99th percentile's distance from the background value above which a voxel is taken for tissue."""
 
 
-def head_mask(volumes: Mapping[str, Volume], working: Grid) -> np.ndarray:
-    """The head, or the brain alone, on the working grid: what differs from the background in any scan, gaps closed and holes filled.
+FINEST_MM = 2.0
+"""The mask is made of voxels at least as large, so that gaps are as wide and the work as small at every resolution."""
+
+
+def head_mask(volumes: Mapping[str, Volume], wanted: Grid) -> np.ndarray:
+    """The head, or the brain alone, on a grid: what differs from the background in any scan, gaps closed and holes filled.
 
     Pieces under a fiftieth of the largest are left out; bool (K, J, I).
     """
-    tissue = np.zeros(working.shape, bool)
+    grid = covering_grid(wanted, np.maximum(wanted.spacing, FINEST_MM))
+    tissue = np.zeros(grid.shape, bool)
     for volume in volumes.values():
         voxels = torch.from_numpy(np.ascontiguousarray(volume.voxels, dtype=np.float32))
-        background = background_value(voxels)
-        image = (resample(voxels[None], volume.grid, working, fill=background, antialias=False)[0] - background).abs()
-        sample = image.flatten()[:: max(1, image.numel() // 500_000)]
-        tissue |= (image > LEAST_CONTRAST * torch.quantile(sample, 0.99)).numpy()
+        background = volume.background
+        image = (resample(voxels[None], volume.grid, grid, fill=background, antialias=False)[0] - background).abs()
+        sample = image.flatten()[:: max(1, image.numel() // 500_000) | 1]
+        tissue |= (image > LEAST_CONTRAST * quantile(sample, 0.99)).numpy()
     opened = ndimage.binary_opening(tissue, iterations=1)
     labels, count = ndimage.label(opened)
     if count == 0:
-        return np.ones(working.shape, bool)
+        return np.ones(wanted.shape, bool)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
     kept = (sizes > 0.02 * sizes.max())[labels]
@@ -42,4 +47,5 @@ def head_mask(volumes: Mapping[str, Volume], working: Grid) -> np.ndarray:
     for axis in range(3):
         for plane in np.moveaxis(grown, axis, 0):
             plane |= ndimage.binary_fill_holes(plane)
-    return ndimage.binary_erosion(grown, iterations=1, border_value=1)
+    found = torch.from_numpy(ndimage.binary_erosion(grown, iterations=1, border_value=1))
+    return resample(found[None], grid, wanted, mode="nearest")[0].numpy()

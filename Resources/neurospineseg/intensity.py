@@ -6,12 +6,22 @@ import numpy as np
 import torch
 
 from neurospineseg.bundle import Normalization
+from neurospineseg.grid import Grid, resample
 
 
 def background_value(channel: torch.Tensor) -> float:
     """The value that fills the faces of a volume (K, J, I) most often (0 for most MR, about -1024 for CT)."""
     faces = torch.cat([channel[[0, -1]].flatten(), channel[:, [0, -1]].flatten(), channel[:, :, [0, -1]].flatten()])
     return float(faces.mode().values)
+
+
+def onto_grid(channel: torch.Tensor, background: float, source: Grid, target: Grid, kind: Normalization) -> torch.Tensor:
+    """One modality (K, J, I) resampled for ``normalize_channel``, (K', J', I').
+
+    The background becomes 0 beforehand, since only zeros survive the rounding of interpolation; not for ``ct_window``, which wants HU.
+    """
+    level = 0.0 if kind == "ct_window" else background
+    return resample((channel - level if level else channel)[None], source, target, fill=background - level)[0]
 
 
 def quantile(values: torch.Tensor, share: float) -> torch.Tensor:
@@ -45,7 +55,7 @@ def normalize_channel(channel: torch.Tensor, kind: Normalization) -> torch.Tenso
     shifted = channel - background_value(channel)
     exact = shifted == 0
     step = max(1, channel.numel() // 500_000)
-    sample = shifted.flatten()[::step]
+    sample = shifted.flatten()[:: step | 1]
     top = sample[sample != 0].abs()
     if top.numel() < 16:
         return torch.zeros_like(channel)

@@ -135,7 +135,9 @@ def upright_grid(pose: Pose, spec: ModelSpec) -> Grid:
     return Grid.canonical(region_center(pose), size, np.array(spec.spacing), pose.axes)
 
 
-def find_head(volumes: Mapping[str, Volume], reference: Grid, spec: ModelSpec, run: Callable[[torch.Tensor], torch.Tensor]) -> Pose:
+def find_head(
+    volumes: Mapping[str, Volume], reference: Grid, spec: ModelSpec, run: Callable[[torch.Tensor], torch.Tensor], pose: Pose | None = None
+) -> Pose:
     """The head's pose, found in the scan's frame and then again in the frame found, since a turned head is straightened incompletely at first.
 
     It ends after a turn of less than ``SETTLED_DEGREES``, or after ``MOST_TURNS``. A first pose that fits badly must be confirmed by the second.
@@ -144,12 +146,14 @@ def find_head(volumes: Mapping[str, Volume], reference: Grid, spec: ModelSpec, r
         reference: the grid that is searched.
         spec: the locator's.
         run: gives its softmax (classes, K, J, I) of an image (C, K, J, I).
+        pose: where the head was found before in these scans' frame, if it was.
 
     Raises:
         InputError: the anatomy is not in the scan.
     """
-    coarse = covering_grid(reference, np.array(spec.spacing))
-    pose = find_pose(run(bring_in(volumes, coarse, spec)), coarse, spec, residual_mm=FIRST_RESIDUAL_MM)
+    if pose is None:
+        coarse = covering_grid(reference, np.array(spec.spacing))
+        pose = find_pose(run(bring_in(volumes, coarse, spec)), coarse, spec, residual_mm=FIRST_RESIDUAL_MM)
     for _ in range(MOST_TURNS):
         upright = upright_grid(pose, spec)
         try:

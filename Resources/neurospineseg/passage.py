@@ -9,8 +9,8 @@ import torch
 
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.doubt import uncertainty
-from neurospineseg.grid import Grid, resample
-from neurospineseg.intensity import background_value, normalize
+from neurospineseg.grid import Grid, bounding_box, resample
+from neurospineseg.intensity import normalize, onto_grid
 from neurospineseg.postprocess import OutputChannel, likeliest
 from neurospineseg.volume import Volume
 
@@ -29,8 +29,22 @@ def bring_in(volumes: Mapping[str, Volume], working: Grid, spec: ModelSpec) -> t
     for channel, name in enumerate(spec.channels):
         if name in volumes:
             voxels = torch.from_numpy(np.ascontiguousarray(volumes[name].voxels, dtype=np.float32))
-            image[channel] = resample(voxels[None], volumes[name].grid, working, fill=background_value(voxels))[0]
+            image[channel] = onto_grid(voxels, volumes[name].background, volumes[name].grid, working, spec.normalization)
     return normalize(image, spec.normalization)
+
+
+def likely_part(
+    probabilities: torch.Tensor, working: Grid, margin: int = 2
+) -> tuple[torch.Tensor, Grid, tuple[slice, slice, slice] | None]:
+    """The part (a view) of probabilities (C, K, J, I) outside which the background is nearly certain, its grid, and its box.
+
+    No structure wins outside, between voxels neither. Where none is likely anywhere all is returned, and None for the box.
+    """
+    found = bounding_box(probabilities[0] < 1 - LEAST_LIKELY, margin)
+    if found is None:
+        return probabilities, working, None
+    box = tuple(slice(low, high) for low, high in zip(*found))
+    return probabilities[(slice(None), *box)], working.crop(*found), box
 
 
 def take_out(
@@ -57,25 +71,21 @@ def take_out(
         uint16 (K', J', I') on ``target``.
     """
     labels = np.zeros(target.shape, np.uint16)
-    inside = (probabilities[0] < 1 - LEAST_LIKELY).nonzero().cpu().numpy()
-    if len(inside) == 0:
+    probabilities, part, box = likely_part(probabilities, working)
+    probabilities = probabilities.contiguous()
+    start, stop = target.index_box(part.corners())
+    if box is None or any(a >= b for a, b in zip(start, stop)):
         return labels
-    low, high = inside.min(0) - 1.5, inside.max(0) + 1.5
-    corners = np.array([[i, j, k] for i in (low[2], high[2]) for j in (low[1], high[1]) for k in (low[0], high[0])])
-    start, stop = target.index_box(corners @ working.ijk_to_ras[:3, :3].T + working.ijk_to_ras[:3, 3])
-    if any(a >= b for a, b in zip(start, stop)):
-        return labels
-    low = np.maximum(np.floor(low).astype(int), 0)
-    high = np.minimum(np.ceil(high).astype(int) + 1, working.shape)
-    probabilities = probabilities[:, low[0] : high[0], low[1] : high[1], low[2] : high[2]]
-    part = working.crop(tuple(low), tuple(high))
 
     territories = {
-        n: torch.from_numpy(channel.territory[low[0] : high[0], low[1] : high[1], low[2] : high[2]].astype(np.int32))[None]
+        n: torch.from_numpy(channel.territory[box].astype(np.int32))[None]
         for n, channel in enumerate(channels)
         if channel.territory is not None
     }
     lookup = torch.tensor([channel.label or 0 for channel in channels], dtype=torch.int32)
+    kept = np.arange(2**16).astype(np.uint16)
+    if keep is not None:
+        kept[~np.isin(kept, list(keep))] = 0
     row_bytes = (stop[1] - start[1]) * (stop[2] - start[2]) * 4 * (len(channels) + 8)
     thickness = max(1, SLAB_BYTES // max(1, row_bytes))
     for first in range(start[0], stop[0], thickness):
@@ -84,6 +94,7 @@ def take_out(
         here_likely = resample(probabilities, part, slab, antialias=False)
         winner = likeliest(here_likely).cpu()
         if doubt is not None:
+            here_likely[0].masked_fill_(here_likely.amax(0) == 0, 1)
             values = (uncertainty(here_likely) * 255).round().to(torch.uint8).cpu().numpy()
             doubt[first:last, start[1] : stop[1], start[2] : stop[2]] = values
         found = lookup[winner]
@@ -91,7 +102,5 @@ def take_out(
             here = winner == channel
             if bool(here.any()):
                 found = torch.where(here, resample(territory, part, slab, mode="nearest")[0], found)
-        labels[first:last, start[1] : stop[1], start[2] : stop[2]] = found.numpy().astype(np.uint16)
-    if keep is not None:
-        labels[~np.isin(labels, list(keep))] = 0
+        labels[first:last, start[1] : stop[1], start[2] : stop[2]] = kept[found.numpy()]
     return labels

@@ -17,17 +17,17 @@ from neurospineseg.errors import DoubtfulScan, InputError
 from neurospineseg.expectations import Expectations, implausible, whole_labels
 from neurospineseg.grid import Grid, covering_grid
 from neurospineseg.head_mask import head_mask
-from neurospineseg.locate import find_head, locate_region
+from neurospineseg.locate import Pose, find_head, locate_region
 from neurospineseg.measure import volumes_ml
 from neurospineseg.network import build_network, load_weights
-from neurospineseg.passage import bring_in, take_out
+from neurospineseg.passage import bring_in, likely_part, take_out
 from neurospineseg.postprocess import OutputChannel, postprocess, suppress
 from neurospineseg.predict import predict
 from neurospineseg.recognize import Recognizer
 from neurospineseg.region import Region
 from neurospineseg.register import register_rigid
 from neurospineseg.run_report import run_report
-from neurospineseg.sanity import check_field_of_view, check_overlap, repaired
+from neurospineseg.sanity import check_field_of_view, check_overlaps, repaired
 from neurospineseg.stage_watch import Progress, StageWatch
 from neurospineseg.subcortical_postprocess import contrast_notes
 from neurospineseg.volume import Volume
@@ -129,7 +129,9 @@ class Segmenter:
         watch, warnings = StageWatch(progress), []
         volumes, reference_name, working, probabilities = self._probabilities(volumes, watch, warnings)
         reference = volumes[reference_name]
-        done = postprocess(probabilities, working, self.bundle.spec)
+        probabilities, working, _ = likely_part(probabilities, working)
+        done = postprocess(probabilities.clone(), working, self.bundle.spec)
+        del probabilities
         warnings += done.notes
         watch.start("Writing onto the scan's grid")
         keep = None
@@ -223,15 +225,14 @@ class Segmenter:
             for number, name in enumerate(others):
                 volumes[name] = register_rigid(reference, volumes[name])
                 progress("Registering", (number + 1) / len(others))
-        for name, volume in volumes.items():
-            if name != reference_name:
-                warnings += check_overlap(reference, volume, name, reference_name)
+        warnings += check_overlaps(volumes, reference_name)
         if expected is not None:
             watch.start("Checking")
             self._doubt(expected.doubts_of_contrasts(volumes), warnings)
             warnings += expected.notes
 
-        working = self._working_grid(volumes, reference, watch, warnings)
+        head = None if expected is None else expected.head
+        working = self._working_grid(volumes, reference, head and head.pose, watch, warnings)
         watch.start("Reading into the model's grid")
         image = bring_in(volumes, working, self.bundle.spec)
         probabilities = self._predict(self.bundle, image, "Segmenting", watch, warnings)
@@ -255,7 +256,7 @@ class Segmenter:
         volumes, reference_name, warnings = self._checked(volumes)
         reference = volumes[reference_name]
         if self.bundle.spec.locator is not None:
-            return Region.around(self._located(volumes, reference, watch, warnings))
+            return Region.around(self._located(volumes, reference, None, watch, warnings))
         watch.start("Finding the region")
         coarse = covering_grid(reference.grid, np.full(3, TISSUE_SPACING_MM))
         tissue = np.argwhere(head_mask({reference_name: reference}, coarse))
@@ -310,16 +311,20 @@ class Segmenter:
             raise DoubtfulScan(" ".join(sentences))
         warnings += sentences
 
-    def _working_grid(self, volumes: dict[str, Volume], reference: Volume, watch: StageWatch, warnings: list[str]) -> Grid:
+    def _working_grid(
+        self, volumes: dict[str, Volume], reference: Volume, found: Pose | None, watch: StageWatch, warnings: list[str]
+    ) -> Grid:
         spec, region = self.bundle.spec, self.settings.region
         if spec.locator is not None:
-            return self._located(volumes, reference, watch, warnings)
+            return self._located(volumes, reference, found if spec.recognizer == spec.locator else None, watch, warnings)
         if region is None:
             return covering_grid(reference.grid, np.array(spec.spacing))
         part = region.part_of(reference.grid, CONTEXT_MM)
         return covering_grid(part, np.array(spec.spacing))
 
-    def _located(self, volumes: Mapping[str, Volume], reference: Volume, watch: StageWatch, warnings: list[str]) -> Grid:
+    def _located(
+        self, volumes: Mapping[str, Volume], reference: Volume, found: Pose | None, watch: StageWatch, warnings: list[str]
+    ) -> Grid:
         locator = find_bundle(self.bundle.spec.locator)
         watch.start("Finding the region")
         pose = find_head(
@@ -327,6 +332,7 @@ class Segmenter:
             reference.grid,
             locator.spec,
             lambda image: self._predict(locator, image, "Finding the region", watch, warnings),
+            found,
         )
         return locate_region(pose, self.bundle.spec.region_mm, self.bundle.spec.spacing[0])
 

@@ -20,6 +20,8 @@ from neurospineseg.volume import Volume
 
 FEWEST_VALUES, FEW_VALUES, ALIKE = 12, 64, 0.85
 """A scan of 8 bits shows some 200 different values; masks a few, label maps some dozens in areas of one value."""
+SLAB_BLOCKS = 8
+"""Layers of blocks that are averaged at once: torch copies them first."""
 SURE_LANDMARKS = 7
 """Of 31 head scans of several public data sets all had 8; of 24 spines none had 7 that fit a head."""
 LEAST_HU, DARK_HU, DARK_SHARE = -3100.0, -150.0, 0.005
@@ -90,19 +92,20 @@ def coarse(volume: Volume, spacing: np.ndarray) -> tuple[torch.Tensor, Grid]:
     """A scan on a coarse grid along R, A, S: whole blocks of voxels averaged, then resampled.
 
     Returns:
-        float32 (K, J, I), not normalized; its grid.
+        float32 (K, J, I), 0 where the scan has its background value; its grid.
     """
     steps = [max(1, int(mm // own)) for mm, own in zip(np.full(3, spacing.min())[::-1], volume.spacing[::-1])]
     voxels = torch.from_numpy(np.ascontiguousarray(volume.voxels, dtype=np.float32))
     whole = voxels[tuple(slice(0, n - n % step) for n, step in zip(voxels.shape, steps))]
-    blocks = F.avg_pool3d(whole[None], steps)[0] if min(whole.shape) > 0 else voxels
-    matrix = volume.ijk_to_ras.copy()
+    blocks, matrix = voxels, volume.ijk_to_ras.copy()
     if min(whole.shape) > 0:
+        blocks = torch.cat([F.avg_pool3d(slab[None], steps)[0] for slab in whole.split(SLAB_BLOCKS * steps[0])])
         to_fine = np.diag([*steps[::-1], 1.0]).astype(float)
         to_fine[:3, 3] = (np.array(steps[::-1]) - 1) / 2
         matrix = matrix @ to_fine
     grid = covering_grid(volume.grid, spacing)
-    return resample(blocks[None], Grid(tuple(blocks.shape), matrix), grid, fill=background_value(voxels))[0], grid
+    background = background_value(blocks)
+    return resample(blocks[None] - background, Grid(tuple(blocks.shape), matrix), grid)[0], grid
 
 
 def _sampled(voxels: np.ndarray) -> np.ndarray:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 
 from neurospineseg.errors import InputError
 from neurospineseg.grid import Grid, covering_grid, resample
+from neurospineseg.intensity import quantile
+from neurospineseg.measure import dice
 from neurospineseg.volume import Volume
 
 REPAIRABLE_SHARE = 0.2
@@ -63,36 +67,34 @@ def shared_field_of_view(reference: Grid, other: Grid) -> float:
 def _silhouette(volume: Volume, lattice: Grid) -> torch.Tensor:
     image = resample(torch.from_numpy(volume.voxels)[None], volume.grid, lattice, fill=float(volume.voxels.min()), antialias=False)[0]
     image = image - image.min()
-    return image > 0.15 * torch.quantile(image.flatten()[:: max(1, image.numel() // 500_000)], 0.98)
+    return image > 0.15 * quantile(image.flatten()[:: max(1, image.numel() // 500_000) | 1], 0.98)
 
 
-def silhouette_dice(reference: Volume, other: Volume) -> float:
-    """Dice of the two bodies' silhouettes at 4 mm over the field of view they share; 1 where they lie alike."""
-    lattice = covering_grid(reference.grid, np.full(3, 4.0))
-    a, b = _silhouette(reference, lattice), _silhouette(other, lattice)
-    both = torch.from_numpy(reference.grid.holds(lattice) & other.grid.holds(lattice))
-    a, b = a & both, b & both
-    total = int(a.sum() + b.sum())
-    return 2 * int((a & b).sum()) / total if total else 0.0
-
-
-def check_overlap(reference: Volume, other: Volume, name: str, reference_name: str) -> list[str]:
-    """Warnings where two modalities seem not to lie on each other.
+def check_overlaps(volumes: Mapping[str, Volume], reference_name: str) -> list[str]:
+    """Warnings where a modality seems not to lie on the reference scan: of the bodies' silhouettes at 4 mm the Dice is low.
 
     Raises:
-        InputError: they share less than a tenth of the reference's field of view.
+        InputError: one shares less than a tenth of the reference's field of view.
     """
-    share = shared_field_of_view(reference.grid, other.grid)
-    if share < 0.1:
-        raise InputError(
-            f"The scans {reference_name} and {name} do not overlap in space ({share:.0%} of the field of view); check that they are of one patient and one session, or use --register."
-        )
+    reference = volumes[reference_name]
+    others = {name: volume for name, volume in volumes.items() if name != reference_name}
+    if not others:
+        return []
+    lattice = covering_grid(reference.grid, np.full(3, 4.0))
+    body, within = _silhouette(reference, lattice), torch.from_numpy(reference.grid.holds(lattice))
     warnings = []
-    if share < 0.8:
-        warnings.append(f"The scan {name} covers only {share:.0%} of {reference_name}; outside it the model works without {name}.")
-    alike = silhouette_dice(reference, other)
-    if alike < LEAST_SILHOUETTE_DICE:
-        warnings.append(
-            f"The scan {name} seems not to lie on {reference_name} (silhouettes agree by {alike:.0%}); if that is so, use --register."
-        )
+    for name, other in others.items():
+        share = shared_field_of_view(reference.grid, other.grid)
+        if share < 0.1:
+            raise InputError(
+                f"The scans {reference_name} and {name} do not overlap in space ({share:.0%} of the field of view); check that they are of one patient and one session, or use --register."
+            )
+        if share < 0.8:
+            warnings.append(f"The scan {name} covers only {share:.0%} of {reference_name}; outside it the model works without {name}.")
+        shared = (within & torch.from_numpy(other.grid.holds(lattice))).numpy()
+        alike = dice(body[shared].numpy(), _silhouette(other, lattice)[shared].numpy())
+        if alike < LEAST_SILHOUETTE_DICE:
+            warnings.append(
+                f"The scan {name} seems not to lie on {reference_name} (silhouettes agree by {alike:.0%}); if that is so, use --register."
+            )
     return warnings

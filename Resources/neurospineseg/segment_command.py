@@ -161,7 +161,7 @@ def _read(request: Request, progress: Progress) -> dict[str, Volume]:
 
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     progress("Reading files", 0.0)
-    with ThreadPoolExecutor(len(request.scans)) as pool:  # unpacking leaves Python's lock
+    with ThreadPoolExecutor(max(1, len(request.scans))) as pool:  # unpacking leaves Python's lock
         reads = [pool.submit(read_volume, path, frame=request.frame, orientation=request.orientation) for path in request.scans.values()]
         volumes = {}
         for name, read in zip(request.scans, reads):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import nibabel as nib
@@ -53,6 +54,15 @@ class Volume:
     def spacing(self) -> np.ndarray:
         """Voxel size along i, j, k in mm, shape (3,)."""
         return np.linalg.norm(self.ijk_to_ras[:3, :3], axis=0)
+
+    @cached_property
+    def background(self) -> float:
+        """The value that fills the volume's faces most often, see ``neurospineseg.intensity.background_value``."""
+        import torch
+
+        from neurospineseg.intensity import background_value
+
+        return background_value(torch.from_numpy(np.ascontiguousarray(self.voxels, dtype=np.float32)))
 
     @property
     def extent_mm(self) -> np.ndarray:
@@ -136,7 +146,7 @@ def _read_nifti(path: Path, frame: int | None, orientation: str | None) -> Volum
         spacing = np.asarray(raw["pixdim"][1:4], float)
         if not (np.isfinite(spacing).all() and (spacing > 0).all()):
             raise InputError(f"'{name}' states a voxel spacing of {_triple(spacing)} mm; it must be above zero, correct the file's header.")
-        array = np.asanyarray(image.dataobj)
+        array, slope, intercept = np.asanyarray(image.dataobj.get_unscaled()), image.dataobj.slope, image.dataobj.inter
     except InputError:
         raise
     except MemoryError as error:
@@ -152,6 +162,9 @@ def _read_nifti(path: Path, frame: int | None, orientation: str | None) -> Volum
     ) as error:
         raise InputError(f"'{name}' cannot be read as an image: it is truncated, damaged or not what its name says.") from error
     array = _as_float(_pick_frame(array.T, frame, name), name)
+    if (slope, intercept) != (1.0, 0.0):
+        array = np.multiply(array, np.float32(slope), out=array if array.flags.writeable else None)
+        array += np.float32(intercept)
     affine = np.asarray(image.affine, float)
     if not _records_orientation(image, path):
         if orientation is None:

@@ -13,12 +13,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from neurospineseg.grid import bounding_box
+
 OVERLAP = 0.5
 """With 0.25 a head takes as many windows; drawn lumbar spines took an eighth less time and lost 0.001 of mean Dice, one 0.010."""
 BORDER_SIGMA = 0.125
 """A voxel's weight falls off from the middle of its window as a Gaussian of this many window sides, as in nnU-Net and MONAI."""
 MARGIN = 4
 """Voxels of empty image that are kept around what is not."""
+FLAT = 0.05
+"""A window in which no channel varies by more than this share of its deviation over the whole image shows air: it is left out, since
+instance normalization would make anatomy of its noise."""
 SURE = 20.0
 """Score of the background where nothing was looked at."""
 
@@ -41,14 +46,17 @@ def blending_weight(window: tuple[int, int, int]) -> torch.Tensor:
 
 def occupied(image: torch.Tensor, window: tuple[int, int, int]) -> Box:
     """The box of (C, K, J, I) that holds all that is not 0 in every channel, at least as large as a window where the image is."""
-    filled = (image != 0).any(0)
+    start, stop = bounding_box((image != 0).any(0), MARGIN) or ((0, 0, 0), (0, 0, 0))
     box = []
-    for axis, (count, least) in enumerate(zip(image.shape[1:], window)):
-        places = filled.any(dim=[a for a in range(3) if a != axis]).nonzero()
-        low, high = (max(0, int(places[0]) - MARGIN), min(count, int(places[-1]) + 1 + MARGIN)) if len(places) else (0, 0)
+    for low, high, count, least in zip(start, stop, image.shape[1:], window):
         low = max(0, min(low - max(0, least - (high - low)) // 2, count - least))
         box.append(slice(low, min(count, max(high, low + least))))
     return tuple(box)
+
+
+def _spread(image: torch.Tensor) -> torch.Tensor:
+    """The deviation of each channel of (C, K, J, I), from every eighth voxel: (C,)."""
+    return image[:, ::2, ::2, ::2].flatten(1).std(1, correction=0)
 
 
 def windowed_scores(
@@ -78,12 +86,13 @@ def windowed_scores(
 
     corners = product(*(starts(count, wide) for count, wide in zip(seen.shape[1:], window)))
     places = [tuple(slice(low, low + wide) for low, wide in zip(corner, window)) for corner in corners]
-    places = [place for place in places if bool(seen[(slice(None), *place)].any())]
+    least = FLAT * _spread(seen)
+    places = [place for place in places if bool((_spread(seen[(slice(None), *place)]) > least).any())]
     for first in range(0, len(places), batch):
         together = places[first : first + batch]
         found = network(torch.stack([seen[(slice(None), *place)] for place in together]))
         for place, each in zip(together, found):
-            sums[(slice(None), *place)] += each * weight
+            sums[(slice(None), *place)].addcmul_(each, weight)
             total[place] += weight
         progress((first + len(together)) / len(places))
     if not places:

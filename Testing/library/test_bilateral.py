@@ -100,7 +100,7 @@ def test_flips_average_the_mirror_images() -> None:
             scores[:, 1, :8] = 50
             return scores
 
-    image = torch.ones(1, 32, 32, 32)
+    image = torch.randn(1, 32, 32, 32, generator=torch.Generator().manual_seed(0))
     found, _, _ = predict(
         Place(), image, spec(classes=("background", "a", "b"), bilateral=False, flips=(0,)), torch.device("cpu"), torch.float32
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from neurospineseg import catalog
-from neurospineseg.bundle import ModelSpec
+from neurospineseg.bundle import BundleError, ModelSpec, installed_bundles
 from neurospineseg.catalog import MODELS_FOLDER, ModelEntry, damaged_models, models_of
 
 SPEC = {
@@ -136,3 +137,13 @@ def test_bundled_models(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_listing_loads_nothing_heavy() -> None:
     code = "import sys; import neurospineseg.catalog as c; c.models_of('spine'); assert not {'torch', 'monai', 'pydantic', 'numpy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=MODELS_FOLDER.parent)
+
+
+def test_a_damaged_model_stops_its_own_task_alone(models: Path) -> None:
+    whole = Path(__file__).resolve().parents[2] / "Resources" / "Models" / "tumor_glioma"
+    shutil.copytree(whole, models / "good")
+    (write(models, "damaged", {**SPEC, "task": "spine"}) / "configs" / "inference.json").write_text("{bad")
+    write(models, "unreadable", "{")
+    assert [bundle.spec.name for bundle in installed_bundles("tumor")] == ["tumor_glioma"]
+    with pytest.raises(BundleError, match="'damaged' is not valid JSON"):
+        installed_bundles("spine")

@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from neurospineseg.anatomy import structures_of
 from neurospineseg.doubt import doubtful_places, uncertainty
-from neurospineseg.grid import Grid
+from neurospineseg.grid import Grid, covering_grid
+from neurospineseg.passage import take_out
 from neurospineseg.pipeline import Segmenter, Settings
 from neurospineseg.postprocess import OutputChannel
 from neurospineseg.volume import Volume
@@ -29,6 +32,22 @@ def sure_ball_with_a_shell() -> torch.Tensor:
 def test_uncertainty_is_the_margin() -> None:
     found = uncertainty(torch.tensor([0.5, 0.3, 0.2]).reshape(3, 1, 1, 1))
     assert float(found) == pytest.approx(0.8)
+
+
+def test_beyond_the_segmented_region_nothing_is_doubtful() -> None:
+    turned = np.eye(4)
+    turned[:3, :3] = Rotation.from_euler("xyz", [25, 20, 30], degrees=True).as_matrix()
+    turned[:3, 3] = -30, 10, 5
+    scan = Grid((40, 40, 40), turned)
+    working = covering_grid(scan, np.full(3, 2.0))
+    probabilities = torch.zeros(2, *working.shape)
+    middle = tuple(slice(n // 2 - 5, n // 2 + 5) for n in working.shape)
+    probabilities[1][middle] = 1
+    probabilities[0] = 1 - probabilities[1]
+    doubt = np.zeros(scan.shape, np.uint8)
+    labels = take_out(probabilities, CHANNELS[:2], working, scan, doubt=doubt)
+    near = ndimage.distance_transform_edt(labels == 0) < 5
+    assert labels.any() and not doubt[~near].any() and doubt[near].max() > 200
 
 
 def test_a_border_is_no_place() -> None:

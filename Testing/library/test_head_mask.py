@@ -34,3 +34,10 @@ def test_either_scan_may_show_it() -> None:
         voxels[HEAD & side] = 100
         halves[name] = Volume(voxels, np.diag([2.0, 2.0, 2.0, 1.0]))
     assert head_mask(halves, covering_grid(halves["t1c"].grid, np.full(3, 2.0)))[HEAD].all()
+
+
+def test_finer_voxels_give_the_same_head() -> None:
+    voxels = np.where(HEAD, 100, 0).astype(np.float32)
+    volume = Volume(voxels, np.diag([2.0, 2.0, 2.0, 1.0]))
+    coarse, fine = (head_mask({"t1c": volume}, covering_grid(volume.grid, np.full(3, mm))) for mm in (2.0, 1.0))
+    assert np.array_equal(fine, coarse.repeat(2, 0).repeat(2, 1).repeat(2, 2))

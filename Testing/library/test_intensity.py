@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
+from neurospineseg.bundle import find_bundle
+from neurospineseg.grid import Grid, covering_grid
 from neurospineseg.intensity import normalize_channel, quantile
+from neurospineseg.passage import bring_in
+from neurospineseg.volume import Volume
 
 
 def scan() -> torch.Tensor:
@@ -31,3 +36,16 @@ def test_a_quantile_is_torchs_to_the_last_bit(count: int, share: float) -> None:
 @pytest.mark.parametrize("kind", ["foreground_zscore", "foreground_percentile"])
 def test_a_constant_scan_is_zeros(kind: str) -> None:
     assert not normalize_channel(torch.full((8, 8, 8), 5.0), kind).any()
+
+
+@pytest.mark.parametrize("air", [-1024.0, -3024.0, 1000.0])
+@pytest.mark.parametrize("degrees", [0.0, 5.0])
+def test_a_background_that_is_not_0_stays_one_value_in_resampling(air: float, degrees: float) -> None:
+    turned = np.eye(4)
+    turned[:3, :3] = Rotation.from_euler("z", degrees, degrees=True).as_matrix() @ np.diag([1.1, 1.1, 1.4])
+    voxels = scan().numpy() * 200
+    working = covering_grid(Grid(voxels.shape, turned), np.full(3, 2.0))
+    spec = find_bundle("spine_3d").spec
+    plain, shifted = (bring_in({"image": Volume(voxels + np.float32(value), turned)}, working, spec) for value in (0, air))
+    assert torch.equal(shifted == 0, plain == 0) and (plain == 0).float().mean() > 0.3
+    torch.testing.assert_close(shifted, plain, atol=2e-3, rtol=0)

@@ -23,6 +23,7 @@ from neurospineseg.locate import (
     fit_pose,
     locate_region,
     mni_place,
+    upright_grid,
 )
 from neurospineseg.recognize import Recognizer
 from neurospineseg.volume import Volume
@@ -121,6 +122,12 @@ def test_a_turned_head_is_straightened_step_by_step(grids_seen: list[Grid]) -> N
     pose = locate.find_head({}, reference, SPEC, half_straightened)
     assert len(seen) == 3 and seen[0] == pytest.approx(28, abs=0.5) and abs(seen[-1]) < 8
     assert np.degrees(np.arccos(np.clip((np.trace(pose.axes.T @ rotation) - 1) / 2, -1, 1))) < 4
+
+
+def test_a_pose_that_is_known_is_not_looked_for(grids_seen: list[Grid]) -> None:
+    known = fit_pose({name: mni_place(name) for name in CLASSES[1:]})
+    pose = locate.find_head({}, WHOLE, SPEC, lambda _: balls_on({name: mni_place(name) for name in CLASSES[1:]}, grids_seen[-1]), known)
+    assert [grid.shape for grid in grids_seen] == [upright_grid(known, SPEC).shape] and pose.residual_mm < 2
 
 
 STRETCHED = {name: mni_place(name) * (1.0, 1.5, 0.65) for name in CLASSES[1:]}

@@ -13,7 +13,7 @@ sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
 
 from neurospineseg.errors import InputError  # noqa: E402
 from neurospineseg.register import register_rigid  # noqa: E402
-from neurospineseg.sanity import check_overlap  # noqa: E402
+from neurospineseg.sanity import check_overlaps  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
 from synthetic.tumor_phantom import tumor_phantom  # noqa: E402
 
@@ -34,17 +34,17 @@ def moved(volume: Volume, shift: tuple[float, float, float], degrees: float = 0.
 
 
 def test_scans_that_lie_on_each_other_give_no_warning(scans: dict[str, Volume]) -> None:
-    assert check_overlap(scans["t1c"], scans["flair"], "flair", "t1c") == []
+    assert check_overlaps(scans, "t1c") == []
 
 
 def test_a_shift_is_noticed(scans: dict[str, Volume]) -> None:
-    (warning,) = check_overlap(scans["t1c"], moved(scans["flair"], (9.0, 6.0, 0.0)), "flair", "t1c")
+    (warning,) = check_overlaps({**scans, "flair": moved(scans["flair"], (9.0, 6.0, 0.0))}, "t1c")
     assert "--register" in warning
 
 
 def test_scans_far_apart_are_refused(scans: dict[str, Volume]) -> None:
     with pytest.raises(InputError, match="do not overlap in space"):
-        check_overlap(scans["t1c"], moved(scans["flair"], (400.0, 0.0, 0.0)), "flair", "t1c")
+        check_overlaps({**scans, "flair": moved(scans["flair"], (400.0, 0.0, 0.0))}, "t1c")
 
 
 @pytest.mark.parametrize("shift", [(9.0, -6.0, 5.0), (120.0, 0.0, -60.0)])
@@ -65,4 +65,4 @@ def test_registration_finds_the_way_back(scans: dict[str, Volume], shift: tuple[
 def test_a_real_patient_scanned_in_two_frames_of_reference_is_noticed(real_data: Path) -> None:
     folder = real_data / "tumor" / "tcga_raw"
     t1c, t2 = (read_volume(next(folder.glob(f"*_{ending}.nii.gz"))) for ending in ("t1c", "t2"))
-    assert any("--register" in warning for warning in check_overlap(t1c, t2, "t2", "t1c"))
+    assert any("--register" in warning for warning in check_overlaps({"t1c": t1c, "t2": t2}, "t1c"))

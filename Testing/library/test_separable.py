@@ -61,3 +61,21 @@ def test_a_lattice_holds_what_lies_inside_its_outer_faces() -> None:
         for other in (target, Grid(target.shape, turn @ target.ijk_to_ras)):
             sampled = resample(torch.ones(1, *source.shape), source, other, mode="nearest")[0] > 0.5
             assert (source.holds(other) != sampled.numpy()).mean() < 1e-3
+
+
+@pytest.mark.parametrize("how", [{}, {"antialias": False}, {"mode": "nearest"}], ids=["smoothed", "linear", "nearest"])
+@pytest.mark.parametrize("degrees", [0.0, 12.0])
+def test_a_small_part_is_worked_on_alone(monkeypatch: pytest.MonkeyPatch, how: dict, degrees: float) -> None:
+    source = Grid((40, 44, 48), np.diag([0.8, 0.9, 0.7, 1.0]))
+    image = torch.rand(1, *source.shape, generator=torch.Generator().manual_seed(1))
+    turn = np.eye(4)
+    turn[:2, :2] = [[np.cos(np.radians(degrees)), -np.sin(np.radians(degrees))], [np.sin(np.radians(degrees)), np.cos(np.radians(degrees))]]
+    for offset in (2.0, -6.0, 25.0, 60.0):
+        matrix = turn @ np.diag([2.0, 1.6, 1.7, 1.0])
+        matrix[:3, 3] = offset
+        target = Grid((6, 7, 5), matrix)
+        found = resample(image, source, target, fill=7.0, **how)
+        with monkeypatch.context() as patch:
+            patch.setattr(grids, "SMALL_PART", 0.0)
+            torch.testing.assert_close(found, resample(image, source, target, fill=7.0, **how), atol=1e-4, rtol=1e-4)
+        assert bool((found == 7).all()) == (offset == 60)

@@ -57,6 +57,15 @@ def test_empty_image_is_not_looked_at() -> None:
     assert sum(shape[0] for shape in network.shapes) < len(starts(44, 16)) * len(starts(46, 12)) * len(starts(45, 10)) / 2
 
 
+def test_faint_noise_in_air_is_not_looked_at() -> None:
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randn(1, 64, 36, 30, generator=generator)
+    image[:, 24:] = -0.8 + 0.01 * torch.randn(1, 40, 36, 30, generator=generator)
+    found = windowed_scores(Echo(), image, 2, WINDOW)
+    torch.testing.assert_close(found[1, :24], image[0, :24])
+    assert (found[0, 48:] == SURE).all()
+
+
 def test_an_image_that_is_all_empty_is_background() -> None:
     network = Echo()
     assert windowed_scores(network, torch.zeros(1, 20, 20, 20), 2, WINDOW).argmax(0).max() == 0 and not network.shapes
