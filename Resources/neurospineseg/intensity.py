@@ -10,9 +10,15 @@ from neurospineseg.grid import Grid, resample
 
 
 def background_value(channel: torch.Tensor) -> float:
-    """The value that fills the faces of a volume (K, J, I) most often (0 for most MR, about -1024 for CT)."""
+    """The value that fills the faces of a volume (K, J, I) most often (0 for most MR, about -1024 for CT).
+
+    Not the volume's highest, which marks saturated voxels, unless the faces hold nothing else.
+    """
     faces = torch.cat([channel[[0, -1]].flatten(), channel[:, [0, -1]].flatten(), channel[:, :, [0, -1]].flatten()])
-    return float(faces.mode().values)
+    found = faces.mode().values
+    if found == channel.max() and len(lower := faces[faces < found]):
+        found = lower.mode().values
+    return float(found)
 
 
 def onto_grid(channel: torch.Tensor, background: float, source: Grid, target: Grid, kind: Normalization) -> torch.Tensor:

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from neurospineseg.bundle import find_bundle
 from neurospineseg.grid import Grid, covering_grid
-from neurospineseg.intensity import normalize_channel, quantile
+from neurospineseg.intensity import background_value, normalize_channel, quantile
 from neurospineseg.passage import bring_in
 from neurospineseg.volume import Volume
 
@@ -49,3 +49,10 @@ def test_a_background_that_is_not_0_stays_one_value_in_resampling(air: float, de
     plain, shifted = (bring_in({"image": Volume(voxels + np.float32(value), turned)}, working, spec) for value in (0, air))
     assert torch.equal(shifted == 0, plain == 0) and (plain == 0).float().mean() > 0.3
     torch.testing.assert_close(shifted, plain, atol=2e-3, rtol=0)
+
+
+def test_saturated_slices_are_not_the_background() -> None:
+    voxels = scan().clamp_max(3.0)
+    voxels[[0, -1]] = 3.0
+    voxels[:, :, [0, -1]] = 3.0
+    assert background_value(voxels) == 0 and background_value(torch.full((4, 4, 4), 3.0)) == 3
