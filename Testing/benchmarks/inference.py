@@ -102,8 +102,13 @@ def accuracy(
                     numbers = read_labels(outputs[name])
                     found[name] = sum((numbers == number) * label for number, label in lookup.items())
         against_truth = {name: mean_dice(masks, truth, labels) for name, masks in found.items()}
-    lost = {name: against_truth[name] - against_truth[OWN] for name in against_reference if name in against_truth}
+    lost = {name: against_truth[name] - against_truth[OWN] for name in against_reference if against_truth.get(name) is not None}
     return {"dice_against_truth": against_truth, "dice_lost_to": lost, "own_dice_against": against_reference}
+
+
+def written(dice: float | None) -> str:
+    """For a table; of the mean over no structure at all, a dash."""
+    return "     -" if dice is None else f"{dice:.4f}"
 
 
 def show(figures: dict[str, Any]) -> None:
@@ -127,11 +132,11 @@ def show(figures: dict[str, Any]) -> None:
         )
     if "accuracy" in figures:
         for name, dice in figures["accuracy"]["dice_against_truth"].items():
-            print(f"  mean Dice against the truth      {dice:.4f}   {name}")
+            print(f"  mean Dice against the truth      {written(dice)}   {name}")
         for name, lost in figures["accuracy"]["dice_lost_to"].items():
             print(f"  mean Dice that ours lacks       {lost:+.4f}   of the {name}'s")
         for name, dice in figures["accuracy"]["own_dice_against"].items():
-            print(f"  our mean Dice against            {dice:.4f}   {name}")
+            print(f"  our mean Dice against            {written(dice)}   {name}")
 
 
 def main() -> None:
