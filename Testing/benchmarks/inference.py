@@ -48,7 +48,7 @@ def measure(case: Case, model: str | None, options: Any, room: Path) -> dict[str
         return result
 
     runs: dict[str, Callable[[], Any]] = {name: lambda name=name: made[name](case.scans, outputs[name]) for name in made}
-    times = interleaved({**runs, OWN: ours}, options.rounds, options.longest)
+    times = interleaved({**runs, OWN: ours}, options.rounds, choose_device(options.device), options.longest)
     own: OwnPath = made[OWN]
     stages = {stage: median(seconds.get(stage, 0.0) for seconds in reports) for stage in reports[-1]}
     figures = {
