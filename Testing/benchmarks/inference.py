@@ -32,11 +32,12 @@ from options import TASKS, case_options, ended, parser
 from own_path import FILE_STAGES, NETWORK_STAGE, OwnPath
 from real_case import real_cases
 from reference import Reference, mean_dice
-from ways import OWN, WAYS, available, make_way, usual_ways
+from ways import OWN, WAYS, available, make_way, usual_ways, with_region
 
 
 def measure(case: Case, model: str | None, options: Any, room: Path) -> dict[str, Any]:
     """All figures of one scan."""
+    case = with_region(case, model)
     names = available(options.ways or usual_ways(case.task, model)) if case.whole else (OWN,)
     made = {name: make_way(name, case, model, options.device) for name in names}
     outputs = {name: room / f"{name.replace(' ', '_')}.nii.gz" for name in made}
