@@ -3,7 +3,7 @@
     python Testing/benchmarks/cold_start.py [--rounds 3] [--tasks spine] [--device cpu] [--json figures.json]
 
 The panel hands voxels that are in memory to its worker: once to one that must be started, once to one that has loaded the model while nobody
-waited, and once more. Beside it, from the same scan's file, our way and MONAI's standard way in a fresh Python process, as a program
+waited, and once more. Beside it, from the same scan's file, our way and MONAI's (standard and tuned) in a fresh Python process, as a program
 runs that starts one for each click. Prints medians, and how many times the warm worker's they are.
 """
 
@@ -36,6 +36,7 @@ COLD, LOADED, AGAIN = "worker not started", "worker with the model loaded", "the
 FRESH = {
     OWN: "a fresh process, our way",
     "monai float32": "a fresh process, MONAI float32",
+    "monai tuned": "a fresh process, MONAI tuned",
 }
 WAITING_S = 0.005
 

@@ -1,10 +1,11 @@
-"""From scan to mask: our way, MONAI's standard way with the same weights, and nnU-Net's predictor with a network of the same size.
+"""From scan to mask: our way, MONAI's standard and tuned ways with the same weights, and nnU-Net's predictor with a network of the same size.
 
     python Testing/benchmarks/inference.py [--rounds 3] [--tasks tumor spine subcortical] [--device cpu] [--real] [--json figures.json]
 
-Each way reads the same NIfTI files and writes a .nii.gz, its network loaded beforehand; all are run in turns, with torch's own number of
-threads. Prints the median seconds and how many times as long as ours each takes; our seconds by stage, and the network's share of them;
-the network's operations per second against a large matrix product's; and the mean Dice kept against a float32 reference.
+Each way reads the same NIfTI files and writes a .nii.gz. Its networks are loaded beforehand, and it has segmented the task's small scan once;
+all are run in turns, with torch's own number of threads. Prints the median seconds and how many times as long as ours each takes; our seconds
+by stage, and the network's share of them; the network's operations per second against a large matrix product's; and the mean Dice kept
+against a float32 reference.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ def measure(case: Case, model: str | None, options: Any, room: Path) -> dict[str
     names = available(options.ways or usual_ways(case.task, model)) if case.whole else (OWN,)
     made = {name: make_way(name, case, model, options.device) for name in names}
     outputs = {name: room / f"{name.replace(' ', '_')}.nii.gz" for name in made}
+    small = drawn_case(case.task, options.cases or room, quick=True)
+    for way in made.values():
+        way(small.scans, room / "small.nii.gz")
     reports: list[dict[str, float]] = []
 
     def ours() -> Any:
@@ -117,7 +121,7 @@ def show(figures: dict[str, Any]) -> None:
     print(f"\n{figures['case']}, {figures['modalities']} x {shape} voxels, model {figures['model']}")
     for name, seconds in figures["median_s"].items():
         times, runs = figures["times_as_long"][name], len(figures["seconds"][name])
-        print(f"  {name:28s} {seconds:8.2f} s   {times:6.2f} times ours   (median of {runs})")
+        print(f"  {name:28s} {seconds:8.2f} s   {times:6.2f} times ours   (median of {runs} run{'s' if runs > 1 else ''})")
     print("  our stages")
     for stage, seconds in figures["stages_s"].items():
         print(f"    {stage:32s} {seconds:8.2f} s")

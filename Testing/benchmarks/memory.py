@@ -1,4 +1,4 @@
-"""Peak memory from scan to mask: our way, MONAI's standard way and nnU-Net's predictor, each in a fresh process.
+"""Peak memory from scan to mask: our way, MONAI's standard and tuned ways and nnU-Net's predictor, each in a fresh process.
 
     python Testing/benchmarks/memory.py [--rounds 1] [--tasks tumor spine subcortical] [--device cpu] [--large] [--json figures.json]
 
@@ -28,7 +28,7 @@ from nnunet_path import NNUNET_MISSING, nnunet_is_installed
 from options import TASKS, case_options, ended, parser
 from ways import OWN, WAYS, available, usual_ways, with_region
 
-USUAL = (OWN, "monai float32", "nnunet")
+USUAL = (OWN, "monai float32", "monai tuned", "nnunet")
 MIB = 2**20
 
 

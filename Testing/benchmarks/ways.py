@@ -22,7 +22,7 @@ from nnunet_path import NnunetPath, nnunet_is_installed
 from own_path import OwnPath
 
 OWN = "neurospineseg"
-WAYS = (OWN, "monai float32", "monai autocast", "nnunet", "nnunet mirrored")
+WAYS = (OWN, "monai float32", "monai autocast", "monai tuned", "nnunet", "nnunet mirrored")
 Way = Callable[[Mapping[str, Path], Path], Any]
 
 
@@ -59,7 +59,7 @@ def make_way(name: str, case: Case, model: str | None, device_name: str) -> Way:
         return NnunetPath(segmenter.bundle, device, name.endswith("mirrored"))
     if segmenter.bundle.spec.locator is not None and case.region is None:
         raise ValueError(f"'{case.name}' has no region")
-    return MonaiPath(segmenter.bundle, device, name.endswith("autocast"), case.region)
+    return MonaiPath(segmenter.bundle, device, name.removeprefix("monai "), case.region)
 
 
 def with_region(case: Case, model: str | None) -> Case:
