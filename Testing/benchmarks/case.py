@@ -11,6 +11,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from neurospineseg.grid import Grid
+
 
 @dataclass(frozen=True)
 class Case:
@@ -21,6 +23,7 @@ class Case:
         scans: NIfTI file of each modality; the first one's grid is the result's.
         truth: label map with the label values of ``neurospineseg.anatomy`` on that grid; None where nobody knows.
         whole: whether every modality is there that the default model takes.
+        region: the part of the scan that the model looks at; None: not looked for, or the whole of it.
     """
 
     name: str
@@ -28,6 +31,7 @@ class Case:
     scans: Mapping[str, Path]
     truth: Path | None = None
     whole: bool = True
+    region: Grid | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -52,7 +56,9 @@ def save_case(case: Case, folder: Path) -> Case:
     """Notes in a folder what a case is and where its files lie, so that ``load_case`` finds it again."""
     folder.mkdir(parents=True, exist_ok=True)
     names = {name: os.path.relpath(path, folder) for name, path in case.scans.items()}
-    noted = {"name": case.name, "task": case.task, "scans": names, "truth": case.truth and os.path.relpath(case.truth, folder)}
+    region = case.region and {"shape": case.region.shape, "ijk_to_ras": case.region.ijk_to_ras.tolist()}
+    truth = case.truth and os.path.relpath(case.truth, folder)
+    noted = {"name": case.name, "task": case.task, "scans": names, "truth": truth, "region": region}
     (folder / "case.json").write_text(json.dumps(noted, indent=1) + "\n", encoding="utf-8")
     return case
 
@@ -60,4 +66,5 @@ def save_case(case: Case, folder: Path) -> Case:
 def load_case(folder: Path) -> Case:
     noted = json.loads((folder / "case.json").read_text(encoding="utf-8"))
     scans = {name: folder / file for name, file in noted["scans"].items()}
-    return Case(noted["name"], noted["task"], scans, noted["truth"] and folder / noted["truth"])
+    region = noted.get("region") and Grid(tuple(noted["region"]["shape"]), np.array(noted["region"]["ijk_to_ras"]))
+    return Case(noted["name"], noted["task"], scans, noted["truth"] and folder / noted["truth"], region=region)

@@ -19,7 +19,8 @@ LESS = 2.0
 def with_classes(folder: Path, count: int, model: str = "tumor_glioma") -> Bundle:
     """Writes a bundle of ``count`` classes (4 to 25), whose first four are the tumor's.
 
-    It goes by the rules of the deep nuclei, which take any number of structures; only those of one side are ever found.
+    It goes by the rules of the deep nuclei, which take any number of structures; only those of one side are ever found. What its
+    scans show is checked as for the first model.
     """
     first = find_bundle(model)
     network = plain_network(first)
@@ -44,6 +45,7 @@ def with_classes(folder: Path, count: int, model: str = "tumor_glioma") -> Bundl
         patch=first.spec.patch,
         normalization=first.spec.normalization,
         classes=("background", *keys[: count - 1]),
+        recognizer=first.spec.recognizer,
     )
     weights = folder / f"classes_{count}.pt"
     save_weights(wider, weights)

@@ -3,7 +3,7 @@
     python Testing/benchmarks/cold_start.py [--rounds 3] [--tasks spine] [--device cpu] [--json figures.json]
 
 The panel hands voxels that are in memory to its worker: once to one that must be started, once to one that has loaded the model while nobody
-waited, and once more. Beside it, from the same scan's file, our way and MONAI's standard way in a fresh Python process, as a program
+waited, and once more. Beside it, from the same scan's file, our way and MONAI's (standard and tuned) in a fresh Python process, as a program
 runs that starts one for each click. Prints medians, and how many times the warm worker's they are.
 """
 
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 import project_path  # noqa: F401
+from case import save_case
 from drawn_case import drawn_case
 from fresh_process import in_fresh_process
 from machine import machine, machine_line, write_json
@@ -29,10 +30,14 @@ from neurospineseg.device import choose_device
 from neurospineseg.errors import InputError
 from neurospineseg.volume import Volume, read_volume
 from options import TASKS, case_options, ended, parser
-from ways import OWN
+from ways import OWN, with_region
 
 COLD, LOADED, AGAIN = "worker not started", "worker with the model loaded", "the same worker again"
-FRESH = {OWN: "a fresh process, our way", "monai float32": "a fresh process, MONAI float32"}
+FRESH = {
+    OWN: "a fresh process, our way",
+    "monai float32": "a fresh process, MONAI float32",
+    "monai tuned": "a fresh process, MONAI tuned",
+}
 WAITING_S = 0.005
 
 
@@ -69,6 +74,8 @@ def click(client: WorkerClient, task: str, volumes: Mapping[str, Volume], model:
 def measure(task: str, model: str | None, options: Any, room: Path) -> dict[str, list[float]]:
     """Seconds of each round, by what was there before the click."""
     case = drawn_case(task, options.cases or room, options.quick)
+    folder = room / case.name
+    save_case(with_region(case, model), folder)
     volumes = {name: read_volume(path) for name, path in case.scans.items()}
     seconds: dict[str, list[float]] = {name: [] for name in (COLD, LOADED, AGAIN, *FRESH.values())}
     client = WorkerClient()
@@ -82,7 +89,7 @@ def measure(task: str, model: str | None, options: Any, room: Path) -> dict[str,
             seconds[AGAIN].append(click(client, task, volumes, model, options.device))
             for way, name in FRESH.items():
                 started = perf_counter()
-                in_fresh_process(way, next(iter(case.scans.values())).parent, room / "mask.nii.gz", model, options.device)
+                in_fresh_process(way, folder, room / "mask.nii.gz", model, options.device)
                 seconds[name].append(perf_counter() - started)
             told = ", ".join(f"{name} {found[-1]:.2f} s" for name, found in seconds.items())
             print(f"round {number + 1}: {task}: {told}", file=sys.stderr, flush=True)

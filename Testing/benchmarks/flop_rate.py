@@ -43,6 +43,6 @@ def matmul_flops_per_s(device: torch.device, precision: torch.dtype, size: int |
         started = perf_counter()
         a @ b
         if device.type == "cuda":
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(device)
         seconds.append(perf_counter() - started)
     return 2 * size**3 / median(seconds[1:])

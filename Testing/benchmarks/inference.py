@@ -1,10 +1,11 @@
-"""From scan to mask: our way, MONAI's standard way with the same weights, and nnU-Net's predictor with a network of the same size.
+"""From scan to mask: our way, MONAI's standard and tuned ways with the same weights, and nnU-Net's predictor with a network of the same size.
 
     python Testing/benchmarks/inference.py [--rounds 3] [--tasks tumor spine subcortical] [--device cpu] [--real] [--json figures.json]
 
-Each way reads the same NIfTI files and writes a .nii.gz, its network loaded beforehand; all are run in turns, with torch's own number of
-threads. Prints the median seconds and how many times as long as ours each takes; our seconds by stage, and the network's share of them;
-the network's operations per second against a large matrix product's; and the mean Dice kept against a float32 reference.
+Each way reads the same NIfTI files and writes a .nii.gz. Its networks are loaded beforehand, and it has segmented the task's small scan once;
+all are run in turns, with torch's own number of threads. Prints the median seconds and how many times as long as ours each takes; our seconds
+by stage, and the network's share of them; the network's operations per second against a large matrix product's; and the mean Dice kept
+against a float32 reference.
 """
 
 from __future__ import annotations
@@ -32,14 +33,18 @@ from options import TASKS, case_options, ended, parser
 from own_path import FILE_STAGES, NETWORK_STAGE, OwnPath
 from real_case import real_cases
 from reference import Reference, mean_dice
-from ways import OWN, WAYS, available, make_way, usual_ways
+from ways import OWN, WAYS, available, make_way, usual_ways, with_region
 
 
 def measure(case: Case, model: str | None, options: Any, room: Path) -> dict[str, Any]:
     """All figures of one scan."""
+    case = with_region(case, model)
     names = available(options.ways or usual_ways(case.task, model)) if case.whole else (OWN,)
     made = {name: make_way(name, case, model, options.device) for name in names}
     outputs = {name: room / f"{name.replace(' ', '_')}.nii.gz" for name in made}
+    small = drawn_case(case.task, options.cases or room, quick=True)
+    for way in made.values():
+        way(small.scans, room / "small.nii.gz")
     reports: list[dict[str, float]] = []
 
     def ours() -> Any:
@@ -48,7 +53,7 @@ def measure(case: Case, model: str | None, options: Any, room: Path) -> dict[str
         return result
 
     runs: dict[str, Callable[[], Any]] = {name: lambda name=name: made[name](case.scans, outputs[name]) for name in made}
-    times = interleaved({**runs, OWN: ours}, options.rounds, options.longest)
+    times = interleaved({**runs, OWN: ours}, options.rounds, choose_device(options.device), options.longest)
     own: OwnPath = made[OWN]
     stages = {stage: median(seconds.get(stage, 0.0) for seconds in reports) for stage in reports[-1]}
     figures = {
@@ -102,8 +107,13 @@ def accuracy(
                     numbers = read_labels(outputs[name])
                     found[name] = sum((numbers == number) * label for number, label in lookup.items())
         against_truth = {name: mean_dice(masks, truth, labels) for name, masks in found.items()}
-    lost = {name: against_truth[name] - against_truth[OWN] for name in against_reference if name in against_truth}
+    lost = {name: against_truth[name] - against_truth[OWN] for name in against_reference if against_truth.get(name) is not None}
     return {"dice_against_truth": against_truth, "dice_lost_to": lost, "own_dice_against": against_reference}
+
+
+def written(dice: float | None) -> str:
+    """For a table; of the mean over no structure at all, a dash."""
+    return "     -" if dice is None else f"{dice:.4f}"
 
 
 def show(figures: dict[str, Any]) -> None:
@@ -111,7 +121,7 @@ def show(figures: dict[str, Any]) -> None:
     print(f"\n{figures['case']}, {figures['modalities']} x {shape} voxels, model {figures['model']}")
     for name, seconds in figures["median_s"].items():
         times, runs = figures["times_as_long"][name], len(figures["seconds"][name])
-        print(f"  {name:28s} {seconds:8.2f} s   {times:6.2f} times ours   (median of {runs})")
+        print(f"  {name:28s} {seconds:8.2f} s   {times:6.2f} times ours   (median of {runs} run{'s' if runs > 1 else ''})")
     print("  our stages")
     for stage, seconds in figures["stages_s"].items():
         print(f"    {stage:32s} {seconds:8.2f} s")
@@ -127,11 +137,11 @@ def show(figures: dict[str, Any]) -> None:
         )
     if "accuracy" in figures:
         for name, dice in figures["accuracy"]["dice_against_truth"].items():
-            print(f"  mean Dice against the truth      {dice:.4f}   {name}")
+            print(f"  mean Dice against the truth      {written(dice)}   {name}")
         for name, lost in figures["accuracy"]["dice_lost_to"].items():
             print(f"  mean Dice that ours lacks       {lost:+.4f}   of the {name}'s")
         for name, dice in figures["accuracy"]["own_dice_against"].items():
-            print(f"  our mean Dice against            {dice:.4f}   {name}")
+            print(f"  our mean Dice against            {written(dice)}   {name}")
 
 
 def main() -> None:

@@ -25,12 +25,15 @@ class Times:
         return median(self.seconds)
 
 
-def interleaved(ways: Mapping[str, Callable[[], Any]], rounds: int, longest_s: float = float("inf")) -> dict[str, Times]:
+def interleaved(
+    ways: Mapping[str, Callable[[], Any]], rounds: int, device: torch.device, longest_s: float = float("inf")
+) -> dict[str, Times]:
     """Times each way once a round; the next round begins with the next way.
 
     Every way begins with torch's own number of threads, whatever the one before it chose.
 
     Args:
+        device: whose work must have ended before a way's time has.
         longest_s: a way that took longer once is not run again.
     """
     threads, names = torch.get_num_threads(), list(ways)
@@ -46,8 +49,8 @@ def interleaved(ways: Mapping[str, Callable[[], Any]], rounds: int, longest_s: f
             results.pop(name, None)
             started = perf_counter()
             results[name] = ways[name]()
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
             seconds[name].append(perf_counter() - started)
             print(f"round {number + 1}: {name} {seconds[name][-1]:.2f} s", file=sys.stderr, flush=True)
     torch.set_num_threads(threads)

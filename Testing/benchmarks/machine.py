@@ -56,4 +56,4 @@ def write_json(path: Path | None, program: str, device_name: str, quick: bool, *
     """Writes figures with what they were measured on; does nothing without a path."""
     if path is not None:
         whole = {"program": program, "quick": quick, "machine": machine(device_name), **figures}
-        path.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(whole, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Peak memory from scan to mask: our way, MONAI's standard way and nnU-Net's predictor, each in a fresh process.
+"""Peak memory from scan to mask: our way, MONAI's standard and tuned ways and nnU-Net's predictor, each in a fresh process.
 
     python Testing/benchmarks/memory.py [--rounds 1] [--tasks tumor spine subcortical] [--device cpu] [--large] [--json figures.json]
 
@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any
 
 import project_path  # noqa: F401
-from case import Case
+from case import Case, save_case
 from drawn_case import drawn_case
 from fresh_process import in_fresh_process
 from large_case import LARGE, large_case
@@ -26,15 +26,16 @@ from neurospineseg.bundle import find_bundle
 from neurospineseg.device import choose_device
 from nnunet_path import NNUNET_MISSING, nnunet_is_installed
 from options import TASKS, case_options, ended, parser
-from ways import OWN, WAYS, available, usual_ways
+from ways import OWN, WAYS, available, usual_ways, with_region
 
-USUAL = (OWN, "monai float32", "nnunet")
+USUAL = (OWN, "monai float32", "monai tuned", "nnunet")
 MIB = 2**20
 
 
 def measure(case: Case, ways: Sequence[str], model: str | None, device: str, rounds: int, room: Path) -> dict[str, Any]:
     """Medians over the rounds of what each way holds, in bytes."""
-    folder = next(iter(case.scans.values())).parent
+    folder = room / case.name
+    save_case(with_region(case, model), folder)
     runs: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     for number in range(rounds):
         for way in ways:
@@ -65,13 +66,13 @@ def measure(case: Case, ways: Sequence[str], model: str | None, device: str, rou
 
 def show(figures: dict[str, Any]) -> None:
     shape = " x ".join(str(n) for n in figures["shape_kji"][::-1])
-    print(f"\n{figures['case']}, {figures['modalities']} x {shape} voxels, median of {figures['rounds']}")
+    print(f"\n{figures['case']}, {figures['modalities']} x {shape} voxels, median of {figures['rounds']} process(es) each")
     for way, peak in figures["peak_bytes"].items():
         added, times = figures["added_bytes"][way], figures["times_ours"][way]
         gpu = "" if figures["peak_gpu_bytes"] is None else f"   GPU {figures['peak_gpu_bytes'][way] / MIB:.0f} MiB"
         print(
             f"  {way:18s} {peak / MIB:7.0f} MiB ({times:5.2f} times ours)   for the scan {added / MIB:7.0f} MiB "
-            f"({figures['times_ours_added'][way]:5.2f} times){gpu}   {figures['seconds'][way]:.1f} s"
+            f"({figures['times_ours_added'][way]:5.2f} times){gpu}   first run {figures['seconds'][way]:.1f} s"
         )
 
 

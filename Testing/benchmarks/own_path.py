@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from neurospineseg.pipeline import Result, Segmenter, Settings
+from neurospineseg.bundle import find_bundle
+from neurospineseg.pipeline import CONTRAST_BUNDLE, Result, Segmenter, Settings
 from neurospineseg.segment_command import Request, run_request
 
 NETWORK_STAGE = "Segmenting"
@@ -26,6 +27,12 @@ class OwnPath:
         self.task, self.settings = task, {"model": model, "device": device, "anyway": True}
         self.networks: dict[str, torch.nn.Module] = {}
         self.segmenter = Segmenter(task, Settings(**self.settings), self.networks)
+        bundle = self.segmenter.bundle
+        helpers = {bundle.spec.locator, bundle.spec.recognizer} - {None}
+        for loaded in (bundle, *map(find_bundle, helpers)):
+            self.segmenter.network(loaded).to(self.segmenter.device)
+        if bundle.spec.recognizer is not None:
+            self.segmenter.network(find_bundle(CONTRAST_BUNDLE))
 
     def __call__(self, scans: Mapping[str, Path], output: Path, progress: Callable[[str, float], None] = lambda *_: None) -> Result:
         request = Request(self.task, scans, output, self.settings, sidecar=False, overwrite=True)

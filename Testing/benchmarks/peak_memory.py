@@ -29,8 +29,11 @@ def forget_peak() -> bool:
     return True
 
 
-def peak_gpu_bytes() -> int | None:
-    """The most memory that torch has reserved on the GPU; None where there is none."""
+def peak_gpu_bytes(device_name: str) -> int | None:
+    """The most memory that torch has reserved on a GPU; None for another device."""
     import torch
 
-    return torch.cuda.max_memory_reserved() if torch.cuda.is_available() else None
+    from neurospineseg.device import choose_device
+
+    device = choose_device(device_name)
+    return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else None

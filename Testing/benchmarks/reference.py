@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,20 @@ from neurospineseg.measure import dice
 from neurospineseg.pipeline import Segmenter, Settings
 from neurospineseg.predict import joined, with_coordinates
 from plain_network import plain_network
+
+
+@contextmanager
+def without_tf32() -> Iterator[None]:
+    """Keeps a GPU's convolutions and matrix products from rounding float32 to TF32."""
+    backends = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    before = [backend.allow_tf32 for backend in backends]
+    try:
+        for backend in backends:
+            backend.allow_tf32 = False
+        yield
+    finally:
+        for backend, allowed in zip(backends, before):
+            backend.allow_tf32 = allowed
 
 
 class Reference(Segmenter):
@@ -37,6 +53,7 @@ class Reference(Segmenter):
         self._plain: dict[str, torch.nn.Module] = {}
 
     @torch.no_grad()
+    @without_tf32()
     def _predict(self, bundle: Bundle, image: torch.Tensor, stage: str, watch: Any, warnings: list[str]) -> torch.Tensor:
         watch.start(stage)
         spec, name = bundle.spec, bundle.spec.name
@@ -58,7 +75,7 @@ class Reference(Segmenter):
         return found
 
 
-def mean_dice(found: np.ndarray, truth: np.ndarray, labels: set[int]) -> float:
-    """Mean Dice over those of the label values that ``truth`` holds; NaN where it holds none."""
+def mean_dice(found: np.ndarray, truth: np.ndarray, labels: set[int]) -> float | None:
+    """Mean Dice over those of the label values that ``truth`` holds; None where it holds none."""
     present = sorted(labels & {int(label) for label in np.unique(truth)})
-    return float(np.mean([dice(found == label, truth == label) for label in present])) if present else float("nan")
+    return float(np.mean([dice(found == label, truth == label) for label in present])) if present else None

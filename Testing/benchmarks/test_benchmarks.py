@@ -10,16 +10,24 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 FOLDER = Path(__file__).resolve().parent
-OWN, MONAI = "neurospineseg", ("monai float32", "monai autocast")
+OWN, MONAI = "neurospineseg", ("monai float32", "monai autocast", "monai tuned")
 
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where drawn scans are kept between these tests."""
     return tmp_path_factory.mktemp("cases")
+
+
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a test import the programs' parts."""
+    monkeypatch.syspath_prepend(FOLDER)
 
 
 def run(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -31,7 +39,7 @@ def figures(tmp_path: Path, program: str, *arguments: str | Path) -> dict[str, A
     """What a quick run wrote."""
     done = run(program, "--quick", "--json", tmp_path / "figures.json", *arguments)
     assert done.returncode == 0, done.stderr
-    written = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
+    written = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
     assert written["program"] == program and written["quick"] and written["machine"]["threads"] >= 1
     return written
 
@@ -44,6 +52,64 @@ def test_inference_compares_and_judges(task: str, tmp_path: Path, cases: Path):
     kept = found["accuracy"]["dice_against_truth"]
     assert kept[OWN] > 0.4 and kept["float32 reference"] == pytest.approx(kept[OWN], abs=0.05)
     assert all(kept[name] == pytest.approx(kept[OWN], abs=0.1) for name in MONAI), "MONAI's path runs the same weights"
+
+
+@pytest.mark.parametrize("task", ["tumor", "subcortical"])
+def test_our_networks_are_loaded_before_the_clock_starts(task: str, tmp_path: Path, cases: Path, programs: None):
+    from drawn_case import drawn_case
+    from own_path import OwnPath
+
+    own = OwnPath(task, None, "cpu")
+    loaded = set(own.networks)
+    assert loaded == {own.segmenter.bundle.spec.name, "subcortical_locator", "brain_contrast"}
+    own(drawn_case(task, cases, quick=True).scans, tmp_path / "mask.nii.gz")
+    assert set(own.networks) == loaded
+
+
+@pytest.mark.parametrize("task", ["tumor", "spine", "subcortical"])
+@pytest.mark.filterwarnings("ignore:.*labels")
+def test_tuned_monai_finds_what_the_standard_path_finds(task: str, tmp_path: Path, cases: Path, programs: None):
+    from case import load_case, read_labels, save_case
+    from drawn_case import drawn_case
+    from neurospineseg.pipeline import Segmenter
+    from ways import make_way, with_region
+
+    save_case(with_region(drawn_case(task, cases, quick=True), None), tmp_path)
+    case = load_case(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Segmenter, "network", lambda *_: pytest.fail("MONAI's path must not load what only ours needs"))
+        ways = [make_way(name, case, None, "cpu") for name in ("monai float32", "monai tuned")]
+    standard, tuned = (read_labels(way(case.scans, tmp_path / "mask.nii.gz")) for way in ways)
+    assert standard.any() and (standard != tuned).sum() < 0.05 * (standard > 0).sum()
+
+
+def test_a_mean_over_nothing_is_written_as_null(tmp_path: Path, programs: None):
+    from machine import write_json
+    from reference import mean_dice
+
+    nothing = np.zeros((2, 2, 2), int)
+    assert mean_dice(nothing, nothing, {1}) is None
+    write_json(tmp_path / "figures.json", "inference", "cpu", True, dice=mean_dice(nothing, nothing, {1}))
+    assert json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))["dice"] is None
+    with pytest.raises(ValueError):
+        write_json(tmp_path / "figures.json", "inference", "cpu", True, dice=float("nan"))
+
+
+def test_the_reference_is_not_rounded_to_tf32(programs: None):
+    from reference import without_tf32
+
+    backends = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    before = [backend.allow_tf32 for backend in backends]
+    with without_tf32():
+        assert not any(backend.allow_tf32 for backend in backends)
+    assert [backend.allow_tf32 for backend in backends] == before
+
+
+def test_copied_classes_are_checked_as_the_first_model_is(tmp_path: Path, programs: None):
+    from class_copies import with_classes
+    from neurospineseg.bundle import find_bundle
+
+    assert with_classes(tmp_path, 5).spec.recognizer == find_bundle("tumor_glioma").spec.recognizer
 
 
 @pytest.mark.skipif(importlib.util.find_spec("nnunetv2") is None, reason="nnU-Net is not installed")
@@ -69,11 +135,12 @@ def test_scaling(tmp_path: Path, cases: Path):
     (voxels,), (classes,) = written["by_voxels"], written["by_classes"]
     assert voxels["voxels"] == 39 * 60 * 60 and classes["model"] == "classes_5"
     assert all(isfinite(seconds) for found in (voxels, classes) for seconds in found["seconds"].values())
+    assert set(voxels["seconds"]) == {OWN, "monai float32", "monai tuned"} and voxels["rounds"] == 1
 
 
 def test_cold_start(tmp_path: Path, cases: Path):
     found = figures(tmp_path, "cold_start", "--cases", cases)["tasks"]["spine"]["median_s"]
-    assert len(found) == 5 and all(seconds > 0 for seconds in found.values())
+    assert len(found) == 6 and all(seconds > 0 for seconds in found.values())
 
 
 def test_training(tmp_path: Path):

@@ -4,7 +4,8 @@
 
 Three drawn gliomas of 128 x 128 x 128 voxels of 1 mm in four modalities. The plain loop is that of MONAI's tutorials: ``CacheDataset``,
 ``DataLoader`` and dictionary transforms of the kinds and chances that the recipe has, with the labeled voxels found beforehand.
-Both run in turns in one process; what comes before the third step of a round (starting workers, first use) is not counted.
+Both run in one process, each the first in every other round; what comes before the third step of a round (starting workers, first use) is
+not counted.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from options import ended, parser, positive
 from prepared_miniature import write_dataset
 
 CASES, UNCOUNTED = 3, 2
+OWN, PLAIN = "train.py", "plain MONAI"
 
 
 class Clock(Callback):
@@ -49,7 +51,7 @@ class Clock(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs: object, batch: object, number: int) -> None:
         if module.device.type == "cuda":
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(module.device)
         self.ends.append(perf_counter())
 
 
@@ -140,18 +142,21 @@ def main() -> None:
         data = read_dataset(write_dataset(Path(folder), train=cases, val=1, test=0, size=size))
         spec, _ = _model(recipe, [data], None)
         dataset = plain_dataset(recipe, spec, data)
-        own, plain = [], []
+        loops = {OWN: lambda: own_rate(recipe, spec, data, session), PLAIN: lambda: plain_rate(recipe, spec, dataset, session)}
+        rates: dict[str, list[float]] = {name: [] for name in loops}
         for number in range(options.rounds):
-            own.append(own_rate(recipe, spec, data, session))
-            plain.append(plain_rate(recipe, spec, dataset, session))
-            print(f"round {number + 1}: train.py {own[-1]:.3f}, plain MONAI {plain[-1]:.3f} steps/s", file=sys.stderr, flush=True)
+            for name in list(loops)[:: -1 if number % 2 else 1]:
+                rates[name].append(loops[name]())
+            told = ", ".join(f"{name} {found[-1]:.3f}" for name, found in rates.items())
+            print(f"round {number + 1}: {told} steps/s", file=sys.stderr, flush=True)
+    own, plain = rates[OWN], rates[PLAIN]
     ratios = [a / b for a, b in zip(own, plain)]
     print(
-        f"median: train.py {median(own):.3f}, plain MONAI {median(plain):.3f} steps/s; ratio {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        f"median of {options.rounds}: {OWN} {median(own):.3f}, {PLAIN} {median(plain):.3f} steps/s; ratio {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
     )
     print(f"patch {options.patch}^3, batch {options.batch}, float32, {options.workers} loading process(es)")
     print(machine_line(machine(options.device)))
-    figures = {"steps_per_s": {"train.py": own, "plain MONAI": plain}, "ratios": ratios, "median_ratio": median(ratios)}
+    figures = {"steps_per_s": rates, "ratios": ratios, "median_ratio": median(ratios)}
     settings = {"patch": options.patch, "batch": options.batch, "steps": options.steps, "workers": options.workers}
     write_json(options.json, "training", options.device, options.quick, **figures, **settings)
 

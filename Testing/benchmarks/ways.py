@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from case import Case
 from monai_path import MonaiPath
 from neurospineseg.bundle import find_bundle
 from neurospineseg.device import choose_device
-from neurospineseg.grid import Grid
 from neurospineseg.locate import find_head, locate_region
 from neurospineseg.pipeline import Segmenter, Settings
 from neurospineseg.predict import predict
@@ -22,7 +22,7 @@ from nnunet_path import NnunetPath, nnunet_is_installed
 from own_path import OwnPath
 
 OWN = "neurospineseg"
-WAYS = (OWN, "monai float32", "monai autocast", "nnunet", "nnunet mirrored")
+WAYS = (OWN, "monai float32", "monai autocast", "monai tuned", "nnunet", "nnunet mirrored")
 Way = Callable[[Mapping[str, Path], Path], Any]
 
 
@@ -46,20 +46,28 @@ def make_way(name: str, case: Case, model: str | None, device_name: str) -> Way:
 
     Args:
         name: one of ``WAYS``.
+        case: with its region, see ``with_region``.
         model: bundle name or folder; None for the task's default.
+
+    Raises:
+        ValueError: MONAI's path lacks the region that the model looks at.
     """
     if name == OWN:
         return OwnPath(case.task, model, device_name)
     segmenter, device = Segmenter(case.task, Settings(model=model, device=device_name, anyway=True)), choose_device(device_name)
     if name.startswith("nnunet"):
         return NnunetPath(segmenter.bundle, device, name.endswith("mirrored"))
-    region = None if segmenter.bundle.spec.locator is None else located(segmenter, case)
-    return MonaiPath(segmenter.bundle, device, name.endswith("autocast"), region)
+    if segmenter.bundle.spec.locator is not None and case.region is None:
+        raise ValueError(f"'{case.name}' has no region")
+    return MonaiPath(segmenter.bundle, device, name.removeprefix("monai "), case.region)
 
 
-def located(segmenter: Segmenter, case: Case) -> Grid:
-    """The region that our model looks at."""
+def with_region(case: Case, model: str | None) -> Case:
+    """The case with the region that our model looks at, found before anything is measured; as it is where the model has no locator."""
+    segmenter = Segmenter(case.task, Settings(model=model, device="cpu"))
     spec = segmenter.bundle.spec
+    if spec.locator is None:
+        return case
     locator = find_bundle(spec.locator)
     network = segmenter.network(locator)
     volumes = {name: read_volume(path) for name, path in case.scans.items()}
@@ -70,4 +78,4 @@ def located(segmenter: Segmenter, case: Case) -> Grid:
         locator.spec,
         lambda image: predict(network, image, locator.spec, cpu, torch.float32)[0],
     )
-    return locate_region(pose, spec.region_mm, spec.spacing[0])
+    return replace(case, region=locate_region(pose, spec.region_mm, spec.spacing[0]))
