@@ -50,12 +50,14 @@ class Pose:
         offset: RAS mm of the MNI origin, shape (3,).
         scale: size of the head's middle relative to MNI152.
         residual_mm: root mean square distance of the landmarks from their fitted places.
+        landmarks: how many these are, of twice ``MNI_PLACES``; 0 where a pose was not found but given.
     """
 
     axes: np.ndarray
     offset: np.ndarray
     scale: float
     residual_mm: float
+    landmarks: int = 0
 
 
 def mni_place(name: str) -> np.ndarray:
@@ -76,7 +78,7 @@ def fit_pose(places: Mapping[str, np.ndarray]) -> Pose:
     scale = float((singular * signs).sum() / (a**2).sum(1).mean())
     offset = found_middle - scale * axes @ reference_middle
     error = found - (scale * reference @ axes.T + offset)
-    return Pose(axes, offset, scale, float(np.sqrt((error**2).sum(1).mean())))
+    return Pose(axes, offset, scale, float(np.sqrt((error**2).sum(1).mean())), len(places))
 
 
 def region_center(pose: Pose) -> np.ndarray:

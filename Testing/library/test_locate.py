@@ -170,3 +170,13 @@ def test_scattered_landmarks_are_refused() -> None:
     scattered = dict(zip(CLASSES[1:], np.random.default_rng(0).permutation([mni_place(name) for name in CLASSES[1:]])))
     with pytest.raises(InputError, match="brain MR"):
         find_pose(*balls(scattered), SPEC)
+
+
+def test_what_lacks_a_landmark_must_look_like_a_head_upright_too(grids_seen: list[Grid]) -> None:
+    some = {name: mni_place(name) for name in CLASSES[1:-1]}
+    assert find("recognizer", lambda _: balls_on(some if len(grids_seen) == 1 else {}, grids_seen[-1])) is None and len(grids_seen) == 2
+    grids_seen.clear()
+    assert find("recognizer", lambda _: balls_on(some, grids_seen[-1])) is not None and len(grids_seen) == 2
+    grids_seen.clear()
+    whole = {**some, CLASSES[-1]: mni_place(CLASSES[-1])}
+    assert find("recognizer", lambda _: balls_on(whole, grids_seen[-1])) is not None and len(grids_seen) == 1
