@@ -55,6 +55,10 @@ def cases(count: int, harder: bool, spacing: float = 2.0) -> Iterator[Case]:
         yield Case(number, scans, classes.numpy())
 
 
+def _summary(dice: np.ndarray) -> str:
+    return f"{dice.mean():.2f} median {np.median(dice):.2f} lowest {dice.min():.2f}" if len(dice) else "in none"
+
+
 class DrawnScores:
     """Dice on tumors, mL of regions that a tumor lacks, and mL of false tumor in heads without one, by the contrasts given.
 
@@ -86,11 +90,8 @@ class DrawnScores:
 
     def tell(self) -> None:
         for chosen, values in self.dice.items():
-            table, channels = np.array(values), " + ".join(chosen)
-            cells = " | ".join(
-                f"{region} {np.nanmean(column):.2f} median {np.nanmedian(column):.2f} lowest {np.nanmin(column):.2f}"
-                for region, column in zip(REGIONS, table.T)
-            )
+            table, channels = np.array(values).reshape(-1, len(REGIONS)), " + ".join(chosen)
+            cells = " | ".join(f"{region} {_summary(column[np.isfinite(column)])}" for region, column in zip(REGIONS, table.T))
             print(f"{self.words} | {channels} | {cells} | {len(table)} drawn tumors", flush=True)
             for region, column in zip(REGIONS, np.array(self.absent_ml[chosen]).reshape(-1, len(REGIONS)).T):
                 if np.isfinite(column).any():
