@@ -14,6 +14,8 @@ import torch.nn.functional as F
 
 from neurospineseg.separable import gaussian, parallel_axes, resample_parallel, sample_axis
 
+BEYOND = 1.0 + 1e-5
+"""Where a lattice ends, from its middle, in halves of its length."""
 SMALL_PART = 0.5
 """Where a target needs a smaller share of an image than this, only that is worked on."""
 
@@ -130,20 +132,27 @@ def _smooth(image: torch.Tensor, steps: np.ndarray) -> torch.Tensor:
     return image
 
 
-def _coordinates(source: Grid, target: Grid, device: torch.device) -> torch.Tensor:
-    """For every voxel of ``target`` its place in ``source`` as ``grid_sample`` wants it, (1, K, J, I, 3) in [-1, 1]."""
+def _coordinates(source: Grid, target: Grid, device: torch.device) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """For every voxel of ``target`` its place in ``source`` as ``grid_sample`` wants it, (1, K, J, I, 3) in [-1, 1].
+
+    And which lie outside its outer faces, bool (K, J, I); None where none does.
+    """
     matrix = source.ras_to_ijk @ target.ijk_to_ras
     size = np.array(source.shape[::-1], float)
     scale = 2.0 / size
     linear = scale[:, None] * matrix[:3, :3]
     offset = scale * (matrix[:3, 3] + 0.5) - 1.0
     axes = [torch.arange(n, dtype=torch.float64, device="cpu") for n in target.shape]
-    parts = []
+    parts, outside = [], None
     for row in range(3):
         along = [torch.as_tensor(axes[a] * linear[row, 2 - a], dtype=torch.float64) for a in range(3)]
+        low, high = (offset[row] + sum(float(end(steps)) for steps in along) for end in (torch.min, torch.max))
         base = (along[0] + offset[row]).float().to(device)
         parts.append(base[:, None, None] + along[1].float().to(device)[None, :, None] + along[2].float().to(device)[None, None, :])
-    return torch.stack(parts, dim=-1)[None]
+        if max(-low, high) > BEYOND:
+            beyond = parts[-1].abs() > BEYOND
+            outside = beyond if outside is None else outside.logical_or_(beyond)
+    return torch.stack(parts, dim=-1)[None], outside
 
 
 def resample(
@@ -187,9 +196,8 @@ def resample(
     sampled = image.float()
     if antialias and mode != "nearest":
         sampled = _smooth(sampled, steps)
-    coordinates = _coordinates(source, target, image.device)
+    coordinates, outside = _coordinates(source, target, image.device)
     sampled = F.grid_sample(sampled[None], coordinates, mode=mode, padding_mode="border", align_corners=False)[0]
-    outside = (coordinates[0].abs() > 1.0 + 1e-5).any(-1)
-    if bool(outside.any()):
+    if outside is not None:
         sampled.masked_fill_(outside, fill)
     return sampled.to(image.dtype)
