@@ -57,6 +57,8 @@ class ModelSpec(BaseModel):
         locator: name of the bundle that finds the region first, if any.
         recognizer: name of the bundle that tells whether a scan shows a head: scans that do not are doubted by the brain's models, those
             that do by the spine's. None: nothing is doubted.
+        coarse: name of the bundle, of the same task and channels, that looks at the whole scan first, if any: this one looks closer where that
+            finds anything.
         region_mm: side of the cube around the located region in mm, or its sides along R, A, S, if any.
         bilateral: whether the network sees one half of the region at a time, as if it were the right one: the outermost ``patch`` along
             i, the left half mirrored. Its output channels are then ``network_classes``, and ``classes`` name each on the left, then on the right.
@@ -84,6 +86,7 @@ class ModelSpec(BaseModel):
     classes: tuple[str, ...]
     locator: str | None = None
     recognizer: str | None = None
+    coarse: str | None = None
     region_mm: float | tuple[float, float, float] | None = None
     bilateral: bool = False
     coordinates: bool = False

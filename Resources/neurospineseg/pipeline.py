@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import ndimage
 
 from neurospineseg.anatomy import Structure, structures_of, structures_of_classes
 from neurospineseg.bundle import Bundle, Task, find_bundle, installed_bundles
@@ -15,13 +16,13 @@ from neurospineseg.device import choose_device, choose_precision
 from neurospineseg.doubt import DoubtfulPlace, doubtful_places
 from neurospineseg.errors import DoubtfulScan, InputError
 from neurospineseg.expectations import Expectations, implausible, whole_labels
-from neurospineseg.grid import Grid, covering_grid
+from neurospineseg.grid import Grid, bounding_box, covering_grid, resample
 from neurospineseg.head_mask import head_mask
 from neurospineseg.locate import Pose, find_head, locate_region
 from neurospineseg.measure import volumes_ml
 from neurospineseg.network import build_network, load_weights
 from neurospineseg.passage import bring_in, likely_part, take_out
-from neurospineseg.postprocess import OutputChannel, postprocess, suppress
+from neurospineseg.postprocess import OutputChannel, likeliest, postprocess, suppress
 from neurospineseg.predict import predict
 from neurospineseg.recognize import Recognizer
 from neurospineseg.region import Region
@@ -33,6 +34,8 @@ from neurospineseg.subcortical_postprocess import contrast_notes
 from neurospineseg.volume import Volume
 
 CONTEXT_MM = 24.0
+NEAR_MM = 8.0
+"""So far around what a coarse model finds its finer one may find something."""
 TISSUE_SPACING_MM = 4.0
 CONTRAST_BUNDLE = "brain_contrast"
 
@@ -235,15 +238,34 @@ class Segmenter:
         working = self._working_grid(volumes, reference, head and head.pose, watch, warnings)
         watch.start("Reading into the model's grid")
         image = bring_in(volumes, working, self.bundle.spec)
+        near = None
+        if self.bundle.spec.coarse is not None:
+            near = self._found_coarsely(volumes, working, watch, warnings)
+            box = bounding_box(near, round(CONTEXT_MM / min(self.bundle.spec.spacing))) or ((0, 0, 0), tuple(min(2, n) for n in near.shape))
+            inside = tuple(slice(low, high) for low, high in zip(*box))
+            image, near, working = image[(slice(None), *inside)], near[inside], working.crop(*box)
         probabilities = self._predict(self.bundle, image, "Segmenting", watch, warnings)
         watch.start("Applying anatomy")
         if self.task == "subcortical":
             warnings += contrast_notes(image, probabilities, self.bundle.spec)
         if self.task == "tumor":
-            air, probabilities = ~head_mask(volumes, working), probabilities.clone()
+            nowhere, probabilities = ~head_mask(volumes, working), probabilities.clone()
+            if near is not None:
+                nowhere |= ~near.numpy()
             for channel in range(1, len(self.bundle.spec.classes)):
-                suppress(probabilities, channel, air)
+                suppress(probabilities, channel, nowhere)
         return volumes, reference_name, working, probabilities
+
+    def _found_coarsely(self, volumes: Mapping[str, Volume], working: Grid, watch: StageWatch, warnings: list[str]) -> torch.Tensor:
+        """Where the coarse model finds anything that its task's rules keep, and ``NEAR_MM`` around it: bool (K, J, I) on the working grid."""
+        bundle = find_bundle(self.bundle.spec.coarse)
+        grid = covering_grid(working, np.array(bundle.spec.spacing))
+        probabilities = self._predict(bundle, bring_in(volumes, grid, bundle.spec), "Finding the region", watch, warnings)
+        found = likeliest(postprocess(probabilities, grid, bundle.spec).probabilities) > 0
+        if not bool(found.any()):
+            return torch.zeros(working.shape, dtype=torch.bool)
+        near = ndimage.distance_transform_edt(~found.cpu().numpy(), sampling=grid.spacing[::-1]) <= NEAR_MM
+        return resample(torch.from_numpy(near)[None], grid, working, mode="nearest")[0]
 
     def find_region(self, volumes: Mapping[str, Volume], progress: Progress = lambda stage, fraction: None) -> Region:
         """The part of the scans worth segmenting: where the model's locator finds the anatomy, or all that is not air.

@@ -146,7 +146,7 @@ class Worker:
 
         segmenter = self._segmenter(request)
         segmenter.network(segmenter.bundle).to(segmenter.device)
-        for helper in {segmenter.bundle.spec.locator, segmenter.bundle.spec.recognizer} - {None}:
+        for helper in {segmenter.bundle.spec.locator, segmenter.bundle.spec.recognizer, segmenter.bundle.spec.coarse} - {None}:
             segmenter.network(find_bundle(helper)).to(segmenter.device)
         return {"model": segmenter.bundle.spec.name, "device": str(segmenter.device)}
 

@@ -28,7 +28,7 @@ class OwnPath:
         self.networks: dict[str, torch.nn.Module] = {}
         self.segmenter = Segmenter(task, Settings(**self.settings), self.networks)
         bundle = self.segmenter.bundle
-        helpers = {bundle.spec.locator, bundle.spec.recognizer} - {None}
+        helpers = {bundle.spec.locator, bundle.spec.recognizer, bundle.spec.coarse} - {None}
         for loaded in (bundle, *map(find_bundle, helpers)):
             self.segmenter.network(loaded).to(self.segmenter.device)
         if bundle.spec.recognizer is not None:

@@ -1,0 +1,73 @@
+"""A fine model looks only where its coarse one found anything, and its mask lies on the scan all the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+
+from neurospineseg.bundle import find_bundle
+from neurospineseg.measure import dice
+from neurospineseg.pipeline import Segmenter, Settings
+from neurospineseg.volume import Volume
+
+FINE, COARSE = "tumor_glioma_1mm", "tumor_glioma"
+RADIUS_MM = 15.0
+
+
+class Brighter(torch.nn.Module):
+    """Edema where the first channel is above a level, else background; keeps how many windows it saw."""
+
+    def __init__(self, level: float) -> None:
+        super().__init__()
+        self.level, self.windows = level, 0
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        self.windows += len(image)
+        bright = (image[:, :1] - self.level) * 8
+        rest = torch.full_like(bright, -20)
+        return torch.cat([-bright, rest, bright, rest], 1)
+
+
+@pytest.fixture
+def balls() -> tuple[Volume, np.ndarray, np.ndarray]:
+    """An oblique head of 1.2 mm with a bright ball of 400 and one of 220; and where these are."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = 1.2 * Rotation.from_euler("xyz", (8, -12, 20), degrees=True).as_matrix()
+    matrix[:3, 3] = -80, -70, -60
+    kji = np.indices((120, 120, 110)).transpose(1, 2, 3, 0) * 1.2
+    middle = np.array([72.0, 72.0, 66.0])
+    brighter, darker = (((kji - middle - offset) ** 2).sum(-1) < RADIUS_MM**2 for offset in ((0, -30, 0), (0, 35, 0)))
+    head = ((kji - middle) ** 2).sum(-1) < 62**2
+    voxels = np.where(brighter, 400, np.where(darker, 220, np.where(head, 100, 0))).astype(np.float32)
+    return Volume(voxels, matrix), brighter, darker
+
+
+def segmenter(coarse_level: float) -> tuple[Segmenter, Brighter]:
+    """The fine model with a network that marks both balls, behind a coarse one that marks what is above a level."""
+    fine = Brighter(1.0)
+    assert find_bundle(FINE).spec.coarse == COARSE
+    networks: dict[str, torch.nn.Module] = {FINE: fine, COARSE: Brighter(coarse_level)}
+    made = Segmenter("tumor", Settings(model=FINE, device="cpu", anyway=True), networks)
+    return made, fine
+
+
+def test_only_what_the_coarse_model_found_is_looked_at(balls: tuple[Volume, np.ndarray, np.ndarray]) -> None:
+    volume, brighter, darker = balls
+    both, fine = segmenter(1.0)
+    found = both.run({"t1c": volume}).labels
+    assert found.shape == volume.shape and np.array_equal(found.ijk_to_ras, volume.ijk_to_ras)
+    assert dice(found.voxels > 0, brighter | darker) > 0.95
+    everywhere = fine.windows
+    one, fine = segmenter(4.0)
+    labels = one.run({"t1c": volume}).labels.voxels
+    assert dice(labels > 0, brighter) > 0.95 and not labels[darker].any()
+    assert 0 < fine.windows < everywhere
+
+
+def test_where_the_coarse_model_finds_nothing_nothing_is_marked(balls: tuple[Volume, np.ndarray, np.ndarray]) -> None:
+    none, fine = segmenter(100.0)
+    result = none.run({"t1c": balls[0]})
+    assert not result.labels.voxels.any() and result.structures == [] and fine.windows <= 1
+    assert any("Nothing was found" in warning for warning in result.warnings)
