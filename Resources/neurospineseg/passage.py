@@ -10,7 +10,7 @@ import torch
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.doubt import uncertainty
 from neurospineseg.grid import Grid, bounding_box, resample
-from neurospineseg.intensity import normalize, onto_grid
+from neurospineseg.intensity import normalize_channel, onto_grid
 from neurospineseg.postprocess import OutputChannel, likeliest
 from neurospineseg.volume import Volume
 
@@ -29,8 +29,9 @@ def bring_in(volumes: Mapping[str, Volume], working: Grid, spec: ModelSpec) -> t
     for channel, name in enumerate(spec.channels):
         if name in volumes:
             voxels = torch.from_numpy(np.ascontiguousarray(volumes[name].voxels, dtype=np.float32))
-            image[channel] = onto_grid(voxels, volumes[name].background, volumes[name].grid, working, spec.normalization)
-    return normalize(image, spec.normalization)
+            resampled = onto_grid(voxels, volumes[name].background, volumes[name].grid, working, spec.normalization)
+            image[channel] = normalize_channel(resampled, spec.normalization)
+    return image
 
 
 def likely_part(

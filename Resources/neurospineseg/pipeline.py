@@ -243,7 +243,7 @@ class Segmenter:
             near = self._found_coarsely(volumes, working, watch, warnings)
             box = bounding_box(near, round(CONTEXT_MM / min(self.bundle.spec.spacing))) or ((0, 0, 0), tuple(min(2, n) for n in near.shape))
             inside = tuple(slice(low, high) for low, high in zip(*box))
-            image, near, working = image[(slice(None), *inside)], near[inside], working.crop(*box)
+            image, near, working = image[(slice(None), *inside)].clone(), near[inside], working.crop(*box)
         probabilities = self._predict(self.bundle, image, "Segmenting", watch, warnings)
         watch.start("Applying anatomy")
         if self.task == "subcortical":
