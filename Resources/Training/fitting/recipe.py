@@ -35,6 +35,7 @@ class Model(_Part):
     role: Literal["segment", "locate", "recognize"] = "segment"
     locator: str | None = None
     recognizer: str | None = None
+    coarse: str | None = None
     region_mm: float | tuple[float, float, float] | None = None
     bilateral: bool = False
     coordinates: bool = False
