@@ -12,11 +12,11 @@ from neurospineseg.grid import Grid, resample
 def background_value(channel: torch.Tensor) -> float:
     """The value that fills the faces of a volume (K, J, I) most often (0 for most MR, about -1024 for CT).
 
-    Not the volume's highest, which marks saturated voxels, unless the faces hold nothing else.
+    Not the volume's highest, which marks saturated voxels, unless it fills nearly all of the faces.
     """
     faces = torch.cat([channel[[0, -1]].flatten(), channel[:, [0, -1]].flatten(), channel[:, :, [0, -1]].flatten()])
     found = faces.mode().values
-    if found == channel.max() and len(lower := faces[faces < found]):
+    if found == channel.max() and len(lower := faces[faces < found]) > 0.1 * len(faces):
         found = lower.mode().values
     return float(found)
 

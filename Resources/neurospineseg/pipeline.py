@@ -32,6 +32,7 @@ from neurospineseg.sanity import check_field_of_view, check_overlaps, repaired
 from neurospineseg.stage_watch import Progress, StageWatch
 from neurospineseg.subcortical_postprocess import contrast_notes
 from neurospineseg.volume import Volume
+from neurospineseg.windows import at_least
 
 CONTEXT_MM = 24.0
 NEAR_MM = 8.0
@@ -97,6 +98,7 @@ class Segmenter:
     def __init__(self, task: Task, settings: Settings = Settings(), networks: dict[str, torch.nn.Module] | None = None) -> None:
         self.task, self.settings = task, settings
         self.bundle = _chosen_bundle(task, settings.model)
+        self.coarse = _coarse_bundle(self.bundle)
         self.device = choose_device(settings.device)
         self.precision = choose_precision(self.device)
         self._networks = {} if networks is None else networks
@@ -177,6 +179,7 @@ class Segmenter:
             volumes_by_label,
             watch.seconds,
             warnings,
+            self.coarse,
         )
         return Result(mask, present, report, warnings, doubt, places)
 
@@ -238,27 +241,34 @@ class Segmenter:
         working = self._working_grid(volumes, reference, head and head.pose, watch, warnings)
         watch.start("Reading into the model's grid")
         image = bring_in(volumes, working, self.bundle.spec)
-        near = None
-        if self.bundle.spec.coarse is not None:
-            near = self._found_coarsely(volumes, working, watch, warnings)
-            box = bounding_box(near, round(CONTEXT_MM / min(self.bundle.spec.spacing))) or ((0, 0, 0), tuple(min(2, n) for n in near.shape))
-            inside = tuple(slice(low, high) for low, high in zip(*box))
-            image, near, working = image[(slice(None), *inside)].clone(), near[inside], working.crop(*box)
+        nowhere = None
+        if self.coarse is not None:
+            near = self._found_coarsely(self.coarse, volumes, working, watch, warnings)
+            found = bounding_box(near, round(CONTEXT_MM / min(self.bundle.spec.spacing)))
+            if found is None:
+                background = torch.zeros(len(self.bundle.spec.classes), *working.shape)
+                background[0] = 1
+                return volumes, reference_name, working, background
+            box = [at_least(*axis) for axis in zip(*found, self.bundle.spec.patch, near.shape)]
+            inside = tuple(slice(*axis) for axis in box)
+            image, nowhere, working = image[(slice(None), *inside)].clone(), ~near[inside].numpy(), working.crop(*zip(*box))
         probabilities = self._predict(self.bundle, image, "Segmenting", watch, warnings)
         watch.start("Applying anatomy")
         if self.task == "subcortical":
             warnings += contrast_notes(image, probabilities, self.bundle.spec)
         if self.task == "tumor":
-            nowhere, probabilities = ~head_mask(volumes, working), probabilities.clone()
-            if near is not None:
-                nowhere |= ~near.numpy()
+            air = ~head_mask(volumes, working)
+            nowhere = air if nowhere is None else nowhere | air
+        if nowhere is not None:
+            probabilities = probabilities.clone()
             for channel in range(1, len(self.bundle.spec.classes)):
                 suppress(probabilities, channel, nowhere)
         return volumes, reference_name, working, probabilities
 
-    def _found_coarsely(self, volumes: Mapping[str, Volume], working: Grid, watch: StageWatch, warnings: list[str]) -> torch.Tensor:
+    def _found_coarsely(
+        self, bundle: Bundle, volumes: Mapping[str, Volume], working: Grid, watch: StageWatch, warnings: list[str]
+    ) -> torch.Tensor:
         """Where the coarse model finds anything that its task's rules keep, and ``NEAR_MM`` around it: bool (K, J, I) on the working grid."""
-        bundle = find_bundle(self.bundle.spec.coarse)
         grid = covering_grid(working, np.array(bundle.spec.spacing))
         probabilities = self._predict(bundle, bring_in(volumes, grid, bundle.spec), "Finding the region", watch, warnings)
         found = likeliest(postprocess(probabilities, grid, bundle.spec).probabilities) > 0
@@ -367,6 +377,18 @@ class Segmenter:
             self.device, self.precision = device, choose_precision(device)
         warnings += [note for note in notes if note not in warnings]
         return probabilities
+
+
+def _coarse_bundle(bundle: Bundle) -> Bundle | None:
+    """The model that looks before this one does, if any."""
+    if bundle.spec.coarse is None:
+        return None
+    coarse = find_bundle(bundle.spec.coarse)
+    if (coarse.spec.task, coarse.spec.role, coarse.spec.channels) != (bundle.spec.task, "segment", bundle.spec.channels):
+        raise InputError(
+            f"The model '{bundle.spec.name}' looks where '{coarse.spec.name}' finds something, but that takes other scans; install both models again."
+        )
+    return coarse
 
 
 def _chosen_bundle(task: Task, model: str | None) -> Bundle:

@@ -35,6 +35,7 @@ def run_report(
     volumes_by_label: Mapping[int, float],
     seconds: Mapping[str, float],
     warnings: Sequence[str],
+    coarse: Bundle | None = None,
 ) -> dict[str, Any]:
     """What was done, ready for JSON; it names no file and no patient.
 
@@ -42,12 +43,14 @@ def run_report(
         reference: name of the scan in ``volumes`` whose grid the mask has.
         volumes_by_label: mL.
         seconds: by stage.
+        coarse: the model that looked before ``bundle`` did, if any.
     """
     spec = bundle.spec
     return {
         "program": {"name": "NeuroSpineSeg", "version": __version__},
         "task": spec.task,
-        "model": {"name": spec.name, "version": spec.version, "sha256": bundle.checksum},
+        "model": _model(bundle),
+        **({} if coarse is None else {"coarse_model": _model(coarse)}),
         "device": device,
         "precision": precision.removeprefix("torch."),
         "software": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
@@ -61,6 +64,10 @@ def run_report(
         "warnings": list(warnings),
         "notice": "Research only; not for clinical use.",
     }
+
+
+def _model(bundle: Bundle) -> dict[str, str]:
+    return {"name": bundle.spec.name, "version": bundle.spec.version, "sha256": bundle.checksum}
 
 
 def _volumes(task: str, present: Sequence[Structure], volumes_by_label: Mapping[int, float]) -> dict[str, dict[str, Any]]:

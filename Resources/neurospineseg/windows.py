@@ -44,14 +44,16 @@ def blending_weight(window: tuple[int, int, int]) -> torch.Tensor:
     return (k[:, None, None] * j[:, None] * i).clamp_min(1e-3)
 
 
+def at_least(low: int, high: int, least: int, count: int) -> tuple[int, int]:
+    """A stretch of an axis of ``count`` voxels, widened to ``least`` where the axis is that long."""
+    low = max(0, min(low - max(0, least - (high - low)) // 2, count - least))
+    return low, min(count, max(high, low + least))
+
+
 def occupied(image: torch.Tensor, window: tuple[int, int, int]) -> Box:
     """The box of (C, K, J, I) that holds all that is not 0 in every channel, at least as large as a window where the image is."""
     start, stop = bounding_box((image != 0).any(0), MARGIN) or ((0, 0, 0), (0, 0, 0))
-    box = []
-    for low, high, count, least in zip(start, stop, image.shape[1:], window):
-        low = max(0, min(low - max(0, least - (high - low)) // 2, count - least))
-        box.append(slice(low, min(count, max(high, low + least))))
-    return tuple(box)
+    return tuple(slice(*at_least(*axis)) for axis in zip(start, stop, window, image.shape[1:]))
 
 
 def _spread(image: torch.Tensor) -> torch.Tensor:

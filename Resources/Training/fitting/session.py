@@ -193,7 +193,9 @@ def _check_fits(definition: dict[str, Any], spec: ModelSpec) -> None:
 def _model(recipe: Recipe, data: Sequence[RawDataset], start: Bundle | None) -> tuple[ModelSpec, dict[str, Any]]:
     if start is not None:
         description = f"{start.spec.name}, then cases of one's own"
-        spec = start.spec.model_copy(update={"name": recipe.name, "title": f"{start.spec.title} (tuned)", "measured": "", "preference": 0})
+        spec = start.spec.model_copy(
+            update={"name": recipe.name, "title": f"{start.spec.title} (tuned)", "measured": "", "preference": 0, "coarse": None}
+        )
         return spec.model_copy(update={"trained_on": description}), start.network_def
     if not data:
         spec = model_spec(recipe, (), (), ())
