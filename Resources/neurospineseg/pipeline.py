@@ -8,21 +8,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import ndimage
 
 from neurospineseg.anatomy import Structure, structures_of, structures_of_classes
 from neurospineseg.bundle import Bundle, Task, find_bundle, installed_bundles
+from neurospineseg.coarse_search import box_around, coarse_bundle, near_found
 from neurospineseg.device import choose_device, choose_precision
 from neurospineseg.doubt import DoubtfulPlace, doubtful_places
 from neurospineseg.errors import DoubtfulScan, InputError
 from neurospineseg.expectations import Expectations, implausible, whole_labels
-from neurospineseg.grid import Grid, bounding_box, covering_grid, resample
+from neurospineseg.grid import Grid, covering_grid
 from neurospineseg.head_mask import head_mask
 from neurospineseg.locate import Pose, find_head, locate_region
 from neurospineseg.measure import volumes_ml
 from neurospineseg.network import build_network, load_weights
 from neurospineseg.passage import bring_in, likely_part, take_out
-from neurospineseg.postprocess import OutputChannel, likeliest, postprocess, suppress
+from neurospineseg.postprocess import OutputChannel, postprocess, suppress
 from neurospineseg.predict import predict
 from neurospineseg.recognize import Recognizer
 from neurospineseg.region import Region
@@ -32,11 +32,8 @@ from neurospineseg.sanity import check_field_of_view, check_overlaps, repaired
 from neurospineseg.stage_watch import Progress, StageWatch
 from neurospineseg.subcortical_postprocess import contrast_notes
 from neurospineseg.volume import Volume
-from neurospineseg.windows import at_least
 
 CONTEXT_MM = 24.0
-NEAR_MM = 8.0
-"""So far around what a coarse model finds its finer one may find something."""
 TISSUE_SPACING_MM = 4.0
 CONTRAST_BUNDLE = "brain_contrast"
 
@@ -98,7 +95,7 @@ class Segmenter:
     def __init__(self, task: Task, settings: Settings = Settings(), networks: dict[str, torch.nn.Module] | None = None) -> None:
         self.task, self.settings = task, settings
         self.bundle = _chosen_bundle(task, settings.model)
-        self.coarse = _coarse_bundle(self.bundle)
+        self.coarse = coarse_bundle(self.bundle)
         self.device = choose_device(settings.device)
         self.precision = choose_precision(self.device)
         self._networks = {} if networks is None else networks
@@ -243,13 +240,14 @@ class Segmenter:
         image = bring_in(volumes, working, self.bundle.spec)
         nowhere = None
         if self.coarse is not None:
-            near = self._found_coarsely(self.coarse, volumes, working, watch, warnings)
-            found = bounding_box(near, round(CONTEXT_MM / min(self.bundle.spec.spacing)))
-            if found is None:
+            grid = covering_grid(working, np.array(self.coarse.spec.spacing))
+            seen = bring_in(volumes, grid, self.coarse.spec)
+            near = near_found(self._predict(self.coarse, seen, "Finding the region", watch, warnings), grid, self.coarse.spec, working)
+            box = box_around(near, self.bundle.spec, CONTEXT_MM)
+            if box is None:
                 background = torch.zeros(len(self.bundle.spec.classes), *working.shape)
                 background[0] = 1
                 return volumes, reference_name, working, background
-            box = [at_least(*axis) for axis in zip(*found, self.bundle.spec.patch, near.shape)]
             inside = tuple(slice(*axis) for axis in box)
             image, nowhere, working = image[(slice(None), *inside)].clone(), ~near[inside].numpy(), working.crop(*zip(*box))
         probabilities = self._predict(self.bundle, image, "Segmenting", watch, warnings)
@@ -264,18 +262,6 @@ class Segmenter:
             for channel in range(1, len(self.bundle.spec.classes)):
                 suppress(probabilities, channel, nowhere)
         return volumes, reference_name, working, probabilities
-
-    def _found_coarsely(
-        self, bundle: Bundle, volumes: Mapping[str, Volume], working: Grid, watch: StageWatch, warnings: list[str]
-    ) -> torch.Tensor:
-        """Where the coarse model finds anything that its task's rules keep, and ``NEAR_MM`` around it: bool (K, J, I) on the working grid."""
-        grid = covering_grid(working, np.array(bundle.spec.spacing))
-        probabilities = self._predict(bundle, bring_in(volumes, grid, bundle.spec), "Finding the region", watch, warnings)
-        found = likeliest(postprocess(probabilities, grid, bundle.spec).probabilities) > 0
-        if not bool(found.any()):
-            return torch.zeros(working.shape, dtype=torch.bool)
-        near = ndimage.distance_transform_edt(~found.cpu().numpy(), sampling=grid.spacing[::-1]) <= NEAR_MM
-        return resample(torch.from_numpy(near)[None], grid, working, mode="nearest")[0]
 
     def find_region(self, volumes: Mapping[str, Volume], progress: Progress = lambda stage, fraction: None) -> Region:
         """The part of the scans worth segmenting: where the model's locator finds the anatomy, or all that is not air.
@@ -377,18 +363,6 @@ class Segmenter:
             self.device, self.precision = device, choose_precision(device)
         warnings += [note for note in notes if note not in warnings]
         return probabilities
-
-
-def _coarse_bundle(bundle: Bundle) -> Bundle | None:
-    """The model that looks before this one does, if any."""
-    if bundle.spec.coarse is None:
-        return None
-    coarse = find_bundle(bundle.spec.coarse)
-    if (coarse.spec.task, coarse.spec.role, coarse.spec.channels) != (bundle.spec.task, "segment", bundle.spec.channels):
-        raise InputError(
-            f"The model '{bundle.spec.name}' looks where '{coarse.spec.name}' finds something, but that takes other scans; install both models again."
-        )
-    return coarse
 
 
 def _chosen_bundle(task: Task, model: str | None) -> Bundle:

@@ -7,7 +7,9 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from neurospineseg.bundle import find_bundle
+from neurospineseg.bundle import Bundle, find_bundle
+from neurospineseg.coarse_search import coarse_bundle
+from neurospineseg.errors import InputError
 from neurospineseg.measure import dice
 from neurospineseg.pipeline import Segmenter, Settings
 from neurospineseg.volume import Volume
@@ -73,3 +75,10 @@ def test_where_the_coarse_model_finds_nothing_nothing_is_marked(balls: tuple[Vol
     result = none.run({"t1c": balls[0]})
     assert not result.labels.voxels.any() and result.structures == [] and fine.windows == 0
     assert any("Nothing was found" in warning for warning in result.warnings)
+
+
+def test_a_coarse_model_that_takes_other_scans_is_refused() -> None:
+    bundle = find_bundle(FINE)
+    other = Bundle(bundle.folder, bundle.spec.model_copy(update={"coarse": "spine_3d"}), bundle.network_def)
+    with pytest.raises(InputError, match="takes other scans"):
+        coarse_bundle(other)
