@@ -90,10 +90,9 @@ def _seconds_per_patch(device, precision) -> float:
     """The faster of two forward passes after a first one that warms up."""
     import torch
 
-    from neurospineseg.channel_norm import with_channel_norms
-    from neurospineseg.network import build_network
+    from neurospineseg.network import build_to_run
 
-    network = with_channel_norms(build_network(TRIAL_NETWORK)).eval().to(device, memory_format=torch.channels_last_3d)
+    network = build_to_run(TRIAL_NETWORK).eval().to(device, memory_format=torch.channels_last_3d)
     image = torch.zeros(1, 1, *[TRIAL_VOXELS] * 3, device=device).contiguous(memory_format=torch.channels_last_3d)
     times = []
     with torch.inference_mode(), torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):

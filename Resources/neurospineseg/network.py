@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from monai.networks import nets
 
+from neurospineseg import perceptron, unet
 from neurospineseg.channel_norm import with_channel_norms
 from neurospineseg.errors import InputError
 
@@ -39,15 +39,39 @@ def build_network(definition: dict[str, Any]) -> torch.nn.Module:
         NetworkError: the target is not in ``ALLOWED_NETWORKS``, a value is an
             expression, or the network refuses its parameters.
     """
-    parameters = {key: value for key, value in definition.items() if not key.startswith("_")}
-    target = str(definition.get("_target_", "")).rsplit(".", 1)[-1]
-    if target not in ALLOWED_NETWORKS:
-        raise NetworkError(f"The network '{target}' is not one this program runs; it runs {', '.join(ALLOWED_NETWORKS)}.")
-    refuse_expressions(parameters)
+    target, parameters = _checked(definition)
+    from monai.networks import nets
+
     try:
         return getattr(nets, target)(**parameters)
     except (TypeError, ValueError, KeyError, AssertionError) as error:
         raise NetworkError(f"The network {target} refuses the bundle's parameters: {error}.") from error
+
+
+def build_to_run(definition: dict[str, Any]) -> torch.nn.Module:
+    """The same function of the same weights, without MONAI where this program has the network itself: lighter, and not for training.
+
+    Raises:
+        NetworkError: as ``build_network``.
+    """
+    _checked(definition)
+    if unet.understood(definition):
+        return unet.UNet(definition)
+    return perceptron.Perceptron(definition) if perceptron.understood(definition) else build_network(definition)
+
+
+def _checked(definition: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A definition's class name and parameters.
+
+    Raises:
+        NetworkError: the class is not allowed, or a parameter is an expression.
+    """
+    target = str(definition.get("_target_", "")).rsplit(".", 1)[-1]
+    if target not in ALLOWED_NETWORKS:
+        raise NetworkError(f"The network '{target}' is not one this program runs; it runs {', '.join(ALLOWED_NETWORKS)}.")
+    parameters = {key: value for key, value in definition.items() if not key.startswith("_")}
+    refuse_expressions(parameters)
+    return target, parameters
 
 
 def refuse_expressions(value: Any) -> None:

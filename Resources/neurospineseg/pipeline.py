@@ -20,7 +20,7 @@ from neurospineseg.grid import Grid, covering_grid
 from neurospineseg.head_mask import head_mask
 from neurospineseg.locate import Pose, find_head, locate_region
 from neurospineseg.measure import volumes_ml
-from neurospineseg.network import build_network, load_weights
+from neurospineseg.network import build_to_run, load_weights
 from neurospineseg.passage import bring_in, likely_part, take_out
 from neurospineseg.postprocess import OutputChannel, postprocess, suppress
 from neurospineseg.predict import predict
@@ -113,7 +113,7 @@ class Segmenter:
     def network(self, bundle: Bundle) -> torch.nn.Module:
         """The bundle's network with its weights, loaded once."""
         if bundle.spec.name not in self._networks:
-            self._networks[bundle.spec.name] = load_weights(build_network(bundle.network_def), bundle.weights)
+            self._networks[bundle.spec.name] = load_weights(build_to_run(bundle.network_def), bundle.weights)
         return self._networks[bundle.spec.name]
 
     def run(self, volumes: Mapping[str, Volume], progress: Progress = lambda stage, fraction: None, doubts: bool = False) -> Result:

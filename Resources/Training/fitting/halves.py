@@ -10,7 +10,7 @@ from neurospineseg.bundle import ModelSpec, find_bundle
 from neurospineseg.device import choose_device, choose_precision
 from neurospineseg.grid import Grid
 from neurospineseg.locate import find_head, locate_region
-from neurospineseg.network import build_network, load_weights
+from neurospineseg.network import build_to_run, load_weights
 from neurospineseg.predict import predict
 from neurospineseg.volume import Volume
 
@@ -47,7 +47,7 @@ def located_grid(scans: Mapping[str, Volume], spec: ModelSpec) -> Grid:
     """
     locator = find_bundle(spec.locator)
     device = choose_device("auto")
-    network = load_weights(build_network(locator.network_def), locator.weights)
+    network = load_weights(build_to_run(locator.network_def), locator.weights)
     reference = next(iter(scans.values())).grid
     pose = find_head(
         scans, reference, locator.spec, lambda image: predict(network, image, locator.spec, device, choose_precision(device))[0]
