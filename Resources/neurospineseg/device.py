@@ -33,3 +33,8 @@ def choose_precision(device: torch.device) -> torch.dtype:
     if device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
         return torch.bfloat16
     return torch.float32
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that a CUDA device can still give: what nobody holds, and what this process holds without using it."""
+    return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
