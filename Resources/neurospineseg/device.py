@@ -27,9 +27,20 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def choose_precision(device: torch.device) -> torch.dtype:
-    """``bfloat16`` where the hardware computes in it, else ``float32``."""
+    """``bfloat16`` where the hardware computes in it, ``float16`` on Volta and Turing, else ``float32``.
+
+    The GTX 16 has no tensor cores, and convolutions in float16 were reported to give NaN there (PyTorch issues 58123 and 77955).
+    """
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+        capability = torch.cuda.get_device_capability(device)
+        if capability >= (8, 0):
+            return torch.bfloat16
+        return torch.float16 if capability >= (7, 0) and "GTX 16" not in torch.cuda.get_device_name(device) else torch.float32
     if device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
         return torch.bfloat16
     return torch.float32
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that a CUDA device can still give: what nobody holds, and what this process holds without using it."""
+    return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)

@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import torch
 import torch.nn.functional as F
 from monai.inferers import sliding_window_inference
 
 from neurospineseg.bundle import ModelSpec
+from neurospineseg.device import choose_precision, free_bytes
 from neurospineseg.windows import windowed_scores
 
 Progress = Callable[[float], None]
 SMALLEST_PATCH = 32
 SLAB = 16
 """Layers of a result that are made probabilities at once."""
+BLENDING_SHARE = 0.5
+"""Of a GPU's free memory, how much the image and its scores may take; the network needs the rest."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One way to run the network, from the fastest to the most frugal."""
+    """One way to run the network, from the fastest to the most frugal.
+
+    Attributes:
+        blends: whether the whole image and its scores lie on ``device`` too; otherwise they stay where the image is given.
+    """
 
     device: torch.device
     precision: torch.dtype
     patch: tuple[int, int, int]
     batch: int
+    blends: bool = False
 
 
 def attempts(spec: ModelSpec, device: torch.device, precision: torch.dtype) -> Iterator[Attempt]:
-    """The given device with the model's patch, then with ever smaller ones, then the CPU with the model's patch."""
+    """The given device with the model's patch, then with ever smaller ones, then the CPU with the model's patch.
+
+    Only CUDA blends: another GPU shares the CPU's memory, and there is nothing to tell how much of it is free.
+    """
     patch = spec.patch
+    if device.type == "cuda":
+        yield Attempt(device, precision, patch, 4, blends=True)
     if device.type != "cpu":
         yield Attempt(device, precision, patch, 4)
         yield Attempt(device, precision, patch, 1)
@@ -38,8 +52,6 @@ def attempts(spec: ModelSpec, device: torch.device, precision: torch.dtype) -> I
             while max(patch) > SMALLEST_PATCH:
                 patch = tuple(max(SMALLEST_PATCH, n // 32 * 16) for n in patch)
                 yield Attempt(device, precision, patch, 1)
-    from neurospineseg.device import choose_precision
-
     cpu = torch.device("cpu")
     yield Attempt(cpu, precision if device.type == "cpu" else choose_precision(cpu), spec.patch, 1 if spec.slice_axis is None else 8)
 
@@ -55,7 +67,8 @@ def predict(
 ) -> tuple[torch.Tensor, torch.device, list[str]]:
     """Softmax probabilities of an image that is already normalized.
 
-    Out of GPU memory is met with smaller patches, then with the CPU.
+    Out of GPU memory is met by leaving the scores on the CPU, with smaller batches, with smaller patches, then with the CPU.
+    What goes beyond float16 is done again in float32.
 
     Args:
         network: in evaluation mode.
@@ -66,24 +79,58 @@ def predict(
         Probabilities float32 (classes, K, J, I) on ``image``'s device, the device that computed
         them, and sentences for the user on what had to be changed.
     """
-    notes: list[str] = []
-    plans = list(attempts(spec, device, precision))
-    for number, plan in enumerate(plans):
+    plans = [plan for plan in attempts(spec, device, precision) if not plan.blends or _has_room(spec, image.shape[1:], plan.device)]
+    for plan in plans:
         try:
-            network.to(plan.device)
-            with torch.autocast(plan.device.type, dtype=plan.precision, enabled=plan.precision != torch.float32):
-                run = _both_sides if spec.bilateral else _one_way
-                return run(network, image, spec, plan, progress), plan.device, notes
+            found = _attempted(network, image, spec, plan, progress)
         except torch.OutOfMemoryError:
-            if number + 1 == len(plans):
+            if plan is plans[-1]:
                 raise
+            found = None
+        if found is None:  # the exception is gone by now, and with it the frames that held the attempt's tensors
             torch.cuda.empty_cache()
-            following = plans[number + 1]
-            where = "on the CPU" if following.device.type == "cpu" else "with smaller pieces of the scan"
-            note = f"The {plan.device.type.upper()} device ran out of memory; the work went on {where}, which is slower."
-            if note not in notes:
-                notes.append(note)
+        elif plan.precision == torch.float16 and not found.sum().isfinite():
+            del found
+            found, used, notes = predict(network, image, spec, device, torch.float32, progress)
+            return found, used, [_beyond_half(device), *notes]
+        else:
+            return found, plan.device, _changes(plans[0], plan)
     raise AssertionError("no attempt was made")
+
+
+def _attempted(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan: Attempt, progress: Progress) -> torch.Tensor:
+    network.to(plan.device)
+    run = _both_sides if spec.bilateral else _one_way
+    with torch.autocast(plan.device.type, dtype=plan.precision, enabled=plan.precision != torch.float32):
+        return run(network, image.to(plan.device) if plan.blends else image, spec, plan, progress).to(image.device)
+
+
+def _changes(wanted: Attempt, plan: Attempt) -> list[str]:
+    """What the user should know of an attempt that ran after the wanted one had not enough memory; smaller batches change nothing."""
+    if plan.device == wanted.device and plan.patch == wanted.patch:
+        return []
+    where = "with smaller pieces of the scan" if plan.device == wanted.device else "on the CPU"
+    return [f"The {wanted.device.type.upper()} device ran out of memory; the work went on {where}, which is slower."]
+
+
+def _beyond_half(device: torch.device) -> str:
+    return f"The {device.type.upper()} device's half precision was not enough for this model; it ran again in single precision, which is slower."
+
+
+def blending_bytes(spec: ModelSpec, shape: Sequence[int]) -> int:
+    """The most memory, in bytes, that an image (K, J, I) in float32 and its scores take where they are blended, the network aside.
+
+    Those are the image, its mirror image and its box, the sums and the scores, the weights; then the mean over mirror images, or both
+    sides joined.
+    """
+    voxels = prod(max(count, wide) for count, wide in zip(shape, spec.patch))
+    channels, scores = len(spec.channels) + 3 * spec.coordinates, len(spec.network_classes)
+    copies = 6 if spec.bilateral else 4 if spec.flips else 2
+    return 4 * voxels * (3 * channels + copies * scores + 2)
+
+
+def _has_room(spec: ModelSpec, shape: Sequence[int], device: torch.device) -> bool:
+    return blending_bytes(spec, shape) <= BLENDING_SHARE * free_bytes(device)
 
 
 def with_coordinates(image: torch.Tensor) -> torch.Tensor:
@@ -165,11 +212,12 @@ def _sliced(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan
     result = torch.empty(count, len(spec.network_classes), height, width, device=image.device)
     progress(0.0)
     for start in range(0, count, plan.batch):
-        middles = torch.arange(start, min(count, start + plan.batch))
+        stop = min(count, start + plan.batch)
+        middles = torch.arange(start, stop)
         neighbors = (middles[:, None] + torch.arange(-reach, reach + 1)).clamp_(0, count - 1)
         slices = stack[neighbors].flatten(1, 2).to(plan.device)
         slices = F.pad(slices, padding).contiguous(memory_format=torch.channels_last)
         scores = _in_windows(network, slices, window)[..., :height, :width].float()
-        result[middles] = torch.softmax(scores, 1).to(image.device)
-        progress(min(1.0, (start + plan.batch) / count))
+        result[start:stop] = torch.softmax(scores, 1).to(image.device)
+        progress(stop / count)
     return result.movedim(0, spec.slice_axis + 1)

@@ -89,7 +89,8 @@ def windowed_scores(
     corners = product(*(starts(count, wide) for count, wide in zip(seen.shape[1:], window)))
     places = [tuple(slice(low, low + wide) for low, wide in zip(corner, window)) for corner in corners]
     least = FLAT * _spread(seen)
-    places = [place for place in places if bool((_spread(seen[(slice(None), *place)]) > least).any())]
+    varied = torch.stack([(_spread(seen[(slice(None), *place)]) > least).any() for place in places]).tolist()
+    places = [place for place, worth in zip(places, varied) if worth]
     for first in range(0, len(places), batch):
         together = places[first : first + batch]
         found = network(torch.stack([seen[(slice(None), *place)] for place in together]))
