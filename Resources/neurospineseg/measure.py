@@ -6,7 +6,6 @@ import warnings
 
 import numpy as np
 import torch
-from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 
 from neurospineseg.grid import Grid
 
@@ -31,6 +30,8 @@ def hd95(a: np.ndarray, b: np.ndarray, spacing_kji: tuple[float, float, float]) 
     """95th percentile of the symmetric surface distance in mm of two bool masks (K, J, I); NaN where one is empty."""
     if not a.any() or not b.any():
         return float("nan")
+    from monai.metrics import compute_hausdorff_distance
+
     return float(compute_hausdorff_distance(_one_hot(a), _one_hot(b), percentile=95, spacing=list(spacing_kji))[0, 0])
 
 
@@ -38,6 +39,8 @@ def surface_dice(a: np.ndarray, b: np.ndarray, spacing_kji: tuple[float, float, 
     """Share of both surfaces that lies within ``tolerance_mm`` of the other (Nikolov et al. 2018)."""
     if not a.any() or not b.any():
         return float("nan")
+    from monai.metrics import compute_surface_dice
+
     return float(compute_surface_dice(_one_hot(a), _one_hot(b), [tolerance_mm], spacing=list(spacing_kji))[0, 0])
 
 

@@ -26,7 +26,6 @@ from neurospineseg.postprocess import OutputChannel, postprocess, suppress
 from neurospineseg.predict import predict
 from neurospineseg.recognize import Recognizer
 from neurospineseg.region import Region
-from neurospineseg.register import register_rigid
 from neurospineseg.run_report import run_report
 from neurospineseg.sanity import check_field_of_view, check_overlaps, repaired
 from neurospineseg.stage_watch import Progress, StageWatch
@@ -223,6 +222,8 @@ class Segmenter:
         if expected is not None:
             self._doubt(expected.doubts_of_scans(volumes), warnings)
         if self.settings.register:
+            from neurospineseg.register import register_rigid
+
             watch.start("Registering")
             others = [name for name in volumes if name != reference_name]
             for number, name in enumerate(others):

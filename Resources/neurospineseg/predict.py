@@ -8,7 +8,6 @@ from math import prod
 
 import torch
 import torch.nn.functional as F
-from monai.inferers import sliding_window_inference
 
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.device import choose_precision, free_bytes
@@ -199,6 +198,8 @@ def _in_windows(network: torch.nn.Module, slices: torch.Tensor, window: list[int
     """Scores of slices (B, C, J, I), in windows of the size the network was trained on where the slices are larger."""
     if slices.shape[2] <= window[0] and slices.shape[3] <= window[1]:
         return network(slices)
+    from monai.inferers import sliding_window_inference
+
     return sliding_window_inference(slices, window, slices.shape[0], network, overlap=0.25, mode="gaussian")
 
 

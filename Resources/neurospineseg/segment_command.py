@@ -155,11 +155,8 @@ def run_request(request: Request, progress: Progress, networks: dict[str, Any] |
 
 
 def _read(request: Request, progress: Progress) -> dict[str, Volume]:
-    import SimpleITK as sitk
-
     from neurospineseg.volume import read_volume
 
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     progress("Reading files", 0.0)
     with ThreadPoolExecutor(max(1, len(request.scans))) as pool:  # unpacking leaves Python's lock
         reads = [pool.submit(read_volume, path, frame=request.frame, orientation=request.orientation) for path in request.scans.values()]

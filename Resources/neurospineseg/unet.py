@@ -126,9 +126,7 @@ class UNet(nn.Module):
         self.input_block, self.bottleneck = blocks[0], blocks[-1]
         self.downsamples = nn.ModuleList(blocks[1:-1])
         levels = range(len(filters) - 1, 0, -1)
-        self.upsamples = nn.ModuleList(
-            Up((filters[level], filters[level - 1]), kernels[level], strides[level], affine) for level in levels
-        )
+        self.upsamples = nn.ModuleList(Up((filters[level], filters[level - 1]), kernels[level], strides[level], affine) for level in levels)
         self.output_block = nn.Module()
         self.output_block.conv = named_conv(CONVOLUTIONS[dimensions][0](filters[0], definition["out_channels"], 1))
 

@@ -1,7 +1,7 @@
 """A scan in memory, read from and written to files; the turn from LPS to RAS happens here and nowhere else.
 
 NIfTI and Analyze are read by nibabel, because ITK refuses or straightens a
-sheared sform; everything else by SimpleITK.
+sheared sform; everything else by SimpleITK, which is imported when it is needed: it holds a hundred megabytes.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import SimpleITK as sitk
 
-from neurospineseg.dicom_series import read_dicom
 from neurospineseg.errors import InputError
-from neurospineseg.lattice import checked_affine, lps_to_ras
+from neurospineseg.lattice import checked_affine
 
 NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".img")
 ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -101,7 +99,7 @@ def read_volume(path: str | Path, *, frame: int | None = None, orientation: str 
     if not path.exists():
         raise InputError(f"The file '{path}' does not exist; check the path.")
     if path.is_dir():
-        return Volume(*read_dicom(path))
+        return _read_dicom(path)
     if path.stat().st_size == 0:
         raise InputError(f"The file '{path.name}' is empty; copy or export it again.")
     ending = _ending(path)
@@ -110,7 +108,7 @@ def read_volume(path: str | Path, *, frame: int | None = None, orientation: str 
     if ending in ITK_ENDINGS:
         return _read_itk(path, frame)
     if ending in (".dcm", ".ima", ""):
-        return Volume(*read_dicom(path))
+        return _read_dicom(path)
     raise InputError(f"The file '{path.name}' is of a kind that is not read; give NIfTI, NRRD, MHA/MHD, Analyze or DICOM.")
 
 
@@ -198,27 +196,17 @@ def _affine_from_codes(codes: str, shape: tuple[int, ...], spacing: np.ndarray) 
     return affine
 
 
+def _read_dicom(path: Path) -> Volume:
+    from neurospineseg.dicom_series import read_dicom
+
+    return Volume(*read_dicom(path))
+
+
 def _read_itk(path: Path, frame: int | None) -> Volume:
-    name = path.name
-    try:
-        image = sitk.ReadImage(str(path), imageIO=META_IMAGE.get(_ending(path), ""))
-    except RuntimeError as error:
-        reason = str(error).lower()
-        if "determinant" in reason or "direction" in reason:
-            raise InputError(f"'{name}' has a direction matrix that is singular or not a number; correct the file's header.") from error
-        if "spacing" in reason:
-            raise InputError(f"'{name}' states a voxel spacing that is zero or negative; correct the file's header.") from error
-        raise InputError(f"'{name}' cannot be read as an image: it is truncated, damaged or not what its name says.") from error
-    if image.GetNumberOfComponentsPerPixel() > 1 and "complex" not in image.GetPixelIDTypeAsString():
-        array = np.moveaxis(sitk.GetArrayFromImage(image), -1, 0)
-    else:
-        array = sitk.GetArrayFromImage(image)
-    dimension = image.GetDimension()
-    if dimension < 3:
-        raise InputError(f"'{name}' is a single slice or a 2D image; a 3D volume is needed.")
-    direction = np.array(image.GetDirection()).reshape(dimension, dimension)[:3, :3]
-    affine = lps_to_ras(direction, np.array(image.GetSpacing())[:3], np.array(image.GetOrigin())[:3])
-    return Volume(_as_float(_pick_frame(array, frame, name), name), affine)
+    from neurospineseg.itk_file import read_itk
+
+    array, affine = read_itk(path, META_IMAGE.get(_ending(path), ""))
+    return Volume(_as_float(_pick_frame(array, frame, path.name), path.name), affine)
 
 
 def write_volume(volume: Volume, path: str | Path) -> None:
@@ -240,19 +228,11 @@ def write_volume(volume: Volume, path: str | Path) -> None:
             image.set_qform(volume.ijk_to_ras, code=1, strip_shears=True)
             nib.save(image, temporary)
         else:
-            sitk.WriteImage(to_itk(volume), str(temporary), useCompression=True)
+            from neurospineseg.itk_file import write_itk
+
+            write_itk(volume.voxels, volume.ijk_to_ras, temporary)
         temporary.replace(path)
     except (OSError, RuntimeError) as error:
         raise InputError(f"'{path}' cannot be written; check the folder and the free space.") from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def to_itk(volume: Volume) -> sitk.Image:
-    """The volume as a SimpleITK image in LPS."""
-    matrix = np.diag([-1.0, -1.0, 1.0, 1.0]) @ volume.ijk_to_ras
-    image = sitk.GetImageFromArray(volume.voxels)
-    image.SetSpacing(volume.spacing.tolist())
-    image.SetDirection((matrix[:3, :3] / volume.spacing).ravel().tolist())
-    image.SetOrigin(matrix[:3, 3].tolist())
-    return image

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from monai.networks import nets
 
 from neurospineseg.bundle import Bundle
 
 
 def built_plainly(definition: dict[str, Any]) -> torch.nn.Module:
     """The network of a bundle's ``network_def`` in evaluation mode, without weights."""
+    from monai.networks import nets
+
     parameters = {key: value for key, value in definition.items() if not key.startswith("_")}
     return getattr(nets, definition["_target_"].rsplit(".", 1)[-1])(**parameters).eval()
 

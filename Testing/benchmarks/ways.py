@@ -11,7 +11,6 @@ import torch
 
 import project_path  # noqa: F401
 from case import Case
-from monai_path import MonaiPath
 from neurospineseg.bundle import find_bundle
 from neurospineseg.device import choose_device
 from neurospineseg.locate import find_head, locate_region
@@ -59,6 +58,8 @@ def make_way(name: str, case: Case, model: str | None, device_name: str) -> Way:
         return NnunetPath(segmenter.bundle, device, name.endswith("mirrored"))
     if segmenter.bundle.spec.locator is not None and case.region is None:
         raise ValueError(f"'{case.name}' has no region")
+    from monai_path import MonaiPath
+
     return MonaiPath(segmenter.bundle, device, name.removeprefix("monai "), case.region)
 
 
