@@ -15,7 +15,7 @@ def read_dicom(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The series in a folder, or the series that a file belongs to.
 
     Returns:
-        Voxels float32 (K, J, I), rescaled (CT in HU), and the 4x4 ijk to RAS.
+        Voxels (K, J, I), rescaled (CT in HU), and the 4x4 ijk to RAS.
 
     Raises:
         InputError: no DICOM there, several series in the folder, a slice missing, or a damaged file.
@@ -38,7 +38,7 @@ def read_dicom(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(f"The DICOM series in '{path.name}' is not a gray-scale 3D volume; export the original slices.")
     direction = np.array(image.GetDirection()).reshape(3, 3)
     affine = lps_to_ras(direction, np.array(image.GetSpacing()), np.array(image.GetOrigin()))
-    return sitk.GetArrayFromImage(image).astype(np.float32), affine
+    return sitk.GetArrayFromImage(image), affine
 
 
 def _series_files(path: Path) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from neurospineseg.separable import gaussian, parallel_axes, resample_parallel, sample_axis
+from neurospineseg.separable import gaussian, lowered, parallel_axes, resample_parallel, sample_axis
 
 BEYOND = 1.0 + 1e-5
 """Where a lattice ends, from its middle, in halves of its length."""
@@ -124,11 +124,11 @@ def bounding_box(mask: torch.Tensor, margin: int = 0) -> tuple[tuple[int, int, i
     return tuple(start), tuple(stop)
 
 
-def _smooth(image: torch.Tensor, steps: np.ndarray) -> torch.Tensor:
-    """Gaussian along each array axis whose target step, in source voxels, exceeds one."""
+def _smooth(image: torch.Tensor, steps: np.ndarray, level: float) -> torch.Tensor:
+    """Gaussian along each array axis whose target step, in source voxels, exceeds one, of the image less ``level``; float32."""
     for axis, step in enumerate(steps):
         count = image.shape[axis + 1]
-        image = sample_axis(image, axis + 1, np.arange(count), gaussian(step, count))
+        image, level = sample_axis(image, axis + 1, np.arange(count), gaussian(step, count), level), 0.0
     return image
 
 
@@ -163,27 +163,30 @@ def resample(
     mode: str = "bilinear",
     fill: float = 0.0,
     antialias: bool = True,
+    level: float = 0.0,
 ) -> torch.Tensor:
     """Sample an image at the voxel centers of another lattice: one affine, one interpolation.
 
     Args:
-        image: tensor (C, K, J, I) on ``source``, on any device; of floats, or for ``"nearest"`` of whole numbers up to 2^24 too.
+        image: tensor (C, K, J, I) on ``source``, on any device; of floats, or of whole numbers up to 2^24.
         source: lattice of ``image``.
         target: lattice to sample at; any orientation, shear or handedness.
         mode: ``"bilinear"`` (trilinear in 3D) or ``"nearest"``.
         fill: value outside the source's voxels.
         antialias: smooth first along the source axes that shrink (never for ``"nearest"``).
+        level: is subtracted from the image beforehand (never for ``"nearest"``); ``fill`` is not lowered.
 
     Returns:
-        Tensor (C, K', J', I') on the same device and of the same dtype.
+        Tensor (C, K', J', I') on the same device; of the same dtype, but of whole numbers interpolated float32.
     """
+    kind = image.dtype if mode == "nearest" or image.dtype.is_floating_point else torch.float32
     if source.shape == target.shape and np.allclose(source.ijk_to_ras, target.ijk_to_ras, atol=1e-9):
-        return image.clone()
+        return image.clone() if mode == "nearest" else (image.to(kind, copy=True) - level if level else image.to(kind, copy=True))
     matrix = source.ras_to_ijk @ target.ijk_to_ras
     steps = np.linalg.norm(matrix[:3, :3], axis=1)[::-1]
     start, stop = source.index_box(target.corners())
     if any(a >= b for a, b in zip(start, stop)):
-        return image.new_full((len(image), *target.shape), fill)
+        return image.new_full((len(image), *target.shape), fill, dtype=kind)
     reach = [len(gaussian(step, count)) // 2 + 2 for step, count in zip(steps, source.shape)]
     box = [slice(max(0, a - r), min(count, b + r)) for a, b, r, count in zip(start, stop, reach, source.shape)]
     if np.prod([part.stop - part.start for part in box]) < SMALL_PART * np.prod(source.shape):
@@ -192,12 +195,13 @@ def resample(
         matrix = source.ras_to_ijk @ target.ijk_to_ras
     axes = parallel_axes(matrix, target.shape)
     if axes is not None:
-        return resample_parallel(image if mode == "nearest" else image.float(), axes, mode, fill, antialias).to(image.dtype)
-    sampled = image.float()
-    if antialias and mode != "nearest":
-        sampled = _smooth(sampled, steps)
+        return resample_parallel(image, axes, mode, fill, antialias, level).to(kind)
+    if mode == "nearest":
+        sampled = image.float()
+    else:
+        sampled = _smooth(image, steps, level) if antialias else lowered(image, level)
     coordinates, outside = _coordinates(source, target, image.device)
     sampled = F.grid_sample(sampled[None], coordinates, mode=mode, padding_mode="border", align_corners=False)[0]
     if outside is not None:
         sampled.masked_fill_(outside, fill)
-    return sampled.to(image.dtype)
+    return sampled.to(kind)

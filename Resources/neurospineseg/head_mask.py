@@ -31,9 +31,8 @@ def head_mask(volumes: Mapping[str, Volume], wanted: Grid) -> np.ndarray:
     grid = covering_grid(wanted, np.maximum(wanted.spacing, FINEST_MM))
     tissue = np.zeros(grid.shape, bool)
     for volume in volumes.values():
-        voxels = torch.from_numpy(np.ascontiguousarray(volume.voxels, dtype=np.float32))
         background = volume.background
-        image = (resample(voxels[None], volume.grid, grid, fill=background, antialias=False)[0] - background).abs()
+        image = (resample(volume.tensor[None], volume.grid, grid, fill=background, antialias=False)[0] - background).abs()
         sample = image.flatten()[:: max(1, image.numel() // 500_000) | 1]
         tissue |= (image > LEAST_CONTRAST * quantile(sample, 0.99)).numpy()
     opened = ndimage.binary_opening(tissue, iterations=1)

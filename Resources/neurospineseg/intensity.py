@@ -14,11 +14,16 @@ def background_value(channel: torch.Tensor) -> float:
 
     Not the volume's highest, which marks saturated voxels, unless it fills nearly all of the faces.
     """
-    faces = torch.cat([channel[[0, -1]].flatten(), channel[:, [0, -1]].flatten(), channel[:, :, [0, -1]].flatten()])
+    faces = torch.cat([face.flatten().float() for axis in range(3) for face in (channel.select(axis, 0), channel.select(axis, -1))])
     found = faces.mode().values
-    if found == channel.max() and len(lower := faces[faces < found]) > 0.1 * len(faces):
+    if found == highest(channel) and len(lower := faces[faces < found]) > 0.1 * len(faces):
         found = lower.mode().values
     return float(found)
+
+
+def highest(channel: torch.Tensor) -> float:
+    """The largest value; torch finds none among whole numbers of 16 bits without sign."""
+    return float(channel.numpy().max() if channel.dtype == torch.uint16 else channel.max())
 
 
 def onto_grid(channel: torch.Tensor, background: float, source: Grid, target: Grid, kind: Normalization) -> torch.Tensor:
@@ -27,7 +32,7 @@ def onto_grid(channel: torch.Tensor, background: float, source: Grid, target: Gr
     The background becomes 0 beforehand, since only zeros survive the rounding of interpolation; not for ``ct_window``, which wants HU.
     """
     level = 0.0 if kind == "ct_window" else background
-    return resample((channel - level if level else channel)[None], source, target, fill=background - level)[0]
+    return resample(channel[None], source, target, fill=background - level, level=level)[0]
 
 
 def quantile(values: torch.Tensor, share: float) -> torch.Tensor:
@@ -69,11 +74,12 @@ def normalize_channel(channel: torch.Tensor, kind: Normalization) -> torch.Tenso
     if foreground.numel() < 16 or float(foreground.std()) == 0.0:
         return torch.zeros_like(channel)
     if kind == "foreground_zscore":
-        scaled = ((shifted - foreground.mean()) / foreground.std()).clamp(-5.0, 5.0)
+        mean, deviation = foreground.mean(), foreground.std()
+        scaled = shifted.sub_(mean).div_(deviation).clamp_(-5.0, 5.0)
     else:
         low, high = quantile(foreground, 0.005), quantile(foreground, 0.995)
-        scaled = ((shifted - low) / (high - low).clamp_min(1e-6)).clamp(0.0, 1.0)
-    return scaled.masked_fill(exact, 0.0)
+        scaled = shifted.sub_(low).div_((high - low).clamp_min(1e-6)).clamp_(0.0, 1.0)
+    return scaled.masked_fill_(exact, 0.0)
 
 
 def normalize(image: torch.Tensor, kind: Normalization) -> torch.Tensor:

@@ -19,18 +19,23 @@ LEAST_LIKELY = 0.2
 """Where all structures together are less likely, none is looked for and no uncertainty is reported."""
 
 
-def bring_in(volumes: Mapping[str, Volume], working: Grid, spec: ModelSpec) -> torch.Tensor:
+def bring_in(
+    volumes: Mapping[str, Volume], working: Grid, spec: ModelSpec, part: tuple[slice, slice, slice] = (slice(None),) * 3
+) -> torch.Tensor:
     """The scans on the working grid, normalized, in the order of the network's channels.
+
+    Args:
+        part: of the working grid that is wanted; it is normalized by what the whole of it shows.
 
     Returns:
         float32 (C, K, J, I); zeros where a modality was not given.
     """
-    image = torch.zeros(len(spec.channels), *working.shape)
+    image = torch.zeros(len(spec.channels), *(len(range(*wanted.indices(count))) for wanted, count in zip(part, working.shape)))
     for channel, name in enumerate(spec.channels):
         if name in volumes:
-            voxels = torch.from_numpy(np.ascontiguousarray(volumes[name].voxels, dtype=np.float32))
-            resampled = onto_grid(voxels, volumes[name].background, volumes[name].grid, working, spec.normalization)
-            image[channel] = normalize_channel(resampled, spec.normalization)
+            volume = volumes[name]
+            resampled = onto_grid(volume.tensor, volume.background, volume.grid, working, spec.normalization)
+            image[channel] = normalize_channel(resampled, spec.normalization)[part]
     return image
 
 

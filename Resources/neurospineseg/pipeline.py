@@ -237,10 +237,9 @@ class Segmenter:
 
         head = None if expected is None else expected.head
         working = self._working_grid(volumes, reference, head and head.pose, watch, warnings)
-        watch.start("Reading into the model's grid")
-        image = bring_in(volumes, working, self.bundle.spec)
-        nowhere = None
+        inside, nowhere = (slice(None),) * 3, None
         if self.coarse is not None:
+            watch.start("Reading into the model's grid")
             grid = covering_grid(working, np.array(self.coarse.spec.spacing))
             seen = bring_in(volumes, grid, self.coarse.spec)
             near = near_found(self._predict(self.coarse, seen, "Finding the region", watch, warnings), grid, self.coarse.spec, working)
@@ -250,7 +249,11 @@ class Segmenter:
                 background[0] = 1
                 return volumes, reference_name, working, background
             inside = tuple(slice(*axis) for axis in box)
-            image, nowhere, working = image[(slice(None), *inside)].clone(), ~near[inside].numpy(), working.crop(*zip(*box))
+            nowhere = ~near[inside].numpy()
+        watch.start("Reading into the model's grid")
+        image = bring_in(volumes, working, self.bundle.spec, inside)
+        if self.coarse is not None:
+            working = working.crop(*zip(*box))
         probabilities = self._predict(self.bundle, image, "Segmenting", watch, warnings)
         watch.start("Applying anatomy")
         if self.task == "subcortical":

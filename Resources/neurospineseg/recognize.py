@@ -98,17 +98,17 @@ def coarse(volume: Volume, spacing: np.ndarray) -> tuple[torch.Tensor, Grid]:
         float32 (K, J, I), 0 where the scan has its background value; its grid.
     """
     steps = [max(1, int(mm // own)) for mm, own in zip(np.full(3, spacing.min())[::-1], volume.spacing[::-1])]
-    voxels = torch.from_numpy(np.ascontiguousarray(volume.voxels, dtype=np.float32))
+    voxels = volume.tensor
     whole = voxels[tuple(slice(0, n - n % step) for n, step in zip(voxels.shape, steps))]
     blocks, matrix = voxels, volume.ijk_to_ras.copy()
     if min(whole.shape) > 0:
-        blocks = torch.cat([F.avg_pool3d(slab[None], steps)[0] for slab in whole.split(SLAB_BLOCKS * steps[0])])
+        blocks = torch.cat([F.avg_pool3d(slab.float()[None], steps)[0] for slab in whole.split(SLAB_BLOCKS * steps[0])])
         to_fine = np.diag([*steps[::-1], 1.0]).astype(float)
         to_fine[:3, 3] = (np.array(steps[::-1]) - 1) / 2
         matrix = matrix @ to_fine
     grid = covering_grid(volume.grid, spacing)
     background = background_value(blocks)
-    return resample(blocks[None] - background, Grid(tuple(blocks.shape), matrix), grid)[0], grid
+    return resample(blocks[None], Grid(tuple(blocks.shape), matrix), grid, level=background)[0], grid
 
 
 def _sampled(voxels: np.ndarray) -> np.ndarray:
@@ -117,7 +117,10 @@ def _sampled(voxels: np.ndarray) -> np.ndarray:
 
 def is_mask(volume: Volume) -> bool:
     """Whether the voxels hold so few different values that they are a mask or label map."""
-    count = len(np.unique(_sampled(volume.voxels)))
+    sample = _sampled(volume.voxels)
+    if len(np.unique(sample[:: len(sample) // 5000 + 1])) > FEW_VALUES:
+        return False
+    count = len(np.unique(sample))
     if count <= FEWEST_VALUES or count > FEW_VALUES:
         return count <= FEWEST_VALUES
     rows = volume.voxels[:: max(1, volume.voxels.shape[0] // 16)]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 import SimpleITK as sitk
-import torch
 
 from neurospineseg.errors import InputError
 from neurospineseg.grid import covering_grid, resample
@@ -18,7 +17,7 @@ def _plain_image(volume: Volume, spacing: float) -> sitk.Image:
     """The volume on an R, A, S lattice; its RAS mm are handed to SimpleITK as plain coordinates."""
     lattice = covering_grid(volume.grid, np.full(3, spacing))
     low = float(volume.voxels.min())
-    voxels = resample(torch.from_numpy(volume.voxels)[None], volume.grid, lattice, fill=low)[0].numpy()
+    voxels = resample(volume.tensor[None], volume.grid, lattice, fill=low)[0].numpy()
     image = sitk.GetImageFromArray(np.clip(voxels, low, np.percentile(voxels, 99.8)))
     image.SetSpacing(lattice.spacing.tolist())
     image.SetOrigin(lattice.ijk_to_ras[:3, 3].tolist())

@@ -29,6 +29,11 @@ def repaired(volume: Volume, name: str) -> tuple[Volume, list[str]]:
     """
     warnings: list[str] = []
     voxels = volume.voxels
+    if voxels.dtype.kind in "iu":
+        low = float(voxels.min())
+        if float(voxels.max()) == low:
+            raise InputError(_constant(name, low))
+        return volume, warnings
     finite = np.isfinite(voxels)
     share = 1.0 - finite.mean()
     if share > REPAIRABLE_SHARE:
@@ -39,8 +44,12 @@ def repaired(volume: Volume, name: str) -> tuple[Volume, list[str]]:
         voxels = np.where(finite, voxels, np.float32(low))
         warnings.append(f"In {name}, {count} voxels ({share:.2%}) were not numbers (NaN or infinity); they were set to {low:g}.")
     if float(voxels.max()) == low:
-        raise InputError(f"Every voxel of {name} has the same value ({low:g}); check that the right image was given.")
+        raise InputError(_constant(name, low))
     return Volume(voxels, volume.ijk_to_ras), warnings
+
+
+def _constant(name: str, value: float) -> str:
+    return f"Every voxel of {name} has the same value ({value:g}); check that the right image was given."
 
 
 def check_field_of_view(volume: Volume, task: str, name: str) -> None:
@@ -65,7 +74,7 @@ def shared_field_of_view(reference: Grid, other: Grid) -> float:
 
 
 def _silhouette(volume: Volume, lattice: Grid) -> torch.Tensor:
-    image = resample(torch.from_numpy(volume.voxels)[None], volume.grid, lattice, fill=float(volume.voxels.min()), antialias=False)[0]
+    image = resample(volume.tensor[None], volume.grid, lattice, fill=float(volume.voxels.min()), antialias=False)[0]
     image = image - image.min()
     return image > 0.15 * quantile(image.flatten()[:: max(1, image.numel() // 500_000) | 1], 0.98)
 

@@ -159,7 +159,10 @@ def _read(request: Request, progress: Progress) -> dict[str, Volume]:
 
     progress("Reading files", 0.0)
     with ThreadPoolExecutor(max(1, len(request.scans))) as pool:  # unpacking leaves Python's lock
-        reads = [pool.submit(read_volume, path, frame=request.frame, orientation=request.orientation) for path in request.scans.values()]
+        reads = [
+            pool.submit(read_volume, path, frame=request.frame, orientation=request.orientation, compact=True)
+            for path in request.scans.values()
+        ]
         volumes = {}
         for name, read in zip(request.scans, reads):
             volumes[name] = read.result()

@@ -65,20 +65,21 @@ def gaussian(step: float, count: int) -> np.ndarray:
     return weights / weights.sum()
 
 
-def sample_axis(image: torch.Tensor, axis: int, places: np.ndarray, smoothing: np.ndarray) -> torch.Tensor:
+def sample_axis(image: torch.Tensor, axis: int, places: np.ndarray, smoothing: np.ndarray, level: float = 0.0) -> torch.Tensor:
     """Smooths along one array axis and interpolates linearly; beyond the ends the outermost voxel goes on.
 
     Args:
-        image: float32.
+        image: of numbers of any kind; whole ones become float32 stretch by stretch.
         places: (N,) in voxels along the axis, rising or falling.
         smoothing: see ``gaussian``.
+        level: is subtracted from every voxel beforehand.
 
     Returns:
-        The image with N voxels along the axis.
+        float32, with N voxels along the axis.
     """
     count = image.shape[axis]
     if len(smoothing) == 1 and np.array_equal(places, np.arange(count)):
-        return image
+        return lowered(image, level)
     places = np.clip(places, 0, count - 1)
     low = np.floor(places).astype(int)
     share = (places - low)[:, None]
@@ -95,11 +96,17 @@ def sample_axis(image: torch.Tensor, axis: int, places: np.ndarray, smoothing: n
         block = np.zeros((stop - start, last - first), np.float32)
         np.add.at(block, (np.arange(stop - start)[:, None], reached[start:stop] - first), weights[start:stop])
         matrix = torch.from_numpy(block).to(image.device)
+        stretch = lowered(source[:, first:last], level)
         if inner == 1:
-            result[:, start:stop, 0] = source[:, first:last, 0] @ matrix.T
+            result[:, start:stop, 0] = stretch[..., 0] @ matrix.T
         else:
-            result[:, start:stop] = matrix @ source[:, first:last]
+            result[:, start:stop] = matrix @ stretch
     return result.view(*image.shape[:axis], len(places), *image.shape[axis + 1 :])
+
+
+def lowered(image: torch.Tensor, level: float) -> torch.Tensor:
+    """The image as float32, less ``level``; itself where that changes nothing."""
+    return image.float() - level if level else image.float()
 
 
 def pick_axis(image: torch.Tensor, axis: int, places: np.ndarray) -> torch.Tensor:
@@ -108,11 +115,13 @@ def pick_axis(image: torch.Tensor, axis: int, places: np.ndarray) -> torch.Tenso
     return image.index_select(axis, torch.from_numpy(nearest).to(image.device))
 
 
-def resample_parallel(image: torch.Tensor, axes: Sequence[AxisPlaces], mode: str, fill: float, antialias: bool) -> torch.Tensor:
+def resample_parallel(
+    image: torch.Tensor, axes: Sequence[AxisPlaces], mode: str, fill: float, antialias: bool, level: float = 0.0
+) -> torch.Tensor:
     """What ``grid.resample`` does, for lattices whose axes are parallel.
 
     Args:
-        image: (C, K, J, I), float32 unless ``mode`` is ``"nearest"``.
+        image: (C, K, J, I).
         axes: from ``parallel_axes``.
     """
     counts = image.shape[1:]
@@ -120,7 +129,8 @@ def resample_parallel(image: torch.Tensor, axes: Sequence[AxisPlaces], mode: str
         if mode == "nearest":
             image = pick_axis(image, axis + 1, axes[axis].places)
         else:
-            image = sample_axis(image, axis + 1, axes[axis].places, gaussian(axes[axis].step if antialias else 1.0, counts[axis]))
+            smoothing = gaussian(axes[axis].step if antialias else 1.0, counts[axis])
+            image, level = sample_axis(image, axis + 1, axes[axis].places, smoothing, level), 0.0
     for axis, along in enumerate(axes):
         beyond = torch.from_numpy(along.beyond(counts[axis]).nonzero()[0])
         if len(beyond):

@@ -21,6 +21,8 @@ NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".img")
 ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
 META_IMAGE = {".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
 """ITK's reader of the endings that it knows in small letters only."""
+KEPT = (np.uint8, np.int8, np.int16, np.uint16)
+"""Types of voxel that take less room than float32 and hold the same numbers."""
 LABEL_MAP_ENDINGS = (".nii", ".nii.gz", ".nrrd", ".mha")
 
 
@@ -56,11 +58,17 @@ class Volume:
     @cached_property
     def background(self) -> float:
         """The value that fills the volume's faces most often, see ``neurospineseg.intensity.background_value``."""
-        import torch
-
         from neurospineseg.intensity import background_value
 
-        return background_value(torch.from_numpy(np.ascontiguousarray(self.voxels, dtype=np.float32)))
+        return background_value(self.tensor)
+
+    @property
+    def tensor(self):
+        """The voxels as a ``torch.Tensor`` (K, J, I): of their own type and memory where they are of a kind kept, else float32."""
+        import torch
+
+        kept = self.voxels.dtype in (*KEPT, np.float32)
+        return torch.from_numpy(np.ascontiguousarray(self.voxels, dtype=self.voxels.dtype if kept else np.float32))
 
     @property
     def extent_mm(self) -> np.ndarray:
@@ -80,7 +88,7 @@ def _ending(path: Path) -> str:
     return ".nii.gz" if name.endswith(".nii.gz") else path.suffix.lower()
 
 
-def read_volume(path: str | Path, *, frame: int | None = None, orientation: str | None = None) -> Volume:
+def read_volume(path: str | Path, *, frame: int | None = None, orientation: str | None = None, compact: bool = False) -> Volume:
     """Reads a scan from a file or a folder with one DICOM series.
 
     Args:
@@ -88,9 +96,10 @@ def read_volume(path: str | Path, *, frame: int | None = None, orientation: str 
         frame: which volume of a 4D file, counted from 0.
         orientation: axis codes such as ``"LAS"`` (the directions in which i, j, k grow) for
             a file that records none (plain Analyze, NIfTI with neither qform nor sform).
+        compact: whether whole numbers of 8 or 16 bits stay such, in half of the memory.
 
     Returns:
-        The scan with float32 voxels (CT in HU).
+        The scan with float32 voxels (CT in HU), or as ``compact`` says.
 
     Raises:
         InputError: the file cannot be used; the message says why and what to do.
@@ -99,16 +108,16 @@ def read_volume(path: str | Path, *, frame: int | None = None, orientation: str 
     if not path.exists():
         raise InputError(f"The file '{path}' does not exist; check the path.")
     if path.is_dir():
-        return _read_dicom(path)
+        return _read_dicom(path, compact)
     if path.stat().st_size == 0:
         raise InputError(f"The file '{path.name}' is empty; copy or export it again.")
     ending = _ending(path)
     if ending in NIFTI_ENDINGS:
-        return _read_nifti(path, frame, orientation)
+        return _read_nifti(path, frame, orientation, compact)
     if ending in ITK_ENDINGS:
-        return _read_itk(path, frame)
+        return _read_itk(path, frame, compact)
     if ending in (".dcm", ".ima", ""):
-        return _read_dicom(path)
+        return _read_dicom(path, compact)
     raise InputError(f"The file '{path.name}' is of a kind that is not read; give NIfTI, NRRD, MHA/MHD, Analyze or DICOM.")
 
 
@@ -127,15 +136,15 @@ def _pick_frame(array: np.ndarray, frame: int | None, name: str) -> np.ndarray:
     return array
 
 
-def _as_float(array: np.ndarray, name: str) -> np.ndarray:
+def _gray(array: np.ndarray, name: str, compact: bool) -> np.ndarray:
     if array.dtype.kind == "c":
         raise InputError(f"'{name}' holds complex numbers; export the magnitude image.")
     if array.dtype.kind not in "buif":
         raise InputError(f"'{name}' holds colors or records, not gray values; export a gray-scale volume.")
-    return np.ascontiguousarray(array, dtype=np.float32)
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=") if compact and array.dtype in KEPT else np.float32)
 
 
-def _read_nifti(path: Path, frame: int | None, orientation: str | None) -> Volume:
+def _read_nifti(path: Path, frame: int | None, orientation: str | None, compact: bool) -> Volume:
     name = path.name
     try:
         image = nib.load(path)
@@ -159,8 +168,9 @@ def _read_nifti(path: Path, frame: int | None, orientation: str | None) -> Volum
         nib.spatialimages.HeaderDataError,
     ) as error:
         raise InputError(f"'{name}' cannot be read as an image: it is truncated, damaged or not what its name says.") from error
-    array = _as_float(_pick_frame(array.T, frame, name), name)
-    if (slope, intercept) != (1.0, 0.0):
+    scaled = (slope, intercept) != (1.0, 0.0)
+    array = _gray(_pick_frame(array.T, frame, name), name, compact and not scaled)
+    if scaled:
         array = np.multiply(array, np.float32(slope), out=array if array.flags.writeable else None)
         array += np.float32(intercept)
     affine = np.asarray(image.affine, float)
@@ -196,17 +206,18 @@ def _affine_from_codes(codes: str, shape: tuple[int, ...], spacing: np.ndarray) 
     return affine
 
 
-def _read_dicom(path: Path) -> Volume:
+def _read_dicom(path: Path, compact: bool) -> Volume:
     from neurospineseg.dicom_series import read_dicom
 
-    return Volume(*read_dicom(path))
+    array, affine = read_dicom(path)
+    return Volume(_gray(array, path.name, compact), affine)
 
 
-def _read_itk(path: Path, frame: int | None) -> Volume:
+def _read_itk(path: Path, frame: int | None, compact: bool) -> Volume:
     from neurospineseg.itk_file import read_itk
 
     array, affine = read_itk(path, META_IMAGE.get(_ending(path), ""))
-    return Volume(_as_float(_pick_frame(array, frame, path.name), path.name), affine)
+    return Volume(_gray(_pick_frame(array, frame, path.name), path.name, compact), affine)
 
 
 def write_volume(volume: Volume, path: str | Path) -> None:

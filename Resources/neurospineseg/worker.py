@@ -138,8 +138,11 @@ class Worker:
         return {name: Volume(self._mapped(scan["file"]), np.array(scan["ijk_to_ras"], float)) for name, scan in request["inputs"].items()}
 
     def _mapped(self, name: str) -> np.ndarray:
-        """float32 voxels; pages of the file itself where it has that type already."""
-        return np.asarray(np.load(self.folder / name, mmap_mode="c", allow_pickle=False), np.float32)
+        """Voxels as ``read_volume`` keeps them when compact; pages of the file itself where it has such a type."""
+        from neurospineseg.volume import KEPT
+
+        voxels = np.load(self.folder / name, mmap_mode="c", allow_pickle=False)
+        return voxels if voxels.dtype in KEPT else np.asarray(voxels, np.float32)
 
     def warm(self, request: dict[str, Any]) -> dict[str, Any]:
         from neurospineseg.bundle import find_bundle

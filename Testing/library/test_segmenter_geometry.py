@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from neurospineseg.grid import covering_grid
+from neurospineseg.intensity import background_value, onto_grid
 from neurospineseg.measure import dice
 from neurospineseg.pipeline import Segmenter, Settings
 from neurospineseg.volume import Volume
@@ -71,3 +73,19 @@ def test_the_mask_overlays_the_scan(segmenter: Segmenter, angles, order, flips, 
     assert dice(found, ball) > 0.95
     middles = [volume.ijk_to_ras[:3, :3] @ np.argwhere(mask).mean(0)[::-1] + volume.ijk_to_ras[:3, 3] for mask in (found, ball)]
     assert np.linalg.norm(middles[0] - middles[1]) < 0.5
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint16])
+@pytest.mark.parametrize("turn", [np.eye(3), Rotation.from_euler("xyz", (20, 35, 50), degrees=True).as_matrix()])
+def test_whole_numbers_come_onto_the_grid_as_the_same_floats_do(dtype: type, turn: np.ndarray) -> None:
+    voxels = np.random.default_rng(0).integers(0, 900, (21, 24, 18)).astype(dtype)
+    matrix = np.eye(4)
+    matrix[:3, :3] = turn
+    working = covering_grid(Volume(voxels, matrix).grid, np.full(3, 2.3))
+    for kind in ("foreground_zscore", "foreground_percentile"):
+        whole, floats = (
+            onto_grid(volume.tensor, 7.0, volume.grid, working, kind)
+            for volume in (Volume(voxels, matrix), Volume(voxels.astype(np.float32), matrix))
+        )
+        assert whole.dtype == torch.float32 and torch.equal(whole, floats)
+        assert background_value(torch.from_numpy(voxels)) == background_value(torch.from_numpy(voxels.astype(np.float32)))

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from neurospineseg.volume import read_volume
+from neurospineseg.volume import Volume, read_volume, write_volume
 
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
@@ -26,3 +26,24 @@ def test_scaled_voxels(tmp_path: Path, ending: str, dtype: type, slope: float, i
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.uint16])
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd"])
+def test_small_whole_numbers_stay_such_where_asked(dtype: type, ending: str, tmp_path: Path) -> None:
+    voxels = np.arange(60, dtype=dtype).reshape(3, 4, 5)
+    write_volume(Volume(voxels, np.diag([1.0, 2, 3, 1])), tmp_path / f"scan{ending}")
+    found = read_volume(tmp_path / f"scan{ending}", compact=True)
+    assert found.voxels.dtype == dtype and np.array_equal(found.voxels, voxels)
+    assert read_volume(tmp_path / f"scan{ending}").voxels.dtype == np.float32
+    assert found.tensor.numpy().dtype == dtype
+
+
+def test_scaled_and_large_numbers_become_float32_all_the_same(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(np.arange(60, dtype=np.int16).reshape(3, 4, 5), np.eye(4))
+    image.header.set_slope_inter(2.0, 1.0)
+    nib.save(image, tmp_path / "scaled.nii")
+    found = read_volume(tmp_path / "scaled.nii", compact=True)
+    assert found.voxels.dtype == np.float32 and found.voxels.max() == 119
+    write_volume(Volume(np.arange(60, dtype=np.int32).reshape(3, 4, 5), np.eye(4)), tmp_path / "large.nii")
+    assert read_volume(tmp_path / "large.nii", compact=True).voxels.dtype == np.float32
