@@ -1,14 +1,15 @@
 """The accuracy that our way keeps: its mean Dice beside that of its float32 references, case by case over drawn and real scans.
 
-    python Testing/benchmarks/accuracy.py [--count 8] [--tasks tumor spine subcortical] [--model NAME] [--real] [--cases drawn/] [--json figures.json]
+    python Testing/benchmarks/accuracy.py [--count 8] [--tasks tumor spine subcortical] [--model NAME] [--real] [--json figures.json]
 
-Every scan is read once and segmented from memory by our way, by the float32 reference and by the mirrored one (``reference.py``). Printed is
-what ours lacks, the reference's mean Dice over the structures less ours, of each case and as the mean over the cases with its standard error,
-and whether that mean is at most ``LIMIT``. Where nobody knows the truth, our Dice against the reference stands instead, and is in no mean.
+Every scan is read once and segmented from memory by our way, by the float32 reference and by the mirrored one (``reference.py``).
+Printed is what ours lacks, the reference's mean Dice over the structures less ours, of each case and as the mean over the cases with its
+standard error, and whether that mean is at most ``LIMIT``. Where nobody knows the truth, our Dice against the reference stands instead,
+and is in no mean.
 
-The drawn cases have seeds from ``FIRST_SEED`` on, which drew nothing in training: examples are drawn from [loop.seed, epoch, number], with a
-loop.seed of 1 in every bundled recipe and of 11 in the ablations, and the programs that evaluate draw from 17, 98, 99, 101 to 106 and 201 to
-206. The heads are procedural, of the kind that a part of the training's were, with anatomy and tumors of their own.
+The drawn cases have seeds from ``FIRST_SEED`` on, which drew nothing in training: a training draws from [loop.seed, epoch, number], with
+a loop.seed of 1 in every bundled recipe and of 11 in the ablations, and no program that evaluates has such a seed. Their heads are
+procedural, of the kind that a part of the training's heads were, with anatomy and tumors of their own.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def measure(case: Case, ways: Mapping[str, Segmenter]) -> dict[str, Any]:
 
 
 def summary(cases: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """For each reference the mean over the cases of what ours lacks, its standard error (None for one case), and whether it is little enough."""
+    """For each reference the mean of what ours lacks, its standard error (None for one case), and whether it is little enough."""
     every: dict[str, list[float]] = {}
     for case in cases:
         for name, lacking in case.get("lacks", {}).items():
