@@ -24,6 +24,7 @@ class Case:
         truth: label map with the label values of ``neurospineseg.anatomy`` on that grid; None where nobody knows.
         whole: whether every modality is there that the default model takes.
         region: the part of the scan that the model looks at; None: not looked for, or the whole of it.
+        bodies: whether the truth holds the bodies of the vertebrae alone, without their arches.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Case:
     truth: Path | None = None
     whole: bool = True
     region: Grid | None = None
+    bodies: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -32,7 +32,7 @@ from nnunet_path import NNUNET_MISSING, nnunet_is_installed
 from options import TASKS, case_options, ended, parser
 from own_path import FILE_STAGES, NETWORK_STAGE, OwnPath
 from real_case import real_cases
-from reference import Reference, mean_dice
+from reference import mean_dice, references, written
 from ways import OWN, WAYS, available, make_way, usual_ways, with_region
 
 
@@ -92,9 +92,8 @@ def accuracy(
     volumes = {name: read_volume(path) for name, path in case.scans.items()}
     labels = {found.label for found in segmenter.sought}
     found = {OWN: times[OWN].result.labels.voxels}
-    for name, mirrored in (("float32 reference", False), ("float32 mirrored reference", True)):
-        if not (mirrored and segmenter.bundle.spec.bilateral):
-            found[name] = Reference(case.task, model, device, mirrored).run(volumes).labels.voxels
+    for name, reference in references(case.task, model, device).items():
+        found[name] = reference.run(volumes).labels.voxels
     against_reference = {name: mean_dice(found[OWN], masks, labels) for name, masks in found.items() if name != OWN}
     against_truth = {}
     if case.truth is not None:
@@ -109,11 +108,6 @@ def accuracy(
         against_truth = {name: mean_dice(masks, truth, labels) for name, masks in found.items()}
     lost = {name: against_truth[name] - against_truth[OWN] for name in against_reference if against_truth.get(name) is not None}
     return {"dice_against_truth": against_truth, "dice_lost_to": lost, "own_dice_against": against_reference}
-
-
-def written(dice: float | None) -> str:
-    """For a table; of the mean over no structure at all, a dash."""
-    return "     -" if dice is None else f"{dice:.4f}"
 
 
 def show(figures: dict[str, Any]) -> None:

@@ -30,10 +30,15 @@ def new_file(text: str) -> Path:
     return path
 
 
-def parser(doc: str, rounds: int = 3) -> argparse.ArgumentParser:
-    """A parser with the options that every benchmark has; ``doc`` is the program's, its first line the description."""
+def parser(doc: str, rounds: int | None = 3) -> argparse.ArgumentParser:
+    """A parser with the options that every benchmark has; ``doc`` is the program's, its first line the description.
+
+    Args:
+        rounds: as many unless others are asked for; None for a program that has none.
+    """
     made = argparse.ArgumentParser(description=doc.splitlines()[0])
-    made.add_argument("--rounds", type=positive, default=rounds, help="how often each is measured, in turns (default: %(default)s)")
+    if rounds is not None:
+        made.add_argument("--rounds", type=positive, default=rounds, help="how often each is measured, in turns (default: %(default)s)")
     made.add_argument("--device", default="cpu", help="auto, cpu, cuda or cuda:N, for all that is compared (default: %(default)s)")
     made.add_argument("--json", type=new_file, metavar="FILE", help="also write the figures into this file")
     made.add_argument("--quick", action="store_true", help="tiny scans and one round: shows that it runs, not how fast")

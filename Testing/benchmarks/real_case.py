@@ -7,9 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from case import Case, write_image
+from judging.spine_cases import S1
+from judging.spine_cases import cases as spine_cases
+from neurospineseg.anatomy import structure
 from neurospineseg.errors import InputError
 from neurospineseg.volume import read_volume
 from real_data import DATA
+from synthetic.nuclei_template import STN
 
 DEEPMEDIC_LABELS = np.array([0, 1, 2, 1, 3])
 """Label value of BraTS 2013's 0 background, 1 necrosis, 2 edema, 3 non-enhancing and 4 enhancing tumor."""
@@ -34,7 +38,7 @@ def real_cases(tasks: list[str], room: Path) -> list[Case]:
         )
         for number in (1, 2, 3):
             folder = tumor / f"deepmedic_brats2013_pat{number:04d}"
-            truth = _truth(folder / "OTMultiClass.nii.gz", DEEPMEDIC_LABELS, room)
+            truth = _truth(folder / "OTMultiClass.nii.gz", DEEPMEDIC_LABELS, room, f"{folder.name}.nii.gz")
             scans = {key: folder / f"{name}_subtrMeanDivStd.nii.gz" for key, name in (("t1c", "T1c"), ("flair", "Flair"))}
             cases.append(Case(f"glioma {number} in two modalities", "tumor", scans, truth, whole=False))
     if "spine" in tasks:
@@ -45,7 +49,27 @@ def real_cases(tasks: list[str], room: Path) -> list[Case]:
     return cases
 
 
-def _truth(path: Path, lookup: np.ndarray, room: Path) -> Path:
+def labeled_cases(tasks: list[str], room: Path) -> list[Case]:
+    """Lumbar spines with expert labels of bodies or of discs, and T1 templates with atlas labels of the subthalamic nucleus.
+
+    Args:
+        room: as in ``real_cases``, which has found that the scans are here.
+    """
+    cases = []
+    for found in spine_cases("VB", "IVD") if "spine" in tasks else ():
+        labels = np.where(found.instances == S1, 0, found.instances).astype(np.uint16)
+        truth = write_image(room / f"{found.name}.nii.gz", labels, found.scan.ijk_to_ras)
+        (scan,) = (DATA / "spine").glob(f"*/{found.name}_img.nii.gz")
+        cases.append(Case(f"{found.group} {found.name}", "spine", {"image": scan}, truth, bodies=found.kind == "bodies"))
+    for name in ("ICBM2009", "MNI6") if "subcortical" in tasks else ():
+        (path,) = (DATA / "subcortical" / "templates").glob(f"{name}_*_seg.nii.gz")
+        truth = _truth(path, np.array([0, *(structure(key).label for key in STN)]), room, path.name)
+        scan = path.with_name(path.name.replace("_seg", "_img"))
+        cases.append(Case(f"T1 template {name}", "subcortical", {"image": scan}, truth))
+    return cases
+
+
+def _truth(path: Path, lookup: np.ndarray, room: Path, name: str) -> Path:
     volume = read_volume(path)
     labels = lookup[volume.voxels.round().astype(int)]
-    return write_image(room / f"{path.parent.name}.nii.gz", labels.astype(np.uint16), volume.ijk_to_ras)
+    return write_image(room / name, labels.astype(np.uint16), volume.ijk_to_ras)

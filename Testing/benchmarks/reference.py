@@ -75,7 +75,18 @@ class Reference(Segmenter):
         return found
 
 
+def references(task: str, model: str | None, device: str) -> dict[str, Reference]:
+    """Those that a model is judged against, by name; a model that sees one side at a time has no mirrored one."""
+    made = {"float32 reference": Reference(task, model, device, False), "float32 mirrored reference": Reference(task, model, device, True)}
+    return {name: each for name, each in made.items() if not (each.mirrored and each.bundle.spec.bilateral)}
+
+
 def mean_dice(found: np.ndarray, truth: np.ndarray, labels: set[int]) -> float | None:
     """Mean Dice over those of the label values that ``truth`` holds; None where it holds none."""
     present = sorted(labels & {int(label) for label in np.unique(truth)})
     return float(np.mean([dice(found == label, truth == label) for label in present])) if present else None
+
+
+def written(dice: float | None) -> str:
+    """For a table; of the mean over no structure at all, a dash."""
+    return "     -" if dice is None else f"{dice:.4f}"

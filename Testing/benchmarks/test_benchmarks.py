@@ -54,6 +54,40 @@ def test_inference_compares_and_judges(task: str, tmp_path: Path, cases: Path):
     assert all(kept[name] == pytest.approx(kept[OWN], abs=0.1) for name in MONAI), "MONAI's path runs the same weights"
 
 
+def test_accuracy_pairs_ours_with_each_reference(tmp_path: Path, cases: Path):
+    tumor, subcortical = figures(tmp_path, "accuracy", "--tasks", "tumor", "subcortical", "--cases", cases)["models"]
+    names = {"float32 reference", "float32 mirrored reference"}
+    for judged, expected in ((tumor, names), (subcortical, names - {"float32 mirrored reference"})):
+        drawn = judged["groups"]["drawn"]
+        assert len(drawn["cases"]) == 2 and set(drawn["lacks"]) == expected, "a model that sees one side at a time has no mirrored reference"
+        for name, found in drawn["lacks"].items():
+            dice = [case["dice_against_truth"] for case in drawn["cases"]]
+            assert found["mean"] == pytest.approx(sum(each[name] - each[OWN] for each in dice) / 2)
+            assert abs(found["mean"]) < 0.02 and found["within"] == (found["mean"] <= 0.002)
+
+
+def test_what_is_lacking_is_summed_up_over_the_cases_with_a_truth(programs: None):
+    from accuracy import summary
+
+    found = summary([{"lacks": {"a": 0.001}}, {"lacks": {"a": 0.005}}, {"own_dice_against": {"a": 0.9}}])["a"]
+    assert found == {"cases": 2, "mean": pytest.approx(0.003), "standard_error": pytest.approx(0.002), "within": False}
+    assert summary([{"lacks": {"a": 0.001}}])["a"]["standard_error"] is None and summary([]) == {}
+
+
+@pytest.mark.parametrize("bodies", [False, True])
+def test_where_only_bodies_are_labeled_only_they_are_compared(bodies: bool, cases: Path, programs: None):
+    from accuracy import comparable
+    from drawn_case import drawn_case
+    from neurospineseg.pipeline import Segmenter, Settings
+    from neurospineseg.volume import read_volume
+
+    segmenter = Segmenter("spine", Settings(device="cpu", anyway=True))
+    volumes = {"image": read_volume(drawn_case("spine", cases, quick=True).scans["image"])}
+    found, whole = comparable(segmenter, volumes, bodies), segmenter.run(volumes).labels.voxels
+    assert ((found == whole) | (found == 0)).all() and found.any()
+    assert (found == whole).all() != bodies and (found > 100).any() != bodies, "discs are no bodies"
+
+
 @pytest.mark.parametrize("task", ["tumor", "subcortical"])
 def test_our_networks_are_loaded_before_the_clock_starts(task: str, tmp_path: Path, cases: Path, programs: None):
     from drawn_case import drawn_case
