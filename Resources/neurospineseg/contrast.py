@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
 
 from neurospineseg.bundle import Bundle
 from neurospineseg.grid import Grid, resample
+from neurospineseg.intensity import quantile
 from neurospineseg.locate import Pose
 
 BRAIN_CENTER, BRAIN_SEMI_AXES = np.array((0.0, -18.0, 8.0)), np.array((66.0, 84.0, 62.0))
@@ -27,10 +29,13 @@ def pose_matrix(pose: Pose) -> np.ndarray:
     return matrix
 
 
-def in_brain(ras: np.ndarray, pose: Pose) -> np.ndarray:
-    """Which places (N, 3), RAS mm, lie in the brain's ellipsoid."""
-    local = (ras - pose.offset) @ pose.axes / pose.scale
-    return (((local - BRAIN_CENTER) / BRAIN_SEMI_AXES) ** 2).sum(1) <= 1
+@cache
+def upright_view(spacing_mm: float) -> tuple[Grid, np.ndarray]:
+    """The box that is looked at on a grid in MNI152, and which of its voxels lie in the brain's ellipsoid, bool (K, J, I)."""
+    grid = Grid.canonical(BRAIN_CENTER, VIEW_MM, np.full(3, spacing_mm))
+    k, j, i = np.indices(grid.shape)
+    ras = np.stack([i, j, k], -1) @ grid.ijk_to_ras[:3, :3].T + grid.ijk_to_ras[:3, 3]
+    return grid, (((ras - BRAIN_CENTER) / BRAIN_SEMI_AXES) ** 2).sum(-1) <= 1
 
 
 @dataclass(frozen=True)
@@ -48,22 +53,14 @@ class HeadView:
 
 def head_view(image: torch.Tensor, grid: Grid, pose: Pose, spacing_mm: float) -> HeadView | None:
     """A coarse scan (K, J, I) on ``grid`` in the head's frame; None where less than half of the brain lies inside it, or all is flat."""
-    upright = Grid.canonical(BRAIN_CENTER, VIEW_MM, np.full(3, spacing_mm))
+    upright, brain = upright_view(spacing_mm)
     view = Grid(upright.shape, pose_matrix(pose) @ upright.ijk_to_ras)
-    ras = _voxel_places(view)
-    ijk = ras @ grid.ras_to_ijk[:3, :3].T + grid.ras_to_ijk[:3, 3]
-    inside = ((ijk >= -0.5) & (ijk <= np.array(grid.shape[::-1]) - 0.5)).all(1)
-    brain = in_brain(ras, pose)
-    if (brain & inside).sum() < LEAST_SEEN * brain.sum():
+    seen_brain = brain & grid.holds(view)
+    if seen_brain.sum() < LEAST_SEEN * brain.sum():
         return None
     seen = resample(image[None], grid, view, fill=float(image.min()))[0]
-    values = seen.flatten()[torch.from_numpy(brain & inside)]
+    values = seen[torch.from_numpy(seen_brain)]
     return HeadView(seen, values) if float(values.max()) > float(values.min()) else None
-
-
-def _voxel_places(grid: Grid) -> np.ndarray:
-    k, j, i = np.indices(grid.shape).reshape(3, -1)
-    return np.stack([i, j, k], 1) @ grid.ijk_to_ras[:3, :3].T + grid.ijk_to_ras[:3, 3]
 
 
 def features(view: HeadView) -> torch.Tensor:
@@ -72,15 +69,15 @@ def features(view: HeadView) -> torch.Tensor:
     Returns:
         float32 (N,): one half of the head, averaged with its mirror image.
     """
-    low, high = (torch.quantile(view.brain, share) for share in SPREAD)
+    low, high = (quantile(view.brain, share) for share in SPREAD)
     scaled = ((view.image - view.brain.median()) / (high - low).clamp_min(1e-6)).clamp(-LARGEST, LARGEST)
     return (0.5 * (scaled + scaled.flip(2)))[..., : view.image.shape[2] // 2].flatten()
 
 
 def bone_contrast(view: HeadView) -> float:
     """How far the brightest hundredth of a head lies above its brain, in interquartile ranges of the brain."""
-    low, high = torch.quantile(view.brain, 0.25), torch.quantile(view.brain, 0.75)
-    top = torch.quantile(view.image[view.image > view.image.min()], 0.99)
+    low, high = quantile(view.brain, 0.25), quantile(view.brain, 0.75)
+    top = quantile(view.image[view.image > view.image.min()], 0.99)
     return float((top - view.brain.median()) / (high - low).clamp_min(1e-6))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from neurospineseg.filling import filled_planes
 from neurospineseg.grid import Grid, covering_grid, resample
 from neurospineseg.intensity import quantile
 from neurospineseg.volume import Volume
@@ -44,7 +45,6 @@ def head_mask(volumes: Mapping[str, Volume], wanted: Grid) -> np.ndarray:
     kept = (sizes > 0.02 * sizes.max())[labels]
     grown = ndimage.binary_dilation(kept, iterations=3)
     for axis in range(3):
-        for plane in np.moveaxis(grown, axis, 0):
-            plane |= ndimage.binary_fill_holes(plane)
+        grown = filled_planes(grown, axis)
     found = torch.from_numpy(ndimage.binary_erosion(grown, iterations=1, border_value=1))
     return resample(found[None], grid, wanted, mode="nearest")[0].numpy()

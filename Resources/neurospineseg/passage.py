@@ -14,7 +14,7 @@ from neurospineseg.intensity import normalize_channel, onto_grid
 from neurospineseg.postprocess import OutputChannel, likeliest
 from neurospineseg.volume import Volume
 
-SLAB_BYTES = 96 * 2**20
+SLAB_BYTES = 24 * 2**20
 LEAST_LIKELY = 0.2
 """Where all structures together are less likely, none is looked for and no uncertainty is reported."""
 

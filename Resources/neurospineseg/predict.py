@@ -179,7 +179,7 @@ def joined(left: torch.Tensor, right: torch.Tensor, whole: int) -> torch.Tensor:
     result = torch.empty(2 * count - 1, *size, whole, dtype=left.dtype, device=left.device)
     not_left, not_right = left[0].clamp_min(1e-4), right[0].clamp_min(1e-4)
     result[0], result[1::2], result[2::2] = left[0] * right[0], left[1:] * not_right, right[1:] * not_left
-    return result / result.sum(0)
+    return result.div_(result.sum(0))
 
 
 def _windowed(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan: Attempt, progress: Progress) -> torch.Tensor:

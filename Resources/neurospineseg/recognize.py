@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -62,6 +62,13 @@ class Recognizer:
     locator: Bundle
     predict: Callable[[torch.Tensor], torch.Tensor]
     contrast: tuple[Bundle, torch.nn.Module]
+    _coarse: dict[int, tuple[Volume, torch.Tensor, Grid]] = field(default_factory=dict)
+
+    def coarsely(self, volume: Volume) -> tuple[torch.Tensor, Grid]:
+        """``coarse`` with the locator's spacing, once for each scan."""
+        if id(volume) not in self._coarse:
+            self._coarse[id(volume)] = (volume, *coarse(volume, np.array(self.locator.spec.spacing)))
+        return self._coarse[id(volume)][1:]
 
     def head(self, volume: Volume) -> Head | None:
         """The head in a scan; None where there is none.
@@ -69,7 +76,7 @@ class Recognizer:
         One that fits badly, as a turned head does, or lacks a landmark, as what is no head does, is looked at again upright.
         """
         spec = self.locator.spec
-        image, grid = coarse(volume, np.array(spec.spacing))
+        image, grid = self.coarsely(volume)
         probabilities = self.predict(normalize(image[None], spec.normalization))
         try:
             pose = find_pose(probabilities, grid, spec, SURE_LANDMARKS, FIRST_RESIDUAL_MM)
@@ -82,7 +89,7 @@ class Recognizer:
 
     def look(self, volume: Volume, pose: Pose) -> Look | None:
         """How a scan of the head at ``pose`` looks; None where it shows too little of its brain."""
-        image, grid = coarse(volume, np.array(self.locator.spec.spacing))
+        image, grid = self.coarsely(volume)
         bundle, network = self.contrast
         fine = head_view(image, grid, pose, self.locator.spec.spacing[0])
         rough = head_view(image, grid, pose, bundle.spec.spacing[0])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter
 
+from neurospineseg.freed_memory import give_back
+
 Progress = Callable[[str, float], None]
 
 
@@ -26,6 +28,7 @@ class StageWatch:
         self.progress(stage, 0.0)
 
     def stop(self) -> None:
+        give_back()
         if self._stage is not None:
             self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + perf_counter() - self._since
             self._stage = None

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from neurospineseg.anatomy import structure
 from neurospineseg.bundle import ModelSpec
+from neurospineseg.filling import filled_planes
 from neurospineseg.grid import Grid
 from neurospineseg.postprocess import OutputChannel, Postprocessed, likeliest, suppress
 
@@ -54,9 +55,7 @@ def enclosed(core: np.ndarray, spacing_kji: np.ndarray) -> np.ndarray:
     closed = ndimage.distance_transform_edt(outward, sampling=spacing_kji) > GAP_MM
     votes = np.zeros(part.shape, np.uint8)
     for axis in range(3):
-        for filled, plane in zip(np.moveaxis(votes, axis, 0), np.moveaxis(closed, axis, 0)):
-            if plane.any():
-                filled += ndimage.binary_fill_holes(plane)
+        votes += filled_planes(closed, axis)
     result = np.zeros_like(core)
     result[box] = (votes >= 2)[tuple(slice(m, n - m) for m, n in zip(margin, part.shape))]
     return result

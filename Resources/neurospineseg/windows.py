@@ -82,8 +82,12 @@ def windowed_scores(
     progress(0.0)
     box = occupied(image, window)
     missing = [max(0, wide - (part.stop - part.start)) for wide, part in zip(window, box)]
-    seen = F.pad(image[(slice(None), *box)], [side for gap in reversed(missing) for side in (gap // 2, gap - gap // 2)])
-    sums = torch.zeros(classes, *seen.shape[1:], device=image.device)
+    scores = torch.zeros(classes, *image.shape[1:], device=image.device)
+    scores[0] = SURE
+    seen, sums = image[(slice(None), *box)], scores[(slice(None), *box)].zero_()
+    if any(missing):
+        seen = F.pad(seen, [side for gap in reversed(missing) for side in (gap // 2, gap - gap // 2)])
+        sums = torch.zeros(classes, *seen.shape[1:], device=image.device)
     total, weight = torch.zeros(seen.shape[1:], device=image.device), blending_weight(window).to(image.device)
 
     corners = product(*(starts(count, wide) for count, wide in zip(seen.shape[1:], window)))
@@ -102,10 +106,7 @@ def windowed_scores(
         progress(1.0)
     sums /= total.clamp_min(1e-6)
     sums[0].masked_fill_(total == 0, SURE)
-    if sums.shape[1:] == image.shape[1:]:
-        return sums
-    kept = tuple(slice(gap // 2, gap // 2 + part.stop - part.start) for gap, part in zip(missing, box))
-    scores = torch.zeros(classes, *image.shape[1:], device=image.device)
-    scores[0] = SURE
-    scores[(slice(None), *box)] = sums[(slice(None), *kept)]
+    if any(missing):
+        kept = tuple(slice(gap // 2, gap // 2 + part.stop - part.start) for gap, part in zip(missing, box))
+        scores[(slice(None), *box)] = sums[(slice(None), *kept)]
     return scores

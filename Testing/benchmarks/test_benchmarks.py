@@ -59,7 +59,9 @@ def test_accuracy_pairs_ours_with_each_reference(tmp_path: Path, cases: Path):
     names = {"float32 reference", "float32 mirrored reference"}
     for judged, expected in ((tumor, names), (subcortical, names - {"float32 mirrored reference"})):
         drawn = judged["groups"]["drawn"]
-        assert len(drawn["cases"]) == 2 and set(drawn["lacks"]) == expected, "a model that sees one side at a time has no mirrored reference"
+        assert len(drawn["cases"]) == 2 and set(drawn["lacks"]) == expected, (
+            "a model that sees one side at a time has no mirrored reference"
+        )
         for name, found in drawn["lacks"].items():
             dice = [case["dice_against_truth"] for case in drawn["cases"]]
             assert found["mean"] == pytest.approx(sum(each[name] - each[OWN] for each in dice) / 2)
