@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -119,10 +119,10 @@ def words_for(name: str) -> str:
     return "The scan" if name == "image" else f"The scan given as {NAMES.get(name, name)}"
 
 
-def whole_labels(labels: np.ndarray) -> set[int]:
-    """The values of a label map (K, J, I) that do not touch its border, where they may be cut."""
+def whole_labels(labels: np.ndarray, present: Collection[int]) -> set[int]:
+    """Those of the values in a label map (K, J, I) that do not touch its border, where they may be cut."""
     touching = np.concatenate([np.take(labels, edge, axis).ravel() for axis in range(3) for edge in (0, -1)])
-    return set(np.unique(labels).tolist()) - set(np.unique(touching).tolist()) - {0}
+    return set(present) - set(np.unique(touching).tolist()) - {0}
 
 
 def implausible(task: Task, volumes_ml: Mapping[str, float]) -> str | None:

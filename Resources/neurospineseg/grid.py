@@ -155,6 +155,43 @@ def _coordinates(source: Grid, target: Grid, device: torch.device) -> tuple[torc
     return torch.stack(parts, dim=-1)[None], outside
 
 
+def are_parallel(source: Grid, target: Grid) -> bool:
+    """Whether each axis of one lattice is parallel to one of the other."""
+    return parallel_axes(source.ras_to_ijk @ target.ijk_to_ras, target.shape) is not None
+
+
+def with_neighbors(mask: torch.Tensor) -> torch.Tensor:
+    """A bool mask (K, J, I) and its 26 neighbors."""
+    for axis in range(3):
+        wide = mask.clone()
+        count = mask.shape[axis] - 1
+        wide.narrow(axis, 0, count).logical_or_(mask.narrow(axis, 1, count))
+        wide.narrow(axis, 1, count).logical_or_(mask.narrow(axis, 0, count))
+        mask = wide
+    return mask
+
+
+def places_in(source: Grid, target: Grid, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where those voxel centers of another lattice lie to which a wanted voxel is the nearest.
+
+    Args:
+        wanted: bool (K, J, I) on ``source``.
+
+    Returns:
+        (N, 3) as ``grid_sample`` wants it, and which N voxels of ``target`` these are, bool (K', J', I').
+    """
+    coordinates, outside = _coordinates(source, target, wanted.device)
+    chosen = F.grid_sample(wanted[None, None].float(), coordinates, mode="nearest", padding_mode="border", align_corners=False)[0, 0] > 0
+    if outside is not None:
+        chosen &= ~outside
+    return coordinates[0][chosen], chosen
+
+
+def sample_at(image: torch.Tensor, places: torch.Tensor, mode: str = "bilinear") -> torch.Tensor:
+    """An image (C, K, J, I), of floats, at places (N, 3) from ``places_in``: (C, N)."""
+    return F.grid_sample(image[None], places[None, None, None], mode=mode, padding_mode="border", align_corners=False)[0, :, 0, 0]
+
+
 def resample(
     image: torch.Tensor,
     source: Grid,

@@ -153,7 +153,7 @@ class Segmenter:
         mask = Volume(labels, reference.ijk_to_ras)
         volumes_by_label = volumes_ml(labels, reference.grid)
         if self.bundle.spec.recognizer is not None and region is None:
-            whole = set(volumes_by_label) if self.task == "tumor" else whole_labels(labels)
+            whole = set(volumes_by_label) if self.task == "tumor" else whole_labels(labels, volumes_by_label)
             odd = implausible(self.task, {s.key: volumes_by_label[s.label] for s in done.structures if s.label in whole})
             self._doubt([odd] if odd else [], warnings)
         present = [structure for structure in sorted(done.structures, key=lambda s: s.label) if structure.label in volumes_by_label]

@@ -1,14 +1,17 @@
 """A label map sent in and out comes back where it was, whatever the scan's geometry."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from neurospineseg.grid import covering_grid, resample
+from neurospineseg.doubt import DOUBTFUL, uncertainty
+from neurospineseg.grid import Grid, covering_grid, resample
 from neurospineseg.measure import dice
-from neurospineseg.passage import take_out
+from neurospineseg.passage import LEAST_LIKELY, take_out
 from neurospineseg.postprocess import OutputChannel
 from neurospineseg.volume import Volume
 
@@ -52,3 +55,46 @@ def test_identity_network_returns_the_label_map(affine):
     assert found.shape == labels.shape
     for value in (1, 2):
         assert dice(found == value, labels == value) >= 0.99
+
+
+@pytest.mark.parametrize("angles", [(0, 0, 0), (12, -31, 40)])
+@pytest.mark.parametrize("doubts", [False, True])
+def test_labels_and_doubts_are_those_of_scores_computed_everywhere(angles: tuple[float, ...], doubts: bool) -> None:
+    """Between turned lattices scores are computed only where a structure is likely at all: nothing else may come of it."""
+    rng = np.random.default_rng(5)
+    scores = torch.from_numpy(ndimage.gaussian_filter(rng.normal(0, 1, (4, 20, 22, 24)), (0, 2, 2, 2))) * 40
+    scores[0] += 0.5
+    scores[:, :7] = torch.tensor([9.0, 0, 0, 0])[:, None, None, None].double()
+    probabilities = torch.softmax(scores, 0).float()
+    working = Grid((20, 22, 24), np.diag([2.0, 2, 2, 1]))
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_euler("xyz", angles, degrees=True).as_matrix() * 1.3
+    matrix[:3, 3] = (3.11, 1.07, -3.87)
+    target = Grid((44, 40, 36), matrix)
+    territory = np.arange(20 * 22 * 24).reshape(20, 22, 24).astype(np.uint16)
+    channels = [OutputChannel(0), OutputChannel(3), OutputChannel(None, territory), OutputChannel(5)]
+    doubt = np.zeros(target.shape, np.uint8) if doubts else None
+    found = take_out(probabilities, channels, working, target, doubt=doubt)
+
+    everywhere = resample(probabilities, working, target, antialias=False)
+    inside = everywhere.sum(0) > 0
+    winner = everywhere.argmax(0)
+    own = resample(torch.from_numpy(territory.astype(np.float32))[None], working, target, mode="nearest")[0]
+    expected = torch.tensor([0, 3, 0, 5])[winner].where(winner != 2, own.long()).where(inside, torch.tensor(0)).numpy()
+    assert (found > 0).sum() > 1000 and (found != expected).mean() < 1e-3, "but for what lies just between two"
+    if doubts:
+        likely = (everywhere[0] < 1 - LEAST_LIKELY).logical_and(inside).numpy()
+        unsure = (uncertainty(everywhere) * 255).round().numpy()
+        assert np.abs(doubt.astype(float) - unsure)[likely].max() <= 1
+        assert doubt[~likely].max() < 255 * DOUBTFUL
+
+
+def test_nothing_likely_gives_nothing() -> None:
+    probabilities = torch.zeros(2, 8, 9, 10)
+    probabilities[0] = 1
+    probabilities[:, 4, 4, 4] = torch.tensor([0.1, 0.9])
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_euler("x", 20, degrees=True).as_matrix() * 0.02
+    matrix[:3, 3] = (1, 1, 1)
+    labels = take_out(probabilities, [OutputChannel(0), OutputChannel(1)], Grid((8, 9, 10), np.eye(4)), Grid((9, 9, 9), matrix))
+    assert not labels.any()
