@@ -46,10 +46,13 @@ def measure(case: Case, model: str | None, options: Any, room: Path) -> dict[str
     for way in made.values():
         way(small.scans, room / "small.nii.gz")
     reports: list[dict[str, float]] = []
+    in_networks: list[float] = []
 
     def ours() -> Any:
+        before = made[OWN].network_seconds
         result = made[OWN](case.scans, outputs[OWN])
         reports.append(result.report["seconds"])
+        in_networks.append(made[OWN].network_seconds - before)
         return result
 
     runs: dict[str, Callable[[], Any]] = {name: lambda name=name: made[name](case.scans, outputs[name]) for name in made}
@@ -68,6 +71,8 @@ def measure(case: Case, model: str | None, options: Any, room: Path) -> dict[str
         "stages_s": stages,
         "in_memory_s": sum(seconds for stage, seconds in stages.items() if stage not in FILE_STAGES),
         "network_share": stages[NETWORK_STAGE] / sum(stages.values()),
+        "all_networks_s": median(in_networks),
+        "all_networks_share": median(in_networks) / times[OWN].median if choose_device(options.device).type == "cpu" else None,
         "flops": network_rate(own, case, outputs[OWN], stages[NETWORK_STAGE], options.device),
     }
     if not options.no_accuracy:
@@ -121,6 +126,8 @@ def show(figures: dict[str, Any]) -> None:
         print(f"    {stage:32s} {seconds:8.2f} s")
     print(f"    {'voxels already in memory':32s} {figures['in_memory_s']:8.2f} s")
     print(f"  network's share of the time      {figures['network_share']:7.1%}")
+    if figures["all_networks_share"] is not None:
+        print(f"  share of all our networks        {figures['all_networks_share']:7.1%}   ({figures['all_networks_s']:.2f} s)")
     rate = figures["flops"]
     if rate is None:
         print("  network's operations             not seen by torch's counter")
