@@ -32,7 +32,7 @@ from fitting.recipe import RECIPES, read_recipe  # noqa: E402
 from fitting.session import drawn_source  # noqa: E402
 from neurospineseg.bundle import ModelSpec  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.grid import Grid, covering_grid  # noqa: E402
+from neurospineseg.grid import Grid, straight_grid  # noqa: E402
 from neurospineseg.passage import bring_in  # noqa: E402
 from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
 from neurospineseg.volume import Volume, read_volume  # noqa: E402
@@ -104,7 +104,7 @@ def _patch_grid(spec: ModelSpec, volumes: Mapping[str, Volume]) -> Grid:
     if spec.locator is not None:
         region = Segmenter(spec.task, Settings(model=spec.name, device="cpu")).find_region(volumes)
         return Grid.canonical(region.center, np.array(region.size), np.array(spec.spacing), np.array(region.axes))
-    return covering_grid(scan.grid, np.array(spec.spacing))
+    return straight_grid(scan.grid, np.array(spec.spacing))
 
 
 def _slice(spec: ModelSpec, image: np.ndarray, classes: np.ndarray, channel: int) -> tuple[np.ndarray, np.ndarray]:

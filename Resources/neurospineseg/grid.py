@@ -16,6 +16,8 @@ from neurospineseg.separable import gaussian, lowered, parallel_axes, resample_p
 
 BEYOND = 1.0 + 1e-5
 """Where a lattice ends, from its middle, in halves of its length."""
+MOST_TILT_DEGREES = 20.0
+"""So far from R, A, S the axes of a scan may be turned for a network to look along them; the networks saw anatomy turned by some 15 degrees."""
 SMALL_PART = 0.5
 """Where a target needs a smaller share of an image than this, only that is worked on."""
 
@@ -110,6 +112,32 @@ def covering_grid(source: Grid, spacing: np.ndarray, margin_mm: float = 0.0) -> 
     corners = source.corners()
     low, high = corners.min(0) - margin_mm, corners.max(0) + margin_mm
     return Grid.canonical((low + high) / 2, high - low, spacing)
+
+
+def near_upright_axes(source: Grid) -> np.ndarray | None:
+    """The lattice's own axes as 3x3 unit columns, those nearest to R, A and S, each pointing there.
+
+    None where one is turned by more than ``MOST_TILT_DEGREES`` away, or two are not at right angles.
+    """
+    axes = source.ijk_to_ras[:3, :3] / source.spacing
+    order = np.abs(axes).argmax(1)
+    if len(set(order.tolist())) < 3 or np.abs(axes.T @ axes - np.eye(3)).max() > 1e-3:
+        return None
+    axes = axes[:, order] * np.sign(axes[range(3), order])
+    return axes if axes.diagonal().min() >= np.cos(np.radians(MOST_TILT_DEGREES)) else None
+
+
+def straight_grid(source: Grid, spacing: np.ndarray) -> Grid:
+    """A lattice of ``spacing`` (mm along R, A, S) that holds the whole of ``source``, along its own axes where they are near R, A, S.
+
+    A scan is planned along the anatomy, so that it lies straight in the scan's own axes; between parallel lattices resampling is quick too,
+    and the lattice is no larger than the scan.
+    """
+    axes = near_upright_axes(source)
+    if axes is None:
+        return covering_grid(source, spacing)
+    along = source.corners() @ np.linalg.inv(axes).T
+    return Grid.canonical(axes @ (along.min(0) + along.max(0)) / 2, np.ptp(along, axis=0), spacing, axes)
 
 
 def bounding_box(mask: torch.Tensor, margin: int = 0) -> tuple[tuple[int, int, int], tuple[int, int, int]] | None:

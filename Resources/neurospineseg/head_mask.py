@@ -12,7 +12,7 @@ import torch
 from scipy import ndimage
 
 from neurospineseg.filling import filled_planes
-from neurospineseg.grid import Grid, covering_grid, resample
+from neurospineseg.grid import Grid, resample, straight_grid
 from neurospineseg.intensity import quantile
 from neurospineseg.volume import Volume
 
@@ -29,7 +29,7 @@ def head_mask(volumes: Mapping[str, Volume], wanted: Grid) -> np.ndarray:
 
     Pieces under a fiftieth of the largest are left out; bool (K, J, I).
     """
-    grid = covering_grid(wanted, np.maximum(wanted.spacing, FINEST_MM))
+    grid = straight_grid(wanted, np.maximum(wanted.spacing, FINEST_MM))
     tissue = np.zeros(grid.shape, bool)
     for volume in volumes.values():
         background = volume.background

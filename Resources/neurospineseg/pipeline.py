@@ -16,7 +16,7 @@ from neurospineseg.device import choose_device, choose_precision
 from neurospineseg.doubt import DoubtfulPlace, doubtful_places
 from neurospineseg.errors import DoubtfulScan, InputError
 from neurospineseg.expectations import Expectations, implausible, whole_labels
-from neurospineseg.grid import Grid, covering_grid
+from neurospineseg.grid import Grid, covering_grid, straight_grid
 from neurospineseg.head_mask import head_mask
 from neurospineseg.locate import Pose, find_head, locate_region
 from neurospineseg.measure import volumes_ml
@@ -240,7 +240,7 @@ class Segmenter:
         inside, nowhere = (slice(None),) * 3, None
         if self.coarse is not None:
             watch.start("Reading into the model's grid")
-            grid = covering_grid(working, np.array(self.coarse.spec.spacing))
+            grid = straight_grid(working, np.array(self.coarse.spec.spacing))
             seen = bring_in(volumes, grid, self.coarse.spec)
             near = near_found(self._predict(self.coarse, seen, "Finding the region", watch, warnings), grid, self.coarse.spec, working)
             box = box_around(near, self.bundle.spec, CONTEXT_MM)
@@ -340,9 +340,9 @@ class Segmenter:
         if spec.locator is not None:
             return self._located(volumes, reference, found if spec.recognizer == spec.locator else None, watch, warnings)
         if region is None:
-            return covering_grid(reference.grid, np.array(spec.spacing))
+            return straight_grid(reference.grid, np.array(spec.spacing))
         part = region.part_of(reference.grid, CONTEXT_MM)
-        return covering_grid(part, np.array(spec.spacing))
+        return straight_grid(part, np.array(spec.spacing))
 
     def _located(
         self, volumes: Mapping[str, Volume], reference: Volume, found: Pose | None, watch: StageWatch, warnings: list[str]

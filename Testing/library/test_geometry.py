@@ -9,7 +9,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from neurospineseg.doubt import DOUBTFUL, uncertainty
-from neurospineseg.grid import Grid, covering_grid, resample
+from neurospineseg.grid import Grid, are_parallel, covering_grid, resample, straight_grid
 from neurospineseg.measure import dice
 from neurospineseg.passage import LEAST_LIKELY, take_out
 from neurospineseg.postprocess import OutputChannel
@@ -98,3 +98,30 @@ def test_nothing_likely_gives_nothing() -> None:
     matrix[:3, 3] = (1, 1, 1)
     labels = take_out(probabilities, [OutputChannel(0), OutputChannel(1)], Grid((8, 9, 10), np.eye(4)), Grid((9, 9, 9), matrix))
     assert not labels.any()
+
+
+def turned(angles: tuple[float, ...], order: tuple[int, ...] = (0, 1, 2), signs: tuple[int, ...] = (1, 1, 1), shear: float = 0.0) -> Grid:
+    axes = Rotation.from_euler("xyz", angles, degrees=True).as_matrix() @ (np.eye(3) + shear * np.eye(3, k=1))
+    matrix = np.eye(4)
+    matrix[:3, :3] = axes[:, order] * np.array(signs) * (0.7, 3.0, 1.1)
+    matrix[:3, 3] = (20, -30, 5)
+    return Grid((30, 20, 25), matrix)
+
+
+@pytest.mark.parametrize("angles", [(0, 0, 0), (8, -12, 5)])
+@pytest.mark.parametrize(("order", "signs"), [((0, 1, 2), (1, 1, 1)), ((1, 2, 0), (-1, 1, -1)), ((2, 0, 1), (1, -1, -1))])
+def test_a_straight_grid_lies_along_the_scan_and_holds_it(angles, order, signs) -> None:
+    scan = turned(angles, order, signs)
+    grid = straight_grid(scan, np.array([2.0, 2.5, 3.0]))
+    assert are_parallel(scan, grid) and are_parallel(grid, scan)
+    assert np.allclose(grid.spacing, (2.0, 2.5, 3.0)) and (np.diag(grid.ijk_to_ras)[:3] > 0).all() and np.linalg.det(grid.ijk_to_ras) > 0
+    places = scan.corners() @ grid.ras_to_ijk[:3, :3].T + grid.ras_to_ijk[:3, 3]
+    upper = np.array(grid.shape[::-1]) - 0.5
+    assert (places >= -0.5 - 1e-6).all() and (places <= upper + 1e-6).all(), "the whole scan is in it"
+    assert (places.min(0) < 0.5).all() and (places.max(0) > upper - 1).all(), "and it is no larger than needed"
+
+
+@pytest.mark.parametrize("scan", [turned((30, 0, 0)), turned((45, 40, 10)), turned((5, 0, 0), shear=0.2)])
+def test_a_scan_turned_far_or_sheared_is_covered_along_the_patient(scan: Grid) -> None:
+    grid = straight_grid(scan, np.full(3, 2.0))
+    assert grid.same_as(covering_grid(scan, np.full(3, 2.0)))
