@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from neurospineseg import __version__
-from neurospineseg.errors import DoubtfulScan, InputError
+from neurospineseg.errors import DoubtfulScan, InputError, missing_package
 
 DONE, FAULT, BAD_INPUT, CANCELED = 0, 1, 2, 130
 MODALITIES = {"t1c": "T1 after contrast", "t1": "T1", "t2": "T2", "flair": "FLAIR"}
@@ -221,4 +221,6 @@ def _sentence_of(error: Exception) -> str:
         return "The computer ran out of memory; close other programs or segment a part of the scan with --roi."
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "The disk is full; make room and run the command again, nothing was written."
+    if isinstance(error, ImportError):
+        return missing_package(error)
     return f"This is a fault of the program ({type(error).__name__}); run the command again with --debug and report what it prints."

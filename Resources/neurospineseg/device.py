@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 
 from neurospineseg.errors import InputError
+
+WITHOUT_HALF = re.compile(r"\b(GTX 16\d\d|T[456]00|T550|T1000|T1200|T2000|MX[45]50|CMP 30HX)\b")
+"""Turing GPUs without tensor cores, on which convolutions in float16 were reported to give NaN (PyTorch issues 58123 and 77955)."""
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -27,15 +32,13 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def choose_precision(device: torch.device) -> torch.dtype:
-    """``bfloat16`` where the hardware computes in it, ``float16`` on Volta and Turing, else ``float32``.
-
-    The GTX 16 has no tensor cores, and convolutions in float16 were reported to give NaN there (PyTorch issues 58123 and 77955).
-    """
+    """``bfloat16`` where the hardware computes in it, ``float16`` on Volta and on Turing with tensor cores, else ``float32``."""
     if device.type == "cuda":
         capability = torch.cuda.get_device_capability(device)
         if capability >= (8, 0):
             return torch.bfloat16
-        return torch.float16 if capability >= (7, 0) and "GTX 16" not in torch.cuda.get_device_name(device) else torch.float32
+        half = capability >= (7, 0) and not WITHOUT_HALF.search(torch.cuda.get_device_name(device))
+        return torch.float16 if half else torch.float32
     if device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
         return torch.bfloat16
     return torch.float32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import platform
@@ -11,7 +12,7 @@ from time import perf_counter
 
 from neurospineseg import __version__
 from neurospineseg.console import out, table
-from neurospineseg.errors import InputError
+from neurospineseg.errors import InputError, missing_package
 
 NEEDED = ("torch", "monai", "numpy", "scipy", "SimpleITK", "nibabel", "pydantic", "rich", "matplotlib")
 TRIAL_VOXELS = 64
@@ -40,6 +41,11 @@ def examine() -> bool:
         rows.append((package, found or "missing"))
         if found is None:
             missing.append(f"The package {package} is missing; run `python3 -m pip install {package}` in this environment.")
+            continue
+        try:
+            importlib.import_module(package)
+        except ImportError as error:
+            missing.append(missing_package(error))
     rows.append(("slicer-core", _version("slicer-core") or "missing"))
     ready = not missing
     if importlib.util.find_spec("slicer") is None:

@@ -246,7 +246,7 @@ def resample(
     """
     kind = image.dtype if mode == "nearest" or image.dtype.is_floating_point else torch.float32
     if source.shape == target.shape and np.allclose(source.ijk_to_ras, target.ijk_to_ras, atol=1e-9):
-        return image.clone() if mode == "nearest" else (image.to(kind, copy=True) - level if level else image.to(kind, copy=True))
+        return (image.to(kind) - level) if level and mode != "nearest" else image.to(kind, copy=True)
     matrix = source.ras_to_ijk @ target.ijk_to_ras
     steps = np.linalg.norm(matrix[:3, :3], axis=1)[::-1]
     start, stop = source.index_box(target.corners())

@@ -32,6 +32,8 @@ def read_itk(path: Path, image_io: str = "") -> tuple[np.ndarray, np.ndarray]:
             raise InputError(f"'{name}' states a voxel spacing that is zero or negative; correct the file's header.") from error
         raise InputError(f"'{name}' cannot be read as an image: it is truncated, damaged or not what its name says.") from error
     array = sitk.GetArrayFromImage(image)
+    if image.GetNumberOfComponentsPerPixel() in (3, 4) and array.dtype == np.uint8:
+        raise InputError(f"'{name}' holds colors or records, not gray values; export a gray-scale volume.")
     if image.GetNumberOfComponentsPerPixel() > 1 and "complex" not in image.GetPixelIDTypeAsString():
         array = np.moveaxis(array, -1, 0)
     dimension = image.GetDimension()

@@ -360,11 +360,10 @@ class Segmenter:
 
     def _predict(self, bundle: Bundle, image: torch.Tensor, stage: str, watch: StageWatch, warnings: list[str]) -> torch.Tensor:
         watch.start(stage)
-        probabilities, device, notes = predict(
+        probabilities, used, notes = predict(
             self.network(bundle), image, bundle.spec, self.device, self.precision, lambda fraction: watch.progress(stage, fraction)
         )
-        if device != self.device:
-            self.device, self.precision = device, choose_precision(device)
+        self.device, self.precision = used.device, used.precision
         warnings += [note for note in notes if note not in warnings]
         return probabilities
 

@@ -63,7 +63,7 @@ def predict(
     device: torch.device,
     precision: torch.dtype,
     progress: Progress = lambda fraction: None,
-) -> tuple[torch.Tensor, torch.device, list[str]]:
+) -> tuple[torch.Tensor, Attempt, list[str]]:
     """Softmax probabilities of an image that is already normalized.
 
     Out of GPU memory is met by leaving the scores on the CPU, with smaller batches, with smaller patches, then with the CPU.
@@ -75,8 +75,8 @@ def predict(
         progress: called with the fraction done; an exception from it ends the prediction.
 
     Returns:
-        Probabilities float32 (classes, K, J, I) on ``image``'s device, the device that computed
-        them, and sentences for the user on what had to be changed.
+        Probabilities float32 (classes, K, J, I) on ``image``'s device, the attempt that gave them, and sentences for the user on what
+        had to be changed.
     """
     plans = [plan for plan in attempts(spec, device, precision) if not plan.blends or _has_room(spec, image.shape[1:], plan.device)]
     for plan in plans:
@@ -93,7 +93,7 @@ def predict(
             found, used, notes = predict(network, image, spec, device, torch.float32, progress)
             return found, used, [_beyond_half(device), *notes]
         else:
-            return found, plan.device, _changes(plans[0], plan)
+            return found, plan, _changes(plans[0], plan)
     raise AssertionError("no attempt was made")
 
 

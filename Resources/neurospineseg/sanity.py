@@ -101,7 +101,8 @@ def check_overlaps(volumes: Mapping[str, Volume], reference_name: str) -> list[s
         if share < 0.8:
             warnings.append(f"The scan {name} covers only {share:.0%} of {reference_name}; outside it the model works without {name}.")
         shared = (within & torch.from_numpy(other.grid.holds(lattice))).numpy()
-        alike = dice(body[shared].numpy(), _silhouette(other, lattice)[shared].numpy())
+        here, there = body[shared].numpy(), _silhouette(other, lattice)[shared].numpy()
+        alike = dice(here, there) if here.any() else 0.0
         if alike < LEAST_SILHOUETTE_DICE:
             warnings.append(
                 f"The scan {name} seems not to lie on {reference_name} (silhouettes agree by {alike:.0%}); if that is so, use --register."

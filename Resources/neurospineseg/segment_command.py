@@ -119,9 +119,13 @@ def run_request(request: Request, progress: Progress, networks: dict[str, Any] |
     Raises:
         InputError: an input or the output cannot be used; nothing is left behind.
     """
+    from neurospineseg.volume import ITK_ENDINGS
+
     ending = mask_ending(request.output)
     if ending == SEGMENTATION_ENDING and importlib.util.find_spec("slicer") is None:
         raise InputError("Writing .seg.nrrd needs the package slicer-core, which this Python does not have; choose .nii.gz or .nrrd.")
+    if ending in ITK_ENDINGS and importlib.util.find_spec("SimpleITK") is None:
+        raise InputError(f"Writing {ending} needs the package SimpleITK, which this Python does not have; choose .nii.gz.")
     sidecar, page = beside(request.output, ".json"), beside(request.output, ".html")
     paths = [request.output, *([sidecar] if request.sidecar else []), *([page] if request.page else [])]
     with Outputs(paths, inputs=list(request.scans.values()), overwrite=request.overwrite, room=request.room) as outputs:

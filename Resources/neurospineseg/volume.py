@@ -136,12 +136,19 @@ def _pick_frame(array: np.ndarray, frame: int | None, name: str) -> np.ndarray:
     return array
 
 
-def _gray(array: np.ndarray, name: str, compact: bool) -> np.ndarray:
+def _gray(array: np.ndarray, name: str, compact: bool, slope: float = 1.0, intercept: float = 0.0) -> np.ndarray:
+    """The array times ``slope`` plus ``intercept`` as float32, or as it is where it is of a type of ``KEPT`` and not scaled."""
     if array.dtype.kind == "c":
         raise InputError(f"'{name}' holds complex numbers; export the magnitude image.")
     if array.dtype.kind not in "buif":
         raise InputError(f"'{name}' holds colors or records, not gray values; export a gray-scale volume.")
-    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=") if compact and array.dtype in KEPT else np.float32)
+    native = array.dtype.newbyteorder("=")
+    if (slope, intercept) == (1.0, 0.0):
+        return np.ascontiguousarray(array, native if compact and native in KEPT else np.float32)
+    scaled = np.empty(array.shape, np.float32)
+    for gray, layer in zip(scaled, array):
+        gray[:] = layer.astype(np.float64) * slope + intercept
+    return scaled
 
 
 def _read_nifti(path: Path, frame: int | None, orientation: str | None, compact: bool) -> Volume:
@@ -168,11 +175,7 @@ def _read_nifti(path: Path, frame: int | None, orientation: str | None, compact:
         nib.spatialimages.HeaderDataError,
     ) as error:
         raise InputError(f"'{name}' cannot be read as an image: it is truncated, damaged or not what its name says.") from error
-    scaled = (slope, intercept) != (1.0, 0.0)
-    array = _gray(_pick_frame(array.T, frame, name), name, compact and not scaled)
-    if scaled:
-        array = np.multiply(array, np.float32(slope), out=array if array.flags.writeable else None)
-        array += np.float32(intercept)
+    array = _gray(_pick_frame(array.T, frame, name), name, compact, slope, intercept)
     affine = np.asarray(image.affine, float)
     if not _records_orientation(image, path):
         if orientation is None:

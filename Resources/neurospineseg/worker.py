@@ -39,7 +39,8 @@ from typing import Any, NoReturn, TextIO
 
 import numpy as np
 
-from neurospineseg.errors import DoubtfulScan, InputError
+from neurospineseg.errors import DoubtfulScan, InputError, missing_package
+from neurospineseg.freed_memory import give_back
 from neurospineseg.private_folder import remove_folder, share_with
 
 IDLE_SECONDS = 600.0
@@ -100,6 +101,8 @@ class Worker:
             self.say(
                 id=number, event="failed", message="This computer ran out of memory; choose a region of interest or close other programs."
             )
+        except ImportError as error:
+            self.say(id=number, event="failed", message=missing_package(error), detail=traceback.format_exc())
         except Exception as error:
             message = f"The segmentation failed ({type(error).__name__}); copy the report and send it to the developers."
             self.say(id=number, event="failed", message=message, detail=traceback.format_exc())
@@ -266,6 +269,14 @@ def box_of(labels: np.ndarray, label: int) -> list[int] | None:
     return box
 
 
+def rest() -> None:
+    """Hands back what no request needs any more, so that an idle worker leaves memory to others."""
+    give_back()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
 def serve(folder: Path, idle_seconds: float, lines: TextIO, answers: TextIO) -> NoReturn:
     """Answers until ``quit`` or until nothing was asked for ``idle_seconds``; then the process ends.
 
@@ -297,6 +308,7 @@ def serve(folder: Path, idle_seconds: float, lines: TextIO, answers: TextIO) -> 
         if request.get("op") == "quit":
             worker.leave(0)
         worker.answer(request)
+        rest()
 
 
 def main() -> None:

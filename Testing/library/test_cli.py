@@ -148,6 +148,14 @@ def test_doctor_reports(with_tiny_models: Path, capsys: pytest.CaptureFixture[st
     assert "torch" in printed and "million" in printed and "Ready to segment." in printed
 
 
+def test_doctor_notices_a_package_that_does_not_load(
+    with_tiny_models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "SimpleITK", None)
+    assert main(["doctor"]) == FAULT
+    assert "The package SimpleITK cannot be imported" in capsys.readouterr().out
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = "import sys\nfrom neurospineseg.cli import main\ntry:\n main(['--help'])\nexcept SystemExit as end:\n print(end.code, 'torch' in sys.modules, 'numpy' in sys.modules)"
     out, _ = python("-c", code).communicate(timeout=60)
@@ -214,6 +222,7 @@ FAILURES = {
     "fault": (RuntimeError("index 7 is out of bounds"), "fault of the program"),
     "memory": (MemoryError(), "out of memory"),
     "torch memory": (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "out of memory"),
+    "package": (ModuleNotFoundError("No module named 'monai'", name="monai.networks"), "The package monai cannot be imported"),
     "disk": (OSError(errno.ENOSPC, "No space left on device"), "disk is full"),
 }
 

@@ -64,8 +64,8 @@ CPU = torch.device("cpu")
 
 def test_windows_add_up_to_the_whole(image: torch.Tensor) -> None:
     fractions: list[float] = []
-    probabilities, device, notes = predict(Threshold().eval(), image, spec(), CPU, torch.float32, fractions.append)
-    assert probabilities.shape == (2, 50, 41, 37) and device == CPU and notes == []
+    probabilities, used, notes = predict(Threshold().eval(), image, spec(), CPU, torch.float32, fractions.append)
+    assert probabilities.shape == (2, 50, 41, 37) and used.device == CPU and notes == []
     assert torch.equal(probabilities.argmax(0), (image[0] > 0).long())
     assert torch.allclose(probabilities.sum(0), torch.ones(50, 41, 37), atol=1e-5)
     assert fractions == sorted(fractions) and fractions[0] == 0 and fractions[-1] == 1
@@ -207,8 +207,8 @@ def test_what_goes_beyond_half_precision_runs_again_in_single(image: torch.Tenso
             scores = super().forward(image)
             return scores * 1e38 * 10 - scores * 1e38 * 10 if torch.is_autocast_enabled("cpu") else scores
 
-    probabilities, _, notes = predict(Overflowing().eval(), image, spec(), CPU, torch.float16)
-    assert torch.equal(probabilities.argmax(0), (image[0] > 0).long())
+    probabilities, used, notes = predict(Overflowing().eval(), image, spec(), CPU, torch.float16)
+    assert torch.equal(probabilities.argmax(0), (image[0] > 0).long()) and used.precision == torch.float32
     assert len(notes) == 1 and "single precision" in notes[0]
     assert predict(Threshold().eval(), image, spec(), CPU, torch.float16)[2] == []
 

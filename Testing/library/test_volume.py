@@ -7,7 +7,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
+from neurospineseg.errors import InputError
 from neurospineseg.volume import Volume, read_volume, write_volume
 
 
@@ -26,6 +28,27 @@ def test_scaled_voxels(tmp_path: Path, ending: str, dtype: type, slope: float, i
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert path.read_bytes() == content
+
+
+def test_large_numbers_are_scaled_before_they_are_rounded(tmp_path: Path) -> None:
+    image = nib.Nifti1Image((2**31 + np.arange(60, dtype=np.uint32)).reshape(3, 4, 5), np.eye(4))
+    image.header.set_slope_inter(1.0, -(2.0**31))
+    nib.save(image, tmp_path / "scan.nii")
+    assert np.array_equal(read_volume(tmp_path / "scan.nii").voxels, np.arange(60).reshape(3, 4, 5).T)
+
+
+def test_big_endian_numbers_stay_small(tmp_path: Path) -> None:
+    header = nib.Nifti1Header(endianness=">")
+    header.set_data_dtype(np.int16)
+    nib.save(nib.Nifti1Image(np.arange(60, dtype=">i2").reshape(3, 4, 5), np.eye(4), header), tmp_path / "scan.nii")
+    found = read_volume(tmp_path / "scan.nii", compact=True).voxels
+    assert found.dtype == np.dtype("=i2") and np.array_equal(found, np.arange(60).reshape(3, 4, 5).T)
+
+
+def test_colors_are_no_frames(tmp_path: Path) -> None:
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((5, 6, 7, 3), np.uint8), isVector=True), str(tmp_path / "scan.nrrd"))
+    with pytest.raises(InputError, match="holds colors"):
+        read_volume(tmp_path / "scan.nrrd", frame=0)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.uint16])
