@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from small_scans import ball, write_nifti
 
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start: how sums are rounded depends on it
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job may ignore it, and what tests start would inherit that
 
 TINY_NETWORK = {
     "_target_": "DynUNet",
