@@ -1,0 +1,94 @@
+"""Writes a bundle from the checkpoint of a training that still runs, or from the mean of several trainings' weights.
+
+    python Resources/Training/bundle_checkpoint.py RUN --name spine_now --models MODELS
+    python Resources/Training/bundle_checkpoint.py RUN0 RUN1 RUN2 --name spine_3d --models MODELS
+
+Weights of trainings that began with the same ones may be averaged (Wortsman et al., "Model soups", ICML 2022). The recipe is that of
+the first run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from fitting.network_shape import model_spec, network_def  # noqa: E402
+from fitting.recipe import Recipe  # noqa: E402
+from neurospineseg.bundle import write_bundle  # noqa: E402
+from neurospineseg.errors import InputError  # noqa: E402
+from neurospineseg.network import build_network, save_weights  # noqa: E402
+
+PREFIX = "network."
+
+
+def checkpoint_weights(run: Path) -> tuple[dict[str, torch.Tensor], int]:
+    """The network's weights in a run's ``last.ckpt``, averaged ones where it averages, and after how many steps.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    try:
+        kept = torch.load(run / "last.ckpt", map_location="cpu", weights_only=True)
+        state = {key.removeprefix(PREFIX): value for key, value in kept["state_dict"].items() if key.startswith(PREFIX)}
+        return state, int(kept["global_step"])
+    except FileNotFoundError as error:
+        raise InputError(f"'{run}' holds no last.ckpt; wait for the training's first epoch to end.") from error
+    except (RuntimeError, KeyError, EOFError) as error:
+        raise InputError(f"'{run / 'last.ckpt'}' is no checkpoint of a training; give the folder of a run.") from error
+
+
+def mean_weights(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The mean of each tensor.
+
+    Raises:
+        InputError: they are of different networks.
+    """
+    first = {key: value.shape for key, value in states[0].items()}
+    if any({key: value.shape for key, value in state.items()} != first for state in states[1:]):
+        raise InputError("These trainings are of different networks; average only those of one recipe.")
+    return {key: torch.stack([state[key].float() for state in states]).mean(0) for key in first}
+
+
+def bundle_of(runs: Sequence[Path], name: str, models: Path) -> Path:
+    """Writes the bundle; returns its folder."""
+    try:
+        recipe = Recipe.model_validate(json.loads((runs[0] / "recipe.json").read_text(encoding="utf-8")) | {"name": name})
+    except FileNotFoundError as error:
+        raise InputError(f"'{runs[0]}' holds no recipe.json; give the folder of a run.") from error
+    spec = model_spec(recipe, (), (), ())
+    definition = network_def(recipe, spec)
+    found = [checkpoint_weights(run) for run in runs]
+    network = build_network(definition)
+    network.load_state_dict(mean_weights([state for state, _ in found]))
+    card = f"# {spec.title}\n\n**Research only; not for clinical use.** Weights after {' and '.join(str(steps) for _, steps in found)} steps.\n"
+    with TemporaryDirectory() as folder:
+        weights = Path(folder) / "model.pt"
+        save_weights(network, weights)
+        return write_bundle(models, spec, definition, weights, card)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, nargs="+", help="folder of a training")
+    parser.add_argument("--name", required=True, help="of the model")
+    parser.add_argument("--models", type=Path, required=True, metavar="FOLDER", help="receives the bundle")
+    options = parser.parse_args(arguments)
+    try:
+        print(bundle_of(options.run, options.name, options.models))
+    except InputError as error:
+        print(error)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

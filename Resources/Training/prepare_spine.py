@@ -1,0 +1,121 @@
+"""Prepares the real spines that teach ``spine_3d``: each scan with the classes its voxels may be, as arrays.
+
+    python Resources/Training/prepare_spine.py --teacher spine_3d
+
+Read are the folder ``spine`` of what ``unpack.py`` wrote (``NEUROSPINESEG_UNPACKED``) and the sets of ``NEUROSPINESEG_DATA``. What no
+label tells is taken from a former model where that is sure and agrees with what is labeled (``synthetic/spine_teaching.py``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from neurospineseg.bundle import Bundle, find_bundle  # noqa: E402
+from neurospineseg.device import choose_device, choose_precision  # noqa: E402
+from neurospineseg.errors import InputError  # noqa: E402
+from neurospineseg.grid import resample, straight_grid  # noqa: E402
+from neurospineseg.network import build_to_run, load_weights  # noqa: E402
+from neurospineseg.passage import bring_in  # noqa: E402
+from neurospineseg.predict import predict  # noqa: E402
+from neurospineseg.vertebral_parts import standard_parts  # noqa: E402
+from neurospineseg.volume import Volume, read_volume  # noqa: E402
+from real_data import DATA, UNPACKED  # noqa: E402
+from synthetic import chu2015  # noqa: E402
+from synthetic.spine_patients import FOLDER, SETS  # noqa: E402
+from synthetic.spine_teaching import agreeing, bodies_target, discs_target, spider_target  # noqa: E402
+
+ASIDE_MM = {"VB1": 0.0, "VB3": 4.0}
+"""MyoSegmenTUM's labels end some millimeters outside the visible bodies at the sides."""
+
+
+def sources() -> Iterator[tuple[str, Path, Path]]:
+    """Name, scan and labels of every case that is there."""
+    for folder in sorted((UNPACKED / "spine").glob("SPIDER_*")):
+        yield folder.name.removesuffix("_t2space_part"), folder / "img.nii.gz", folder / "seg.nii.gz"
+    for folder in (DATA / "spine" / "chu2015", DATA / "spine" / "evaluate"):
+        for scan in sorted(folder.glob("*_img.nii.gz")):
+            name = scan.name.removesuffix("_img.nii.gz")
+            yield name, scan, scan.with_name(f"{name}_seg.nii.gz")
+
+
+def upright(volume: Volume) -> Volume:
+    """The volume with its axes exchanged and reversed so that i, j, k run nearest to R, A, S."""
+    turn = io_orientation(volume.ijk_to_ras)
+    voxels = np.ascontiguousarray(apply_orientation(volume.voxels.transpose(), turn).transpose())
+    return Volume(voxels, volume.ijk_to_ras @ inv_ornt_aff(turn, volume.shape[::-1]))
+
+
+def answers(bundle: Bundle, network: torch.nn.Module, scan: Volume) -> np.ndarray:
+    """The former model's probabilities of the six parts on the scan's grid, (6, K, J, I); background where it did not look."""
+    spec, device = bundle.spec, choose_device("cpu")
+    working = straight_grid(scan.grid, np.array(spec.spacing))
+    found = predict(network, bring_in({spec.channels[0]: scan}, working, spec), spec, device, choose_precision(device))[0]
+    return resample(standard_parts(found, spec.classes), working, scan.grid, antialias=False).numpy()
+
+
+def target_of(name: str, scan: Volume, labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Bit masks (K, J, I), uint8."""
+    kind = SETS[name.split("_")[0]]
+    if kind == "spider":
+        target = spider_target(labels, probabilities, np.asarray(scan.spacing))
+    elif kind == "discs":
+        target = discs_target(labels, probabilities)
+    elif kind == "chu":
+        target = agreeing(chu2015.load(name)[1].numpy().astype(np.int64), probabilities)
+    else:
+        target = bodies_target(labels, probabilities, ASIDE_MM[name[:3]])
+    return target.astype(np.uint8)
+
+
+def prepare(teacher: str, only: list[str]) -> int:
+    """Writes every case, or those whose name holds one of the given texts; returns how many."""
+    bundle = find_bundle(teacher)
+    network = load_weights(build_to_run(bundle.network_def), bundle.weights)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    count = 0
+    for name, scan_file, label_file in sources():
+        if only and not any(text in name for text in only):
+            continue
+        scan, labels = (upright(read_volume(path)) for path in (scan_file, label_file))
+        probabilities = answers(bundle, network, scan)
+        target = target_of(name, scan, labels.voxels.round().astype(np.int16), probabilities)
+        voxels = scan.voxels.round().astype(np.int16)
+        np.savez(FOLDER / f"{name}.npz", voxels=voxels, target=target, ijk_to_ras=scan.ijk_to_ras)
+        shares = {str(value): round(float(share), 4) for value, share in zip(*_shares(target))}
+        print(name, scan.shape, shares, flush=True)
+        count += 1
+    return count
+
+
+def _shares(target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    values, counts = np.unique(target, return_counts=True)
+    return values, counts / target.size
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--teacher", default="spine_3d", metavar="BUNDLE", help="the former model: its name or folder")
+    parser.add_argument("--only", action="append", default=[], metavar="TEXT", help="cases whose name holds this text")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    try:
+        count = prepare(options.teacher, options.only)
+    except InputError as error:
+        print(error)
+        return 2
+    print(f"{count} cases are in {FOLDER}.")
+    return 0 if count else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
