@@ -30,6 +30,8 @@ REACH_MM = {1: 75.0, 2: 34.0, 3: 45.0}
 LEAST_ISLAND_ML = 0.3
 LUMBAR_ML = (28.0, 110.0)
 """A lumbar vertebra beyond this is doubted. The bundled models made 35 to 70 mL of those in 19 lumbar scans, and 23 to 25 of a brain."""
+VERTEBRA_WIDTH_MM = 70.0
+"""A slab less wide than this may hold that much less of one."""
 
 
 def vertebra_key(level: int, named: bool) -> str | None:
@@ -160,7 +162,8 @@ def _doubts(keys: list[str | None], cut: np.ndarray, vertebrae: np.ndarray, grid
         for key, edge in zip(keys, cut)
         if key and key.startswith("vertebra_L") and not edge
     }
-    odd = [f"{structure(key).name} {size:.0f} mL" for key, size in sizes.items() if not LUMBAR_ML[0] <= size <= LUMBAR_ML[1]]
+    least = LUMBAR_ML[0] * min(1.0, vertebrae.shape[2] * grid.spacing[0] / VERTEBRA_WIDTH_MM)
+    odd = [f"{structure(key).name} {size:.0f} mL" for key, size in sizes.items() if not least <= size <= LUMBAR_ML[1]]
     if not odd:
         return []
     return [
