@@ -16,7 +16,7 @@ sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
 from evaluate_spine import Judged, Worst, paired, summary  # noqa: E402
 from three_bodies import L3, L4, L5, result, three_bodies  # noqa: E402
 
-from judging.spine_cases import S1, Case  # noqa: E402
+from judging.spine_cases import S1, Case, cases  # noqa: E402
 from judging.spine_scores import comparable, score  # noqa: E402
 from neurospineseg.anatomy import structures_of  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
@@ -88,3 +88,11 @@ def test_only_the_worst_of_the_cases_that_are_known_entirely_is_drawn(bodies: Ca
 def test_a_factor_for_an_unknown_class_is_refused() -> None:
     with pytest.raises(InputError, match="no class 'bone'"):
         Judged("spine_3d", factors={"bone": 2.0})
+
+
+def test_of_the_scans_that_teach_a_fold_takes_only_its_own(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("VB1_02", "VB1_07", "VB2_02", "VB2_04", "VB3_01"):
+        np.savez(tmp_path / f"{name}.npz")
+    monkeypatch.setattr("synthetic.spine_patients.FOLDER", tmp_path)
+    names = [case.name for case in cases("VB1", "VB2_0", "VB3_0", "crop CT", fold=1)]
+    assert names == ["VB2_04", "VB1_07", "crop CT"]

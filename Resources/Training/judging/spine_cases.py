@@ -14,6 +14,7 @@ from neurospineseg.volume import Volume, read_volume
 from real_data import DATA
 from synthetic.acquisition import lower_resolution, metal_void, motion_ghosts, rician_noise
 from synthetic.chu2015 import HELD_OUT
+from synthetic.spine_patients import SETS, held_out
 from synthetic.spine_phantom import spine_phantom
 
 FOLDER = DATA / "spine"
@@ -101,13 +102,18 @@ def _drawn(seed: int, contrast: str, hard: bool) -> Case:
     return Case(_drawn_name(seed, contrast, hard), group, scan, vertebrae, "vertebrae", masks, everything=labels)
 
 
-def cases(*only: str) -> Iterator[Case]:
-    """All cases, or those whose name holds one of the given texts."""
+def cases(*only: str, fold: int | None = None) -> Iterator[Case]:
+    """All cases, or those whose name holds one of the given texts.
+
+    Args:
+        fold: of the scans that teach ``spine_patients`` take only those that a training of this fold did not see.
+    """
+    aside = None if fold is None else held_out(fold)
 
     def wanted(name: str) -> bool:
-        return not only or any(text in name for text in only)
+        return (not only or any(text in name for text in only)) and (aside is None or name in aside or name.split("_")[0] not in SETS)
 
-    for name in HELD_OUT:
+    for name in HELD_OUT if aside is None else [name for name in aside if name.startswith("VB2")]:
         if wanted(name):
             yield _labeled("chu2015", name, "Chu")
     groups = {"VB1": "Zukic", "VB3": "MyoSegmenTUM", "IVD": "IVD"}
