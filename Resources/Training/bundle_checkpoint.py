@@ -76,12 +76,16 @@ def bundle_of(runs: Sequence[Path], name: str, models: Path) -> Path:
         return write_bundle(models, spec, definition, weights, card)
 
 
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("run", type=Path, nargs="+", help="folder of a training")
+    made.add_argument("--name", required=True, help="of the model")
+    made.add_argument("--models", type=Path, required=True, metavar="FOLDER", help="receives the bundle")
+    return made
+
+
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, nargs="+", help="folder of a training")
-    parser.add_argument("--name", required=True, help="of the model")
-    parser.add_argument("--models", type=Path, required=True, metavar="FOLDER", help="receives the bundle")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         print(bundle_of(options.run, options.name, options.models))
     except InputError as error:

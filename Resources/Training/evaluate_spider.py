@@ -93,15 +93,19 @@ def found(patients: Path, fold: int | None) -> list[Path]:
     return [folder for folder in folders if "_".join(folder.name.split("_")[:2]) in aside]
 
 
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--model", help="bundle name or folder; default: the installed spine model")
+    made.add_argument("--patients", type=Path, default=UNPACKED / "spine", metavar="FOLDER")
+    made.add_argument("--fold", type=int, help="only the cases that a training of this fold did not see")
+    made.add_argument("--every", type=int, default=1, metavar="N", help="only each N-th case")
+    made.add_argument("--pictures", type=Path, metavar="FOLDER", help="for PNG overlays")
+    made.add_argument("--out", type=Path, help="CSV file of the figures")
+    return made
+
+
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", help="bundle name or folder; default: the installed spine model")
-    parser.add_argument("--patients", type=Path, default=UNPACKED / "spine", metavar="FOLDER")
-    parser.add_argument("--fold", type=int, help="only the cases that a training of this fold did not see")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="only each N-th case")
-    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="for PNG overlays")
-    parser.add_argument("--out", type=Path, help="CSV file of the figures")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     torch.set_num_threads(1)
     try:
         segmenter = Segmenter("spine", Settings(model=options.model, device="cpu", anyway=True))

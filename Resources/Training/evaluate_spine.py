@@ -130,6 +130,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--model", action="append", help="bundle name or folder, may be given again; default: the installed spine model")
     made.add_argument("--only", action="append", default=[], metavar="TEXT", help="cases whose name holds this text, may be given again")
     made.add_argument("--fold", type=int, help="of the scans that teach spine_patients only those that a training of this fold did not see")
+    made.add_argument(
+        "--sacra", action="store_true", help="the lumbar scans cut through S1, and with a dim sacrum: do they keep their names?"
+    )
     made.add_argument("--mirror", action="store_true", help="average with the mirrored scan's prediction")
     made.add_argument(
         "--factor", type=_factor, action="append", default=[], metavar="CLASS=FACTOR", help="multiplies a class's probability"
@@ -149,7 +152,7 @@ def main() -> None:
     for model in options.model or [None]:
         segmenter = Judged(model, options.mirror, dict(options.factor))
         rows, worst = tables.setdefault(model or segmenter.bundle.spec.name, []), Worst()
-        for case in cases(*options.only, fold=options.fold):
+        for case in cases(*options.only, fold=options.fold, sacrum=options.sacra):
             try:
                 row, result = judge(segmenter, case, options.pictures)
             except InputError as error:

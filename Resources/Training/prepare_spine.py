@@ -102,11 +102,15 @@ def _shares(target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values, counts / target.size
 
 
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--teacher", default="spine_3d", metavar="BUNDLE", help="the former model: its name or folder")
+    made.add_argument("--only", action="append", default=[], metavar="TEXT", help="cases whose name holds this text")
+    return made
+
+
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--teacher", default="spine_3d", metavar="BUNDLE", help="the former model: its name or folder")
-    parser.add_argument("--only", action="append", default=[], metavar="TEXT", help="cases whose name holds this text")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     torch.set_num_threads(1)
     try:
         count = prepare(options.teacher, options.only)

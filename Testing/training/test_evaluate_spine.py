@@ -16,7 +16,7 @@ sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
 from evaluate_spine import Judged, Worst, paired, summary  # noqa: E402
 from three_bodies import L3, L4, L5, result, three_bodies  # noqa: E402
 
-from judging.spine_cases import S1, Case, cases  # noqa: E402
+from judging.spine_cases import S1, Case, cases, sacra  # noqa: E402
 from judging.spine_scores import comparable, score  # noqa: E402
 from neurospineseg.anatomy import structures_of  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
@@ -96,3 +96,13 @@ def test_of_the_scans_that_teach_a_fold_takes_only_its_own(real_data: Path, tmp_
     monkeypatch.setattr("synthetic.spine_patients.FOLDER", tmp_path)
     names = [case.name for case in cases("VB1", "VB2_0", "VB3_0", "crop CT", fold=1)]
     assert names == ["VB2_04", "VB1_07", "crop CT"]
+
+
+def test_a_scan_is_cut_through_s1_and_dimmed_below_l5(bodies: Case) -> None:
+    lowest = np.argwhere(bodies.instances == L5)[:, 0].min()
+    cut, dim = sacra(bodies)
+    first = bodies.scan.shape[0] - cut.scan.shape[0]
+    assert first == max(0, lowest - 16) and np.array_equal(cut.instances, bodies.instances[first:])
+    assert np.allclose(cut.scan.grid.corners().max(0), bodies.scan.grid.corners().max(0))
+    assert np.array_equal(dim.scan.voxels[lowest + 5 :], bodies.scan.voxels[lowest + 5 :])
+    assert (np.abs(dim.scan.voxels[:lowest]) <= np.abs(bodies.scan.voxels[:lowest])).all()
