@@ -30,15 +30,16 @@ from neurospineseg.network import build_network, save_weights  # noqa: E402
 PREFIX = "network."
 
 
-def checkpoint_weights(run: Path) -> tuple[dict[str, torch.Tensor], int]:
-    """The network's weights in a run's ``last.ckpt``, averaged ones where it averages, and after how many steps.
+def checkpoint_weights(run: Path, averaged: bool = True) -> tuple[dict[str, torch.Tensor], int]:
+    """The network's weights in a run's ``last.ckpt``, and after how many steps; the moving average where there is one and it is wanted.
 
     Raises:
         InputError: there is none, or it is damaged.
     """
     try:
         kept = torch.load(run / "last.ckpt", map_location="cpu", weights_only=True)
-        state = {key.removeprefix(PREFIX): value for key, value in kept["state_dict"].items() if key.startswith(PREFIX)}
+        whole = kept["state_dict"] if averaged else kept.get("current_model_state", kept["state_dict"])
+        state = {key.removeprefix(PREFIX): value for key, value in whole.items() if key.startswith(PREFIX)}
         return state, int(kept["global_step"])
     except FileNotFoundError as error:
         raise InputError(f"'{run}' holds no last.ckpt; wait for the training's first epoch to end.") from error
@@ -58,7 +59,7 @@ def mean_weights(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.T
     return {key: torch.stack([state[key].float() for state in states]).mean(0) for key in first}
 
 
-def bundle_of(runs: Sequence[Path], name: str, models: Path) -> Path:
+def bundle_of(runs: Sequence[Path], name: str, models: Path, averaged: bool = True) -> Path:
     """Writes the bundle; returns its folder."""
     try:
         recipe = Recipe.model_validate(json.loads((runs[0] / "recipe.json").read_text(encoding="utf-8")) | {"name": name})
@@ -66,7 +67,7 @@ def bundle_of(runs: Sequence[Path], name: str, models: Path) -> Path:
         raise InputError(f"'{runs[0]}' holds no recipe.json; give the folder of a run.") from error
     spec = model_spec(recipe, (), (), ())
     definition = network_def(recipe, spec)
-    found = [checkpoint_weights(run) for run in runs]
+    found = [checkpoint_weights(run, averaged) for run in runs]
     network = build_network(definition)
     network.load_state_dict(mean_weights([state for state, _ in found]))
     card = f"# {spec.title}\n\n**Research only; not for clinical use.** Weights after {' and '.join(str(steps) for _, steps in found)} steps.\n"
@@ -81,13 +82,14 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("run", type=Path, nargs="+", help="folder of a training")
     made.add_argument("--name", required=True, help="of the model")
     made.add_argument("--models", type=Path, required=True, metavar="FOLDER", help="receives the bundle")
+    made.add_argument("--latest", action="store_true", help="the weights after the last step, not their moving average")
     return made
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
-        print(bundle_of(options.run, options.name, options.models))
+        print(bundle_of(options.run, options.name, options.models, not options.latest))
     except InputError as error:
         print(error)
         return 2

@@ -182,13 +182,20 @@ def joined(left: torch.Tensor, right: torch.Tensor, whole: int) -> torch.Tensor:
     return result.div_(result.sum(0))
 
 
+def slab_window(window: tuple[int, int, int], shape: Sequence[int]) -> tuple[int, int, int]:
+    """The window (K, J, I), half as wide along i where an image (K, J, I) is no wider than that."""
+    half = window[2] // 2
+    return (*window[:2], half) if shape[2] <= half else window
+
+
 def _windowed(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan: Attempt, progress: Progress) -> torch.Tensor:
     network = network.to(memory_format=torch.channels_last_3d)
 
     def scores(windows: torch.Tensor) -> torch.Tensor:
         return network(windows.to(plan.device).contiguous(memory_format=torch.channels_last_3d)).to(image.device).float()
 
-    found = windowed_scores(scores, image, len(spec.network_classes), plan.patch, plan.batch, progress)
+    window = slab_window(plan.patch, image.shape[1:]) if spec.narrow else plan.patch
+    found = windowed_scores(scores, image, len(spec.network_classes), window, plan.batch, progress)
     for slab in found.split(SLAB, dim=1):
         slab.copy_(torch.softmax(slab, 0))
     return found

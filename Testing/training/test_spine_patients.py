@@ -97,7 +97,8 @@ def runs(tmp_path: Path) -> list[Path]:
         run.mkdir()
         (run / "recipe.json").write_text(json.dumps(recipe.model_dump(mode="json")))
         state = {f"network.{key}": torch.full_like(value, number) for key, value in build_network(definition).state_dict().items()}
-        torch.save({"state_dict": state, "global_step": 100 * (number + 1)}, run / "last.ckpt")
+        latest = {key: value + 3 for key, value in state.items()}
+        torch.save({"state_dict": state, "current_model_state": latest, "global_step": 100 * (number + 1)}, run / "last.ckpt")
         folders.append(run)
     return folders
 
@@ -108,6 +109,11 @@ def test_the_weights_of_two_trainings_are_averaged_into_a_bundle(runs: list[Path
     assert "100 and 200 steps" in bundle.card.read_text()
     weights = torch.load(bundle.weights, weights_only=True)
     assert all(bool((value == 0.5).all()) for value in weights.values())
+
+
+def test_the_latest_weights_are_had_on_demand(runs: list[Path], tmp_path: Path) -> None:
+    bundle = read_bundle(bundle_checkpoint.bundle_of(runs[:1], "latest", tmp_path / "models", averaged=False))
+    assert all(bool((value == 3).all()) for value in torch.load(bundle.weights, weights_only=True).values())
 
 
 def test_a_run_without_checkpoint_is_told(runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

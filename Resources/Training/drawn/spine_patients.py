@@ -15,9 +15,9 @@ from synthetic.spine_patients import FOLDER, patients
 from synthetic.spine_scan import Scan, blank, cut, drawn_scan, label_map_scan
 
 BLANKED_SHARE = 0.2
-PAIRED_SHARE = 0.6
+PAIRED_SHARE = 0.85
 """Of the examples of slabs that fill less than half of a patch's width, how many show two slabs beside each other: in one step the
-network learns from both."""
+network learns from both, and each fills as much of its half as it does of a window when the model is used (``ModelSpec.narrow``)."""
 
 
 class Examples:
