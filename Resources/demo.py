@@ -19,20 +19,17 @@ from time import perf_counter
 import nibabel as nib
 import numpy as np
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE / "Training")]
-
-from neurospineseg.anatomy import structures_of  # noqa: E402
-from neurospineseg.cli import BAD_INPUT, CANCELED, DONE  # noqa: E402
-from neurospineseg.console import StageProgress, forgive_encoding, out, say, table  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.measure import dice  # noqa: E402
-from neurospineseg.outputs import SEGMENTATION_ENDING  # noqa: E402
-from neurospineseg.overlay import write_overlay  # noqa: E402
-from neurospineseg.report import MARGIN_MM, Case, segments_of, write_page  # noqa: E402
-from neurospineseg.segment_command import Request, run_request  # noqa: E402
-from neurospineseg.volume import Volume, read_volume  # noqa: E402
-from synthetic.phantoms import PHANTOMS, phantom  # noqa: E402
+from neurospineseg.atomic_files import SEGMENTATION_ENDING
+from neurospineseg.cli.console import StageProgress, forgive_encoding, out, say, table
+from neurospineseg.cli.main import BAD_INPUT, CANCELED, DONE
+from neurospineseg.errors import InputError
+from neurospineseg.geometry.agreement import dice
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.pages.html_page import MARGIN_MM, Case, segments_of, write_page
+from neurospineseg.pages.slice_pictures import write_overlay
+from neurospineseg.pipeline.file_job import Request, run_request
+from neurospineseg.tasks.anatomy import structures_of
+from Training.synthetic.phantoms import PHANTOMS, phantom
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,12 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="demo", description="Segments drawn scans and shows them on a page.")
-    parser.add_argument("--output", type=Path, default=HERE.parent / "demo-output", help="folder to write to (default: demo-output)")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path(__file__).resolve().parent.parent / "demo-output",
+        help="folder to write to (default: demo-output)",
+    )
     parser.add_argument("--seed", type=int, default=7, help="decides what is drawn")
     parser.add_argument("--only", choices=list(PHANTOMS), help="one task only")
     parser.add_argument("--device", default="auto")
@@ -112,7 +114,7 @@ def draw(task: str, folder: Path, seed: int) -> Drawing:
 def truth_masks(task: str, labels: np.ndarray) -> dict[str, np.ndarray]:
     """What was drawn as one bool mask (K, J, I) per structure key."""
     if task == "subcortical":
-        from synthetic.nuclei import NUCLEI
+        from Training.synthetic.nuclei.heads import NUCLEI
 
         return {f"{side}_{name}": labels == value for name, pair in NUCLEI.items() for side, value in zip(("left", "right"), pair)}
     return {structure.key: labels == structure.label for structure in structures_of(task) if (labels == structure.label).any()}

@@ -8,15 +8,13 @@ from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleTest
 
 _HERE = Path(__file__).resolve().parent
-for _folder in (_HERE.parent / "Resources", _HERE / "Resources" / "NeuroSpineSeg"):
-    if (_folder / "neurospineseg").is_dir() and str(_folder) not in sys.path:
-        sys.path.insert(0, str(_folder))
+sys.path += [str(folder) for folder in (_HERE.parent / "Resources", _HERE / "Resources" / "NeuroSpineSeg") if folder.is_dir()]
 
-from panel.declare import declare  # noqa: E402
-from panel.logic import SegmentLogic  # noqa: E402
-from panel.module_job import ModuleJob  # noqa: E402
-from panel.self_test import run_self_test  # noqa: E402
-from panel.widget import SegmentWidget  # noqa: E402
+from neurospineseg_panel.declare import declare  # noqa: E402
+from neurospineseg_panel.logic import SegmentLogic  # noqa: E402
+from neurospineseg_panel.module_job import ModuleJob  # noqa: E402
+from neurospineseg_panel.self_test import run_self_test  # noqa: E402
+from neurospineseg_panel.widget import SegmentWidget  # noqa: E402
 
 JOB = ModuleJob(
     name="SubcorticalSeg",

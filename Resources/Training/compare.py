@@ -14,14 +14,11 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from judging.case_scores import MEASURES  # noqa: E402
-from judging.comparison import Difference, draw_comparison, paired  # noqa: E402
-from judging.score_table import read_scores  # noqa: E402
-from neurospineseg.console import forgive_encoding, out, say, table  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
+from neurospineseg.cli.console import forgive_encoding, out, say, table
+from neurospineseg.errors import InputError
+from Training.evaluation.case_scores import MEASURES
+from Training.evaluation.comparison import Difference, draw_comparison, paired
+from Training.evaluation.score_table import read_scores
 
 
 def main(arguments: list[str] | None = None) -> int:

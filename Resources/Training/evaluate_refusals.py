@@ -10,21 +10,17 @@ from __future__ import annotations
 
 import argparse
 import csv
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from neurospineseg.bundle import Task, find_bundle  # noqa: E402
-from neurospineseg.errors import DoubtfulScan, InputError  # noqa: E402
-from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
-from neurospineseg.volume import Volume, read_volume  # noqa: E402
-from real_data import DATA  # noqa: E402
+from neurospineseg.errors import DoubtfulScan, InputError
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.models.bundle import Task, find_bundle
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from Training.datasets.real_data import DATA
 
 SLOTS = ("t1c", "t1", "t2", "flair")
 BRAIN, SPINE, HEAD_CT, SPINE_CT, OTHER = "brain MR", "spine MR", "head CT", "spine CT", "other"

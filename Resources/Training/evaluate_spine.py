@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -21,14 +20,11 @@ from typing import Any
 import numpy as np
 import torch
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from judging.spine_cases import Case, cases  # noqa: E402
-from judging.spine_scores import ENTRIES, MASKS, nothing_found, score  # noqa: E402
-from neurospineseg.bundle import Bundle  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.pipeline import Result, Segmenter, Settings  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.models.bundle import Bundle
+from neurospineseg.pipeline.segmenter import Result, Segmenter, Settings
+from Training.evaluation.spine_cases import Case, cases
+from Training.evaluation.spine_scores import ENTRIES, MASKS, nothing_found, score
 
 Row = dict[str, Any]
 
@@ -70,7 +66,7 @@ def judge(segmenter: Judged, case: Case, pictures: Path | None) -> tuple[Row, Re
     classes = segmenter.bundle.spec.classes
     body = segmenter.class_map(volumes).voxels == classes.index("vertebra_body" if "vertebra_body" in classes else "vertebra")
     if pictures is not None:
-        from judging.spine_pictures import draw
+        from Training.evaluation.spine_pictures import draw
 
         draw(case, result, pictures / segmenter.bundle.spec.name / f"{case.name}.png")
     return {"case": case.name, "group": case.group, "seconds": round(seconds, 1), **score(case, result, body)}, result
@@ -87,7 +83,7 @@ class Worst:
             self.kept[case.group] = row["Dice"], case, result
 
     def draw(self, folder: Path) -> None:
-        from judging.spine_pictures import draw_for_card
+        from Training.evaluation.spine_pictures import draw_for_card
 
         for group, (_, case, result) in self.kept.items():
             draw_for_card(case, result, folder / f"worst_{group.replace(', ', '_')}.jpg")

@@ -17,31 +17,27 @@ from __future__ import annotations
 
 import argparse
 import csv
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from drawn.subcortical_nuclei_3d import Examples  # noqa: E402
-from judging.nuclei_pictures import draw_region, draw_scan  # noqa: E402
-from neurospineseg.anatomy import structure, structures_of  # noqa: E402
-from neurospineseg.bundle import find_bundle  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.grid import Grid  # noqa: E402
-from neurospineseg.locate import REGION_CENTER_MNI, find_head  # noqa: E402
-from neurospineseg.measure import dice  # noqa: E402
-from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
-from neurospineseg.predict import predict  # noqa: E402
-from neurospineseg.subcortical_postprocess import T1_NOTE  # noqa: E402
-from neurospineseg.volume import Volume, read_volume  # noqa: E402
-from real_data import DATA  # noqa: E402
-from synthetic.nuclei import DEEP_GRAY, cached_heads  # noqa: E402
-from synthetic.nuclei_template import STN, Template, as_scanned, labels_on, mean_ellipsoid, random_pose, read_template  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.geometry.agreement import dice
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.inference.head_pose import REGION_CENTER_MNI, find_head
+from neurospineseg.inference.predict import predict
+from neurospineseg.models.bundle import find_bundle
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from neurospineseg.tasks.anatomy import structure, structures_of
+from neurospineseg.tasks.subcortical import T1_NOTE
+from Training.datasets.real_data import DATA
+from Training.evaluation.nuclei_pictures import draw_region, draw_scan
+from Training.synthetic.examples.subcortical_nuclei_3d import Examples
+from Training.synthetic.nuclei.heads import DEEP_GRAY, cached_heads
+from Training.synthetic.nuclei.template import STN, Template, as_scanned, labels_on, mean_ellipsoid, random_pose, read_template
 
 TEMPLATES = ("ICBM2009_T1w_ZonaBB", "MNI6_T1w_1mm_ZonaBB")
 SCAN_MM = (1.0, 1.0, 3.0)

@@ -14,7 +14,6 @@ Pictures of real scans belong to nobody's repository: a card shows drawn ones on
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
@@ -23,17 +22,14 @@ from time import perf_counter
 import numpy as np
 import torch
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from judging.drawn_tumors import CHANNELS, DRAWINGS, DRAWN_GIVEN, DrawnScores, cases  # noqa: E402
-from judging.tumor_pictures import draw  # noqa: E402
-from judging.tumor_regions import REGIONS  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.measure import dice, hd95  # noqa: E402
-from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
-from neurospineseg.volume import Volume, read_volume  # noqa: E402
-from real_data import DATA  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.geometry.agreement import dice, hd95
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from Training.datasets.real_data import DATA
+from Training.evaluation.drawn_tumors import CHANNELS, DRAWINGS, DRAWN_GIVEN, DrawnScores, cases
+from Training.evaluation.tumor_pictures import draw
+from Training.evaluation.tumor_regions import REGIONS
 
 FOLDER = DATA / "tumor"
 GIVEN = [chosen for count in (4, 3, 2, 1) for chosen in combinations(CHANNELS, count)]

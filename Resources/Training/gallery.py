@@ -9,7 +9,6 @@ Real scans are shown where their folder is at hand (``NEUROSPINESEG_DATA``), oth
 from __future__ import annotations
 
 import argparse
-import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -22,21 +21,18 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from fitting.examples import Drawn  # noqa: E402
-from fitting.losses import UNKNOWN, known_classes  # noqa: E402
-from fitting.network_shape import model_spec  # noqa: E402
-from fitting.recipe import RECIPES, read_recipe  # noqa: E402
-from fitting.session import drawn_source  # noqa: E402
-from neurospineseg.bundle import ModelSpec  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.grid import Grid, straight_grid  # noqa: E402
-from neurospineseg.passage import bring_in  # noqa: E402
-from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
-from neurospineseg.volume import Volume, read_volume  # noqa: E402
-from real_data import DATA  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.geometry.grid import Grid, straight_grid
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.inference.passage import bring_in
+from neurospineseg.models.bundle import ModelSpec
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from Training.datasets.real_data import DATA
+from Training.training.examples import Drawn
+from Training.training.losses import UNKNOWN, known_classes
+from Training.training.network_shape import model_spec
+from Training.training.recipe import RECIPES, read_recipe
+from Training.training.session import drawn_source
 
 COLUMNS, SIDE_INCHES = 4, 2.4
 REAL: Mapping[str, tuple[Mapping[str, str], ...]] = {

@@ -15,14 +15,11 @@ import importlib
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from datasets.preparing import Plan, Report, draw_split, prepare  # noqa: E402
-from datasets.preview import write_preview  # noqa: E402
-from datasets.raw_dataset import Split  # noqa: E402
-from neurospineseg.console import forgive_encoding, say  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
+from neurospineseg.cli.console import forgive_encoding, say
+from neurospineseg.errors import InputError
+from Training.datasets.preparing import Plan, Report, draw_split, prepare
+from Training.datasets.preview import write_preview
+from Training.datasets.raw_dataset import Split
 
 ADAPTERS = ("stn", "brats", "spider", "nrrd-list", "corrections", "nnunet", "synthetic")
 NOT_ON_DISK = ("adapter", "output", "dry_run", "no_preview", "source", "slices")
@@ -33,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if options.adapter == "check":
         return check(options.source)
-    adapter = importlib.import_module(f"datasets.{options.adapter.replace('-', '_')}")
+    adapter = importlib.import_module(f"Training.datasets.{options.adapter.replace('-', '_')}")
     try:
         plan = adapter.plan(options)
         for problem in plan.problems:
@@ -76,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
     looks = commands.add_parser("check", help="Draws the page of a prepared data set anew.")
     looks.add_argument("source", type=Path, metavar="DATASET")
     for name in ADAPTERS:
-        adapter = importlib.import_module(f"datasets.{name.replace('-', '_')}")
+        adapter = importlib.import_module(f"Training.datasets.{name.replace('-', '_')}")
         lines = adapter.__doc__.strip().splitlines()
         command = commands.add_parser(
             name, help=lines[0], description=adapter.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -11,23 +11,19 @@ locator's landmarks in the atlas's space.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 from scipy import ndimage
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from neurospineseg.grid import Grid, covering_grid, resample  # noqa: E402
-from neurospineseg.locate import fit_pose, region_center  # noqa: E402
-from neurospineseg.volume import Volume, read_volume  # noqa: E402
-from real_data import DATA  # noqa: E402
-from synthetic.nuclei import BRAINSTEM, CACHE, LANDMARKS, NUCLEI, PEDUNCLE, RIGHT, VENTRAL_DC, Head, combined  # noqa: E402
-from synthetic.nuclei_registration import Deformation, centroid, sample_at, voxel_centers  # noqa: E402
-from synthetic.shapes import tube  # noqa: E402
+from neurospineseg.geometry.grid import Grid, covering_grid, resample
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.inference.head_pose import fit_pose, region_center
+from Training.datasets.real_data import DATA
+from Training.synthetic.brain.shapes import tube
+from Training.synthetic.nuclei.heads import BRAINSTEM, CACHE, LANDMARKS, NUCLEI, PEDUNCLE, RIGHT, VENTRAL_DC, Head, combined
+from Training.synthetic.nuclei.registration import Deformation, centroid, sample_at, voxel_centers
 
 DEEP_MM, DEEP_SPACING = (116.0, 124.0, 108.0), 0.8
 PEDUNCLE_PATH = np.array([(17.5, -9, -3, 4.5), (14.5, -15, -10.5, 4.5), (11.5, -18.5, -18, 4.5), (8, -21, -27, 5)])

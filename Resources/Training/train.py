@@ -17,13 +17,10 @@ import os
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from fitting.session import Session, train  # noqa: E402
-from neurospineseg.catalog import MODELS_FOLDER, user_models_folder  # noqa: E402
-from neurospineseg.console import forgive_encoding, say  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
+from neurospineseg.cli.console import forgive_encoding, say
+from neurospineseg.errors import InputError
+from neurospineseg.models.catalog import MODELS_FOLDER, user_models_folder
+from Training.training.session import Session, train
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
-from neurospineseg.anatomy import structures_of
-from neurospineseg.bundle import Bundle, ModelSpec, find_bundle, write_bundle
-from neurospineseg.network import save_weights
-from plain_network import built_plainly, plain_network
+from neurospineseg.models.bundle import Bundle, ModelSpec, find_bundle, write_bundle
+from neurospineseg.models.network import save_weights
+from neurospineseg.tasks.anatomy import structures_of
+from Testing.benchmarks.plain_network import built_plainly, plain_network
 
 LAST_LAYER = "output_block.conv.conv"
 LESS = 2.0

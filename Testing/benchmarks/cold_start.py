@@ -1,6 +1,6 @@
 """From the click to the first result, with a cold and a warm worker, and in a process started for it.
 
-    python Testing/benchmarks/cold_start.py [--rounds 3] [--tasks spine] [--device cpu] [--json figures.json]
+    python -m Testing.benchmarks.cold_start [--rounds 3] [--tasks spine] [--device cpu] [--json figures.json]
 
 The panel hands voxels that are in memory to its worker: once to one that must be started, once to one that has loaded the model while nobody
 waited, and once more. Beside it, from the same scan's file, our way and MONAI's (standard and tuned) in a fresh Python process, as a program
@@ -19,18 +19,17 @@ from typing import Any
 
 import numpy as np
 
-import project_path  # noqa: F401
-from case import save_case
-from drawn_case import drawn_case
-from fresh_process import in_fresh_process
-from machine import machine, machine_line, write_json
-from neurospineseg.bundle import find_bundle
-from neurospineseg.client import WorkerClient
-from neurospineseg.device import choose_device
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume, read_volume
-from options import TASKS, case_options, ended, parser
-from ways import OWN, with_region
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.inference.device import choose_device
+from neurospineseg.models.bundle import find_bundle
+from neurospineseg.worker.client import WorkerClient
+from Testing.benchmarks.case import save_case
+from Testing.benchmarks.drawn_case import drawn_case
+from Testing.benchmarks.fresh_process import in_fresh_process
+from Testing.benchmarks.machine import machine, machine_line, write_json
+from Testing.benchmarks.options import TASKS, case_options, ended, parser
+from Testing.benchmarks.ways import OWN, with_region
 
 COLD, LOADED, AGAIN = "worker not started", "worker with the model loaded", "the same worker again"
 FRESH = {

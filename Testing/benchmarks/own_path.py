@@ -8,9 +8,9 @@ from time import perf_counter
 
 import torch
 
-from neurospineseg.bundle import find_bundle
-from neurospineseg.pipeline import CONTRAST_BUNDLE, Result, Segmenter, Settings
-from neurospineseg.segment_command import Request, run_request
+from neurospineseg.models.bundle import find_bundle
+from neurospineseg.pipeline.file_job import Request, run_request
+from neurospineseg.pipeline.segmenter import CONTRAST_BUNDLE, Result, Segmenter, Settings
 
 NETWORK_STAGE = "Segmenting"
 FILE_STAGES = ("Reading files", "Writing files")

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from monai.inferers import SlidingWindowInferer
 
-from neurospineseg.bundle import Bundle
 from neurospineseg.errors import InputError
-from neurospineseg.measure import dice
-from neurospineseg.pipeline import Segmenter, Settings
-from neurospineseg.predict import joined, with_coordinates
-from plain_network import plain_network
+from neurospineseg.geometry.agreement import dice
+from neurospineseg.inference.predict import joined, with_coordinates
+from neurospineseg.models.bundle import Bundle
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from Testing.benchmarks.plain_network import plain_network
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-FOLDER = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[2]
 OWN, MONAI = "neurospineseg", ("monai float32", "monai autocast", "monai tuned")
 
 
@@ -24,14 +24,8 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cases")
 
 
-@pytest.fixture
-def programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets a test import the programs' parts."""
-    monkeypatch.syspath_prepend(FOLDER)
-
-
 def run(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(FOLDER / f"{program}.py"), *map(str, arguments)]
+    command = [sys.executable, "-m", f"Testing.benchmarks.{program}", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
 
@@ -68,8 +62,8 @@ def test_accuracy_pairs_ours_with_each_reference(tmp_path: Path, cases: Path):
             assert abs(found["mean"]) < 0.02 and found["within"] == (found["mean"] <= 0.002)
 
 
-def test_what_is_lacking_is_summed_up_over_the_cases_with_a_truth(programs: None):
-    from accuracy import summary
+def test_what_is_lacking_is_summed_up_over_the_cases_with_a_truth():
+    from Testing.benchmarks.accuracy import summary
 
     found = summary([{"lacks": {"a": 0.001}}, {"lacks": {"a": 0.005}}, {"own_dice_against": {"a": 0.9}}])["a"]
     assert found == {"cases": 2, "mean": pytest.approx(0.003), "standard_error": pytest.approx(0.002), "within": False}
@@ -77,11 +71,11 @@ def test_what_is_lacking_is_summed_up_over_the_cases_with_a_truth(programs: None
 
 
 @pytest.mark.parametrize("bodies", [False, True])
-def test_where_only_bodies_are_labeled_only_they_are_compared(bodies: bool, cases: Path, programs: None):
-    from accuracy import comparable
-    from drawn_case import drawn_case
-    from neurospineseg.pipeline import Segmenter, Settings
-    from neurospineseg.volume import read_volume
+def test_where_only_bodies_are_labeled_only_they_are_compared(bodies: bool, cases: Path):
+    from neurospineseg.images.volume import read_volume
+    from neurospineseg.pipeline.segmenter import Segmenter, Settings
+    from Testing.benchmarks.accuracy import comparable
+    from Testing.benchmarks.drawn_case import drawn_case
 
     segmenter = Segmenter("spine", Settings(device="cpu", anyway=True))
     volumes = {"image": read_volume(drawn_case("spine", cases, quick=True).scans["image"])}
@@ -92,9 +86,9 @@ def test_where_only_bodies_are_labeled_only_they_are_compared(bodies: bool, case
 
 
 @pytest.mark.parametrize("task", ["tumor", "subcortical"])
-def test_our_networks_are_loaded_before_the_clock_starts(task: str, tmp_path: Path, cases: Path, programs: None):
-    from drawn_case import drawn_case
-    from own_path import OwnPath
+def test_our_networks_are_loaded_before_the_clock_starts(task: str, tmp_path: Path, cases: Path):
+    from Testing.benchmarks.drawn_case import drawn_case
+    from Testing.benchmarks.own_path import OwnPath
 
     own = OwnPath(task, None, "cpu")
     loaded = set(own.networks)
@@ -105,11 +99,11 @@ def test_our_networks_are_loaded_before_the_clock_starts(task: str, tmp_path: Pa
 
 @pytest.mark.parametrize("task", ["tumor", "spine", "subcortical"])
 @pytest.mark.filterwarnings("ignore:.*labels")
-def test_tuned_monai_finds_what_the_standard_path_finds(task: str, tmp_path: Path, cases: Path, programs: None):
-    from case import load_case, read_labels, save_case
-    from drawn_case import drawn_case
-    from neurospineseg.pipeline import Segmenter
-    from ways import make_way, with_region
+def test_tuned_monai_finds_what_the_standard_path_finds(task: str, tmp_path: Path, cases: Path):
+    from neurospineseg.pipeline.segmenter import Segmenter
+    from Testing.benchmarks.case import load_case, read_labels, save_case
+    from Testing.benchmarks.drawn_case import drawn_case
+    from Testing.benchmarks.ways import make_way, with_region
 
     save_case(with_region(drawn_case(task, cases, quick=True), None), tmp_path)
     case = load_case(tmp_path)
@@ -120,9 +114,9 @@ def test_tuned_monai_finds_what_the_standard_path_finds(task: str, tmp_path: Pat
     assert standard.any() and (standard != tuned).sum() < 0.05 * (standard > 0).sum()
 
 
-def test_a_mean_over_nothing_is_written_as_null(tmp_path: Path, programs: None):
-    from machine import write_json
-    from reference import mean_dice
+def test_a_mean_over_nothing_is_written_as_null(tmp_path: Path):
+    from Testing.benchmarks.machine import write_json
+    from Testing.benchmarks.reference import mean_dice
 
     nothing = np.zeros((2, 2, 2), int)
     assert mean_dice(nothing, nothing, {1}) is None
@@ -132,8 +126,8 @@ def test_a_mean_over_nothing_is_written_as_null(tmp_path: Path, programs: None):
         write_json(tmp_path / "figures.json", "inference", "cpu", True, dice=float("nan"))
 
 
-def test_the_reference_is_not_rounded_to_tf32(programs: None):
-    from reference import without_tf32
+def test_the_reference_is_not_rounded_to_tf32():
+    from Testing.benchmarks.reference import without_tf32
 
     backends = (torch.backends.cudnn, torch.backends.cuda.matmul)
     before = [backend.allow_tf32 for backend in backends]
@@ -142,9 +136,9 @@ def test_the_reference_is_not_rounded_to_tf32(programs: None):
     assert [backend.allow_tf32 for backend in backends] == before
 
 
-def test_copied_classes_are_checked_as_the_first_model_is(tmp_path: Path, programs: None):
-    from class_copies import with_classes
-    from neurospineseg.bundle import find_bundle
+def test_copied_classes_are_checked_as_the_first_model_is(tmp_path: Path):
+    from neurospineseg.models.bundle import find_bundle
+    from Testing.benchmarks.class_copies import with_classes
 
     assert with_classes(tmp_path, 5).spec.recognizer == find_bundle("tumor_glioma").spec.recognizer
 

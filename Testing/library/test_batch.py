@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from neurospineseg.batch import find_cases, run_batch
-from neurospineseg.cli import main
+from neurospineseg.cli.main import main
 from neurospineseg.errors import InputError
-from small_scans import ball, write_nifti
+from neurospineseg.pipeline.batch import find_cases, run_batch
+from Testing.small_scans import ball, write_nifti
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from neurospineseg.bundle import ModelSpec
-from neurospineseg.predict import joined, predict
+from neurospineseg.inference.predict import joined, predict
+from neurospineseg.models.bundle import ModelSpec
 
 CLASSES = ("background", "left_thalamus", "right_thalamus", "left_caudate", "right_caudate")
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from neurospineseg import catalog
-from neurospineseg.bundle import BundleError, ModelSpec, installed_bundles
-from neurospineseg.catalog import MODELS_FOLDER, ModelEntry, damaged_models, models_of
+from neurospineseg.models import catalog
+from neurospineseg.models.bundle import BundleError, ModelSpec, installed_bundles
+from neurospineseg.models.catalog import MODELS_FOLDER, ModelEntry, damaged_models, models_of
 
 SPEC = {
     "name": "a",
@@ -135,7 +135,7 @@ def test_bundled_models(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_listing_loads_nothing_heavy() -> None:
-    code = "import sys; import neurospineseg.catalog as c; c.models_of('spine'); assert not {'torch', 'monai', 'pydantic', 'numpy'} & set(sys.modules)"
+    code = "import sys; import neurospineseg.models.catalog as c; c.models_of('spine'); assert not {'torch', 'monai', 'pydantic', 'numpy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=MODELS_FOLDER.parent)
 
 

@@ -16,8 +16,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from neurospineseg.cli import BAD_INPUT, CANCELED, DONE, FAULT, main
-from small_scans import ball, oblique_affine, write_nifti
+from neurospineseg.cli.main import BAD_INPUT, CANCELED, DONE, FAULT, main
+from Testing.small_scans import ball, oblique_affine, write_nifti
 
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 SEGMENT = ["--model", "tiny_tumor", "--device", "cpu"]
@@ -157,7 +157,7 @@ def test_doctor_notices_a_package_that_does_not_load(
 
 
 def test_help_imports_nothing_heavy() -> None:
-    code = "import sys\nfrom neurospineseg.cli import main\ntry:\n main(['--help'])\nexcept SystemExit as end:\n print(end.code, 'torch' in sys.modules, 'numpy' in sys.modules)"
+    code = "import sys\nfrom neurospineseg.cli.main import main\ntry:\n main(['--help'])\nexcept SystemExit as end:\n print(end.code, 'torch' in sys.modules, 'numpy' in sys.modules)"
     out, _ = python("-c", code).communicate(timeout=60)
     assert out.decode().splitlines()[-1] == "0 False False"
 
@@ -188,13 +188,13 @@ def test_process_exit_code(tmp_path: Path) -> None:
 
 SLEEPER = """
 import sys, time
-import neurospineseg.pipeline as pipeline
+import neurospineseg.pipeline.segmenter as pipeline
 def run(self, volumes, progress):
     print("running", flush=True)
     while True:
         time.sleep(0.05)
 pipeline.Segmenter.run = run
-from neurospineseg.cli import main
+from neurospineseg.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -240,7 +240,7 @@ def test_failures_are_sentences(
     def fail(*args: object) -> None:
         raise failure
 
-    monkeypatch.setattr("neurospineseg.pipeline.Segmenter.run", fail)
+    monkeypatch.setattr("neurospineseg.pipeline.segmenter.Segmenter.run", fail)
     command = ["segment", "tumor", "--t1c", str(head), "-o", str(tmp_path / "mask.nii.gz"), *SEGMENT]
     assert main(command) == FAULT
     error = capsys.readouterr().err
@@ -261,7 +261,7 @@ def test_a_scan_in_which_nothing_is_found_gets_an_empty_segmentation(
     head: Path, tmp_path: Path, tiny_models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
-    monkeypatch.setattr("neurospineseg.tumor_postprocess.LEAST_ML", 1e9)
+    monkeypatch.setattr("neurospineseg.tasks.tumor.LEAST_ML", 1e9)
     mask = tmp_path / "mask.seg.nrrd"
     line = ["segment", "tumor", "--t1c", str(head), "-o", str(mask), "--model", str(tiny_models / "tiny_tumor"), "--device", "cpu"]
     assert main(line) == 0

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bad_scans import BAD_SCANS, constant, four_dimensions
-from neurospineseg.cli import BAD_INPUT, DONE, main
-from small_scans import ball, oblique_affine, write_nifti
+from neurospineseg.cli.main import BAD_INPUT, DONE, main
+from Testing.bad_scans import BAD_SCANS, constant, four_dimensions
+from Testing.small_scans import ball, oblique_affine, write_nifti
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:

@@ -7,12 +7,12 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from neurospineseg.bundle import Bundle, find_bundle
-from neurospineseg.coarse_search import coarse_bundle
 from neurospineseg.errors import InputError
-from neurospineseg.measure import dice
-from neurospineseg.pipeline import Segmenter, Settings
-from neurospineseg.volume import Volume
+from neurospineseg.geometry.agreement import dice
+from neurospineseg.images.volume import Volume
+from neurospineseg.inference.coarse_to_fine import coarse_bundle
+from neurospineseg.models.bundle import Bundle, find_bundle
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
 
 FINE, COARSE = "tumor_glioma_1mm", "tumor_glioma"
 RADIUS_MM = 15.0

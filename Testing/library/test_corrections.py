@@ -9,11 +9,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from neurospineseg import corrections
-from neurospineseg.corrections import store_correction
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume
-from small_scans import ball, oblique_affine
+from neurospineseg.images.volume import Volume
+from neurospineseg.pipeline import corrections
+from neurospineseg.pipeline.corrections import store_correction
+from Testing.small_scans import ball, oblique_affine
 
 
 def stored(voxels: np.ndarray, folder: Path) -> np.ndarray:

@@ -49,7 +49,7 @@ def packaging(monkeypatch: pytest.MonkeyPatch) -> Packaging:
 
 @pytest.fixture
 def dependencies(packaging: Packaging) -> Any:
-    spec = importlib.util.spec_from_file_location("dependencies_under_test", ROOT / "Resources/panel/dependencies.py")
+    spec = importlib.util.spec_from_file_location("dependencies_under_test", ROOT / "Resources/neurospineseg_panel/dependencies.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

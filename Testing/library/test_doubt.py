@@ -10,13 +10,13 @@ import torch
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from neurospineseg.anatomy import structures_of
-from neurospineseg.doubt import doubtful_places, uncertainty
-from neurospineseg.grid import Grid, covering_grid
-from neurospineseg.passage import take_out
-from neurospineseg.pipeline import Segmenter, Settings
-from neurospineseg.postprocess import OutputChannel
-from neurospineseg.volume import Volume
+from neurospineseg.geometry.grid import Grid, covering_grid
+from neurospineseg.images.volume import Volume
+from neurospineseg.inference.passage import take_out
+from neurospineseg.inference.uncertainty import doubtful_places, uncertainty
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from neurospineseg.tasks.anatomy import structures_of
+from neurospineseg.tasks.class_scores import OutputChannel
 
 GRID = Grid((30, 30, 30), np.array([[2.0, 0, 0, -30], [0, 2, 0, 10], [0, 0, 2, 5], [0, 0, 0, 1]]))
 CHANNELS = (OutputChannel(0), OutputChannel(7), OutputChannel(9))

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from neurospineseg.bundle import read_bundle, write_bundle
-from neurospineseg.cli import main
-from neurospineseg.contrast import bone_contrast, features, head_view
+from neurospineseg.checks.contrast import bone_contrast, features, head_view
+from neurospineseg.checks.input_plausibility import Expectations, implausible, whole_labels
+from neurospineseg.checks.scan_recognition import NAMES, Head, Look, brain_seen, coarse, is_hounsfield, is_mask
+from neurospineseg.cli.main import main
 from neurospineseg.errors import DoubtfulScan, InputError
-from neurospineseg.expectations import Expectations, implausible, whole_labels
-from neurospineseg.grid import Grid
-from neurospineseg.locate import Pose
-from neurospineseg.pipeline import Segmenter, Settings
-from neurospineseg.recognize import NAMES, Head, Look, brain_seen, coarse, is_hounsfield, is_mask
-from neurospineseg.volume import Volume
-from small_scans import ball, oblique_affine
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.images.volume import Volume
+from neurospineseg.inference.head_pose import Pose
+from neurospineseg.models.bundle import read_bundle, write_bundle
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from Testing.small_scans import ball, oblique_affine
 
 UPRIGHT = Pose(np.eye(3), np.zeros(3), 1.0, 0.0)
 
@@ -257,7 +257,7 @@ def test_a_coarse_scan_lies_where_the_scan_lies() -> None:
 
 
 def test_scans_that_do_not_overlap_are_refused_for_that(doubting_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neurospineseg.recognize.Recognizer.head", lambda self, volume: Head(UPRIGHT, 1.0))
+    monkeypatch.setattr("neurospineseg.checks.scan_recognition.Recognizer.head", lambda self, volume: Head(UPRIGHT, 1.0))
     near, far = scan(ball()), oblique_affine()
     far[:3, 3] += 500
     with pytest.raises(InputError, match="do not overlap"):
@@ -278,9 +278,9 @@ def test_structures_cut_by_the_border_are_not_whole() -> None:
 
 
 def test_an_impossible_tumor_is_doubted_though_it_touches_the_border(doubting_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neurospineseg.recognize.Recognizer.head", lambda self, volume: Head(UPRIGHT, 1.0))
-    monkeypatch.setattr("neurospineseg.expectations.LARGEST_TUMOR_ML", 0.5)
+    monkeypatch.setattr("neurospineseg.checks.scan_recognition.Recognizer.head", lambda self, volume: Head(UPRIGHT, 1.0))
+    monkeypatch.setattr("neurospineseg.checks.input_plausibility.LARGEST_TUMOR_ML", 0.5)
     whole = np.full(ball().shape, 2, np.uint16)
-    monkeypatch.setattr("neurospineseg.pipeline.take_out", lambda *_: whole)
+    monkeypatch.setattr("neurospineseg.pipeline.segmenter.take_out", lambda *_: whole)
     with pytest.raises(DoubtfulScan, match="The tumor found measures"):
         segmenter(doubting_models).run({"flair": scan(ball())})

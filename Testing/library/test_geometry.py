@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from neurospineseg.doubt import DOUBTFUL, uncertainty
-from neurospineseg.grid import Grid, are_parallel, covering_grid, resample, straight_grid
-from neurospineseg.measure import dice
-from neurospineseg.passage import LEAST_LIKELY, take_out
-from neurospineseg.postprocess import OutputChannel
-from neurospineseg.volume import Volume
+from neurospineseg.geometry.agreement import dice
+from neurospineseg.geometry.grid import Grid, are_parallel, covering_grid, resample, straight_grid
+from neurospineseg.images.volume import Volume
+from neurospineseg.inference.passage import LEAST_LIKELY, take_out
+from neurospineseg.inference.uncertainty import DOUBTFUL, uncertainty
+from neurospineseg.tasks.class_scores import OutputChannel
 
 
 @st.composite

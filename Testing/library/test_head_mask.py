@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neurospineseg.grid import covering_grid
-from neurospineseg.head_mask import head_mask
-from neurospineseg.volume import Volume
+from neurospineseg.checks.head_mask import head_mask
+from neurospineseg.geometry.grid import covering_grid
+from neurospineseg.images.volume import Volume
 
 KK, JJ, II = np.indices((50, 60, 55))
 HEAD = ((KK - 25) / 18) ** 2 + ((JJ - 30) / 22) ** 2 + ((II - 27) / 19) ** 2 < 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from panel.input_guess import ScanInfo, contrast_of, guess_inputs, scan_info
+
+from neurospineseg_panel.input_guess import ScanInfo, contrast_of, guess_inputs, scan_info
 
 TUMOR = ("t1c", "t1", "t2", "flair")
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from neurospineseg.bundle import find_bundle
-from neurospineseg.grid import Grid, covering_grid
-from neurospineseg.intensity import background_value, normalize_channel, quantile
-from neurospineseg.passage import bring_in
-from neurospineseg.volume import Volume
+from neurospineseg.geometry.grid import Grid, covering_grid
+from neurospineseg.images.intensity import background_value, normalize_channel, quantile
+from neurospineseg.images.volume import Volume
+from neurospineseg.inference.passage import bring_in
+from neurospineseg.models.bundle import find_bundle
 
 
 def scan() -> torch.Tensor:

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from neurospineseg import locate, recognize
-from neurospineseg.bundle import ModelSpec
+from neurospineseg.checks import scan_recognition as recognize
+from neurospineseg.checks.scan_recognition import Recognizer
 from neurospineseg.errors import InputError
-from neurospineseg.grid import Grid
-from neurospineseg.locate import (
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.images.volume import Volume
+from neurospineseg.inference import head_pose as locate
+from neurospineseg.inference.head_pose import (
     FIRST_RESIDUAL_MM,
     LARGEST_RESIDUAL_MM,
     MNI_PLACES,
@@ -25,8 +27,7 @@ from neurospineseg.locate import (
     mni_place,
     upright_grid,
 )
-from neurospineseg.recognize import Recognizer
-from neurospineseg.volume import Volume
+from neurospineseg.models.bundle import ModelSpec
 
 CLASSES = ("background", *(f"{side}_{name}" for name in MNI_PLACES for side in ("left", "right")))
 SPEC = ModelSpec(

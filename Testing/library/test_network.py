@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY_NETWORK
 
-from neurospineseg.bundle import find_bundle
-from neurospineseg.network import NetworkError, build_network, build_to_run, load_weights, save_weights
-from neurospineseg.perceptron import Perceptron
-from neurospineseg.unet import UNet, understood
+from neurospineseg.models.bundle import find_bundle
+from neurospineseg.models.network import NetworkError, build_network, build_to_run, load_weights, save_weights
+from neurospineseg.models.perceptron import Perceptron
+from neurospineseg.models.unet import UNet, understood
+from Testing.conftest import TINY_NETWORK
 
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 
@@ -106,6 +106,6 @@ def test_a_bundle_that_asks_for_code_is_refused_before_anything_is_built() -> No
 
 def test_segmenting_imports_neither_monai_nor_simpleitk(tmp_path: Path) -> None:
     """They take seconds and some two hundred megabytes; a NIfTI file and a bundled model need neither."""
-    lines = "import sys, neurospineseg.segment_command, neurospineseg.pipeline as p, neurospineseg.volume; p.Segmenter('tumor').network(p.find_bundle('tumor_glioma')); print([m for m in ('monai', 'SimpleITK', 'matplotlib') if m in sys.modules])"
+    lines = "import sys, neurospineseg.pipeline.file_job, neurospineseg.pipeline.segmenter as p, neurospineseg.images.volume; p.Segmenter('tumor').network(p.find_bundle('tumor_glioma')); print([m for m in ('monai', 'SimpleITK', 'matplotlib') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(RESOURCES)})
     assert done.stdout.strip() == "[]", done.stderr

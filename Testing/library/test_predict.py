@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from neurospineseg import predict as prediction
-from neurospineseg.bundle import ModelSpec
-from neurospineseg.predict import Attempt, attempts, blending_bytes, predict
+from neurospineseg.inference import predict as prediction
+from neurospineseg.inference.predict import Attempt, attempts, blending_bytes, predict
+from neurospineseg.models.bundle import ModelSpec
 
 
 def spec(**changes) -> ModelSpec:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurospineseg.grid import Grid
-from neurospineseg.region import Region
-from small_scans import oblique_affine
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.region import Region
+from Testing.small_scans import oblique_affine
 
 
 def test_a_turned_box_in_an_oblique_sheared_grid() -> None:

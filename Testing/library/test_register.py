@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.register import register_rigid  # noqa: E402
-from neurospineseg.sanity import check_overlaps  # noqa: E402
-from neurospineseg.volume import Volume, read_volume  # noqa: E402
-from synthetic.tumor_phantom import tumor_phantom  # noqa: E402
+from neurospineseg.checks.input_checks import check_overlaps
+from neurospineseg.errors import InputError
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.inference.registration import register_rigid
+from Training.synthetic.tumor.phantom import tumor_phantom
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from neurospineseg.overlay import PLANES, Segment, as_png, busiest_point, cut, display_bounds, gray_window, write_overlay
-from neurospineseg.report import Case, write_page
-from neurospineseg.volume import Volume
+from neurospineseg.images.volume import Volume
+from neurospineseg.pages.html_page import Case, write_page
+from neurospineseg.pages.slice_pictures import PLANES, Segment, as_png, busiest_point, cut, display_bounds, gray_window, write_overlay
 
 RED = Segment(1, "left_red_nucleus", "Left red nucleus", (255, 0, 0))
 BLUE = Segment(2, "right_red_nucleus", "Right red nucleus", (0, 0, 255))

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from neurospineseg.grid import covering_grid
-from neurospineseg.intensity import background_value, onto_grid
-from neurospineseg.measure import dice
-from neurospineseg.pipeline import Segmenter, Settings
-from neurospineseg.volume import Volume
+from neurospineseg.geometry.agreement import dice
+from neurospineseg.geometry.grid import covering_grid
+from neurospineseg.images.intensity import background_value, onto_grid
+from neurospineseg.images.volume import Volume
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
 
 EXTENT_MM = 130.0
 BALL_MM = np.array([14.0, -9.0, 11.0])

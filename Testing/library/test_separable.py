@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from neurospineseg import grid as grids
-from neurospineseg.grid import Grid, covering_grid, resample
-from neurospineseg.separable import parallel_axes
+from neurospineseg.geometry import grid as grids
+from neurospineseg.geometry.grid import Grid, covering_grid, resample
+from neurospineseg.geometry.separable import parallel_axes
 
 
 def lattices(seed: int) -> tuple[Grid, Grid]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +9,15 @@ import pytest
 import torch
 from scipy import ndimage
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-from neurospineseg.anatomy import structure  # noqa: E402
-from neurospineseg.bundle import ModelSpec  # noqa: E402
-from neurospineseg.grid import Grid, covering_grid, resample  # noqa: E402
-from neurospineseg.measure import dice  # noqa: E402
-from neurospineseg.postprocess import Postprocessed  # noqa: E402
-from neurospineseg.spine_numbering import UPWARD, _above, _coordinates, disc_key, postprocess_spine, vertebra_key  # noqa: E402
-from neurospineseg.volume import read_volume  # noqa: E402
-from synthetic.spine import Spine, draw_spine  # noqa: E402
-from synthetic.spine_canvas import ARCH, BODY, CANAL, DISC, SACRUM  # noqa: E402
+from neurospineseg.geometry.agreement import dice
+from neurospineseg.geometry.grid import Grid, covering_grid, resample
+from neurospineseg.images.volume import read_volume
+from neurospineseg.models.bundle import ModelSpec
+from neurospineseg.tasks.anatomy import structure
+from neurospineseg.tasks.class_scores import Postprocessed
+from neurospineseg.tasks.spine.numbering import UPWARD, _above, _coordinates, disc_key, postprocess_spine, vertebra_key
+from Training.synthetic.spine.canvas import ARCH, BODY, CANAL, DISC, SACRUM
+from Training.synthetic.spine.drawing import Spine, draw_spine
 
 SPEC = ModelSpec(
     name="spine",

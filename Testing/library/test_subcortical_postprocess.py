@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from neurospineseg.bundle import ModelSpec
 from neurospineseg.errors import InputError
-from neurospineseg.grid import Grid
-from neurospineseg.subcortical_postprocess import contrast_notes, postprocess_subcortical, smoothed_across_slices
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.models.bundle import ModelSpec
+from neurospineseg.tasks.subcortical import contrast_notes, postprocess_subcortical, smoothed_across_slices
 
 CLASSES = ("background", "left_subthalamic_nucleus", "right_subthalamic_nucleus")
 SPEC = ModelSpec(

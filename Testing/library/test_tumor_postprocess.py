@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from neurospineseg.bundle import ModelSpec
-from neurospineseg.grid import Grid
-from neurospineseg.postprocess import Postprocessed
-from neurospineseg.tumor_postprocess import postprocess_tumor
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.models.bundle import ModelSpec
+from neurospineseg.tasks.class_scores import Postprocessed
+from neurospineseg.tasks.tumor import postprocess_tumor
 
 GRID = Grid((60, 60, 60), np.diag([2.0, 2.0, 2.0, 1.0]))
 SPEC = ModelSpec(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neurospineseg.errors import InputError
-from neurospineseg.vertebra_chain import Piece, Variant, renumbered
+from neurospineseg.tasks.spine.renumbering import Piece, Variant, renumbered
 
 
 def spine(count: int, step: float = 35.0, missing: tuple[int, ...] = ()) -> dict[str, Piece]:

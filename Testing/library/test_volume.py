@@ -10,7 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume, read_volume, write_volume
+from neurospineseg.images.volume import Volume, read_volume, write_volume
 
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from neurospineseg.windows import MARGIN, SURE, blending_weight, occupied, starts, windowed_scores
+from neurospineseg.inference.sliding_window import MARGIN, SURE, blending_weight, occupied, starts, windowed_scores
 
 WINDOW = (16, 12, 10)
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurospineseg import private_folder
-from neurospineseg.client import WorkerClient
-from neurospineseg.pipeline import Segmenter, Settings
-from neurospineseg.private_folder import make_private_folder, share_with, sweep_private_folders
-from neurospineseg.volume import Volume
-from small_scans import ball, oblique_affine, write_nifti
+from neurospineseg.images.volume import Volume
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from neurospineseg.worker import private_folder
+from neurospineseg.worker.client import WorkerClient
+from neurospineseg.worker.private_folder import make_private_folder, share_with, sweep_private_folders
+from Testing.small_scans import ball, oblique_affine, write_nifti
 
 FINAL = ("done", "refused", "failed", "died")
 LIBRARY = Path(__file__).resolve().parents[2] / "Resources"
@@ -148,7 +148,7 @@ def test_it_ends_after_idling(tiny_models: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_it_ends_with_the_program_that_started_it(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from neurospineseg.client import WorkerClient\n"
+        "import sys, time; from neurospineseg.worker.client import WorkerClient\n"
         "client = WorkerClient(); client.start(); print(client.pid, client.folder, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
@@ -177,7 +177,7 @@ def test_a_worker_that_cannot_start_is_not_taken_for_success() -> None:
 
 
 def test_the_handle_needs_neither_torch_nor_pydantic() -> None:
-    code = "import sys, neurospineseg.client; assert not {'torch', 'monai', 'pydantic'} & set(sys.modules)"
+    code = "import sys, neurospineseg.worker.client; assert not {'torch', 'monai', 'pydantic'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -200,7 +200,7 @@ def test_stopping_answers_what_is_undone(tiny_models: Path) -> None:
 def started_bare(folder: Path) -> subprocess.Popen:
     """A worker without a handle; it is ready."""
     folder.mkdir()
-    command = [sys.executable, "-m", "neurospineseg.worker", "--folder", str(folder)]
+    command = [sys.executable, "-m", "neurospineseg.worker.server", "--folder", str(folder)]
     environment = {**os.environ, "PYTHONPATH": str(LIBRARY)}
     worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
     assert b"ready" in worker.stdout.readline()

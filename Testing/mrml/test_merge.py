@@ -7,8 +7,8 @@ import pytest
 import slicer
 from vtk.util.numpy_support import vtk_to_numpy
 
-from neurospineseg.anatomy import structure, structures_of, terminology_entry
 from neurospineseg.errors import InputError
+from neurospineseg.images.volume import Volume
 from neurospineseg.mrml import (
     FoundStructure,
     Merge,
@@ -21,7 +21,7 @@ from neurospineseg.mrml import (
 )
 from neurospineseg.mrml.segment_masks import BINARY, SURFACE, mask_in_box, own_mask, structure_of_segment, tag
 from neurospineseg.mrml.volume_node import local_geometry, to_vtk
-from neurospineseg.volume import Volume
+from neurospineseg.tasks.anatomy import structure, structures_of, terminology_entry
 
 SHAPE = (12, 14, 16)
 EVERYWHERE = tuple(slice(0, n) for n in SHAPE)

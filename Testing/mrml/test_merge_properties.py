@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from vtk.util.numpy_support import vtk_to_numpy
 
-from neurospineseg.anatomy import structures_of
+from neurospineseg.images.volume import Volume
 from neurospineseg.mrml import (
     FoundStructure,
     Merge,
@@ -27,7 +27,7 @@ from neurospineseg.mrml import (
 )
 from neurospineseg.mrml.segment_masks import BINARY, own_mask, tag
 from neurospineseg.mrml.volume_node import to_vtk, to_world
-from neurospineseg.volume import Volume
+from neurospineseg.tasks.anatomy import structures_of
 
 SHAPE = (5, 6, 7)
 KINDS = structures_of("subcortical")[:5]

@@ -8,11 +8,11 @@ import slicer
 import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
-from neurospineseg.anatomy import Structure, structure, structures_of, terminology_entry
 from neurospineseg.errors import InputError
+from neurospineseg.images.volume import Volume
 from neurospineseg.mrml import FoundStructure, Merge, MergeRule, RegionMerge, node_from_array, segmentation_from_labels
 from neurospineseg.mrml.segment_masks import BINARY, STRUCTURE_TAG, SURFACE, own_mask, structure_of_segment, tag
-from neurospineseg.volume import Volume
+from neurospineseg.tasks.anatomy import Structure, structure, structures_of, terminology_entry
 
 SHAPE = (8, 9, 10)
 GRID = np.diag([1.0, 2.0, 3.0, 1.0])

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import slicer
 
-from neurospineseg.anatomy import structure, structures_of
+from neurospineseg.images.volume import Volume
 from neurospineseg.mrml import FoundStructure, RegionMerge, node_from_array, segmentation_from_labels
 from neurospineseg.mrml.segment_masks import BINARY, describe, image_of, mask_in_box
-from neurospineseg.volume import Volume
+from neurospineseg.tasks.anatomy import structure, structures_of
 
 SHAPE = (12, 14, 16)
 OBLIQUE = np.array([[0.9, -0.3, 0.05, 11.0], [0.25, 1.1, 0.2, -7.0], [0.1, -0.2, -2.0, 5.0], [0, 0, 0, 1]])

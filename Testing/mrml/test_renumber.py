@@ -7,12 +7,12 @@ import pytest
 import slicer
 import vtk
 
-from neurospineseg.anatomy import structure, structures_of, terminology_entry
 from neurospineseg.errors import InputError
+from neurospineseg.images.volume import Volume
 from neurospineseg.mrml import renumber, segment_at, segmentation_from_labels, vertebrae_of
 from neurospineseg.mrml.segment_masks import own_mask, structure_of_segment, tag
-from neurospineseg.vertebra_chain import Variant
-from neurospineseg.volume import Volume
+from neurospineseg.tasks.anatomy import structure, structures_of, terminology_entry
+from neurospineseg.tasks.spine.renumbering import Variant
 
 KEYS = ("vertebra_3", "disc_2", "vertebra_2", "disc_1", "vertebra_1", "sacrum", "spinal_canal")
 

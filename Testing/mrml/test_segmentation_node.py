@@ -7,13 +7,13 @@ from scipy.spatial.transform import Rotation
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
-import vtk  # noqa: E402
-from vtk.util.numpy_support import vtk_to_numpy  # noqa: E402
+import vtk
+from vtk.util.numpy_support import vtk_to_numpy
 
-from neurospineseg.anatomy import structure, structures_of, terminology_entry  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.mrml import node_from_volume, segmentation_from_labels, volume_from_node, write_segmentation  # noqa: E402
-from neurospineseg.volume import Volume  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.images.volume import Volume
+from neurospineseg.mrml import node_from_volume, segmentation_from_labels, volume_from_node, write_segmentation
+from neurospineseg.tasks.anatomy import structure, structures_of, terminology_entry
 
 
 def oblique(flip=1.0):

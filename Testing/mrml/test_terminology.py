@@ -5,14 +5,14 @@ import pytest
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
-from neurospineseg.anatomy import OWN_CONTEXT, in_dicom_master, structure, structures_of, terminology_entry  # noqa: E402
-from neurospineseg.mrml import node_from_volume, segmentation_from_labels, write_segmentation  # noqa: E402
-from neurospineseg.terminology import FILE, as_text  # noqa: E402
-from neurospineseg.volume import Volume  # noqa: E402
+from neurospineseg.images.volume import Volume
+from neurospineseg.mrml import node_from_volume, segmentation_from_labels, write_segmentation
+from neurospineseg.tasks.anatomy import OWN_CONTEXT, in_dicom_master, structure, structures_of, terminology_entry
+from neurospineseg.tasks.terminology import FILE, as_text
 
 
 def test_the_file_is_what_the_structures_say():
-    assert FILE.read_text(encoding="utf-8") == as_text(), "run: python -m neurospineseg.terminology"
+    assert FILE.read_text(encoding="utf-8") == as_text(), "run: python -m neurospineseg.tasks.terminology"
 
 
 def test_slicer_finds_every_structure_of_ours_in_it():

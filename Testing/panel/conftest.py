@@ -36,7 +36,8 @@ class Bench:
 
     def __init__(self, app: Any) -> None:
         import slicer
-        from bench.application import new_scene
+
+        from Testing.panel.bench.application import new_scene
 
         self.app, self.longest_stall = app, 0.0
         self.widgets: list[Any] = []
@@ -77,7 +78,7 @@ class Bench:
     def close(self, widget: Any) -> None:
         """Unloads a module."""
         if widget in self.widgets:
-            from bench.pythonqt import misspelled
+            from Testing.panel.bench.pythonqt import misspelled
 
             self.widgets.remove(widget)
             wrong = {name: misspelled(child) for name, child in vars(widget.ui).items() if misspelled(child)}
@@ -126,8 +127,7 @@ class Bench:
 
 @pytest.fixture(scope="session")
 def application() -> Any:
-    sys.path.insert(0, str(Path(__file__).parent))
-    import bench
+    from Testing.panel import bench
 
     return bench.install()
 
@@ -149,7 +149,7 @@ def scan(bench: Bench) -> Any:
     import slicer
 
     from neurospineseg.mrml import node_from_array
-    from small_scans import ball, oblique_affine
+    from Testing.small_scans import ball, oblique_affine
 
     node = node_from_array(ball(), oblique_affine(), slicer.mrmlScene, "x-t1c")
     node.CreateDefaultDisplayNodes()

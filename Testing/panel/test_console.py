@@ -13,7 +13,7 @@ import slicer
 
 from neurospineseg.errors import InputError
 from neurospineseg.mrml import label_map_of
-from small_scans import ball, write_nifti
+from Testing.small_scans import ball, write_nifti
 
 MODULES = ("SubcorticalSeg", "SpineSeg", "TumorSeg")
 
@@ -142,14 +142,14 @@ def test_the_modules_own_test_runs(bench) -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_opening_a_module_loads_no_torch(name: str) -> None:
-    folder = Path(__file__).parent
+    folder = Path(__file__).resolve().parents[2]
     code = f"""
 import os, sys
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 sys.path.insert(0, {str(folder)!r})
-import bench
+from Testing.panel import bench
 app = bench.install()
-from conftest import Bench
+from Testing.panel.conftest import Bench
 Bench(app).open({name!r}).logic.client.stop()
 heavy = {{"torch", "monai", "pydantic", "nibabel", "SimpleITK", "scipy"}} & set(sys.modules)
 assert not heavy, heavy
@@ -158,7 +158,7 @@ assert not heavy, heavy
 
 
 def missing(monkeypatch, *names: str):
-    import panel.dependencies as dependencies
+    import neurospineseg_panel.dependencies as dependencies
 
     there = {name: False for name in names}
     monkeypatch.setattr(dependencies, "_is_there", lambda name: there.get(name, True))
@@ -166,7 +166,7 @@ def missing(monkeypatch, *names: str):
 
 
 def test_nothing_missing_asks_nothing(bench) -> None:
-    from panel.dependencies import ensure_dependencies
+    from neurospineseg_panel.dependencies import ensure_dependencies
 
     ensure_dependencies("TumorSeg")
     assert slicer.packaging.asked == []

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import slicer
 
-from neurospineseg.anatomy import structure, structures_of
+from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.mrml import label_map_of, node_from_array, segmentation_from_labels
 from neurospineseg.mrml.segment_masks import own_mask
-from neurospineseg.vertebra_chain import LEVELS
-from neurospineseg.volume import Volume, read_volume
-from small_scans import ball, oblique_affine
+from neurospineseg.tasks.anatomy import structure, structures_of
+from neurospineseg.tasks.spine.renumbering import LEVELS
+from Testing.small_scans import ball, oblique_affine
 
 
 def labels_of(node, scan) -> np.ndarray:
@@ -55,7 +55,7 @@ def test_the_result_goes_into_the_chosen_segmentation_and_undo_takes_it_back(ben
 
 
 def test_the_rule_of_the_panel_is_used(bench, tumor_panel, mine) -> None:
-    from panel.parameters import ExistingSegments
+    from neurospineseg_panel.parameters import ExistingSegments
 
     before = segments(mine)
     tumor_panel.parameters.result = mine
@@ -132,7 +132,7 @@ def box_around(middle_ijk: tuple[int, int, int], size: float):
 
 
 def test_replacing_by_what_is_in_a_box_is_said(bench, tumor_panel, mine) -> None:
-    from panel.parameters import RegionKind
+    from neurospineseg_panel.parameters import RegionKind
 
     tumor_panel.parameters.result = mine
     tumor_panel.parameters.region, tumor_panel.parameters.regionKind = box_around((14, 13, 12), 60.0), RegionKind.BOX
@@ -329,7 +329,7 @@ def test_volumes_follow_the_edits_and_can_be_copied(bench, tumor_panel, scan) ->
 
 
 def test_preview_of_the_region(bench, tumor_panel) -> None:
-    from panel.parameters import RegionKind
+    from neurospineseg_panel.parameters import RegionKind
 
     assert not tumor_panel.ui.previewRegionButton.enabled
     tumor_panel.parameters.regionKind = RegionKind.AUTOMATIC
@@ -343,7 +343,7 @@ def test_preview_of_the_region(bench, tumor_panel) -> None:
 
 
 def test_every_segment_is_coded_completely(bench, tumor_panel) -> None:
-    from panel.declare import load_terminology
+    from neurospineseg_panel.declare import load_terminology
 
     load_terminology()
     bench.segment(tumor_panel)

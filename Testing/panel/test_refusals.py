@@ -50,7 +50,7 @@ def bent(panel, scan) -> None:
 
 
 def no_box(panel, scan) -> None:
-    from panel.parameters import RegionKind
+    from neurospineseg_panel.parameters import RegionKind
 
     panel.parameters.regionKind = RegionKind.BOX
 
@@ -87,7 +87,7 @@ def test_a_bad_input_gets_one_sentence(bench, panel, scan, spoil, words: str) ->
 
 
 def test_refused_packages(bench, panel, monkeypatch) -> None:
-    import panel.dependencies as dependencies
+    import neurospineseg_panel.dependencies as dependencies
 
     def refuse(requirements) -> None:
         raise RuntimeError("User declined package installation")
@@ -170,7 +170,7 @@ def doubted(bench, panel, scan, doubting_models, monkeypatch):
 
 
 def test_another_target_or_rule_settles_the_doubt(bench, doubted) -> None:
-    from panel.parameters import ExistingSegments
+    from neurospineseg_panel.parameters import ExistingSegments
 
     doubted.parameters.mergeRule = ExistingSegments.ADD
     bench.spin(0.1)

@@ -11,10 +11,10 @@ import pytest
 import slicer
 import vtk
 
+from neurospineseg.images.volume import Volume
 from neurospineseg.mrml import label_map_of, node_from_array
-from neurospineseg.pipeline import Segmenter, Settings
-from neurospineseg.volume import Volume
-from small_scans import ball, oblique_affine
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from Testing.small_scans import ball, oblique_affine
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
 
@@ -171,7 +171,7 @@ def test_entering_warms_the_worker_up(bench, panel) -> None:
 
 
 def test_a_saved_scene_brings_the_choices_back(bench, panel, scan, tmp_path) -> None:
-    from panel.parameters import Device, ExistingSegments, RegionKind
+    from neurospineseg_panel.parameters import Device, ExistingSegments, RegionKind
 
     bench.segment(panel)
     parameters = panel.parameters

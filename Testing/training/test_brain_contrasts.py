@@ -9,17 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-import train_contrast  # noqa: E402
-
-from neurospineseg.bundle import read_bundle  # noqa: E402
-from neurospineseg.contrast import contrast_shares, features, head_view  # noqa: E402
-from neurospineseg.network import build_network, load_weights  # noqa: E402
-from synthetic.brain import procedural_head  # noqa: E402
-from synthetic.brain_contrasts import CONTRASTS, SHAPE, contrasts_of  # noqa: E402
-from synthetic.nuclei import Head  # noqa: E402
+from neurospineseg.checks.contrast import contrast_shares, features, head_view
+from neurospineseg.models.bundle import read_bundle
+from neurospineseg.models.network import build_network, load_weights
+from Training import train_contrast
+from Training.synthetic.brain.contrasts import CONTRASTS, SHAPE, contrasts_of
+from Training.synthetic.brain.procedural import procedural_head
+from Training.synthetic.nuclei.heads import Head
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,13 @@ import csv
 from math import isnan
 from pathlib import Path
 
-import compare
 import numpy as np
 import pytest
 
-from judging.case_scores import Score
-from judging.comparison import bootstrap_interval, paired
-from judging.score_table import write_scores
+from Training import compare
+from Training.evaluation.case_scores import Score
+from Training.evaluation.comparison import bootstrap_interval, paired
+from Training.evaluation.score_table import write_scores
 
 
 def scores(values: dict[str, float], structure: str = "disc") -> list[Score]:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-from drawn import tumor_glioma, tumor_glioma_1mm  # noqa: E402
-from neurospineseg.intensity import normalize  # noqa: E402
-from synthetic.brain import procedural_head  # noqa: E402
-from synthetic.nuclei import Head  # noqa: E402
+from neurospineseg.images.intensity import normalize
+from Training.synthetic.brain.procedural import procedural_head
+from Training.synthetic.examples import tumor_glioma, tumor_glioma_1mm
+from Training.synthetic.nuclei.heads import Head
 
 
 @pytest.fixture

@@ -7,17 +7,17 @@ import shutil
 from math import isnan
 from pathlib import Path
 
-import evaluate
 import numpy as np
 import pytest
 
-from datasets.raw_dataset import read_dataset
-from judging.case_scores import Score, case_scores, class_values
-from judging.score_table import read_scores, summary, write_scores
-from neurospineseg.bundle import ModelSpec, read_bundle
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume
-from prepared_miniature import LABELS, write_dataset
+from neurospineseg.images.volume import Volume
+from neurospineseg.models.bundle import ModelSpec, read_bundle
+from Testing.prepared_miniature import LABELS, write_dataset
+from Training import evaluate
+from Training.datasets.raw_dataset import read_dataset
+from Training.evaluation.case_scores import Score, case_scores, class_values
+from Training.evaluation.score_table import read_scores, summary, write_scores
 
 TUMOR = tuple(LABELS)
 AFFINE = np.diag([2.0, 3.0, 5.0, 1.0])  # voxels of 0.03 mL

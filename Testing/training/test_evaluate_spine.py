@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,17 +9,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-from evaluate_spine import Judged, Worst, paired, summary  # noqa: E402
-from three_bodies import L3, L4, L5, result, three_bodies  # noqa: E402
-
-from judging.spine_cases import S1, Case  # noqa: E402
-from judging.spine_scores import comparable, score  # noqa: E402
-from neurospineseg.anatomy import structures_of  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.volume import Volume  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.images.volume import Volume
+from neurospineseg.tasks.anatomy import structures_of
+from Testing.three_bodies import L3, L4, L5, result, three_bodies
+from Training.evaluate_spine import Judged, Worst, paired, summary
+from Training.evaluation.spine_cases import S1, Case
+from Training.evaluation.spine_scores import comparable, score
 
 
 @pytest.fixture

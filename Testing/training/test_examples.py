@@ -11,14 +11,14 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch.utils.data import DataLoader
 
-from datasets.raw_dataset import Split, read_dataset, write_description
-from fitting.examples import VALIDATION_EPOCH, Drawn, EpochBatches, Kept, Patches
-from fitting.recipe import Recipe
-from fitting.working_cases import WorkingCase, _places, working_cases
-from neurospineseg.bundle import ModelSpec
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume, write_volume
-from prepared_miniature import write_dataset
+from neurospineseg.images.volume import Volume, write_volume
+from neurospineseg.models.bundle import ModelSpec
+from Testing.prepared_miniature import write_dataset
+from Training.datasets.raw_dataset import Split, read_dataset, write_description
+from Training.training.examples import VALIDATION_EPOCH, Drawn, EpochBatches, Kept, Patches
+from Training.training.recipe import Recipe
+from Training.training.working_cases import WorkingCase, _places, working_cases
 
 
 def recipe(**parts: dict) -> Recipe:

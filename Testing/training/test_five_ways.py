@@ -5,20 +5,18 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import evaluate
 import numpy as np
-import prepare
 import pytest
-import train
-from raw_miniatures_brats import brats
-from raw_miniatures_spine import NRRD_LABELS, nrrd_list, spider
-from raw_miniatures_stn import ORIENTATION, stn
 
-from datasets.raw_dataset import read_dataset
-from neurospineseg import cli
-from neurospineseg.anatomy import structures_of
-from neurospineseg.bundle import installed_bundles
-from neurospineseg.volume import read_volume
+from neurospineseg.cli.main import main as cli
+from neurospineseg.images.volume import read_volume
+from neurospineseg.models.bundle import installed_bundles
+from neurospineseg.tasks.anatomy import structures_of
+from Testing.raw_miniatures_brats import brats
+from Testing.raw_miniatures_spine import NRRD_LABELS, nrrd_list, spider
+from Testing.raw_miniatures_stn import ORIENTATION, stn
+from Training import evaluate, prepare, train
+from Training.datasets.raw_dataset import read_dataset
 
 SMALL = ["--workers", "0", "--device", "cpu", "--set", "loop.patience=null"]
 WAYS = {

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import torch
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-from fitting.examples import Patches  # noqa: E402
-from fitting.halves import JITTER, middle_of_half, one_sided_bits  # noqa: E402
-from fitting.recipe import read_recipe  # noqa: E402
-from fitting.working_cases import WorkingCase  # noqa: E402
-from neurospineseg.bundle import ModelSpec  # noqa: E402
+from neurospineseg.models.bundle import ModelSpec
+from Training.training.bilateral import JITTER, middle_of_half, one_sided_bits
+from Training.training.examples import Patches
+from Training.training.recipe import read_recipe
+from Training.training.working_cases import WorkingCase
 
 SPEC = ModelSpec(
     name="halves",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,19 +10,15 @@ import pytest
 import torch
 from PIL import Image
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-import evaluate_tumor  # noqa: E402
-
-from drawn import tumor_glioma  # noqa: E402
-from judging import drawn_tumors  # noqa: E402
-from judging.drawn_tumors import CHANNELS, Case, DrawnScores  # noqa: E402
-from judging.tumor_regions import region_dice  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.volume import Volume  # noqa: E402
-from synthetic.brain import procedural_head  # noqa: E402
-from synthetic.nuclei import Head  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.images.volume import Volume
+from Training import evaluate_tumor
+from Training.evaluation import drawn_tumors
+from Training.evaluation.drawn_tumors import CHANNELS, Case, DrawnScores
+from Training.evaluation.tumor_regions import region_dice
+from Training.synthetic.brain.procedural import procedural_head
+from Training.synthetic.examples import tumor_glioma
+from Training.synthetic.nuclei.heads import Head
 
 
 class Finds:

@@ -8,13 +8,13 @@ from typing import get_args
 import pytest
 import torch
 
-from datasets.raw_dataset import RawDataset, Split
-from fitting.losses import UNKNOWN, known_classes, make_loss
-from fitting.recipe import Loss
-from fitting.segmentation_training import Confusion, measures
-from fitting.working_cases import class_bits
 from neurospineseg.errors import InputError
-from partial_labels import only
+from Training.datasets.raw_dataset import RawDataset, Split
+from Training.training.losses import UNKNOWN, known_classes, make_loss
+from Training.training.partial_labels import only
+from Training.training.recipe import Loss
+from Training.training.segmentation_training import Confusion, measures
+from Training.training.working_cases import class_bits
 
 NAMES = get_args(Loss.model_fields["name"].annotation)
 FOR_OPEN_LABELS = ("cross_entropy", "marginal_dice_ce")

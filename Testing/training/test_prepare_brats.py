@@ -7,12 +7,12 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import prepare
 import pytest
-from raw_miniatures_brats import brats, glioma
 
-from datasets.raw_dataset import read_dataset
-from neurospineseg.volume import Volume
+from neurospineseg.images.volume import Volume
+from Testing.raw_miniatures_brats import brats, glioma
+from Training import prepare
+from Training.datasets.raw_dataset import read_dataset
 
 SIZE = 24
 OURS = np.array([0, 1, 2, 3])
@@ -125,7 +125,7 @@ def test_a_missing_modality_is_named_while_the_others_go_on(tmp_path: Path, caps
 
 @pytest.mark.parametrize("one", ["BraTS-MEN-RT-0001-1", "BraTS19_CBICA_AAB_1", "BraTS-GLI-00001-000", "Brats18_TCIA02_100_1"])
 def test_scans_of_a_patient_are_told_by_their_names(one: str, tmp_path: Path) -> None:
-    from datasets.brats import _patient
+    from Training.datasets.brats import _patient
 
     assert _patient(one) == _patient(one[:-1] + "2") != one
 

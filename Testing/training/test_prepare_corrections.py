@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 
 import numpy as np
-import prepare
 import pytest
-from raw_miniatures_spine import sagittal
 
-from datasets.raw_dataset import RawDataset, read_dataset
-from neurospineseg.anatomy import structures_of
-from neurospineseg.corrections import store_correction
-from neurospineseg.volume import Volume
+from neurospineseg.images.volume import Volume
+from neurospineseg.pipeline.corrections import store_correction
+from neurospineseg.tasks.anatomy import structures_of
+from Testing.raw_miniatures_spine import sagittal
+from Training import prepare
+from Training.datasets.raw_dataset import RawDataset, read_dataset
 
 SHAPE, SPACING = (8, 20, 16), (3.0, 1.0, 1.5)
 VALUE = {structure.key: structure.label for task in ("spine", "tumor") for structure in structures_of(task)}

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-import prepare
 import pytest
-from raw_miniatures_spine import sagittal
 
-from datasets.raw_dataset import read_dataset
-from neurospineseg.volume import Volume, write_volume
+from neurospineseg.images.volume import Volume, write_volume
+from Testing.raw_miniatures_spine import sagittal
+from Training import prepare
+from Training.datasets.raw_dataset import read_dataset
 
 V1 = {"modality": {"0": "T2"}, "labels": {"0": "background", "1": "disc", "2": "vertebra"}}
 V2 = {"channel_names": {"0": "T2"}, "labels": {"background": 0, "disc": 1, "vertebra": 2}, "file_ending": ".nii.gz"}

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-import prepare
 import pytest
-from raw_miniatures_spine import NRRD_LABELS, nrrd_list, sagittal
 
-from datasets.raw_dataset import RawDataset, read_dataset
-from neurospineseg.volume import Volume, read_volume, write_volume
+from neurospineseg.images.volume import Volume, read_volume, write_volume
+from Testing.raw_miniatures_spine import NRRD_LABELS, nrrd_list, sagittal
+from Training import prepare
+from Training.datasets.raw_dataset import RawDataset, read_dataset
 
 
 @pytest.fixture

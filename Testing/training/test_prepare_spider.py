@@ -7,12 +7,12 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import prepare
 import pytest
-from raw_miniatures_spine import levels, spider
 
-from datasets.raw_dataset import read_dataset
-from neurospineseg.volume import Volume, read_volume, write_volume
+from neurospineseg.images.volume import Volume, read_volume, write_volume
+from Testing.raw_miniatures_spine import levels, spider
+from Training import prepare
+from Training.datasets.raw_dataset import read_dataset
 
 ALL = {"spider_001_t1", "spider_001_t2", "spider_001_t2_space", "spider_002_t1", "spider_002_t2"}
 

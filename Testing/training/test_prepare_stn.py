@@ -7,14 +7,14 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import prepare
 import pytest
 from PIL import Image
-from raw_miniatures_stn import MIDDLE_MM, ORIENTATION, RADII_MM, stn
 
-from datasets.raw_dataset import RawDataset, read_dataset
-from datasets.slices import SIDE
-from neurospineseg.volume import Volume, write_volume
+from neurospineseg.images.volume import Volume, write_volume
+from Testing.raw_miniatures_stn import MIDDLE_MM, ORIENTATION, RADII_MM, stn
+from Training import prepare
+from Training.datasets.raw_dataset import RawDataset, read_dataset
+from Training.datasets.slices import SIDE
 
 LEFT, RIGHT = "left_subthalamic_nucleus", "right_subthalamic_nucleus"
 ML = 4 / 3 * np.pi * np.prod(RADII_MM) / 1000

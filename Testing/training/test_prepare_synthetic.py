@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import prepare
 import pytest
-from raw_miniatures_spine import sagittal
 
-from datasets import synthetic
-from datasets.class_names import class_of
-from datasets.raw_dataset import read_dataset
-from neurospineseg.anatomy import structures_of
-from synthetic.phantoms import phantom
+from neurospineseg.tasks.anatomy import structures_of
+from Testing.raw_miniatures_spine import sagittal
+from Training import prepare
+from Training.datasets import synthetic
+from Training.datasets.class_names import class_of
+from Training.datasets.raw_dataset import read_dataset
+from Training.synthetic.phantoms import phantom
 
 SHAPE = (20, 24, 28)
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import prepare
 import pytest
-from raw_miniatures_brats import brats
-from raw_miniatures_stn import ORIENTATION, stn
 
-from datasets import preparing
-from datasets import stn as stn_adapter
-from datasets.raw_dataset import read_dataset
 from neurospineseg.errors import InputError
-from neurospineseg.volume import read_volume
+from neurospineseg.images.volume import read_volume
+from Testing.raw_miniatures_brats import brats
+from Testing.raw_miniatures_stn import ORIENTATION, stn
+from Training import prepare
+from Training.datasets import preparing
+from Training.datasets import stn as stn_adapter
+from Training.datasets.raw_dataset import read_dataset
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import json
 import os
 from pathlib import Path
 
-import prepare
 import pytest
 
-from datasets.raw_dataset import read_dataset
-from prepared_miniature import write_dataset
+from Testing.prepared_miniature import write_dataset
+from Training import prepare
+from Training.datasets.raw_dataset import read_dataset
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from fitting.network_shape import model_spec, network_def
-from fitting.recipe import RECIPES, read_recipe
-from fitting.session import Session, _check_fits, train
-from neurospineseg.bundle import read_bundle
-from neurospineseg.catalog import MODELS_FOLDER
 from neurospineseg.errors import InputError
+from neurospineseg.models.bundle import read_bundle
+from neurospineseg.models.catalog import MODELS_FOLDER
+from Training.training.network_shape import model_spec, network_def
+from Training.training.recipe import RECIPES, read_recipe
+from Training.training.session import Session, _check_fits, train
 
 NAMES = sorted(file.stem for file in RECIPES.glob("*.yaml"))
 BUNDLED = sorted(
@@ -111,6 +111,6 @@ def test_the_recipe_of_a_bundled_model_comes_as_far_as_its_examples(name: str, t
     def reached(*_: object) -> None:
         raise InputError("The examples were reached.")
 
-    monkeypatch.setattr("fitting.session.Examples", reached)
+    monkeypatch.setattr("Training.training.session.Examples", reached)
     with pytest.raises(InputError, match="were reached"):
         train(Session(name, tmp_path, run=tmp_path / "run", device="cpu"))

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-import evaluate_spine  # noqa: E402
-from three_bodies import L3, L4, L5, result, three_bodies  # noqa: E402
-
-from judging.spine_cases import S1, Case  # noqa: E402
-from judging.spine_scores import nothing_found, score  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.volume import Volume  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.images.volume import Volume
+from Testing.three_bodies import L3, L4, L5, result, three_bodies
+from Training import evaluate_spine
+from Training.evaluation.spine_cases import S1, Case
+from Training.evaluation.spine_scores import nothing_found, score
 
 
 @pytest.fixture

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-from synthetic.acquisition import (  # noqa: E402
+from Training.synthetic.acquisition import (
     artifacts,
     field_of_view,
     gibbs_ringing,

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-from partial_labels import any_of  # noqa: E402
-from synthetic.chu2015 import mark_air, mark_spinous_processes, partial_target  # noqa: E402
-from synthetic.chu2015_sacra import OUTLINES, mark_sacrum  # noqa: E402
-from synthetic.spine import Spine, draw_spine  # noqa: E402
-from synthetic.spine_canvas import ARCH, BODY, CANAL, DISC, SACRUM, TISSUES  # noqa: E402
-from synthetic.spine_contrast import CHANCES, CONTRASTS, paint_spine  # noqa: E402
-from synthetic.spine_curve import random_curve  # noqa: E402
-from synthetic.spine_label_map import draw_from_label_map, shapes  # noqa: E402
-from synthetic.spine_phantom import spine_phantom  # noqa: E402
-from synthetic.spine_scan import cut, label_map_scan  # noqa: E402
+from Training.synthetic.spine.canvas import ARCH, BODY, CANAL, DISC, SACRUM, TISSUES
+from Training.synthetic.spine.chu2015 import mark_air, mark_spinous_processes, partial_target
+from Training.synthetic.spine.chu2015_sacra import OUTLINES, mark_sacrum
+from Training.synthetic.spine.contrast import CHANCES, CONTRASTS, paint_spine
+from Training.synthetic.spine.curve import random_curve
+from Training.synthetic.spine.drawing import Spine, draw_spine
+from Training.synthetic.spine.label_map import draw_from_label_map, shapes
+from Training.synthetic.spine.phantom import spine_phantom
+from Training.synthetic.spine.scan import cut, label_map_scan
+from Training.training.partial_labels import any_of
 
 SPACING = (2.0, 2.0, 2.0)
 ANYTHING = (1 << (SACRUM + 1)) - 1

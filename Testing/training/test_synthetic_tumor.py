@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-from synthetic.brain import procedural_head  # noqa: E402
-from synthetic.tumor import Focus, _other_side, draw_tumor  # noqa: E402
-from synthetic.tumor_contrast import CHANNELS, GROUPS, RATIOS, paint_channels, shifted  # noqa: E402
-from synthetic.tumor_labels import (  # noqa: E402
+from Training.synthetic.brain.procedural import procedural_head
+from Training.synthetic.tumor.contrast import CHANNELS, GROUPS, RATIOS, paint_channels, shifted
+from Training.synthetic.tumor.labels import (
     BRIGHT_OUTSIDE,
     CLASSES,
     CORTEX,
@@ -30,9 +23,10 @@ from synthetic.tumor_labels import (  # noqa: E402
     brain_mask,
     grown,
 )
-from synthetic.tumor_lookalikes import add_lookalikes, narrowed_sulci, stripped  # noqa: E402
-from synthetic.tumor_noise import grain, white  # noqa: E402
-from synthetic.tumor_phantom import LEAST_ML, tumor_phantom  # noqa: E402
+from Training.synthetic.tumor.lesions import Focus, _other_side, draw_tumor
+from Training.synthetic.tumor.lookalikes import add_lookalikes, narrowed_sulci, stripped
+from Training.synthetic.tumor.noise import grain, white
+from Training.synthetic.tumor.phantom import LEAST_ML, tumor_phantom
 
 SPACING = 3.0
 
@@ -135,8 +129,8 @@ def test_narrowed_sulci_turn_fluid_into_cortex_and_nothing_else(head: torch.Tens
 
 def test_a_small_focus_has_a_rim_and_edema_of_its_own_size(monkeypatch: pytest.MonkeyPatch) -> None:
     foci = [Focus(np.array([40, 40, 22]), 26.0), Focus(np.array([40, 40, 62]), 5.0)]
-    monkeypatch.setattr("synthetic.tumor._foci", lambda *_: foci)
-    monkeypatch.setattr("synthetic.tumor.KINDS", {"solid": 1.0})
+    monkeypatch.setattr("Training.synthetic.tumor.lesions._foci", lambda *_: foci)
+    monkeypatch.setattr("Training.synthetic.tumor.lesions.KINDS", {"solid": 1.0})
     necrosis = edema = 0
     for seed in range(10):
         _, tumor, _ = draw_tumor(np.random.default_rng(seed), torch.full((80, 80, 84), 2, dtype=torch.int16), 2.0)

@@ -13,16 +13,16 @@ from time import monotonic, sleep
 
 import pytest
 import torch
-import train
 from monai.bundle import ConfigParser
 
-from fitting.curves import read_log
-from fitting.session import Session
-from fitting.session import train as run_training
-from neurospineseg.bundle import Bundle, installed_bundles, read_bundle
 from neurospineseg.errors import InputError
-from neurospineseg.network import load_weights
-from prepared_miniature import write_dataset
+from neurospineseg.models.bundle import Bundle, installed_bundles, read_bundle
+from neurospineseg.models.network import load_weights
+from Testing.prepared_miniature import write_dataset
+from Training import train
+from Training.training.curves import read_log
+from Training.training.session import Session
+from Training.training.session import train as run_training
 
 PROGRAM = Path(train.__file__)
 TINY = (

@@ -8,8 +8,8 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from .preparing import LoadedCase
-from .regrid import cut
+from Training.datasets.preparing import LoadedCase
+from Training.datasets.regrid import cut
 
 MARGIN_MM = 10.0
 

@@ -19,13 +19,12 @@ from pathlib import Path
 import numpy as np
 
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume, read_volume
-
-from .brats_files import NAMED, Found, find
-from .brats_labels import KNOWN, LABELS, SCHEMES, decide, in_our_classes, in_words, values_of
-from .brats_shaping import around_brain, scaled, write_arrays
-from .preparing import LeftOut, LoadedCase, Plan, PlannedCase
-from .progress import each
+from neurospineseg.images.volume import Volume, read_volume
+from Training.datasets.brats_files import NAMED, Found, find
+from Training.datasets.brats_labels import KNOWN, LABELS, SCHEMES, decide, in_our_classes, in_words, values_of
+from Training.datasets.brats_shaping import around_brain, scaled, write_arrays
+from Training.datasets.preparing import LeftOut, LoadedCase, Plan, PlannedCase
+from Training.datasets.progress import each
 
 CHANNELS = ("t1c,t1,t2,flair", "t1c,t2,flair")
 PATIENT = re.compile(r"(BraTS(?:-[A-Za-z]+)+-\d+|BraTS1\d_.+)[-_]\d+", re.IGNORECASE)

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from neurospineseg.volume import Volume
-
-from .cropping import bounds, box_start, crop, shifted_to_hold
-from .progress import each
-from .raw_dataset import RawDataset
+from neurospineseg.images.volume import Volume
+from Training.datasets.cropping import bounds, box_start, crop, shifted_to_hold
+from Training.datasets.progress import each
+from Training.datasets.raw_dataset import RawDataset
 
 
 def scaled(voxels: np.ndarray) -> np.ndarray:

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from neurospineseg.anatomy import structures_of
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume
-
-from .raw_dataset import IGNORE
+from neurospineseg.images.volume import Volume
+from neurospineseg.tasks.anatomy import structures_of
+from Training.datasets.raw_dataset import IGNORE
 
 SPINE = ("vertebra", "vertebra_body", "vertebra_arch", "disc", "canal", "sacrum")
 """Classes of ``spine``; a ``vertebra`` is body and arch where nothing tells them apart."""

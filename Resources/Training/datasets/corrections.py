@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume, read_volume
-
-from .class_names import class_of, mapped, told, values_of, whole
-from .preparing import LoadedCase, Plan, PlannedCase
+from neurospineseg.images.volume import Volume, read_volume
+from Training.datasets.class_names import class_of, mapped, told, values_of, whole
+from Training.datasets.preparing import LoadedCase, Plan, PlannedCase
 
 CHANNELS = {"tumor": ("t1c", "t1", "t2", "flair"), "spine": ("image",), "subcortical": ("image",)}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurospineseg.volume import Volume
+from neurospineseg.images.volume import Volume
 
 
 def bounds(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

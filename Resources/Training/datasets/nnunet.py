@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from neurospineseg.errors import InputError
-from neurospineseg.volume import read_volume
-
-from .class_names import mapped, values_of, whole
-from .preparing import LoadedCase, Plan, PlannedCase
-from .raw_dataset import Split
+from neurospineseg.images.volume import read_volume
+from Training.datasets.class_names import mapped, values_of, whole
+from Training.datasets.preparing import LoadedCase, Plan, PlannedCase
+from Training.datasets.raw_dataset import Split
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -16,12 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from neurospineseg.errors import InputError
-from neurospineseg.volume import read_volume
-
-from .altered_copies import write_copies
-from .class_names import mapped, told, values_of, whole
-from .preparing import LoadedCase, Plan, PlannedCase, require_one_grid
-from .regrid import cube, labeled_center, onto
+from neurospineseg.images.volume import read_volume
+from Training.datasets.altered_copies import write_copies
+from Training.datasets.class_names import mapped, told, values_of, whole
+from Training.datasets.preparing import LoadedCase, Plan, PlannedCase, require_one_grid
+from Training.datasets.regrid import cube, labeled_center, onto
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

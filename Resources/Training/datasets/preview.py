@@ -11,13 +11,12 @@ from urllib.parse import quote
 
 import numpy as np
 
-from neurospineseg.anatomy import structures_of
-from neurospineseg.overlay import PLANES, Segment, as_png, busiest_point, cut, display_bounds, gray_window, title_of
-from neurospineseg.report import CHANNEL_NAMES, MARGIN_MM, STYLE
-from neurospineseg.volume import Volume
-
-from .progress import each
-from .raw_dataset import IGNORE, RawDataset, read_dataset
+from neurospineseg.images.volume import Volume
+from neurospineseg.pages.html_page import CHANNEL_NAMES, MARGIN_MM, STYLE
+from neurospineseg.pages.slice_pictures import PLANES, Segment, as_png, busiest_point, cut, display_bounds, gray_window, title_of
+from neurospineseg.tasks.anatomy import structures_of
+from Training.datasets.progress import each
+from Training.datasets.raw_dataset import IGNORE, RawDataset, read_dataset
 
 PARTS = {"train": "training", "val": "validation", "test": "test"}
 GOLDEN_TURN = 0.61803

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume, read_volume
+from neurospineseg.images.volume import Volume, read_volume
 
 IGNORE = "ignore"
 """nnU-Net's name of the label whose voxels teach nothing; it has the highest value."""

@@ -9,10 +9,9 @@ import nibabel as nib
 import numpy as np
 import torch
 
-from neurospineseg.grid import Grid, resample
-from neurospineseg.volume import Volume
-
-from .preparing import LoadedCase
+from neurospineseg.geometry.grid import Grid, resample
+from neurospineseg.images.volume import Volume
+from Training.datasets.preparing import LoadedCase
 
 
 def straight(grid: Grid) -> Grid:

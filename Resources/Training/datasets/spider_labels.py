@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from neurospineseg.volume import Volume
+from neurospineseg.images.volume import Volume
 
 LEAST_SHARE, LEAST_MM3 = 0.02, 50.0
 """A fragment apart from the largest part of its instance is dropped below either."""

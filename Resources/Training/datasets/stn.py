@@ -18,11 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume, read_volume
-
-from .cropping import bounds, box_start, crop
-from .preparing import LoadedCase, Plan, PlannedCase, require_one_grid
-from .slices import write_slices
+from neurospineseg.images.volume import Volume, read_volume
+from Training.datasets.cropping import bounds, box_start, crop
+from Training.datasets.preparing import LoadedCase, Plan, PlannedCase, require_one_grid
+from Training.datasets.slices import write_slices
 
 LABELS = {"background": 0, "left_subthalamic_nucleus": 1, "right_subthalamic_nucleus": 2}
 ENDINGS = (".img", ".nii", ".nii.gz", ".nrrd", ".mha")

@@ -7,14 +7,13 @@ from functools import partial
 
 import numpy as np
 
-from neurospineseg.anatomy import structures_of
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume
-from synthetic.nuclei import NUCLEI
-from synthetic.phantoms import PHANTOMS, phantom
-
-from .class_names import class_of, mapped, values_of
-from .preparing import LoadedCase, Plan, PlannedCase
+from neurospineseg.images.volume import Volume
+from neurospineseg.tasks.anatomy import structures_of
+from Training.datasets.class_names import class_of, mapped, values_of
+from Training.datasets.preparing import LoadedCase, Plan, PlannedCase
+from Training.synthetic.nuclei.heads import NUCLEI
+from Training.synthetic.phantoms import PHANTOMS, phantom
 
 CHANNELS = {"tumor": ("t1c", "t1", "t2", "flair"), "spine": ("image",), "subcortical": ("image",)}
 

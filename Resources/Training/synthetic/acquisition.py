@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .deform import smooth_noise
+from Training.synthetic.deform import smooth_noise
 
 
 def paint(labels: torch.Tensor, means: np.ndarray, deviations: np.ndarray, rng: np.random.Generator, texture: float = 0.5) -> torch.Tensor:

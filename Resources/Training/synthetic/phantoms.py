@@ -8,7 +8,7 @@ from importlib import import_module
 import numpy as np
 
 PHANTOMS = {"tumor": "tumor_phantom", "spine": "spine_phantom", "subcortical": "subcortical_phantom"}
-_MODULES = {"tumor": "tumor_phantom", "spine": "spine_phantom", "subcortical": "nuclei_phantom"}
+_MODULES = {"tumor": "tumor.phantom", "spine": "spine.phantom", "subcortical": "nuclei.phantom"}
 
 
 def phantom(task: str, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
@@ -17,5 +17,5 @@ def phantom(task: str, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray, np
     Returns:
         Its images (``t1c``, ``t1``, ``t2``, ``flair`` for tumor, else ``image``), each (K, J, I); their 4x4 ijk to RAS in mm; labels (K, J, I).
     """
-    images, ijk_to_ras, labels = getattr(import_module(f"synthetic.{_MODULES[task]}"), PHANTOMS[task])(seed)
+    images, ijk_to_ras, labels = getattr(import_module(f"Training.synthetic.{_MODULES[task]}"), PHANTOMS[task])(seed)
     return (dict(images) if isinstance(images, Mapping) else {"image": images}), ijk_to_ras, labels

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurospineseg.anatomy import Structure
 from neurospineseg.mrml.segment_masks import Box, bounds
+from neurospineseg.tasks.anatomy import Structure
 
 
 @dataclass(frozen=True)

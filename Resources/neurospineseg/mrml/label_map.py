@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from neurospineseg.anatomy import Structure, structures_of
 from neurospineseg.errors import InputError
 from neurospineseg.mrml.segment_masks import BINARY, lattice_of, mask_in_box, shift_between, structure_of_segment, tight_mask
 from neurospineseg.mrml.volume_node import local_geometry, to_world
+from neurospineseg.tasks.anatomy import Structure, structures_of
 
 
 @dataclass(frozen=True)

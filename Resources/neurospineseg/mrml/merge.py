@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import slicer
 
-from neurospineseg.anatomy import Structure
 from neurospineseg.errors import InputError
 from neurospineseg.mrml.found_structure import FoundStructure, union
 from neurospineseg.mrml.layers import add_segment, replace_voxels
@@ -28,6 +27,7 @@ from neurospineseg.mrml.segment_masks import (
     tight_mask,
 )
 from neurospineseg.mrml.volume_node import local_geometry, to_world
+from neurospineseg.tasks.anatomy import Structure
 
 ATTRIBUTE_PREFIX = "NeuroSpineSeg."
 

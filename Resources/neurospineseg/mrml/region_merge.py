@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from neurospineseg.anatomy import Structure, family, structures_of
 from neurospineseg.errors import InputError
 from neurospineseg.mrml.found_structure import FoundStructure, union
 from neurospineseg.mrml.merge import Change, Merge
 from neurospineseg.mrml.segment_masks import is_locked, mask_in_box, tight_mask
-from neurospineseg.spine_place import NUMBERED, is_neutral, place_of, structure_at, variant_of
-from neurospineseg.vertebra_chain import Variant
+from neurospineseg.tasks.anatomy import Structure, family, structures_of
+from neurospineseg.tasks.spine.levels import NUMBERED, is_neutral, place_of, structure_at, variant_of
+from neurospineseg.tasks.spine.renumbering import Variant
 
 LEAST_SHARE = 0.5
 """Of the smaller of a found structure and a segment, what both must share to tell that one is the other."""

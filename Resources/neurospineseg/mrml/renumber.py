@@ -8,7 +8,7 @@ import numpy as np
 
 from neurospineseg.mrml.segment_masks import describe, structure_of_segment, tight_mask
 from neurospineseg.mrml.volume_node import to_world
-from neurospineseg.vertebra_chain import Piece, Variant, renumbered
+from neurospineseg.tasks.spine.renumbering import Piece, Variant, renumbered
 
 
 def vertebrae_of(node: Any) -> list[tuple[str, str]]:

@@ -10,8 +10,8 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from neurospineseg.anatomy import Structure, structures_of, terminology_entry
 from neurospineseg.mrml.volume_node import to_numpy, to_vtk, to_world
+from neurospineseg.tasks.anatomy import Structure, structures_of, terminology_entry
 
 STRUCTURE_TAG = "NeuroSpineSeg.Structure"
 RUN_TAG = "NeuroSpineSeg.Run"

@@ -11,14 +11,14 @@ import numpy as np
 import slicer
 from vtk.util.numpy_support import numpy_to_vtk
 
-from neurospineseg.anatomy import Structure
 from neurospineseg.errors import InputError
 from neurospineseg.mrml.merge import place_beside
 from neurospineseg.mrml.segment_masks import BINARY, describe
 from neurospineseg.mrml.volume_node import local_geometry, to_vtk
+from neurospineseg.tasks.anatomy import Structure
 
 if TYPE_CHECKING:
-    from neurospineseg.volume import Volume
+    from neurospineseg.images.volume import Volume
 
 
 def segmentation_from_labels(labels: Volume, structures: Sequence[Structure], scene: Any, name: str, reference_node: Any = None) -> Any:

@@ -11,7 +11,7 @@ from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from neurospineseg.errors import InputError
 
 if TYPE_CHECKING:
-    from neurospineseg.volume import Volume
+    from neurospineseg.images.volume import Volume
 
 
 def to_vtk(matrix: np.ndarray) -> vtk.vtkMatrix4x4:
@@ -87,7 +87,7 @@ def volume_from_node(node: Any, harden: bool = False) -> Volume:
     Raises:
         InputError: the node holds no scalar volume, or a parent transform is not linear.
     """
-    from neurospineseg.volume import Volume
+    from neurospineseg.images.volume import Volume
 
     parent = node.GetParentTransformNode()
     if harden and parent is not None and not parent.IsTransformToWorldLinear() and node.GetImageData() is not None:

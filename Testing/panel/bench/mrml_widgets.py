@@ -7,7 +7,7 @@ from typing import Any
 import slicer
 from PySide6 import QtCore, QtGui, QtWidgets
 
-from bench.pythonqt import wrapped
+from Testing.panel.bench.pythonqt import wrapped
 
 
 class _MRMLWidget(QtWidgets.QWidget):

@@ -1,8 +1,0 @@
-"""Where the real scans and label maps lie that may teach or judge a model (never part of the project)."""
-
-from __future__ import annotations
-
-import os
-from pathlib import Path
-
-DATA = Path(os.environ.get("NEUROSPINESEG_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))

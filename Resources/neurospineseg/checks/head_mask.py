@@ -1,0 +1,50 @@
+"""Where the head is in the scans, so that no tumor is found in the air.
+
+Not for the spine: there a surface coil leaves much of the patient as dark as air.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from neurospineseg.geometry.grid import Grid, resample, straight_grid
+from neurospineseg.geometry.masks import filled_planes
+from neurospineseg.images.intensity import quantile
+from neurospineseg.images.volume import Volume
+
+LEAST_CONTRAST = 0.07
+"""Share of the 99th percentile's distance from the background value above which a voxel is taken for tissue."""
+
+
+FINEST_MM = 2.0
+"""The mask is made of voxels at least as large, so that gaps are as wide and the work as small at every resolution."""
+
+
+def head_mask(volumes: Mapping[str, Volume], wanted: Grid) -> np.ndarray:
+    """The head, or the brain alone, on a grid: what differs from the background in any scan, gaps closed and holes filled.
+
+    Pieces under a fiftieth of the largest are left out; bool (K, J, I).
+    """
+    grid = straight_grid(wanted, np.maximum(wanted.spacing, FINEST_MM))
+    tissue = np.zeros(grid.shape, bool)
+    for volume in volumes.values():
+        background = volume.background
+        image = (resample(volume.tensor[None], volume.grid, grid, fill=background, antialias=False)[0] - background).abs()
+        sample = image.flatten()[:: max(1, image.numel() // 500_000) | 1]
+        tissue |= (image > LEAST_CONTRAST * quantile(sample, 0.99)).numpy()
+    opened = ndimage.binary_opening(tissue, iterations=1)
+    labels, count = ndimage.label(opened)
+    if count == 0:
+        return np.ones(wanted.shape, bool)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    kept = (sizes > 0.02 * sizes.max())[labels]
+    grown = ndimage.binary_dilation(kept, iterations=3)
+    for axis in range(3):
+        grown = filled_planes(grown, axis)
+    found = torch.from_numpy(ndimage.binary_erosion(grown, iterations=1, border_value=1))
+    return resample(found[None], grid, wanted, mode="nearest")[0].numpy()

@@ -1,0 +1,76 @@
+"""``neurospineseg view``: a page of a scan and a mask that lie in files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import SimpleITK as sitk
+
+from neurospineseg.atomic_files import Outputs, beside
+from neurospineseg.errors import InputError
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.pages.html_page import Case, segments_of, write_page
+from neurospineseg.pages.slice_pictures import Segment
+
+MOST_LABELS = 400
+
+
+def view(options: argparse.Namespace) -> None:
+    """Writes the page; names, colors and figures come from the sidecar, else from the mask's own header."""
+    if options.output.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"The page '{options.output.name}' must end in .html.")
+    with Outputs([options.output], inputs=[options.image, options.mask], overwrite=options.overwrite) as outputs:
+        scan = read_volume(options.image, frame=options.frame, orientation=options.orientation)
+        mask = read_volume(options.mask)
+        values = np.unique(mask.voxels)
+        if len(values) > MOST_LABELS or not np.isfinite(values).all() or (values != values.round()).any() or values.min() < 0:
+            raise InputError(f"'{options.mask.name}' is no label map; give a mask that `neurospineseg segment` wrote.")
+        labels = Volume(mask.voxels.astype(np.uint16), mask.ijk_to_ras)
+        report = _sidecar(options.mask)
+        segments = (
+            segments_of(report)
+            if report.get("segments")
+            else _segments_of_header(options.mask, [int(value) for value in values if value > 0])
+        )
+        if not report:
+            voxel_ml = abs(float(np.linalg.det(labels.ijk_to_ras[:3, :3]))) / 1000
+            report = {"volumes": {s.key: {"name": s.name, "mL": float((labels.voxels == s.label).sum()) * voxel_ml} for s in segments}}
+        name = report.get("reference", "image")
+        write_page(outputs.temporary(options.output), [Case(report.get("task", "Mask"), {name: scan}, labels, segments, report)])
+    print(f"{options.output} written.")
+
+
+def _sidecar(mask: Path) -> dict[str, Any]:
+    path = beside(mask, ".json")
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"'{path.name}' beside the mask cannot be read as JSON; remove it or segment again.") from error
+    if not isinstance(report, dict) or "NeuroSpineSeg" != report.get("program", {}).get("name"):
+        return {}
+    return report
+
+
+def _segments_of_header(path: Path, values: list[int]) -> list[Segment]:
+    """Names and colors from a .seg.nrrd's header where it has them, else numbers and a color wheel."""
+    stated: dict[int, Segment] = {}
+    if path.name.lower().endswith(".nrrd"):
+        reader = sitk.ImageFileReader()
+        reader.SetFileName(str(path))
+        reader.ReadImageInformation()
+        header = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
+        for key in header:
+            if key.startswith("Segment") and key.endswith("_LabelValue"):
+                stem = key.removesuffix("_LabelValue")
+                color = tuple(round(255 * float(part)) for part in header.get(f"{stem}_Color", "0.5 0.5 0.5").split())
+                stated[int(header[key])] = Segment(int(header[key]), stem, header.get(f"{stem}_Name", stem), color)
+    wheel = matplotlib.colormaps["tab20"]
+    drawn = {value: tuple(round(255 * part) for part in wheel(n % 20)[:3]) for n, value in enumerate(values)}
+    return [stated.get(value) or Segment(value, f"label_{value}", f"Label {value}", drawn[value]) for value in values]

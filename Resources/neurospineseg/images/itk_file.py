@@ -1,0 +1,58 @@
+"""Files that SimpleITK reads and writes: NRRD and MetaImage. Kept apart, because SimpleITK takes a hundred megabytes to hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from neurospineseg.errors import InputError
+from neurospineseg.geometry.affine import lps_to_ras
+
+
+def read_itk(path: Path, image_io: str = "") -> tuple[np.ndarray, np.ndarray]:
+    """Voxels [k, j, i], or [t, k, j, i] where there are several volumes or components, and the 4x4 ijk to RAS.
+
+    Args:
+        image_io: ITK's name of the reader; empty where ITK finds it by the file's ending.
+
+    Raises:
+        InputError: the file cannot be used; the message says why and what to do.
+    """
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    name = path.name
+    try:
+        image = sitk.ReadImage(str(path), imageIO=image_io)
+    except RuntimeError as error:
+        reason = str(error).lower()
+        if "determinant" in reason or "direction" in reason:
+            raise InputError(f"'{name}' has a direction matrix that is singular or not a number; correct the file's header.") from error
+        if "spacing" in reason:
+            raise InputError(f"'{name}' states a voxel spacing that is zero or negative; correct the file's header.") from error
+        raise InputError(f"'{name}' cannot be read as an image: it is truncated, damaged or not what its name says.") from error
+    array = sitk.GetArrayFromImage(image)
+    if image.GetNumberOfComponentsPerPixel() in (3, 4) and array.dtype == np.uint8:
+        raise InputError(f"'{name}' holds colors or records, not gray values; export a gray-scale volume.")
+    if image.GetNumberOfComponentsPerPixel() > 1 and "complex" not in image.GetPixelIDTypeAsString():
+        array = np.moveaxis(array, -1, 0)
+    dimension = image.GetDimension()
+    if dimension < 3:
+        raise InputError(f"'{name}' is a single slice or a 2D image; a 3D volume is needed.")
+    direction = np.array(image.GetDirection()).reshape(dimension, dimension)[:3, :3]
+    return array, lps_to_ras(direction, np.array(image.GetSpacing())[:3], np.array(image.GetOrigin())[:3])
+
+
+def write_itk(voxels: np.ndarray, ijk_to_ras: np.ndarray, path: Path) -> None:
+    """Writes voxels (K, J, I) with compression.
+
+    Raises:
+        RuntimeError: the file cannot be written.
+    """
+    matrix = np.diag([-1.0, -1.0, 1.0, 1.0]) @ ijk_to_ras
+    spacing = np.linalg.norm(matrix[:3, :3], axis=0)
+    image = sitk.GetImageFromArray(voxels)
+    image.SetSpacing(spacing.tolist())
+    image.SetDirection((matrix[:3, :3] / spacing).ravel().tolist())
+    image.SetOrigin(matrix[:3, 3].tolist())
+    sitk.WriteImage(image, str(path), useCompression=True)

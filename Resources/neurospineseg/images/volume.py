@@ -1,0 +1,252 @@
+"""A scan in memory, read from and written to files; the turn from LPS to RAS happens here and nowhere else.
+
+NIfTI and Analyze are read by nibabel, because ITK refuses or straightens a
+sheared sform; everything else by SimpleITK, which is imported when it is needed: it holds a hundred megabytes.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from neurospineseg.errors import InputError
+from neurospineseg.geometry.affine import checked_affine
+
+NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".img")
+ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
+META_IMAGE = {".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
+"""ITK's reader of the endings that it knows in small letters only."""
+KEPT = (np.uint8, np.int8, np.int16, np.uint16)
+"""Types of voxel that take less room than float32 and hold the same numbers."""
+LABEL_MAP_ENDINGS = (".nii", ".nii.gz", ".nrrd", ".mha")
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Voxels and where they lie.
+
+    Attributes:
+        voxels: array (K, J, I).
+        ijk_to_ras: 4x4 float64, homogeneous (i, j, k) to RAS mm; any orientation, shear or handedness.
+
+    Raises:
+        InputError: the matrix holds NaN or is singular, or the array is not 3D.
+    """
+
+    voxels: np.ndarray
+    ijk_to_ras: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.voxels.ndim != 3 or 0 in self.voxels.shape:
+            raise InputError(f"The image has {self.voxels.ndim} dimensions of sizes {self.voxels.shape}; a 3D volume is needed.")
+        object.__setattr__(self, "ijk_to_ras", checked_affine(self.ijk_to_ras))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.voxels.shape
+
+    @property
+    def spacing(self) -> np.ndarray:
+        """Voxel size along i, j, k in mm, shape (3,)."""
+        return np.linalg.norm(self.ijk_to_ras[:3, :3], axis=0)
+
+    @cached_property
+    def background(self) -> float:
+        """The value that fills the volume's faces most often, see ``neurospineseg.images.intensity.background_value``."""
+        from neurospineseg.images.intensity import background_value
+
+        return background_value(self.tensor)
+
+    @property
+    def tensor(self):
+        """The voxels as a ``torch.Tensor`` (K, J, I): of their own type and memory where they are of a kind kept, else float32."""
+        import torch
+
+        kept = self.voxels.dtype in (*KEPT, np.float32)
+        return torch.from_numpy(np.ascontiguousarray(self.voxels, dtype=self.voxels.dtype if kept else np.float32))
+
+    @property
+    def extent_mm(self) -> np.ndarray:
+        """Length of the volume along i, j, k in mm, shape (3,)."""
+        return self.spacing * np.array(self.shape[::-1])
+
+    @property
+    def grid(self):
+        """The ``neurospineseg.geometry.grid.Grid`` of the voxels."""
+        from neurospineseg.geometry.grid import Grid
+
+        return Grid(tuple(int(n) for n in self.shape), self.ijk_to_ras)
+
+
+def _ending(path: Path) -> str:
+    name = path.name.lower()
+    return ".nii.gz" if name.endswith(".nii.gz") else path.suffix.lower()
+
+
+def read_volume(path: str | Path, *, frame: int | None = None, orientation: str | None = None, compact: bool = False) -> Volume:
+    """Reads a scan from a file or a folder with one DICOM series.
+
+    Args:
+        path: NIfTI, NRRD, MetaImage or Analyze file, a DICOM file (its series is read) or a folder of one series.
+        frame: which volume of a 4D file, counted from 0.
+        orientation: axis codes such as ``"LAS"`` (the directions in which i, j, k grow) for
+            a file that records none (plain Analyze, NIfTI with neither qform nor sform).
+        compact: whether whole numbers of 8 or 16 bits stay such, in half of the memory.
+
+    Returns:
+        The scan with float32 voxels (CT in HU), or as ``compact`` says.
+
+    Raises:
+        InputError: the file cannot be used; the message says why and what to do.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"The file '{path}' does not exist; check the path.")
+    if path.is_dir():
+        return _read_dicom(path, compact)
+    if path.stat().st_size == 0:
+        raise InputError(f"The file '{path.name}' is empty; copy or export it again.")
+    ending = _ending(path)
+    if ending in NIFTI_ENDINGS:
+        return _read_nifti(path, frame, orientation, compact)
+    if ending in ITK_ENDINGS:
+        return _read_itk(path, frame, compact)
+    if ending in (".dcm", ".ima", ""):
+        return _read_dicom(path, compact)
+    raise InputError(f"The file '{path.name}' is of a kind that is not read; give NIfTI, NRRD, MHA/MHD, Analyze or DICOM.")
+
+
+def _pick_frame(array: np.ndarray, frame: int | None, name: str) -> np.ndarray:
+    """Array indexed [k, j, i] or [t, k, j, i] (more leading axes of size 1 are dropped) to [k, j, i]."""
+    while array.ndim > 3 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim == 4:
+        if frame is None:
+            raise InputError(f"'{name}' holds {array.shape[0]} volumes (4D); pick one with --frame 0 to --frame {array.shape[0] - 1}.")
+        if not 0 <= frame < array.shape[0]:
+            raise InputError(f"'{name}' has no frame {frame}; it holds frames 0 to {array.shape[0] - 1}.")
+        array = array[frame]
+    if array.ndim != 3 or min(array.shape) < 2:
+        raise InputError(f"'{name}' is a single slice or a 2D image; a 3D volume is needed.")
+    return array
+
+
+def _gray(array: np.ndarray, name: str, compact: bool, slope: float = 1.0, intercept: float = 0.0) -> np.ndarray:
+    """The array times ``slope`` plus ``intercept`` as float32, or as it is where it is of a type of ``KEPT`` and not scaled."""
+    if array.dtype.kind == "c":
+        raise InputError(f"'{name}' holds complex numbers; export the magnitude image.")
+    if array.dtype.kind not in "buif":
+        raise InputError(f"'{name}' holds colors or records, not gray values; export a gray-scale volume.")
+    native = array.dtype.newbyteorder("=")
+    if (slope, intercept) == (1.0, 0.0):
+        return np.ascontiguousarray(array, native if compact and native in KEPT else np.float32)
+    scaled = np.empty(array.shape, np.float32)
+    for gray, layer in zip(scaled, array):
+        gray[:] = layer.astype(np.float64) * slope + intercept
+    return scaled
+
+
+def _read_nifti(path: Path, frame: int | None, orientation: str | None, compact: bool) -> Volume:
+    name = path.name
+    try:
+        image = nib.load(path)
+        with nib.openers.Opener(str(image.file_map.get("header", image.file_map["image"]).filename)) as stream:
+            raw = type(image.header)(stream.read(image.header.sizeof_hdr), endianness=image.header.endianness, check=False)
+        spacing = np.asarray(raw["pixdim"][1:4], float)
+        if not (np.isfinite(spacing).all() and (spacing > 0).all()):
+            raise InputError(f"'{name}' states a voxel spacing of {_triple(spacing)} mm; it must be above zero, correct the file's header.")
+        array, slope, intercept = np.asanyarray(image.dataobj.get_unscaled()), image.dataobj.slope, image.dataobj.inter
+    except InputError:
+        raise
+    except MemoryError as error:
+        raise InputError(f"'{name}' needs more memory than there is to read; its header may be damaged.") from error
+    except (
+        nib.filebasedimages.ImageFileError,
+        EOFError,
+        OSError,
+        zlib.error,
+        ValueError,
+        KeyError,
+        nib.spatialimages.HeaderDataError,
+    ) as error:
+        raise InputError(f"'{name}' cannot be read as an image: it is truncated, damaged or not what its name says.") from error
+    array = _gray(_pick_frame(array.T, frame, name), name, compact, slope, intercept)
+    affine = np.asarray(image.affine, float)
+    if not _records_orientation(image, path):
+        if orientation is None:
+            raise InputError(f"'{name}' does not record which side is left; confirm its orientation with, for example, --orientation LAS.")
+        affine = _affine_from_codes(orientation, array.shape, spacing)
+    unit = {1: 1000.0, 3: 0.001}.get(int(image.header["xyzt_units"]) % 8 if "xyzt_units" in image.header else 2, 1.0)
+    affine = np.vstack([affine[:3] * unit, [0, 0, 0, 1]])
+    return Volume(array, affine)
+
+
+def _triple(values: np.ndarray) -> str:
+    return " x ".join(f"{value:g}" for value in values)
+
+
+def _records_orientation(image: nib.spatialimages.SpatialImage, path: Path) -> bool:
+    if "sform_code" in image.header:
+        return int(image.header["sform_code"]) > 0 or int(image.header["qform_code"]) > 0
+    return path.with_suffix(".mat").is_file()
+
+
+def _affine_from_codes(codes: str, shape: tuple[int, ...], spacing: np.ndarray) -> np.ndarray:
+    codes = codes.upper()
+    if len(codes) != 3 or any(len(set(codes) & set(pair)) != 1 for pair in ("LR", "AP", "SI")):
+        raise InputError(f"'{codes}' is no orientation; give three letters such as LAS or RAS, one each of L/R, A/P and S/I.")
+    orientation = nib.orientations.axcodes2ornt(tuple(codes))
+    affine = np.eye(4)
+    affine[:3, :3] = 0
+    for axis, (target, sign) in enumerate(orientation):
+        affine[int(target), axis] = sign * spacing[axis]
+    affine[:3, 3] = -affine[:3, :3] @ ((np.array(shape[::-1]) - 1) / 2)
+    return affine
+
+
+def _read_dicom(path: Path, compact: bool) -> Volume:
+    from neurospineseg.images.dicom_series import read_dicom
+
+    array, affine = read_dicom(path)
+    return Volume(_gray(array, path.name, compact), affine)
+
+
+def _read_itk(path: Path, frame: int | None, compact: bool) -> Volume:
+    from neurospineseg.images.itk_file import read_itk
+
+    array, affine = read_itk(path, META_IMAGE.get(_ending(path), ""))
+    return Volume(_gray(_pick_frame(array, frame, path.name), path.name, compact), affine)
+
+
+def write_volume(volume: Volume, path: str | Path) -> None:
+    """Writes a scan or a label map as ``.nii``, ``.nii.gz``, ``.nrrd`` or ``.mha``, under a temporary name first.
+
+    Raises:
+        InputError: the name's ending is of none of these kinds, or the file cannot be written.
+    """
+    path = Path(path)
+    ending = _ending(path)
+    if ending not in LABEL_MAP_ENDINGS:
+        raise InputError(f"'{path.name}' cannot be written; its name must end in {', '.join(LABEL_MAP_ENDINGS)}.")
+    temporary = path.with_name(f".{path.name[: -len(ending)]}.part{ending}")
+    try:
+        if ending in (".nii", ".nii.gz"):
+            image = nib.Nifti1Image(volume.voxels.T, volume.ijk_to_ras)
+            image.header.set_xyzt_units("mm")
+            image.set_sform(volume.ijk_to_ras, code=1)
+            image.set_qform(volume.ijk_to_ras, code=1, strip_shears=True)
+            nib.save(image, temporary)
+        else:
+            from neurospineseg.images.itk_file import write_itk
+
+            write_itk(volume.voxels, volume.ijk_to_ras, temporary)
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"'{path}' cannot be written; check the folder and the free space.") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,124 @@
+"""The two passages of a scan: onto the model's grid, and from the model's probabilities back onto the scan's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from neurospineseg.geometry.grid import Grid, are_parallel, bounding_box, places_in, resample, sample_at, with_neighbors
+from neurospineseg.images.intensity import normalize_channel, onto_grid
+from neurospineseg.images.volume import Volume
+from neurospineseg.inference.uncertainty import uncertainty
+from neurospineseg.models.bundle import ModelSpec
+from neurospineseg.tasks.class_scores import OutputChannel, likeliest
+
+SLAB_BYTES = 24 * 2**20
+LEAST_LIKELY = 0.2
+"""Where all structures together are less likely, none is looked for and no uncertainty is reported."""
+
+
+def bring_in(
+    volumes: Mapping[str, Volume], working: Grid, spec: ModelSpec, part: tuple[slice, slice, slice] = (slice(None),) * 3
+) -> torch.Tensor:
+    """The scans on the working grid, normalized, in the order of the network's channels.
+
+    Args:
+        part: of the working grid that is wanted; it is normalized by what the whole of it shows.
+
+    Returns:
+        float32 (C, K, J, I); zeros where a modality was not given.
+    """
+    image = torch.zeros(len(spec.channels), *(len(range(*wanted.indices(count))) for wanted, count in zip(part, working.shape)))
+    for channel, name in enumerate(spec.channels):
+        if name in volumes:
+            volume = volumes[name]
+            resampled = onto_grid(volume.tensor, volume.background, volume.grid, working, spec.normalization)
+            image[channel] = normalize_channel(resampled, spec.normalization)[part]
+    return image
+
+
+def likely_part(
+    probabilities: torch.Tensor, working: Grid, margin: int = 2
+) -> tuple[torch.Tensor, Grid, tuple[slice, slice, slice] | None]:
+    """The part (a view) of probabilities (C, K, J, I) outside which the background is nearly certain, its grid, and its box.
+
+    No structure wins outside, between voxels neither. Where none is likely anywhere all is returned, and None for the box.
+    """
+    found = bounding_box(probabilities[0] < 1 - LEAST_LIKELY, margin)
+    if found is None:
+        return probabilities, working, None
+    box = tuple(slice(low, high) for low, high in zip(*found))
+    return probabilities[(slice(None), *box)], working.crop(*found), box
+
+
+def take_out(
+    probabilities: torch.Tensor,
+    channels: Sequence[OutputChannel],
+    working: Grid,
+    target: Grid,
+    keep: set[int] | None = None,
+    doubt: np.ndarray | None = None,
+) -> np.ndarray:
+    """The label map on the scan's own grid, computed slab by slab.
+
+    In each slab the probabilities are interpolated at the scan's voxel centers and the highest
+    wins, so that scores at full resolution exist for one slab only; between lattices turned
+    against each other only where a structure is likely at all, since there that takes long.
+
+    Args:
+        probabilities: float32 (C, K, J, I) on ``working``, channel 0 background.
+        channels: what each channel means.
+        target: the scan's grid.
+        keep: label values to keep; None for all.
+        doubt: uint8 (K', J', I') that receives the uncertainty (see ``neurospineseg.inference.uncertainty``), 0 to 255.
+
+    Returns:
+        uint16 (K', J', I') on ``target``.
+    """
+    labels = np.zeros(target.shape, np.uint16)
+    probabilities, part, box = likely_part(probabilities, working)
+    probabilities = probabilities.contiguous()
+    start, stop = target.index_box(part.corners())
+    if box is None or any(a >= b for a, b in zip(start, stop)):
+        return labels
+
+    territories = {
+        n: torch.from_numpy(channel.territory[box].astype(np.float32))[None]
+        for n, channel in enumerate(channels)
+        if channel.territory is not None
+    }
+    label_of = torch.tensor([channel.label or 0 for channel in channels], dtype=torch.int32)
+    near = None if are_parallel(part, target) else with_neighbors(probabilities[0] < 1 - LEAST_LIKELY)
+    kept = np.arange(2**16).astype(np.uint16)
+    if keep is not None:
+        kept[~np.isin(kept, list(keep))] = 0
+    row_bytes = (stop[1] - start[1]) * (stop[2] - start[2]) * 4 * (len(channels) + 8)
+    thickness = max(1, SLAB_BYTES // max(1, row_bytes))
+    for first in range(start[0], stop[0], thickness):
+        here = tuple(slice(low, high) for low, high in ((first, min(stop[0], first + thickness)), *zip(start[1:], stop[1:])))
+        slab = target.crop(*zip(*((side.start, side.stop) for side in here)))
+        if near is None:
+            chosen = torch.ones(slab.shape, dtype=torch.bool)
+            scores = resample(probabilities, part, slab, antialias=False).flatten(1)
+        else:
+            places, chosen = places_in(part, slab, near)
+            if len(places) == 0:
+                continue
+            scores = sample_at(probabilities, places)
+        winner = likeliest(scores)
+        found = label_of[winner]
+        for channel, territory in territories.items():
+            won = winner == channel
+            if not bool(won.any()):
+                continue
+            if near is None:
+                found[won] = resample(territory, part, slab, mode="nearest").flatten()[won].int()
+            else:
+                found[won] = sample_at(territory, places[won], "nearest")[0].int()
+        labels[here][chosen.numpy()] = kept[found.numpy()]
+        if doubt is not None:
+            scores[0].masked_fill_(scores.amax(0) == 0, 1)
+            doubt[here][chosen.numpy()] = (uncertainty(scores) * 255).round().to(torch.uint8).numpy()
+    return labels

@@ -1,0 +1,378 @@
+"""A MONAI Bundle on disk: read as data, verified, listed and written.
+
+A bundle folder holds ``configs/metadata.json`` (what the model is, and under
+``neurospineseg`` how a scan is brought to it), ``configs/inference.json``
+(``network_def``, and what ``python -m monai.bundle run`` needs),
+``models/model.pt`` (a plain state dict) and ``docs/README.md`` (the model card).
+Nothing in it is evaluated: no ``$`` expression, no class outside the allow-list,
+no pickled object.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from neurospineseg.errors import InputError
+from neurospineseg.models.catalog import model_folders
+
+Task = Literal["tumor", "spine", "subcortical"]
+Normalization = Literal["foreground_zscore", "foreground_percentile", "ct_window"]
+
+
+class BundleError(InputError):
+    """A bundle cannot be used; the message says why and what to do."""
+
+
+class ModelSpec(BaseModel):
+    """How a scan is brought to a network and what the network's channels mean.
+
+    Working tensors are (C, K, J, I) with i, j, k along R, A, S.
+
+    Attributes:
+        name: bundle name, also its folder's.
+        version: of the model.
+        task: which of the three jobs.
+        role: ``segment``, or ``locate`` for a model that only finds the region for another, or ``recognize`` for one that only tells
+            what a scan shows.
+        channels: modalities in the order of the network's input channels.
+        optional_channels: whether missing modalities may be given as zeros.
+        advised_channels: modalities without which the model was measured to find much less; the user is warned.
+        spacing: mm along R, A, S of the working grid.
+        patch: size (K, J, I) of the sliding window in voxels; for a 2D network the slice's axis is 1.
+        slice_axis: for a 2D network, which of k, j, i (0, 1, 2) is sliced; None for 3D.
+        slices: for a 2D network, how many neighboring slices are its input channels (odd).
+        divisor: for a 2D network, its input's sides are filled up to multiples of this.
+        normalization: see ``neurospineseg.images.intensity``.
+        classes: names of the network's output channels, background first. A name is a key of
+            ``anatomy`` or of a class that ``postprocess`` turns into structures.
+        locator: name of the bundle that finds the region first, if any.
+        recognizer: name of the bundle that tells whether a scan shows a head: scans that do not are doubted by the brain's models, those
+            that do by the spine's. None: nothing is doubted.
+        coarse: name of the bundle, of the same task and channels, that looks at the whole scan first, if any: this one looks closer where that
+            finds anything.
+        region_mm: side of the cube around the located region in mm, or its sides along R, A, S, if any.
+        bilateral: whether the network sees one half of the region at a time, as if it were the right one: the outermost ``patch`` along
+            i, the left half mirrored. Its output channels are then ``network_classes``, and ``classes`` name each on the left, then on the right.
+        coordinates: of a bilateral model, whether three more input channels say where in the half a voxel lies, see ``predict.with_coordinates``.
+        flips: axes k, j, i (0, 1, 2) along which a 3D network also sees the image mirrored, each by itself; its probabilities are averaged.
+        preference: of a task's installed models, that with the highest is used where none is named.
+        modalities: contrasts the model was trained on, in words for people.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    version: str = "0.1.0"
+    task: Task
+    role: Literal["segment", "locate", "recognize"] = "segment"
+    channels: tuple[str, ...]
+    optional_channels: bool = False
+    advised_channels: tuple[str, ...] = ()
+    spacing: tuple[float, float, float]
+    patch: tuple[int, int, int]
+    slice_axis: Literal[0, 1, 2] | None = None
+    slices: int = 1
+    divisor: int = 32
+    normalization: Normalization
+    classes: tuple[str, ...]
+    locator: str | None = None
+    recognizer: str | None = None
+    coarse: str | None = None
+    region_mm: float | tuple[float, float, float] | None = None
+    bilateral: bool = False
+    coordinates: bool = False
+    flips: tuple[Literal[0, 1, 2], ...] = ()
+    preference: int = 0
+    modalities: str = ""
+    title: str = ""
+    summary: str = Field(default="", description="one line for the models list")
+    trained_on: str = Field(default="", description="what it learned from, in a few words after 'Trained on'")
+    measured: str = Field(default="", description="what it reaches on what, in a few words after 'Measured:'")
+
+    @model_validator(mode="after")
+    def _sides(self) -> ModelSpec:
+        names = self.classes[1:]
+        paired = all(a.startswith("left_") and b == a.replace("left_", "right_", 1) for a, b in zip(names[::2], names[1::2]))
+        if self.bilateral and (len(names) % 2 or not paired):
+            raise ValueError("classes of a bilateral model must name each structure on the left, then on the right")
+        if self.bilateral and self.slice_axis is not None:
+            raise ValueError("a bilateral model must be 3D")
+        if self.coordinates and not self.bilateral:
+            raise ValueError("only a bilateral model takes coordinates")
+        if 2 in self.flips and any(name.startswith(("left_", "right_")) for name in names):
+            raise ValueError("a model that tells left from right must not be mirrored along i")
+        return self
+
+    @property
+    def inputs(self) -> int:
+        """How many input channels the network has."""
+        return len(self.channels) * self.slices + (3 if self.coordinates else 0)
+
+    @property
+    def network_classes(self) -> tuple[str, ...]:
+        """What the network's output channels mean: ``classes``, or of a bilateral model those without their sides."""
+        return ("background", *(name.removeprefix("left_") for name in self.classes[1::2])) if self.bilateral else self.classes
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle read from ``folder``."""
+
+    folder: Path
+    spec: ModelSpec
+    network_def: dict[str, Any]
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / "models" / "model.pt"
+
+    @property
+    def card(self) -> Path:
+        return self.folder / "docs" / "README.md"
+
+    @cached_property
+    def checksum(self) -> str:
+        """SHA-256 of the weights file, hexadecimal."""
+        return hashlib.sha256(self.weights.read_bytes()).hexdigest()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BundleError(f"'{path.parent.parent.name}' is not a model bundle: configs/{path.name} is missing.") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BundleError(
+            f"The file configs/{path.name} of the model '{path.parent.parent.name}' is not valid JSON; install the model again."
+        ) from error
+    if not isinstance(value, dict):
+        raise BundleError(
+            f"The file configs/{path.name} of the model '{path.parent.parent.name}' holds no JSON object; install the model again."
+        )
+    return value
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Reads a bundle folder as data and verifies its weights' checksum.
+
+    Raises:
+        BundleError: a file is missing, malformed or altered, or the bundle lacks what this program needs.
+    """
+    folder = Path(folder)
+    metadata = _read_json(folder / "configs" / "metadata.json")
+    inference = _read_json(folder / "configs" / "inference.json")
+    if "neurospineseg" not in metadata:
+        raise BundleError(f"The bundle '{folder.name}' does not say how scans are brought to it (no 'neurospineseg' in metadata.json).")
+    try:
+        spec = ModelSpec.model_validate(metadata["neurospineseg"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BundleError(f"The bundle '{folder.name}' is malformed: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+    definition = inference.get("network_def")
+    if not isinstance(definition, dict):
+        raise BundleError(f"The bundle '{folder.name}' names no network (no 'network_def' in inference.json).")
+    bundle = Bundle(folder, spec, definition)
+    if not bundle.weights.is_file():
+        raise BundleError(f"The bundle '{folder.name}' has no weights (models/model.pt); install the model again.")
+    expected = metadata.get("weights_sha256")
+    if expected and expected != bundle.checksum:
+        raise BundleError(
+            f"The weights of '{folder.name}' are not the ones its metadata names (checksum differs); install the model again."
+        )
+    return bundle
+
+
+def installed_bundles(task: Task | None = None, role: str = "segment") -> list[Bundle]:
+    """The bundles of a task (None: of all), in the order of ``model_folders`` and of their names.
+
+    Raises:
+        BundleError: one of them is damaged. Of another task's that is not noticed, nor where it says of no task that it is its own.
+    """
+    found: dict[str, Bundle] = {}
+    for parent in model_folders():
+        for folder in sorted(parent.iterdir()) if parent.is_dir() else []:
+            if not (folder / "configs" / "metadata.json").is_file() or (task is not None and _task_of(folder) != task):
+                continue
+            bundle = read_bundle(folder)
+            if (task is None or bundle.spec.task == task) and bundle.spec.role == role:
+                found.setdefault(bundle.spec.name, bundle)
+    return list(found.values())
+
+
+def _task_of(folder: Path) -> str | None:
+    """The task that a bundle's metadata name; None where they are damaged."""
+    try:
+        return _read_json(folder / "configs" / "metadata.json")["neurospineseg"]["task"]
+    except (BundleError, KeyError, TypeError):
+        return None
+
+
+def find_bundle(name: str) -> Bundle:
+    """The installed bundle of that name, or the one in the folder that ``name`` is a path of.
+
+    Raises:
+        BundleError: there is none; the message lists those there are.
+    """
+    for parent in model_folders():
+        if (parent / name / "configs" / "metadata.json").is_file():
+            return read_bundle(parent / name)
+    if (Path(name) / "configs" / "metadata.json").is_file():
+        return read_bundle(Path(name))
+    known = ", ".join(bundle.spec.name for bundle in installed_bundles()) or "none"
+    raise BundleError(f"There is no model '{name}'; installed: {known}.")
+
+
+def write_bundle(parent: Path, spec: ModelSpec, network_def: dict[str, Any], weights: Path, card: str | None = None) -> Path:
+    """Writes a bundle folder ``parent / spec.name`` that this program and ``python -m monai.bundle run`` can run.
+
+    It appears when it is complete; one of that name that is there is replaced.
+
+    Args:
+        card: the model card, Markdown; None keeps the card that is there.
+
+    Returns:
+        The bundle's folder.
+    """
+    folder = Path(parent) / spec.name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".neurospineseg-", dir=folder.parent) as room:
+        new = Path(room) / spec.name
+        if folder.is_dir():
+            shutil.copytree(folder, new)
+        _fill(new, spec, network_def, weights, card)
+        if folder.is_dir():
+            folder.rename(Path(room) / "former")
+        new.rename(folder)
+    return folder
+
+
+def _fill(folder: Path, spec: ModelSpec, network_def: dict[str, Any], weights: Path, card: str | None) -> None:
+    for part in ("configs", "models", "docs"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    target = folder / "models" / "model.pt"
+    shutil.copyfile(weights, target)
+    if card is not None:
+        (folder / "docs" / "README.md").write_text(card, encoding="utf-8")
+    metadata = {
+        "schema": "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json",
+        "version": spec.version,
+        "changelog": {spec.version: "first release"},
+        "monai_version": "1.6.1",
+        "pytorch_version": "2.13.0",
+        "numpy_version": "2.4.6",
+        "required_packages_version": {"nibabel": "5.4.2"},
+        "name": spec.title or spec.name,
+        "task": spec.task,
+        "description": spec.summary,
+        "authors": "NeuroSpineSeg contributors",
+        "copyright": "Copyright NeuroSpineSeg contributors, Apache-2.0",
+        "intended_use": "Research only; not for clinical use.",
+        "network_data_format": {
+            "inputs": {
+                "image": {
+                    "type": "image",
+                    "format": "magnitude",
+                    "modality": spec.modalities,
+                    "num_channels": spec.inputs,
+                    "spatial_shape": [n for axis, n in enumerate(spec.patch) if axis != spec.slice_axis],
+                    "dtype": "float32",
+                    "value_range": [],
+                    "is_patch_data": True,
+                    "channel_def": {str(n): name for n, name in enumerate(spec.channels)},
+                }
+            },
+            "outputs": {
+                "pred": {
+                    "type": "image",
+                    "format": "segmentation",
+                    "num_channels": len(spec.network_classes),
+                    "spatial_shape": [n for axis, n in enumerate(spec.patch) if axis != spec.slice_axis],
+                    "dtype": "float32",
+                    "value_range": [0, 1],
+                    "is_patch_data": True,
+                    "channel_def": {str(n): name for n, name in enumerate(spec.network_classes)},
+                }
+            },
+        },
+        "weights_sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
+        "neurospineseg": spec.model_dump(mode="json"),
+    }
+    _write_json(folder / "configs" / "metadata.json", metadata)
+    _write_json(folder / "configs" / "inference.json", _inference_config(spec, network_def))
+
+
+def _inference_config(spec: ModelSpec, network_def: dict[str, Any]) -> dict[str, Any]:
+    """What ``python -m monai.bundle run --dataset_dir ... `` needs; this program reads ``network_def`` alone."""
+    window = [n for axis, n in enumerate(spec.patch) if axis != spec.slice_axis]
+    inferer: dict[str, Any] = {"_target_": "SlidingWindowInferer", "roi_size": window, "overlap": 0.5, "mode": "gaussian"}
+    if spec.slice_axis is not None:
+        inferer = {"_target_": "SliceInferer", "roi_size": window, "spatial_dim": spec.slice_axis, "overlap": 0.5}
+    scale: dict[str, Any] = {"_target_": "NormalizeIntensityd", "keys": "image", "nonzero": True, "channel_wise": True}
+    if spec.normalization == "foreground_percentile":
+        scale = {
+            "_target_": "ScaleIntensityRangePercentilesd",
+            "keys": "image",
+            "lower": 0.5,
+            "upper": 99.5,
+            "b_min": 0,
+            "b_max": 1,
+            "clip": True,
+            "channel_wise": True,
+        }
+    if spec.normalization == "ct_window":
+        scale = {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": -200, "a_max": 800, "b_min": 0, "b_max": 1, "clip": True}
+    return {
+        "imports": ["$import glob", "$import os"],
+        "bundle_root": ".",
+        "dataset_dir": "",
+        "output_dir": "$@bundle_root + '/eval'",
+        "datalist": "$sorted(glob.glob(os.path.join(@dataset_dir, '*.nii.gz')))",
+        "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
+        "network_def": {"_target_": network_def["_target_"], **{k: v for k, v in network_def.items() if k != "_target_"}},
+        "network": "$@network_def.to(@device)",
+        "preprocessing": {
+            "_target_": "Compose",
+            "transforms": [
+                {"_target_": "LoadImaged", "keys": "image"},
+                {"_target_": "EnsureChannelFirstd", "keys": "image"},
+                {"_target_": "Orientationd", "keys": "image", "axcodes": "SAR"},
+                {"_target_": "Spacingd", "keys": "image", "pixdim": list(spec.spacing[::-1]), "mode": "bilinear"},
+                scale,
+            ],
+        },
+        "dataset": {"_target_": "Dataset", "data": "$[{'image': i} for i in @datalist]", "transform": "@preprocessing"},
+        "dataloader": {"_target_": "DataLoader", "dataset": "@dataset", "batch_size": 1},
+        "inferer": inferer,
+        "postprocessing": {
+            "_target_": "Compose",
+            "transforms": [
+                {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
+                {"_target_": "SaveImaged", "keys": "pred", "output_dir": "@output_dir"},
+            ],
+        },
+        "evaluator": {
+            "_target_": "SupervisedEvaluator",
+            "device": "@device",
+            "val_data_loader": "@dataloader",
+            "network": "@network",
+            "inferer": "@inferer",
+            "postprocessing": "@postprocessing",
+        },
+        "load_weights": "$@network.load_state_dict(torch.load(os.path.join(@bundle_root, 'models/model.pt'), map_location=@device, weights_only=True))",
+        "run": ["$@load_weights", "$@evaluator.run()"],
+    }
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,232 @@
+"""The handle on the worker process: starts, watches, stops and revives it. It never blocks and needs no thread.
+
+Whoever holds it calls ``poll`` now and then (a timer in a window, a loop in a script). Several may share it: what the worker
+says of a request waits in ``answers_to`` until whoever asked takes it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from neurospineseg.worker.private_folder import make_private_folder, remove_folder, sweep_private_folders
+
+IDLE_SECONDS = 600.0
+LOG_TAIL_CHARACTERS = 4000
+_LIBRARY = Path(__file__).resolve().parents[2]
+_START = "import sys; sys.path[:] = [sys.argv.pop(1), *filter(None, sys.path)]; from neurospineseg.worker.server import main; main()"
+"""Python puts the current folder first, as an empty name; whatever lies there must not be imported."""
+
+
+class WorkerClient:
+    """One worker process, started on the first request.
+
+    Args:
+        executable: the Python that runs it; Slicer's ``PythonSlicer`` where there is one, else this one.
+        idle_seconds: after how long without work it ends by itself.
+    """
+
+    def __init__(self, executable: str | None = None, idle_seconds: float = IDLE_SECONDS) -> None:
+        self.executable, self.idle_seconds = executable or shutil.which("PythonSlicer") or sys.executable, idle_seconds
+        self.folder: Path | None = None
+        self.exit_code: int | None = None
+        """Of the last process that ended; 0 if it had nothing to do, None if it was stopped."""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._unread = b""
+        self._number = 0
+        self._waiting: set[int] = set()
+        self._answers: dict[int, list[dict[str, Any]]] = {}
+        self._ended_at: float | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request has no final answer yet."""
+        return bool(self._waiting)
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Starts the process, if there is none or it has taken its folder away to end; returns at once.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        if self._process is not None:
+            if self.folder.is_dir():
+                return
+            self.stop()
+        sweep_private_folders()
+        self.folder = make_private_folder()
+        command = [self.executable, "-c", _START, str(_LIBRARY), "--folder", str(self.folder), "--idle", str(self.idle_seconds)]
+        environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "PYTHONNOUSERSITE": "1"}
+        try:
+            with open(self.folder / "worker.log", "wb") as log:
+                self._process = subprocess.Popen(
+                    command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment, **_own_group()
+                )
+        except OSError:
+            self._remove_folder()
+            raise
+        os.set_blocking(self._process.stdout.fileno(), False)
+        self._unread, self._ended_at = b"", None
+        self._waiting.clear()
+
+    def request(self, op: str, **fields: Any) -> int:
+        """Sends a request, starting the process where there is none; returns the request's id.
+
+        Raises:
+            OSError: the process cannot be started.
+        """
+        self.start()
+        return self.send(op, **fields)
+
+    def send(self, op: str, **fields: Any) -> int:
+        """As ``request``, to the process that was started and to no other: where it has ended meanwhile, ``poll`` says so."""
+        self._number += 1
+        self._waiting.add(self._number)
+        self._answers[self._number] = []
+        line = json.dumps({"id": self._number, "op": op, **fields}) + "\n"
+        try:
+            self._process.stdin.write(line.encode("utf-8"))
+        except (BrokenPipeError, OSError):
+            pass  # it has just died; poll says so
+        return self._number
+
+    def answers_to(self, number: int) -> list[dict[str, Any]]:
+        """What the worker has said of a request since the last call; each answer is given once."""
+        answers = self._answers.get(number, [])
+        self._answers[number] = []
+        if number not in self._waiting:
+            del self._answers[number]
+        return answers
+
+    def poll(self) -> list[dict[str, Any]]:
+        """What the worker has said since the last call; returns at once.
+
+        Besides the worker's own answers there may be ``{"event": "died", "exit_code", "message", "log"}``: the process ended
+        with work undone. It is gone then, and the next request starts a new one.
+        """
+        if self._process is None:
+            return []
+        events, ended = self._read()
+        for event in events:
+            number = event.get("id")
+            if number in self._answers:
+                self._answers[number].append(event)
+            if event.get("event") in ("done", "refused", "failed"):
+                self._waiting.discard(number)
+        code = self._process.poll()
+        if ended and code is None:
+            self._ended_at = self._ended_at or monotonic()
+            if monotonic() - self._ended_at < 1.0:
+                return events
+        if code is None and not ended:
+            return events
+        if not ended:
+            events += self._read()[0]
+        undone, log = sorted(self._waiting), self.log_tail()
+        died = {"event": "died", "undone": undone, "exit_code": code, "message": _words_for(code), "log": log}
+        self._end(died)
+        return [*events, died] if undone or code != 0 else events
+
+    def _read(self) -> tuple[list[dict[str, Any]], bool]:
+        """Complete lines, and whether the worker closed its output."""
+        ended = False
+        while True:
+            try:
+                block = os.read(self._process.stdout.fileno(), 1 << 16)
+            except BlockingIOError:
+                break
+            except OSError:
+                ended = True
+                break
+            if not block:
+                ended = True
+                break
+            self._unread += block
+        *lines, self._unread = self._unread.split(b"\n")
+        return [answer for answer in map(_answer_in, lines) if answer is not None], ended
+
+    def log_tail(self) -> str:
+        """The end of what the worker and its libraries printed."""
+        try:
+            return (self.folder / "worker.log").read_text(encoding="utf-8", errors="replace")[-LOG_TAIL_CHARACTERS:]
+        except (OSError, TypeError):
+            return ""
+
+    def stop(self) -> None:
+        """Ends the process with all its children at once and removes its folder; undone requests are answered with ``died``."""
+        message = "The segmentation process was stopped; nothing was changed: click Segment again."
+        self._end({"event": "died", "undone": sorted(self._waiting), "exit_code": None, "message": message, "log": ""})
+
+    def _end(self, died: dict[str, Any]) -> None:
+        process, self._process = self._process, None
+        self.exit_code = died["exit_code"]
+        for number in self._waiting:
+            self._answers[number].append(died)
+        self._waiting.clear()
+        if process is not None:
+            _kill_tree(process)
+            process.stdin.close()
+            process.stdout.close()
+        self._remove_folder()
+
+    def _remove_folder(self) -> None:
+        if self.folder is not None:
+            remove_folder(self.folder)
+            self.folder = None
+
+
+def _answer_in(line: bytes) -> dict[str, Any] | None:
+    """What a line says; None where it is not the worker's but, say, a launcher's."""
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _own_group() -> dict[str, Any]:
+    """Below the window's priority, and in a group that can be ended as a whole."""
+    if os.name == "nt":
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW | subprocess.BELOW_NORMAL_PRIORITY_CLASS
+        return {"creationflags": flags}
+    return {"start_new_session": True}
+
+
+def _kill_tree(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process and its children (Slicer's ``PythonSlicer`` is a launcher whose child does the work)."""
+    if os.name == "nt":
+        hidden = {"creationflags": subprocess.CREATE_NO_WINDOW, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], check=False, **hidden)
+    else:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+    try:
+        process.wait(timeout=2.0)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _words_for(exit_code: int | None) -> str:
+    """One sentence for the user about a worker that ended with work undone."""
+    if exit_code in (-9, 137):
+        return "The segmentation process was killed, as happens when memory runs out; nothing was changed: choose a region of interest or close other programs, then click Segment again."
+    if exit_code is None:
+        return "The segmentation process stopped answering; nothing was changed: click Segment again."
+    return f"The segmentation process ended unexpectedly (exit code {exit_code}); nothing was changed: click Segment again, and copy the report if it happens again."

@@ -1,0 +1,45 @@
+"""What all three modules tell Slicer when it starts: quick, and without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import slicer
+
+from neurospineseg.tasks.anatomy import OWN_CONTEXT
+from neurospineseg_panel.module_job import ModuleJob
+from neurospineseg_panel.sample_data import register_sample_data
+
+CONTRIBUTORS = ["NeuroSpineSeg contributors"]
+TERMINOLOGY = (
+    Path(__file__).resolve().parent.parent
+    / "neurospineseg"
+    / "tasks"
+    / "Terminologies"
+    / "SegmentationCategoryTypeModifier-NeuroSpineSeg.json"
+)
+
+
+def declare(parent: Any, job: ModuleJob, folder: Path) -> None:
+    """Fills in a module's declaration; sample data and terminology are registered when Slicer has started.
+
+    Args:
+        parent: the ``qSlicerScriptedLoadableModule``.
+        folder: the module's own.
+    """
+    parent.contributors = CONTRIBUTORS
+    parent.acknowledgementText = ""
+    slicer.app.connect("startupCompleted()", lambda: started(job, folder))
+
+
+def started(job: ModuleJob, folder: Path) -> None:
+    register_sample_data(job, folder)
+    load_terminology()
+
+
+def load_terminology() -> None:
+    """Makes Slicer's terminology logic know the codes that its own lists lack."""
+    logic = slicer.modules.terminologies.logic()
+    if not logic.IsTerminologyContextLoaded(OWN_CONTEXT):
+        logic.LoadTerminologyFromFile(str(TERMINOLOGY))

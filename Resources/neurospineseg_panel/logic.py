@@ -1,0 +1,324 @@
+"""What the three modules do without a window: one logic, which the panel uses and the Python console too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
+
+from neurospineseg.errors import DoubtfulScan, InputError
+from neurospineseg.mrml import MergeRule, region_of_roi
+from neurospineseg.worker.client import WorkerClient
+from neurospineseg_panel.dependencies import ensure_dependencies, missing_packages
+from neurospineseg_panel.error_box import show_error
+from neurospineseg_panel.module_job import ModuleJob
+from neurospineseg_panel.outcome import Outcome
+from neurospineseg_panel.parameters import SegmentParameters
+from neurospineseg_panel.remaining_time import RemainingTime
+from neurospineseg_panel.run import Listener, Run
+from neurospineseg_panel.segmentation_run import SegmentationRun
+
+BUSY_MILLISECONDS, IDLE_MILLISECONDS = 25, 1000
+_CLIENTS: dict[str, WorkerClient] = {}
+"""One worker per module, also after the module was reloaded."""
+
+
+class SegmentLogic(ScriptedLoadableModuleLogic):
+    """Segments, in the background or waiting.
+
+    Args:
+        job: the module's declaration.
+        scene: where results go; the application's scene by default.
+    """
+
+    def __init__(self, job: ModuleJob, scene: Any = None) -> None:
+        ScriptedLoadableModuleLogic.__init__(self)
+        self.job = job
+        self._scene = scene
+        self.client = _CLIENTS.setdefault(job.name, WorkerClient())
+        self.run: Run | None = None
+        self.times = RemainingTime()
+        self._timer: Any = None
+        self._in_loop = False
+
+    @property
+    def seconds(self) -> float:
+        """What the last run took."""
+        return self.times.elapsed
+
+    @property
+    def scene(self) -> Any:
+        return self._scene if self._scene is not None else slicer.mrmlScene
+
+    def getParameterNode(self) -> SegmentParameters:
+        return SegmentParameters(super().getParameterNode())
+
+    def segment(
+        self,
+        inputs: Any,
+        segmentationNode: Any = None,
+        roi: Any = None,
+        model: str | None = None,
+        device: str = "auto",
+        wait: bool = True,
+        structures: Sequence[str] | None = None,
+        register: bool = False,
+        mergeRule: MergeRule = MergeRule.REPLACE,
+        anyway: bool = False,
+    ) -> Any:
+        """Segments scans of the scene.
+
+        Args:
+            inputs: scalar volume node, or several by the names of the model's channels, e.g. ``{"t1c": node, "flair": node}``.
+            segmentationNode: receives the result; a new one by default.
+            roi: ``vtkMRMLMarkupsROINode`` to stay inside of, ``"auto"``, or None for the whole scan.
+            model: name or folder of a model; None for the default.
+            device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+            wait: True returns when all is done; False returns at once and fills the node later (needs the application's window).
+            structures: keys of the structures to keep; None for all.
+            register: whether the scans are first aligned rigidly to the first one.
+            mergeRule: what happens to segments that are there already.
+            anyway: whether scans that do not look like what the model expects are segmented too.
+
+        Returns:
+            The ``vtkMRMLSegmentationNode``; with ``wait=False`` it may be empty yet.
+
+        Raises:
+            InputError: something given cannot be used; the message says what and what to do. The scene is unchanged.
+                ``DoubtfulScan``: it can be used with ``anyway``.
+        """
+        scans = dict(inputs) if isinstance(inputs, Mapping) else {self.job.slots[0]: inputs}
+        fields = self.fields(model=model, device=device, region=roi, structures=structures, register=register, anyway=anyway)
+        self._check(scans)
+        if wait:
+            outcome = self.wait_for(lambda listener: self.start(scans, fields, listener, segmentationNode, mergeRule))
+            return outcome.node
+        created = segmentationNode is None
+        node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", self.result_name(scans)) if created else segmentationNode
+
+        def failed(message: str, detail: str) -> None:
+            if created and self.scene.IsNodePresent(node):
+                self.scene.RemoveNode(node)
+            show_error(message, self.job.name)
+
+        try:
+            self.start(scans, fields, Listener(failed=failed), node, mergeRule)
+        except InputError:
+            if created:
+                self.scene.RemoveNode(node)
+            raise
+        return node
+
+    def segmentFolder(
+        self,
+        inputFolder: str | Path,
+        outputFolder: str | Path,
+        model: str | None = None,
+        device: str = "auto",
+        structures: Sequence[str] | None = None,
+        register: bool = False,
+        anyway: bool = False,
+        progress: Callable[[int, int, str], None] = lambda done, count, case: None,
+    ) -> dict[str, str]:
+        """Segments every case of a folder into another folder, and waits.
+
+        A case whose mask is there already is left alone, so that a stopped run goes on where it was; a case that cannot be
+        segmented does not stop the others. See ``neurospineseg.pipeline.batch`` for what a case is.
+
+        Args:
+            progress: called before each case with the number done, the number of all and the case's name.
+
+        Returns:
+            For each case ``done``, ``kept`` (the mask was there) or the sentence that says what is wrong with it.
+
+        Raises:
+            InputError: the folder holds no case, or the output folder cannot be written to.
+        """
+        from neurospineseg.pipeline.batch import run_batch
+
+        settings = {
+            "model": model,
+            "device": device,
+            "register": register,
+            "structures": structures and list(structures),
+            "anyway": anyway,
+        }
+
+        def segment_case(scans: Mapping[str, Path], output: Path) -> None:
+            fields = {
+                "op": "files",
+                "task": self.job.task,
+                "scans": {name: str(path) for name, path in scans.items()},
+                "output": str(output),
+                "settings": settings,
+            }
+            self.wait_for(lambda listener: self.begin(Run(self.client, {}, fields, listener, self.times, writes_into=output.parent)))
+
+        return run_batch(self.job.task, Path(inputFolder), Path(outputFolder), segment_case, progress)
+
+    def _check(self, scans: Mapping[str, Any]) -> None:
+        if not scans or any(node is None for node in scans.values()):
+            raise InputError(_("No scan was chosen; choose the scan to segment."))
+        unknown = [name for name in scans if name not in self.job.slots]
+        if unknown:
+            slots = ", ".join(self.job.slots)
+            raise InputError(
+                _("'{name}' is no scan of {module}; it takes {slots}.").format(name=unknown[0], module=self.job.name, slots=slots)
+            )
+
+    def fields(
+        self,
+        *,
+        model: str | None,
+        device: str,
+        region: Any,
+        structures: Sequence[str] | None = None,
+        register: bool = False,
+        anyway: bool = False,
+    ) -> dict[str, Any]:
+        """The worker's words for what the user chose; ``region`` is a markups ROI node, ``auto`` or None."""
+        return {
+            "task": self.job.task,
+            "model": model or None,
+            "device": device,
+            "region": region if region is None or region == "auto" else region_of_roi(region),
+            "structures": list(structures) if structures else None,
+            "register": register,
+            "anyway": anyway,
+        }
+
+    def result_name(self, scans: Mapping[str, Any]) -> str:
+        return self.job.result_name.format(scan=next(iter(scans.values())).GetName())
+
+    def start(
+        self,
+        scans: Mapping[str, Any],
+        fields: Mapping[str, Any],
+        listener: Listener,
+        target: Any = None,
+        rule: MergeRule = MergeRule.REPLACE,
+        *,
+        inside_only: bool = False,
+        save_undo: Callable[[Any], None] | None = None,
+        earlier: Outcome | None = None,
+    ) -> Run:
+        """Begins a segmentation; ``listener.finished`` gets an ``Outcome``.
+
+        Raises:
+            InputError: no scan is given, packages are missing and not installed, or the module is segmenting already.
+        """
+        self._check(scans)
+        ordered = {name: scans[name] for name in self.job.slots if name in scans}
+        return self.begin(
+            SegmentationRun(
+                self.client,
+                ordered,
+                fields,
+                listener,
+                self.times,
+                scene=self.scene,
+                target=target,
+                rule=rule,
+                name=self.result_name(ordered),
+                inside_only=inside_only,
+                save_undo=save_undo,
+                earlier=earlier,
+            )
+        )
+
+    def ask(self, op: str, scans: Mapping[str, Any], fields: Mapping[str, Any], listener: Listener) -> Run:
+        """Begins another request to the worker about scans; ``listener.finished`` gets the worker's result."""
+        return self.begin(Run(self.client, scans, {**fields, "op": op}, listener, RemainingTime()))
+
+    def begin(self, run: Run) -> Run:
+        """Starts a run, once all packages are there.
+
+        Raises:
+            InputError: the module is at work already, or packages are missing and were not installed.
+        """
+        if self.run is not None and not self.run.over:
+            raise InputError(_("{module} is at work already; wait for it or cancel it.").format(module=self.job.name))
+        ensure_dependencies(self.job.name)
+        self.run = run
+        self._tick_every(BUSY_MILLISECONDS)
+        return run
+
+    def wait_for(self, begin: Callable[[Listener], Run]) -> Any:
+        """Begins a run and drives it to its end; returns its result.
+
+        Raises:
+            InputError: with the run's sentence, when it fails.
+        """
+        answers: list[Any] = []
+        problems: list[InputError] = []
+        listener = Listener(
+            finished=lambda result, notes: answers.append(result),
+            failed=lambda message, detail: problems.append(InputError(message)),
+            doubted=lambda message: problems.append(
+                DoubtfulScan(_("{doubt} With anyway=True it is segmented all the same.").format(doubt=message))
+            ),
+        )
+        self._in_loop = True
+        try:
+            run = begin(listener)
+            while not run.over:
+                self.tick()
+                sleep(0.005)
+        finally:
+            self._in_loop = False
+        if problems:
+            raise problems[0]
+        return answers[0]
+
+    def warm(self, model: str | None = None, device: str = "auto") -> None:
+        """Starts the worker and lets it load the model, if all packages are there; never asks and never waits."""
+        if missing_packages() or self.client.running:
+            return
+        try:
+            self.client.request("warm", task=self.job.task, model=model or None, device=device)
+        except OSError:
+            return
+        self._tick_every(IDLE_MILLISECONDS)
+
+    def cancel(self, message: str | None = None) -> None:
+        """Ends the run at once; the scene stays as it is."""
+        if self.run is not None:
+            self.run.abandon(message or _("Canceled."))
+
+    def stop(self) -> None:
+        """Ends everything, for when the application or the module ends."""
+        if self._timer is not None:
+            self._timer.stop()
+        if self.run is not None and not self.run.over:
+            self.run.listener = Listener()
+            self.run.abandon("")
+        self.client.stop()
+
+    def tick(self) -> None:
+        """One short step of whatever is going on."""
+        self.client.poll()
+        run = self.run
+        if run is not None and run.step() and self.run is run:
+            self.run = None
+        if self.run is None and self._timer is not None:
+            if self.client.running:
+                self._timer.setInterval(IDLE_MILLISECONDS)
+            else:
+                self._timer.stop()
+
+    def _tick_every(self, milliseconds: int) -> None:
+        if self._in_loop:
+            return
+        try:
+            import qt
+        except ImportError:
+            return
+        if self._timer is None:
+            self._timer = qt.QTimer()
+            self._timer.connect("timeout()", self.tick)
+        self._timer.start(milliseconds)

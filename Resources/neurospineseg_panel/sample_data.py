@@ -1,0 +1,59 @@
+"""A drawn scan for each module in Slicer's Sample Data module; nothing is downloaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import slicer
+
+from neurospineseg.errors import InputError
+from neurospineseg.mrml import node_from_array
+from neurospineseg_panel.module_job import ModuleJob
+
+CATEGORY = "NeuroSpineSeg"
+SEED = 7
+
+
+def register_sample_data(job: ModuleJob, folder: Path) -> None:
+    """Adds the module's sample to Slicer's Sample Data module.
+
+    Args:
+        folder: the module's, with its icon.
+    """
+    import SampleData
+
+    SampleData.SampleDataLogic.registerCustomSampleDataCategory(CATEGORY, title="NeuroSpineSeg")
+    SampleData.SampleDataLogic.registerCustomSampleDataSource(
+        category=CATEGORY,
+        sampleName=job.name,
+        nodeNames=job.sample_name,
+        thumbnailFileName=str(folder / "Resources" / "Icons" / f"{job.name}.png"),
+        customDownloader=lambda source: load_sample(job),
+    )
+
+
+def load_sample(job: ModuleJob) -> list[Any]:
+    """Draws the module's sample scan in the worker and adds it to the scene; waits some seconds."""
+    from neurospineseg_panel.logic import SegmentLogic
+    from neurospineseg_panel.run import Run
+
+    logic = SegmentLogic(job)
+    fields = {"op": "draw", "task": job.task, "seed": SEED}
+    try:
+        with slicer.util.WaitCursor():
+            drawn = logic.wait_for(lambda listener: logic.begin(Run(logic.client, {}, fields, listener, logic.times)))
+    except InputError as error:
+        slicer.util.errorDisplay(str(error), windowTitle=job.name)
+        return []
+    nodes = []
+    for name, file in drawn["images"].items():
+        title = job.sample_name if name == "image" else f"{job.sample_name} {name}"
+        voxels = np.load(logic.client.folder / file)
+        node = node_from_array(voxels.round().astype(np.int16), np.array(drawn["ijk_to_ras"]), slicer.mrmlScene, title)
+        node.CreateDefaultDisplayNodes()
+        nodes.append(node)
+    if slicer.app.layoutManager() is not None:
+        slicer.util.setSliceViewerLayers(background=nodes[0], fit=True)
+    return nodes
