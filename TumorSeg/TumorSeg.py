@@ -12,11 +12,11 @@ sys.path += [str(folder) for folder in (_HERE.parent / "Resources", _HERE / "Res
 
 from neurospineseg_panel.declare import declare  # noqa: E402
 from neurospineseg_panel.logic import SegmentLogic  # noqa: E402
-from neurospineseg_panel.module_job import ModuleJob  # noqa: E402
+from neurospineseg_panel.module_declaration import ModuleDeclaration  # noqa: E402
 from neurospineseg_panel.self_test import run_self_test  # noqa: E402
 from neurospineseg_panel.widget import SegmentWidget  # noqa: E402
 
-JOB = ModuleJob(
+JOB = ModuleDeclaration(
     name="TumorSeg",
     task="tumor",
     slots=("t1c", "t1", "t2", "flair"),

@@ -59,7 +59,7 @@ def evaluate(options: argparse.Namespace) -> int:
     data, bundle = read_dataset(options.data), find_bundle(options.model)
     if bundle.spec.task != data.task:
         raise InputError(f"The model '{bundle.spec.name}' is for {bundle.spec.task}, the data set '{data.folder.name}' for {data.task}.")
-    segmenter = Segmenter(data.task, Settings(model=str(bundle.folder), device=options.device, anyway=True))
+    segmenter = Segmenter(data.task, Settings(model=str(bundle.folder), device=options.device, force=True))
     known = [data.classes[number] for number in class_values(bundle.spec, data.classes)]
     cases, rng = data.split.named(options.part), np.random.default_rng(options.seed)
     drawn = rng.choice(len(cases), options.slices)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from neurospineseg.errors import DoubtfulScan, InputError
+from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.models.bundle import Task, find_bundle
 from neurospineseg.pipeline.segmenter import Segmenter, Settings
@@ -84,7 +84,7 @@ def outcome(offer: Offer, volume: Volume, segmenters: dict[str, Segmenter]) -> t
     """``passed``, ``doubted`` or ``refused``, and the sentence."""
     try:
         besides = segmenters[offer.task].check({offer.slot: volume})
-    except DoubtfulScan as error:
+    except ImplausibleInput as error:
         return "doubted", str(error)
     except InputError as error:
         return "refused", str(error)

@@ -38,7 +38,7 @@ class Judged(Segmenter):
     """
 
     def __init__(self, model: str | None, mirror: bool = False, factors: Mapping[str, float] | None = None) -> None:
-        super().__init__("spine", Settings(model=model, device="cpu", anyway=True))
+        super().__init__("spine", Settings(model=model, device="cpu", force=True))
         classes, factors = self.bundle.spec.classes, factors or {}
         unknown = next((name for name in factors if name not in classes), None)
         if unknown is not None:

@@ -212,7 +212,7 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     options = parser().parse_args()
     torch.set_num_threads(1)
-    segmenter = Segmenter("subcortical", Settings(model=options.model, device="cpu", anyway=True))
+    segmenter = Segmenter("subcortical", Settings(model=options.model, device="cpu", force=True))
     rows: list[tuple] = []
     pictures: dict[str, tuple] = {}
     for name in TEMPLATES if options.draws else ():

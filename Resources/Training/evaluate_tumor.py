@@ -128,7 +128,7 @@ def on_subsets(segmenter: Segmenter, options: argparse.Namespace) -> None:
 
 def on_raw(segmenter: Segmenter, options: argparse.Namespace) -> None:
     run("TCGA raw", segmenter, tcga(), options.pictures)
-    registering = Segmenter("tumor", Settings(model=options.model, device="cpu", register=True, anyway=True))
+    registering = Segmenter("tumor", Settings(model=options.model, device="cpu", register=True, force=True))
     run("TCGA raw registered", registering, tcga(), options.pictures)
 
 
@@ -180,7 +180,7 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     options = parser().parse_args()
     torch.set_num_threads(1)
-    segmenter = Segmenter("tumor", Settings(model=options.model, device="cpu", anyway=True))
+    segmenter = Segmenter("tumor", Settings(model=options.model, device="cpu", force=True))
     for part in options.parts:
         if part != "drawn" or options.drawn:
             try:

@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.grid import Grid, straight_grid
 from neurospineseg.images.volume import Volume, read_volume
-from neurospineseg.inference.passage import bring_in
+from neurospineseg.inference.passage import to_model_grid
 from neurospineseg.models.bundle import ModelSpec
 from neurospineseg.pipeline.segmenter import Segmenter, Settings
 from Training.datasets.real_data import DATA
@@ -90,7 +90,7 @@ def real_tiles(spec: ModelSpec) -> Iterator[tuple[str, np.ndarray, None]]:
             grid = _patch_grid(spec, volumes)
         except InputError:
             continue
-        image = bring_in(volumes, grid, spec).numpy()
+        image = to_model_grid(volumes, grid, spec).numpy()
         channel = spec.channels.index(next(iter(names)))
         yield f"{next(iter(names))}, real", _slice_3d(spec, image[channel]), None
 

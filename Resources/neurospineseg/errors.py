@@ -11,5 +11,5 @@ def missing_package(error: ImportError) -> str:
     return f"The package {package} cannot be imported; install it anew with `python -m pip install --force-reinstall {package}`."
 
 
-class DoubtfulScan(InputError):
+class ImplausibleInput(InputError):
     """A scan or its result is not what the model expects; whoever knows better may have it segmented all the same."""

@@ -8,7 +8,7 @@ from typing import Any
 import slicer
 
 from neurospineseg.tasks.anatomy import OWN_CONTEXT
-from neurospineseg_panel.module_job import ModuleJob
+from neurospineseg_panel.module_declaration import ModuleDeclaration
 from neurospineseg_panel.sample_data import register_sample_data
 
 CONTRIBUTORS = ["NeuroSpineSeg contributors"]
@@ -21,7 +21,7 @@ TERMINOLOGY = (
 )
 
 
-def declare(parent: Any, job: ModuleJob, folder: Path) -> None:
+def declare(parent: Any, job: ModuleDeclaration, folder: Path) -> None:
     """Fills in a module's declaration; sample data and terminology are registered when Slicer has started.
 
     Args:
@@ -33,7 +33,7 @@ def declare(parent: Any, job: ModuleJob, folder: Path) -> None:
     slicer.app.connect("startupCompleted()", lambda: started(job, folder))
 
 
-def started(job: ModuleJob, folder: Path) -> None:
+def started(job: ModuleDeclaration, folder: Path) -> None:
     register_sample_data(job, folder)
     load_terminology()
 

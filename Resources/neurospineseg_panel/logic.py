@@ -11,12 +11,12 @@ import slicer
 from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
-from neurospineseg.errors import DoubtfulScan, InputError
+from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.mrml import MergeRule, region_of_roi
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg_panel.dependencies import ensure_dependencies, missing_packages
 from neurospineseg_panel.error_box import show_error
-from neurospineseg_panel.module_job import ModuleJob
+from neurospineseg_panel.module_declaration import ModuleDeclaration
 from neurospineseg_panel.outcome import Outcome
 from neurospineseg_panel.parameters import SegmentParameters
 from neurospineseg_panel.remaining_time import RemainingTime
@@ -36,7 +36,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         scene: where results go; the application's scene by default.
     """
 
-    def __init__(self, job: ModuleJob, scene: Any = None) -> None:
+    def __init__(self, job: ModuleDeclaration, scene: Any = None) -> None:
         ScriptedLoadableModuleLogic.__init__(self)
         self.job = job
         self._scene = scene
@@ -69,7 +69,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         structures: Sequence[str] | None = None,
         register: bool = False,
         mergeRule: MergeRule = MergeRule.REPLACE,
-        anyway: bool = False,
+        force: bool = False,
     ) -> Any:
         """Segments scans of the scene.
 
@@ -83,17 +83,17 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             structures: keys of the structures to keep; None for all.
             register: whether the scans are first aligned rigidly to the first one.
             mergeRule: what happens to segments that are there already.
-            anyway: whether scans that do not look like what the model expects are segmented too.
+            force: whether scans that do not look like what the model expects are segmented too.
 
         Returns:
             The ``vtkMRMLSegmentationNode``; with ``wait=False`` it may be empty yet.
 
         Raises:
             InputError: something given cannot be used; the message says what and what to do. The scene is unchanged.
-                ``DoubtfulScan``: it can be used with ``anyway``.
+                ``ImplausibleInput``: it can be used with ``force``.
         """
         scans = dict(inputs) if isinstance(inputs, Mapping) else {self.job.slots[0]: inputs}
-        fields = self.fields(model=model, device=device, region=roi, structures=structures, register=register, anyway=anyway)
+        fields = self.fields(model=model, device=device, region=roi, structures=structures, register=register, force=force)
         self._check(scans)
         if wait:
             outcome = self.wait_for(lambda listener: self.start(scans, fields, listener, segmentationNode, mergeRule))
@@ -122,7 +122,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         device: str = "auto",
         structures: Sequence[str] | None = None,
         register: bool = False,
-        anyway: bool = False,
+        force: bool = False,
         progress: Callable[[int, int, str], None] = lambda done, count, case: None,
     ) -> dict[str, str]:
         """Segments every case of a folder into another folder, and waits.
@@ -146,7 +146,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             "device": device,
             "register": register,
             "structures": structures and list(structures),
-            "anyway": anyway,
+            "force": force,
         }
 
         def segment_case(scans: Mapping[str, Path], output: Path) -> None:
@@ -179,7 +179,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         region: Any,
         structures: Sequence[str] | None = None,
         register: bool = False,
-        anyway: bool = False,
+        force: bool = False,
     ) -> dict[str, Any]:
         """The worker's words for what the user chose; ``region`` is a markups ROI node, ``auto`` or None."""
         return {
@@ -189,7 +189,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             "region": region if region is None or region == "auto" else region_of_roi(region),
             "structures": list(structures) if structures else None,
             "register": register,
-            "anyway": anyway,
+            "force": force,
         }
 
     def result_name(self, scans: Mapping[str, Any]) -> str:
@@ -260,7 +260,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             finished=lambda result, notes: answers.append(result),
             failed=lambda message, detail: problems.append(InputError(message)),
             doubted=lambda message: problems.append(
-                DoubtfulScan(_("{doubt} With anyway=True it is segmented all the same.").format(doubt=message))
+                ImplausibleInput(_("{doubt} With force=True it is segmented all the same.").format(doubt=message))
             ),
         )
         self._in_loop = True

@@ -15,7 +15,7 @@ import numpy as np
 from slicer.i18n import tr as _
 
 from neurospineseg.atomic_files import ROOM_PREFIX
-from neurospineseg.errors import DoubtfulScan, InputError
+from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.mrml import node_geometry, node_voxels
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.private_folder import remove_folder
@@ -35,7 +35,7 @@ class Listener:
         finished: the result, see each run; then sentences for the user.
         failed: one sentence, then details for a report. The scene is as it was.
         log: a line for the log.
-        doubted: one sentence: the scans are not what the model expects; with ``anyway`` they are segmented. None: as ``failed``.
+        doubted: one sentence: the scans are not what the model expects; with ``force`` they are segmented. None: as ``failed``.
     """
 
     progress: Callable[[str, float, float | None], None] = lambda stage, fraction, seconds: None
@@ -100,7 +100,7 @@ class Run:
         except StopIteration:
             self.over = True
             self._remove_files()
-        except DoubtfulScan as error:
+        except ImplausibleInput as error:
             self._fail(str(error), doubtful=True)
         except InputError as error:
             self._fail(str(error))
@@ -223,7 +223,7 @@ class Run:
                     return event["result"]
                 elif kind in ("refused", "failed"):
                     self.listener.log(event.get("detail", ""))
-                    raise (DoubtfulScan if event.get("doubtful") else InputError)(event["message"])
+                    raise (ImplausibleInput if event.get("doubtful") else InputError)(event["message"])
             yield
 
     def _tell(self, stage: str, fraction: float) -> None:

@@ -10,13 +10,13 @@ import slicer
 
 from neurospineseg.errors import InputError
 from neurospineseg.mrml import node_from_array
-from neurospineseg_panel.module_job import ModuleJob
+from neurospineseg_panel.module_declaration import ModuleDeclaration
 
 CATEGORY = "NeuroSpineSeg"
 SEED = 7
 
 
-def register_sample_data(job: ModuleJob, folder: Path) -> None:
+def register_sample_data(job: ModuleDeclaration, folder: Path) -> None:
     """Adds the module's sample to Slicer's Sample Data module.
 
     Args:
@@ -34,7 +34,7 @@ def register_sample_data(job: ModuleJob, folder: Path) -> None:
     )
 
 
-def load_sample(job: ModuleJob) -> list[Any]:
+def load_sample(job: ModuleDeclaration) -> list[Any]:
     """Draws the module's sample scan in the worker and adds it to the scene; waits some seconds."""
     from neurospineseg_panel.logic import SegmentLogic
     from neurospineseg_panel.run import Run

@@ -21,7 +21,7 @@ from neurospineseg_panel.correct_section import CorrectSection
 from neurospineseg_panel.input_guess import guess_inputs, scan_info
 from neurospineseg_panel.logic import SegmentLogic
 from neurospineseg_panel.messages import stage_text, time_text
-from neurospineseg_panel.module_job import ModuleJob
+from neurospineseg_panel.module_declaration import ModuleDeclaration
 from neurospineseg_panel.outcome import Outcome
 from neurospineseg_panel.parameters import RegionKind, SegmentParameters
 from neurospineseg_panel.report_text import report_text
@@ -39,7 +39,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     A module's widget derives from this and names its job and its logic.
     """
 
-    job: ModuleJob
+    job: ModuleDeclaration
     logicClass: type[SegmentLogic]
 
     def __init__(self, parent: Any = None) -> None:
@@ -240,7 +240,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             raise InputError(_("No box was chosen for the region; create one or segment the whole scan."))
         return {RegionKind.WHOLE: None, RegionKind.AUTOMATIC: "auto", RegionKind.BOX: self.parameters.region}[kind]
 
-    def fields(self, region: Any, anyway: bool = False) -> dict[str, Any]:
+    def fields(self, region: Any, force: bool = False) -> dict[str, Any]:
         parameters = self.parameters
         return self.logic.fields(
             model=parameters.model,
@@ -248,7 +248,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             region=region,
             structures=parameters.structures,
             register=parameters.register and self.job.registers,
-            anyway=anyway,
+            force=force,
         )
 
     def onSegmentButton(self, checked: bool = False) -> None:
@@ -265,17 +265,17 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         region: Any = ...,
         inside_only: bool = False,
         earlier: Outcome | None = None,
-        anyway: bool = False,
+        force: bool = False,
     ) -> None:
         """Begins a segmentation with what the panel says; all problems end as a sentence in the panel.
 
         Args:
-            anyway: whether scans that do not look like what the model expects are segmented too.
+            force: whether scans that do not look like what the model expects are segmented too.
         """
         asked = {"target": target, "rule": rule, "region": region, "inside_only": inside_only, "earlier": earlier}
         given, self._doubted = self._given(), None
         try:
-            fields = self.fields(self.region() if region is ... else region, anyway)
+            fields = self.fields(self.region() if region is ... else region, force)
             self.logic.start(
                 self.scans(),
                 fields,
@@ -333,7 +333,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onAnywayButton(self, checked: bool = False) -> None:
         if self._doubted is not None:
-            self.segment(**self._doubted[1], anyway=True)
+            self.segment(**self._doubted[1], force=True)
 
     def _when_idle(self, action: Any) -> None:
         qt.QTimer.singleShot(0, action)

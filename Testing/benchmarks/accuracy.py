@@ -105,7 +105,7 @@ def show_summary(group: str, found: Mapping[str, Mapping[str, Any]]) -> None:
 
 def judge(task: str, model: str | None, device: str, groups: Mapping[str, Sequence[Case]]) -> dict[str, Any]:
     """Measures a model on the cases of each group, and prints it."""
-    own = Segmenter(task, Settings(model=model, device=device, anyway=True))
+    own = Segmenter(task, Settings(model=model, device=device, force=True))
     ways = {OWN: own, **references(task, model, device)}
     figures: dict[str, Any] = {"task": task, "model": own.bundle.spec.name, "groups": {}}
     print(f"\n{figures['model']}: mean Dice of ours, and what it lacks (seconds of {', '.join(ways)})")

@@ -64,7 +64,7 @@ def click(client: WorkerClient, task: str, volumes: Mapping[str, Volume], model:
     for name, volume in volumes.items():
         np.save(client.folder / f"scan-{name}.npy", volume.voxels)
         inputs[name] = {"file": f"scan-{name}.npy", "ijk_to_ras": volume.ijk_to_ras.tolist()}
-    number = client.request("segment", task=task, inputs=inputs, model=model, device=device, doubts=True, anyway=True)
+    number = client.request("segment", task=task, inputs=inputs, model=model, device=device, doubts=True, force=True)
     labels = np.load(client.folder / answered(client, number)["labels"], mmap_mode="r")
     int(labels.max())
     return perf_counter() - started

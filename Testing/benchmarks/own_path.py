@@ -28,7 +28,7 @@ class OwnPath:
     """
 
     def __init__(self, task: str, model: str | None, device: str) -> None:
-        self.task, self.settings = task, {"model": model, "device": device, "anyway": True}
+        self.task, self.settings = task, {"model": model, "device": device, "force": True}
         self.networks: dict[str, torch.nn.Module] = {}
         self.segmenter = Segmenter(task, Settings(**self.settings), self.networks)
         bundle = self.segmenter.bundle

@@ -44,7 +44,7 @@ class Reference(Segmenter):
     """
 
     def __init__(self, task: str, model: str | None, device: str, mirrored: bool) -> None:
-        super().__init__(task, Settings(model=model, device=device, anyway=True))
+        super().__init__(task, Settings(model=model, device=device, force=True))
         if self.bundle.spec.slice_axis is not None:
             raise InputError(
                 f"The model '{self.bundle.spec.name}' works slice by slice; the accuracy kept is measured with 3D models only."

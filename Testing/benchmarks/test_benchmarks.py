@@ -77,7 +77,7 @@ def test_where_only_bodies_are_labeled_only_they_are_compared(bodies: bool, case
     from Testing.benchmarks.accuracy import comparable
     from Testing.benchmarks.drawn_case import drawn_case
 
-    segmenter = Segmenter("spine", Settings(device="cpu", anyway=True))
+    segmenter = Segmenter("spine", Settings(device="cpu", force=True))
     volumes = {"image": read_volume(drawn_case("spine", cases, quick=True).scans["image"])}
     found, whole = comparable(segmenter, volumes, bodies), segmenter.run(volumes).labels.voxels
     assert ((found == whole) | (found == 0)).all() and found.any()

@@ -52,7 +52,7 @@ def make_way(name: str, case: Case, model: str | None, device_name: str) -> Way:
     """
     if name == OWN:
         return OwnPath(case.task, model, device_name)
-    segmenter, device = Segmenter(case.task, Settings(model=model, device=device_name, anyway=True)), choose_device(device_name)
+    segmenter, device = Segmenter(case.task, Settings(model=model, device=device_name, force=True)), choose_device(device_name)
     if name.startswith("nnunet"):
         return NnunetPath(segmenter.bundle, device, name.endswith("mirrored"))
     if segmenter.bundle.spec.locator is not None and case.region is None:

@@ -51,7 +51,7 @@ def segmenter(coarse_level: float) -> tuple[Segmenter, Brighter]:
     fine = Brighter(1.0)
     assert find_bundle(FINE).spec.coarse == COARSE
     networks: dict[str, torch.nn.Module] = {FINE: fine, COARSE: Brighter(coarse_level)}
-    made = Segmenter("tumor", Settings(model=FINE, device="cpu", anyway=True), networks)
+    made = Segmenter("tumor", Settings(model=FINE, device="cpu", force=True), networks)
     return made, fine
 
 

@@ -12,7 +12,7 @@ from neurospineseg.checks.contrast import bone_contrast, features, head_view
 from neurospineseg.checks.input_plausibility import Expectations, implausible, whole_labels
 from neurospineseg.checks.scan_recognition import NAMES, Head, Look, brain_seen, coarse, is_hounsfield, is_mask
 from neurospineseg.cli.main import main
-from neurospineseg.errors import DoubtfulScan, InputError
+from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.images.volume import Volume
 from neurospineseg.inference.head_pose import Pose
@@ -36,17 +36,17 @@ def segmenter(models: Path, **settings) -> Segmenter:
     return Segmenter("tumor", Settings(model=str(models / "tiny_tumor"), device="cpu", **settings))
 
 
-def test_a_scan_without_a_brain_is_refused_and_segmented_with_anyway(doubting_models: Path) -> None:
+def test_a_scan_without_a_brain_is_refused_and_segmented_with_force(doubting_models: Path) -> None:
     volumes = {"flair": scan(ball())}
-    with pytest.raises(DoubtfulScan, match="No brain was found in the scan given as FLAIR"):
+    with pytest.raises(ImplausibleInput, match="No brain was found in the scan given as FLAIR"):
         segmenter(doubting_models).run(volumes)
-    result = segmenter(doubting_models, anyway=True).run(volumes)
+    result = segmenter(doubting_models, force=True).run(volumes)
     assert result.structures and any("No brain was found" in warning for warning in result.warnings)
-    assert result.warnings == result.report["warnings"] and result.report["settings"]["anyway"]
+    assert result.warnings == result.report["warnings"] and result.report["settings"]["force"]
 
 
 def test_a_mask_is_no_scan(doubting_models: Path) -> None:
-    with pytest.raises(DoubtfulScan, match="as a mask does"):
+    with pytest.raises(ImplausibleInput, match="as a mask does"):
         segmenter(doubting_models).run({"t1c": scan(ball() > ball().mean())})
 
 
@@ -58,9 +58,9 @@ def test_the_shell_says_how_to_go_on(doubting_models: Path, head: Path, tmp_path
     mask = tmp_path / "mask.nii.gz"
     line = ["segment", "tumor", "--t1c", str(head), "-o", str(mask), "--model", str(doubting_models / "tiny_tumor"), "--device", "cpu"]
     assert main(line) == 2
-    assert capsys.readouterr().err.strip().splitlines()[-1].endswith("With --anyway it is segmented all the same.")
+    assert capsys.readouterr().err.strip().splitlines()[-1].endswith("With --force it is segmented all the same.")
     assert not mask.exists()
-    assert main([*line, "--anyway"]) == 0 and mask.exists()
+    assert main([*line, "--force"]) == 0 and mask.exists()
     assert "Warning: No brain was found" in capsys.readouterr().err
 
 
@@ -80,7 +80,7 @@ def test_the_batch_says_so_for_each_case(doubting_models: Path, head: Path, tmp_
         "cpu",
     ]
     assert main(line) == 2
-    assert "With --anyway" in (tmp_path / "out" / "summary.csv").read_text()
+    assert "With --force" in (tmp_path / "out" / "summary.csv").read_text()
 
 
 def test_masks_and_hounsfield_units_are_told_from_scans(noise: np.ndarray) -> None:
@@ -202,7 +202,7 @@ def test_a_head_outside_the_region_is_not_doubted(noise: np.ndarray) -> None:
 def test_the_deep_nuclei_are_not_sought_without_a_head(noise: np.ndarray) -> None:
     with pytest.raises(InputError, match="were not found") as refused:
         Shown({"image": {}}, brain=None).doubts(noise, "subcortical")
-    assert not isinstance(refused.value, DoubtfulScan), "no one can have it segmented all the same"
+    assert not isinstance(refused.value, ImplausibleInput), "no one can have it segmented all the same"
 
 
 HEAD = Grid.canonical((0, -18, 8), np.full(3, 220.0), np.full(3, 4.0))
@@ -267,7 +267,7 @@ def test_scans_that_do_not_overlap_are_refused_for_that(doubting_models: Path, m
 def test_what_cannot_be_checked_is_said_and_segmented(tiny_models: Path, tmp_path: Path) -> None:
     bundle = read_bundle(tiny_models / "tiny_tumor")
     write_bundle(tmp_path, bundle.spec.model_copy(update={"recognizer": "nowhere"}), bundle.network_def, bundle.weights)
-    result = segmenter(tmp_path, anyway=True).run({"flair": scan(ball())})
+    result = segmenter(tmp_path, force=True).run({"flair": scan(ball())})
     assert result.structures and any("was not checked" in warning for warning in result.warnings)
 
 
@@ -281,6 +281,6 @@ def test_an_impossible_tumor_is_doubted_though_it_touches_the_border(doubting_mo
     monkeypatch.setattr("neurospineseg.checks.scan_recognition.Recognizer.head", lambda self, volume: Head(UPRIGHT, 1.0))
     monkeypatch.setattr("neurospineseg.checks.input_plausibility.LARGEST_TUMOR_ML", 0.5)
     whole = np.full(ball().shape, 2, np.uint16)
-    monkeypatch.setattr("neurospineseg.pipeline.segmenter.take_out", lambda *_: whole)
-    with pytest.raises(DoubtfulScan, match="The tumor found measures"):
+    monkeypatch.setattr("neurospineseg.pipeline.segmenter.to_scan_grid", lambda *_: whole)
+    with pytest.raises(ImplausibleInput, match="The tumor found measures"):
         segmenter(doubting_models).run({"flair": scan(ball())})

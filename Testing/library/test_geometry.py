@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from neurospineseg.geometry.agreement import dice
 from neurospineseg.geometry.grid import Grid, are_parallel, covering_grid, resample, straight_grid
 from neurospineseg.images.volume import Volume
-from neurospineseg.inference.passage import LEAST_LIKELY, take_out
+from neurospineseg.inference.passage import LEAST_LIKELY, to_scan_grid
 from neurospineseg.inference.uncertainty import DOUBTFUL, uncertainty
 from neurospineseg.tasks.class_scores import OutputChannel
 
@@ -51,7 +51,7 @@ def test_identity_network_returns_the_label_map(affine):
     one_hot = torch.stack([torch.from_numpy((labels == value).astype(np.float32)) for value in (1, 2)])
     inside = resample(one_hot, scan.grid, working)
     probabilities = torch.cat([1 - inside.sum(0, keepdim=True), inside])
-    found = take_out(probabilities, [OutputChannel(0), OutputChannel(1), OutputChannel(2)], working, scan.grid)
+    found = to_scan_grid(probabilities, [OutputChannel(0), OutputChannel(1), OutputChannel(2)], working, scan.grid)
     assert found.shape == labels.shape
     for value in (1, 2):
         assert dice(found == value, labels == value) >= 0.99
@@ -71,15 +71,15 @@ def test_labels_and_doubts_are_those_of_scores_computed_everywhere(angles: tuple
     matrix[:3, :3] = Rotation.from_euler("xyz", angles, degrees=True).as_matrix() * 1.3
     matrix[:3, 3] = (3.11, 1.07, -3.87)
     target = Grid((44, 40, 36), matrix)
-    territory = np.arange(20 * 22 * 24).reshape(20, 22, 24).astype(np.uint16)
-    channels = [OutputChannel(0), OutputChannel(3), OutputChannel(None, territory), OutputChannel(5)]
+    label_field = np.arange(20 * 22 * 24).reshape(20, 22, 24).astype(np.uint16)
+    channels = [OutputChannel(0), OutputChannel(3), OutputChannel(None, label_field), OutputChannel(5)]
     doubt = np.zeros(target.shape, np.uint8) if doubts else None
-    found = take_out(probabilities, channels, working, target, doubt=doubt)
+    found = to_scan_grid(probabilities, channels, working, target, doubt=doubt)
 
     everywhere = resample(probabilities, working, target, antialias=False)
     inside = everywhere.sum(0) > 0
     winner = everywhere.argmax(0)
-    own = resample(torch.from_numpy(territory.astype(np.float32))[None], working, target, mode="nearest")[0]
+    own = resample(torch.from_numpy(label_field.astype(np.float32))[None], working, target, mode="nearest")[0]
     expected = torch.tensor([0, 3, 0, 5])[winner].where(winner != 2, own.long()).where(inside, torch.tensor(0)).numpy()
     assert (found > 0).sum() > 1000 and (found != expected).mean() < 1e-3, "but for what lies just between two"
     if doubts:
@@ -96,7 +96,7 @@ def test_nothing_likely_gives_nothing() -> None:
     matrix = np.eye(4)
     matrix[:3, :3] = Rotation.from_euler("x", 20, degrees=True).as_matrix() * 0.02
     matrix[:3, 3] = (1, 1, 1)
-    labels = take_out(probabilities, [OutputChannel(0), OutputChannel(1)], Grid((8, 9, 10), np.eye(4)), Grid((9, 9, 9), matrix))
+    labels = to_scan_grid(probabilities, [OutputChannel(0), OutputChannel(1)], Grid((8, 9, 10), np.eye(4)), Grid((9, 9, 9), matrix))
     assert not labels.any()
 
 

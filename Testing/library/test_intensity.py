@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from neurospineseg.geometry.grid import Grid, covering_grid
 from neurospineseg.images.intensity import background_value, normalize_channel, quantile
 from neurospineseg.images.volume import Volume
-from neurospineseg.inference.passage import bring_in
+from neurospineseg.inference.passage import to_model_grid
 from neurospineseg.models.bundle import find_bundle
 
 
@@ -46,7 +46,7 @@ def test_a_background_that_is_not_0_stays_one_value_in_resampling(air: float, de
     voxels = scan().numpy() * 200
     working = covering_grid(Grid(voxels.shape, turned), np.full(3, 2.0))
     spec = find_bundle("spine_3d").spec
-    plain, shifted = (bring_in({"image": Volume(voxels + np.float32(value), turned)}, working, spec) for value in (0, air))
+    plain, shifted = (to_model_grid({"image": Volume(voxels + np.float32(value), turned)}, working, spec) for value in (0, air))
     assert torch.equal(shifted == 0, plain == 0) and (plain == 0).float().mean() > 0.3
     torch.testing.assert_close(shifted, plain, atol=2e-3, rtol=0)
 

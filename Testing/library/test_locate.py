@@ -100,8 +100,8 @@ def grids_seen(monkeypatch: pytest.MonkeyPatch) -> list[Grid]:
         grids.append(grid)
         return torch.zeros(1, *grid.shape)
 
-    monkeypatch.setattr(locate, "bring_in", remember)
-    monkeypatch.setattr(recognize, "bring_in", remember)
+    monkeypatch.setattr(locate, "to_model_grid", remember)
+    monkeypatch.setattr(recognize, "to_model_grid", remember)
     monkeypatch.setattr(recognize, "coarse", lambda volume, spacing: (remember(None, volume.grid, SPEC)[0], volume.grid))
     return grids
 

@@ -41,7 +41,7 @@ def numbered(classes: np.ndarray, ijk_to_ras: np.ndarray) -> tuple[np.ndarray, P
     winner = done.probabilities.argmax(0).numpy()
     labels = np.zeros(classes.shape, int)
     for number, channel in enumerate(done.channels):
-        value = channel.label if channel.territory is None else channel.territory
+        value = channel.label if channel.label_field is None else channel.label_field
         labels = np.where(winner == number, value, labels)
     return labels, done
 
@@ -308,7 +308,7 @@ def test_models_with_fewer_classes_give_each_vertebra_its_number(seed: int, name
     scores = torch.nn.functional.one_hot(torch.from_numpy(classes), len(names) + 1).movedim(-1, 0).float() * 0.94 + 0.01
     done = postprocess_spine(scores, Grid(classes.shape, spine.ijk_to_ras), spec)
     winner = done.probabilities.argmax(0).numpy()
-    labels = np.where(winner == 1, done.channels[1].territory, 0)
+    labels = np.where(winner == 1, done.channels[1].label_field, 0)
     full, _ = numbered(spine.classes, spine.ijk_to_ras)
     bodies = (spine.classes == BODY) & (full > 0)
     pairs = {(int(a), int(b)) for a, b in zip(full[bodies], labels[bodies]) if b}

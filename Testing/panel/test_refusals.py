@@ -187,6 +187,6 @@ def test_a_doubt_ends_with_the_scene(bench, doubted) -> None:
 
 
 def test_the_console_says_how_to_go_on(doubted, scan) -> None:
-    with pytest.raises(ValueError, match="With anyway=True"):
+    with pytest.raises(ValueError, match="With force=True"):
         doubted.logic.segment({"t1c": scan}, wait=True, device="cpu")
-    assert doubted.logic.segment({"t1c": scan}, wait=True, device="cpu", anyway=True) is not None
+    assert doubted.logic.segment({"t1c": scan}, wait=True, device="cpu", force=True) is not None

@@ -48,7 +48,7 @@ def test_a_bundled_model_has_a_recipe_that_gives_its_network_and_its_input(name:
         ("model.patch=[1,40]", "model.patch"),
         ("model.slices=2", "model.slices"),
         ("model.classes=[left_subthalamic_nucleus]", "model.classes"),
-        ("loss.unweight=2", "loss.unweight"),
+        ("loss.logit_adjustment=2", "loss.logit_adjustment"),
         ("network.deep_supervision=true", "network.deep_supervision"),
         ("augmentation.flip=[3]", "augmentation.flip"),
         ("name=../elsewhere", "name"),

@@ -55,7 +55,7 @@ class Loss(_Part):
     name: Literal["bce", "dice", "dice_ce", "dice_focal", "generalized_dice", "cross_entropy", "marginal_dice_ce"] = "dice_ce"
     class_weights: tuple[float, ...] | None = None
     focal_gamma: float = 2.0
-    unweight: float = Field(
+    logit_adjustment: float = Field(
         0.0, ge=0, le=1, description="share of the class weights' effect taken out of a DynUNet's last layer at the end"
     )
 
@@ -121,8 +121,8 @@ class Recipe(_Part):
             raise ValueError("model.slices must be odd, and 1 for a 3D network")
         if self.model.classes is not None and self.model.classes[:1] != ("background",):
             raise ValueError("model.classes must begin with background")
-        if self.loss.unweight and self.network.get("_target_") != "DynUNet":
-            raise ValueError("loss.unweight works on a DynUNet only; set loss.unweight=0")
+        if self.loss.logit_adjustment and self.network.get("_target_") != "DynUNet":
+            raise ValueError("loss.logit_adjustment works on a DynUNet only; set loss.logit_adjustment=0")
         if self.network.get("deep_supervision"):
             raise ValueError("network.deep_supervision is not trained; leave it out")
         if self.drawing and self.drawn is None:

@@ -348,7 +348,7 @@ def _finish(
     best = torch.load(run / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
     network = build_network(definition)
     network.load_state_dict({key.removeprefix("network."): value for key, value in best.items() if key.startswith("network.")})
-    unweight(network, recipe.loss)
+    logit_adjustment(network, recipe.loss)
     on = f"patches of the {examples.cases[1]} cases" if data else "the drawn examples"
     spec = spec.model_copy(update={"measured": f"Dice {max(table['val_dice'].values()):.2f} on {on} that its best epoch was chosen with"})
     with TemporaryDirectory() as folder:
@@ -358,11 +358,11 @@ def _finish(
         return write_bundle(models, spec, definition, weights, card_text(spec, recipe, sources, examples.cases, table))
 
 
-def unweight(network: torch.nn.Module, loss: Loss) -> None:
+def logit_adjustment(network: torch.nn.Module, loss: Loss) -> None:
     """Takes a share of the class weights back out of a DynUNet's last layer, so that small classes are not overdrawn.
 
     Cross-entropy with weights w teaches scores that are too high by log w.
     """
-    if loss.unweight and loss.class_weights is not None:
+    if loss.logit_adjustment and loss.class_weights is not None:
         with torch.no_grad():
-            network.output_block.conv.conv.bias -= loss.unweight * torch.tensor(loss.class_weights).log()
+            network.output_block.conv.conv.bias -= loss.logit_adjustment * torch.tensor(loss.class_weights).log()

@@ -19,7 +19,7 @@ from rich.progress import track
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.grid import Grid, resample, straight_grid
 from neurospineseg.images.volume import Volume, read_volume
-from neurospineseg.inference.passage import bring_in
+from neurospineseg.inference.passage import to_model_grid
 from neurospineseg.models.bundle import ModelSpec
 from Training.datasets.raw_dataset import IGNORE, RawDataset, write_json
 from Training.training.bilateral import located_grid
@@ -147,7 +147,7 @@ def _bring(data: RawDataset, name: str, spec: ModelSpec, folder: Path) -> None:
     if unknown:
         raise InputError(f"The labels of '{name}' hold {unknown[0]:g}, which dataset.json does not name; prepare the data set again.")
     grid = located_grid(scans, spec) if spec.bilateral else straight_grid(next(iter(scans.values())).grid, np.array(spec.spacing))
-    _save(folder / f"{name}_image.npy", bring_in(scans, grid, spec).half().numpy())
+    _save(folder / f"{name}_image.npy", to_model_grid(scans, grid, spec).half().numpy())
     _save(folder / f"{name}_labels.npy", labels_on(labels, grid))
     write_json(folder / f"{name}.json", _state(data, name))
 

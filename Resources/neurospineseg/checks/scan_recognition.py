@@ -15,7 +15,7 @@ from neurospineseg.geometry.grid import Grid, covering_grid, resample
 from neurospineseg.images.intensity import background_value, normalize
 from neurospineseg.images.volume import Volume
 from neurospineseg.inference.head_pose import FIRST_RESIDUAL_MM, LARGEST_RESIDUAL_MM, MNI_PLACES, Pose, find_pose, upright_grid
-from neurospineseg.inference.passage import bring_in
+from neurospineseg.inference.passage import to_model_grid
 from neurospineseg.models.bundle import Bundle
 
 FEWEST_VALUES, FEW_VALUES, ALIKE = 12, 64, 0.85
@@ -82,7 +82,7 @@ class Recognizer:
             pose = find_pose(probabilities, grid, spec, SURE_LANDMARKS, FIRST_RESIDUAL_MM)
             if pose.residual_mm > LARGEST_RESIDUAL_MM or pose.landmarks < 2 * len(MNI_PLACES):
                 upright = upright_grid(pose, spec)
-                pose = find_pose(self.predict(bring_in({spec.channels[0]: volume}, upright, spec)), upright, spec, SURE_LANDMARKS)
+                pose = find_pose(self.predict(to_model_grid({spec.channels[0]: volume}, upright, spec)), upright, spec, SURE_LANDMARKS)
         except InputError:
             return None
         return Head(pose, brain_seen(volume.grid, pose))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neurospineseg.cli.console import StageProgress, say
-from neurospineseg.errors import DoubtfulScan, InputError
+from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.pipeline.batch import DONE, KEPT, run_batch
 from neurospineseg.pipeline.file_job import Request, run_request, structures_asked
 
@@ -25,15 +25,15 @@ def batch(options: argparse.Namespace) -> bool:
         "device": options.device,
         "register": options.register,
         "structures": structures_asked(options.structures),
-        "anyway": options.anyway,
+        "force": options.force,
     }
 
     def segment_case(scans: Mapping[str, Path], output: Path) -> None:
         try:
             with StageProgress() as progress:
                 run_request(Request(options.task, scans, output, settings), progress, networks)
-        except DoubtfulScan as error:
-            raise InputError(f"{error} With --anyway it is segmented all the same.") from error
+        except ImplausibleInput as error:
+            raise InputError(f"{error} With --force it is segmented all the same.") from error
 
     def tell(done: int, count: int, case: str) -> None:
         say(f"{done + 1} of {count}: {case}")

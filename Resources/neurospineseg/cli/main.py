@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from neurospineseg import __version__
-from neurospineseg.errors import DoubtfulScan, InputError, missing_package
+from neurospineseg.errors import ImplausibleInput, InputError, missing_package
 
 DONE, FAULT, BAD_INPUT, CANCELED = 0, 1, 2, 130
 MODALITIES = {"t1c": "T1 after contrast", "t1": "T1", "t2": "T2", "flair": "FLAIR"}
@@ -122,7 +122,8 @@ def _model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME", help="a name that `neurospineseg models` lists, or a bundle's folder")
     parser.add_argument("--device", default="auto", help="auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps")
     parser.add_argument("--structures", metavar="A,B", help="keep only these structures")
-    parser.add_argument("--anyway", action="store_true", help="segment scans too that do not look like what the model expects")
+    parser.add_argument("--force", action="store_true", help="segment scans too that do not look like what the model expects")
+    parser.add_argument("--anyway", dest="force", action="store_true", help=argparse.SUPPRESS)  # its name before
 
 
 def _with_joined_values(arguments: Sequence[str]) -> list[str]:
@@ -146,8 +147,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = make_parser().parse_args(arguments)
         return _run(options, debug)
-    except DoubtfulScan as error:
-        say(f"{error} With --anyway it is segmented all the same.")
+    except ImplausibleInput as error:
+        say(f"{error} With --force it is segmented all the same.")
         return BAD_INPUT
     except InputError as error:
         say(str(error))

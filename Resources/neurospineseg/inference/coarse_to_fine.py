@@ -9,7 +9,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.geometry.grid import Grid, bounding_box, resample
 from neurospineseg.inference.sliding_window import at_least
 from neurospineseg.models.bundle import Bundle, ModelSpec, find_bundle
-from neurospineseg.tasks.class_scores import likeliest, postprocess
+from neurospineseg.tasks.class_scores import argmax, postprocess
 
 NEAR_MM = 8.0
 """So far around what a coarse model finds its finer one may find something."""
@@ -37,7 +37,7 @@ def near_found(probabilities: torch.Tensor, grid: Grid, coarse: ModelSpec, worki
     Args:
         probabilities: the coarse model's, (C, K, J, I) on ``grid``.
     """
-    found = likeliest(postprocess(probabilities, grid, coarse).probabilities) > 0
+    found = argmax(postprocess(probabilities, grid, coarse).probabilities) > 0
     if not bool(found.any()):
         return torch.zeros(working.shape, dtype=torch.bool)
     near = ndimage.distance_transform_edt(~found.cpu().numpy(), sampling=grid.spacing[::-1]) <= NEAR_MM

@@ -15,9 +15,9 @@ import torch
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.grid import Grid, covering_grid
 from neurospineseg.images.volume import Volume
-from neurospineseg.inference.passage import bring_in
+from neurospineseg.inference.passage import to_model_grid
 from neurospineseg.models.bundle import ModelSpec
-from neurospineseg.tasks.class_scores import likeliest
+from neurospineseg.tasks.class_scores import argmax
 
 MNI_PLACES = {
     "thalamus": (12.4, -17.6, 6.8),
@@ -92,7 +92,7 @@ def landmarks(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> dict[
     Args:
         probabilities: (C, K, J, I) on ``grid``.
     """
-    winner = likeliest(probabilities)
+    winner = argmax(probabilities)
     usual_ml = {"thalamus": 7.0, "caudate": 3.5, "lentiform": 6.5, "ventral_dc": 4.2}
     places = {}
     for channel, name in enumerate(spec.classes):
@@ -155,11 +155,11 @@ def find_head(
     """
     if pose is None:
         coarse = covering_grid(reference, np.array(spec.spacing))
-        pose = find_pose(run(bring_in(volumes, coarse, spec)), coarse, spec, residual_mm=FIRST_RESIDUAL_MM)
+        pose = find_pose(run(to_model_grid(volumes, coarse, spec)), coarse, spec, residual_mm=FIRST_RESIDUAL_MM)
     for _ in range(MOST_TURNS):
         upright = upright_grid(pose, spec)
         try:
-            former, pose = pose, find_pose(run(bring_in(volumes, upright, spec)), upright, spec)
+            former, pose = pose, find_pose(run(to_model_grid(volumes, upright, spec)), upright, spec)
         except InputError:
             if pose.residual_mm > LARGEST_RESIDUAL_MM:
                 raise

@@ -12,14 +12,14 @@ from neurospineseg.images.intensity import normalize_channel, onto_grid
 from neurospineseg.images.volume import Volume
 from neurospineseg.inference.uncertainty import uncertainty
 from neurospineseg.models.bundle import ModelSpec
-from neurospineseg.tasks.class_scores import OutputChannel, likeliest
+from neurospineseg.tasks.class_scores import OutputChannel, argmax
 
 SLAB_BYTES = 24 * 2**20
 LEAST_LIKELY = 0.2
 """Where all structures together are less likely, none is looked for and no uncertainty is reported."""
 
 
-def bring_in(
+def to_model_grid(
     volumes: Mapping[str, Volume], working: Grid, spec: ModelSpec, part: tuple[slice, slice, slice] = (slice(None),) * 3
 ) -> torch.Tensor:
     """The scans on the working grid, normalized, in the order of the network's channels.
@@ -53,7 +53,7 @@ def likely_part(
     return probabilities[(slice(None), *box)], working.crop(*found), box
 
 
-def take_out(
+def to_scan_grid(
     probabilities: torch.Tensor,
     channels: Sequence[OutputChannel],
     working: Grid,
@@ -84,10 +84,10 @@ def take_out(
     if box is None or any(a >= b for a, b in zip(start, stop)):
         return labels
 
-    territories = {
-        n: torch.from_numpy(channel.territory[box].astype(np.float32))[None]
+    label_fields = {
+        n: torch.from_numpy(channel.label_field[box].astype(np.float32))[None]
         for n, channel in enumerate(channels)
-        if channel.territory is not None
+        if channel.label_field is not None
     }
     label_of = torch.tensor([channel.label or 0 for channel in channels], dtype=torch.int32)
     near = None if are_parallel(part, target) else with_neighbors(probabilities[0] < 1 - LEAST_LIKELY)
@@ -107,16 +107,16 @@ def take_out(
             if len(places) == 0:
                 continue
             scores = sample_at(probabilities, places)
-        winner = likeliest(scores)
+        winner = argmax(scores)
         found = label_of[winner]
-        for channel, territory in territories.items():
+        for channel, label_field in label_fields.items():
             won = winner == channel
             if not bool(won.any()):
                 continue
             if near is None:
-                found[won] = resample(territory, part, slab, mode="nearest").flatten()[won].int()
+                found[won] = resample(label_field, part, slab, mode="nearest").flatten()[won].int()
             else:
-                found[won] = sample_at(territory, places[won], "nearest")[0].int()
+                found[won] = sample_at(label_field, places[won], "nearest")[0].int()
         labels[here][chosen.numpy()] = kept[found.numpy()]
         if doubt is not None:
             scores[0].masked_fill_(scores.amax(0) == 0, 1)

@@ -24,7 +24,7 @@ MOST_PLACES = 40
 
 
 @dataclass(frozen=True)
-class DoubtfulPlace:
+class UncertainRegion:
     """A connected region of doubtful voxels.
 
     Attributes:
@@ -50,13 +50,13 @@ def uncertainty(probabilities: torch.Tensor) -> torch.Tensor:
     return (1 - (best[0] - best[1])).clamp_(0, 1)
 
 
-def doubtful_places(
+def uncertain_regions(
     probabilities: torch.Tensor,
     channels: Sequence[OutputChannel],
     grid: Grid,
     inside: np.ndarray | None = None,
     asked: Collection[int] | None = None,
-) -> list[DoubtfulPlace]:
+) -> list[UncertainRegion]:
     """The doubtful regions, the most uncertain first, at most ``MOST_PLACES``.
 
     Every border between two structures is doubtful in a thin shell; an opening takes the shells away and leaves
@@ -90,7 +90,7 @@ def doubtful_places(
         ras = grid.ijk_to_ras[:3, :3] @ np.array(peak[::-1], float) + grid.ijk_to_ras[:3, 3]
         score = float(values[box][region].sum()) * grid.voxel_volume_ml
         places.append(
-            DoubtfulPlace(
+            UncertainRegion(
                 tuple(round(float(x), 2) for x in ras),
                 label,
                 bool(int(here.argmax()) == wanted),
@@ -103,4 +103,4 @@ def doubtful_places(
 
 def _label_at(channel: OutputChannel, place: tuple[int, ...]) -> int:
     """The label value that a channel stands for at a voxel (k, j, i); 0 for background."""
-    return int(channel.territory[place]) if channel.territory is not None else int(channel.label or 0)
+    return int(channel.label_field[place]) if channel.label_field is not None else int(channel.label or 0)

@@ -81,7 +81,7 @@ def request_of(options: argparse.Namespace) -> Request:
     else:
         scans = {"image": options.image}
     settings: dict[str, Any] = {"model": options.model, "device": options.device, "register": getattr(options, "register", False)}
-    settings["anyway"] = options.anyway
+    settings["force"] = options.force
     settings["structures"] = structures_asked(options.structures)
     if options.roi is not None:
         settings["region"] = _bounds(options.roi)

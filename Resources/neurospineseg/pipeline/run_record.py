@@ -24,7 +24,7 @@ COMPOSITES = {
 PACKAGES = ("torch", "monai", "numpy", "SimpleITK", "nibabel")
 
 
-def run_report(
+def run_record(
     bundle: Bundle,
     device: str,
     precision: str,

@@ -13,7 +13,7 @@ from neurospineseg.checks.head_mask import head_mask
 from neurospineseg.checks.input_checks import check_field_of_view, check_overlaps, repaired
 from neurospineseg.checks.input_plausibility import Expectations, implausible, whole_labels
 from neurospineseg.checks.scan_recognition import Recognizer
-from neurospineseg.errors import DoubtfulScan, InputError
+from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.geometry.agreement import volumes_ml
 from neurospineseg.geometry.grid import Grid, covering_grid, straight_grid
 from neurospineseg.geometry.region import Region
@@ -21,12 +21,12 @@ from neurospineseg.images.volume import Volume
 from neurospineseg.inference.coarse_to_fine import box_around, coarse_bundle, near_found
 from neurospineseg.inference.device import choose_device, choose_precision
 from neurospineseg.inference.head_pose import Pose, find_head, locate_region
-from neurospineseg.inference.passage import bring_in, likely_part, take_out
+from neurospineseg.inference.passage import likely_part, to_model_grid, to_scan_grid
 from neurospineseg.inference.predict import predict
-from neurospineseg.inference.uncertainty import DoubtfulPlace, doubtful_places
+from neurospineseg.inference.uncertainty import UncertainRegion, uncertain_regions
 from neurospineseg.models.bundle import Bundle, Task, find_bundle, installed_bundles
 from neurospineseg.models.network import build_to_run, load_weights
-from neurospineseg.pipeline.run_record import run_report
+from neurospineseg.pipeline.run_record import run_record
 from neurospineseg.pipeline.stages import Progress, StageWatch
 from neurospineseg.tasks.anatomy import Structure, structures_of, structures_of_classes
 from neurospineseg.tasks.class_scores import OutputChannel, postprocess, suppress
@@ -47,7 +47,7 @@ class Settings:
         structures: keys of the structures to keep; None for all.
         region: only inside it is anything segmented; None for the whole scan.
         register: whether modalities are first aligned rigidly to the reference scan.
-        anyway: whether scans and results that the model's recognizer doubts are warned of instead of refused.
+        force: whether scans and results that the model's recognizer doubts are warned of instead of refused.
     """
 
     model: str | None = None
@@ -55,7 +55,7 @@ class Settings:
     structures: tuple[str, ...] | None = None
     region: Region | None = None
     register: bool = False
-    anyway: bool = False
+    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Result:
     report: dict[str, Any]
     warnings: list[str] = field(default_factory=list)
     uncertainty: np.ndarray | None = None
-    doubtful: list[DoubtfulPlace] = field(default_factory=list)
+    doubtful: list[UncertainRegion] = field(default_factory=list)
 
 
 class Segmenter:
@@ -125,7 +125,7 @@ class Segmenter:
             doubts: whether the result also says where the model is uncertain.
 
         Raises:
-            InputError: a scan cannot be used; the message says why and what to do. ``DoubtfulScan``: it can, with ``Settings.anyway``.
+            InputError: a scan cannot be used; the message says why and what to do. ``ImplausibleInput``: it can, with ``Settings.force``.
         """
         watch, warnings = StageWatch(progress), []
         volumes, reference_name, working, probabilities = self._probabilities(volumes, watch, warnings)
@@ -139,7 +139,7 @@ class Segmenter:
         if self.settings.structures is not None:
             keep = {structure.label for structure in done.structures if structure.key in self.settings.structures}
         doubt = np.zeros(reference.shape, np.uint8) if doubts else None
-        labels = take_out(done.probabilities, done.channels, working, reference.grid, keep, doubt)
+        labels = to_scan_grid(done.probabilities, done.channels, working, reference.grid, keep, doubt)
         region = self.settings.region
         if region is not None:
             outside = ~region.contains(reference.grid)
@@ -149,7 +149,7 @@ class Segmenter:
         places = []
         if doubts:
             asked = None if self.settings.structures is None else {structure.label for structure in self.sought}
-            places = doubtful_places(done.probabilities, done.channels, working, region and region.contains(working), asked)
+            places = uncertain_regions(done.probabilities, done.channels, working, region and region.contains(working), asked)
         mask = Volume(labels, reference.ijk_to_ras)
         volumes_by_label = volumes_ml(labels, reference.grid)
         if self.bundle.spec.recognizer is not None and region is None:
@@ -164,7 +164,7 @@ class Segmenter:
         if not present and not missing:
             warnings.append("Nothing was found in this scan; check that it shows the anatomy and that the right model was chosen.")
         settings = {**asdict(self.settings), "region": region and region.as_lists()}
-        report = run_report(
+        report = run_record(
             self.bundle,
             str(self.device),
             str(self.precision),
@@ -183,7 +183,7 @@ class Segmenter:
         """Judges scans as ``run`` does before it segments them; returns what the user should know.
 
         Raises:
-            InputError: a scan cannot be used. ``DoubtfulScan``: it can, with ``Settings.anyway``.
+            InputError: a scan cannot be used. ``ImplausibleInput``: it can, with ``Settings.force``.
         """
         checked, reference_name, warnings = self._checked(volumes)
         expected = self._expectations(reference_name, StageWatch(), warnings)
@@ -205,7 +205,7 @@ class Segmenter:
         volumes, reference_name, working, probabilities = self._probabilities(volumes, watch, [])
         reference = volumes[reference_name]
         channels = [OutputChannel(number) for number in range(len(self.bundle.spec.classes))]
-        return Volume(take_out(probabilities, channels, working, reference.grid), reference.ijk_to_ras)
+        return Volume(to_scan_grid(probabilities, channels, working, reference.grid), reference.ijk_to_ras)
 
     def _probabilities(
         self, volumes: Mapping[str, Volume], watch: StageWatch, warnings: list[str]
@@ -241,7 +241,7 @@ class Segmenter:
         if self.coarse is not None:
             watch.start("Reading into the model's grid")
             grid = straight_grid(working, np.array(self.coarse.spec.spacing))
-            seen = bring_in(volumes, grid, self.coarse.spec)
+            seen = to_model_grid(volumes, grid, self.coarse.spec)
             near = near_found(self._predict(self.coarse, seen, "Finding the region", watch, warnings), grid, self.coarse.spec, working)
             box = box_around(near, self.bundle.spec, CONTEXT_MM)
             if box is None:
@@ -251,7 +251,7 @@ class Segmenter:
             inside = tuple(slice(*axis) for axis in box)
             nowhere = ~near[inside].numpy()
         watch.start("Reading into the model's grid")
-        image = bring_in(volumes, working, self.bundle.spec, inside)
+        image = to_model_grid(volumes, working, self.bundle.spec, inside)
         if self.coarse is not None:
             working = working.crop(*zip(*box))
         probabilities = self._predict(self.bundle, image, "Segmenting", watch, warnings)
@@ -328,9 +328,9 @@ class Segmenter:
         return Expectations(self.task, reference_name, Recognizer(locator, probabilities, known), self.settings.region is not None)
 
     def _doubt(self, sentences: Sequence[str], warnings: list[str]) -> None:
-        """Raises DoubtfulScan, or adds the sentences to the warnings where the user wants the result anyway."""
-        if sentences and not self.settings.anyway:
-            raise DoubtfulScan(" ".join(sentences))
+        """Raises ImplausibleInput, or adds the sentences to the warnings where the user wants the result anyway."""
+        if sentences and not self.settings.force:
+            raise ImplausibleInput(" ".join(sentences))
         warnings += sentences
 
     def _working_grid(

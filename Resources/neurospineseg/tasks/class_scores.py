@@ -20,13 +20,13 @@ class OutputChannel:
     """What wins where a channel has the highest probability.
 
     Attributes:
-        label: the structure's label value; 0 for background. None where ``territory`` decides.
-        territory: uint16 (K, J, I) on the working grid, the structure's label value at every voxel
-            (filled everywhere, so that any boundary drawn later falls into some territory).
+        label: the structure's label value; 0 for background. None where ``label_field`` decides.
+        label_field: uint16 (K, J, I) on the working grid, the structure's label value at every voxel
+            (filled everywhere, so that any boundary drawn later falls into some label_field).
     """
 
     label: int | None = None
-    territory: np.ndarray | None = None
+    label_field: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Postprocessed:
     notes: list[str] = field(default_factory=list)
 
 
-def likeliest(probabilities: torch.Tensor) -> torch.Tensor:
+def argmax(probabilities: torch.Tensor) -> torch.Tensor:
     """The channel with the highest probability, the first of equals; int64 (K, J, I) from (C, K, J, I).
 
     ``torch.argmax`` over the first axis takes three to seven times as long on a CPU.

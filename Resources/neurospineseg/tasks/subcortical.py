@@ -10,7 +10,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.models.bundle import ModelSpec
 from neurospineseg.tasks.anatomy import structure
-from neurospineseg.tasks.class_scores import OutputChannel, Postprocessed, all_but_largest, likeliest, suppress
+from neurospineseg.tasks.class_scores import OutputChannel, Postprocessed, all_but_largest, argmax, suppress
 
 PLAUSIBLE_MM3 = {
     "subthalamic_nucleus": (60, 300),
@@ -61,7 +61,7 @@ def contrast_notes(image: torch.Tensor, probabilities: torch.Tensor, spec: Model
         image: (C, K, J, I) as the network gets it; the first channel is judged.
         probabilities: (classes, K, J, I).
     """
-    winner = likeliest(probabilities)
+    winner = argmax(probabilities)
 
     def median(*structures: str) -> float | None:
         wanted = [n for n, name in enumerate(spec.classes) if name.split("_", 1)[-1] in structures]
@@ -86,7 +86,7 @@ def postprocess_subcortical(probabilities: torch.Tensor, grid: Grid, spec: Model
         InputError: a left structure lies to the right of its right counterpart (R in RAS).
     """
     probabilities = probabilities.clone() if spec.slice_axis is None else smoothed_across_slices(probabilities, spec.slice_axis)
-    winner = likeliest(probabilities).cpu().numpy()
+    winner = argmax(probabilities).cpu().numpy()
     notes: list[str] = []
     centroids: dict[str, np.ndarray] = {}
     for channel, name in enumerate(spec.classes):

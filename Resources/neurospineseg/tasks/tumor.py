@@ -10,7 +10,7 @@ from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.masks import filled_planes
 from neurospineseg.models.bundle import ModelSpec
 from neurospineseg.tasks.anatomy import structure
-from neurospineseg.tasks.class_scores import OutputChannel, Postprocessed, likeliest, suppress
+from neurospineseg.tasks.class_scores import OutputChannel, Postprocessed, argmax, suppress
 
 LEAST_ML = 0.1
 LEAST_SHARE, SURE = 0.1, 0.9
@@ -69,7 +69,7 @@ def postprocess_tumor(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) 
     """
     probabilities = probabilities.clone()
     channel = {name: number for number, name in enumerate(spec.classes)}
-    winner = likeliest(probabilities).cpu().numpy()
+    winner = argmax(probabilities).cpu().numpy()
     enhancing = probabilities[channel["enhancing_tumor"]].cpu().numpy()
     tumor = 1 - probabilities[0].cpu().numpy()
     islands = doubtful_islands(winner > 0, tumor, enhancing, LEAST_ML / grid.voxel_volume_ml)

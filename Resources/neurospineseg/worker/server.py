@@ -9,7 +9,7 @@ ends (with the program that started it), on ``quit``, and after ``--idle`` secon
 Requests have an ``id`` and an ``op``:
 
 ``warm``     task, model, device: loads the networks.
-``segment``  task, inputs (name: {file, ijk_to_ras}), model, device, structures, region, register, anyway, doubts: writes
+``segment``  task, inputs (name: {file, ijk_to_ras}), model, device, structures, region, register, force, doubts: writes
              ``labels`` (uint16) and ``doubt`` (uint8), both [k, j, i], and answers with the structures found. With ``inside``
              it also writes where the region lies.
 ``region``   the same inputs: answers with the box that is worth segmenting.
@@ -21,7 +21,7 @@ Requests have an ``id`` and an ``op``:
 process in mid-run removes it; when this process ends by itself, it does.
 
 Answers have the request's ``id`` and an ``event``: ``progress`` (stage, fraction), ``done`` (the result), ``refused`` (the input
-cannot be used; message, and ``doubtful`` where it would be with ``anyway``) or ``failed`` (message, detail). A line without an id tells that the process is ``ready``.
+cannot be used; message, and ``doubtful`` where it would be with ``force``) or ``failed`` (message, detail). A line without an id tells that the process is ``ready``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from typing import Any, NoReturn, TextIO
 
 import numpy as np
 
-from neurospineseg.errors import DoubtfulScan, InputError, missing_package
+from neurospineseg.errors import ImplausibleInput, InputError, missing_package
 from neurospineseg.pipeline.memory import give_back
 from neurospineseg.worker.private_folder import remove_folder, share_with
 
@@ -96,7 +96,7 @@ class Worker:
                 raise ValueError(f"no operation '{request.get('op')}'")
             self.say(id=number, event="done", result=operation(request))
         except InputError as error:
-            self.say(id=number, event="refused", message=str(error), doubtful=isinstance(error, DoubtfulScan))
+            self.say(id=number, event="refused", message=str(error), doubtful=isinstance(error, ImplausibleInput))
         except MemoryError:
             self.say(
                 id=number, event="failed", message="This computer ran out of memory; choose a region of interest or close other programs."
@@ -130,7 +130,7 @@ class Worker:
             device=request.get("device") or "auto",
             structures=tuple(structures) if structures is not None else None,
             register=bool(request.get("register")),
-            anyway=bool(request.get("anyway")),
+            force=bool(request.get("force")),
             **more,
         )
         return Segmenter(request["task"], settings, self._networks)

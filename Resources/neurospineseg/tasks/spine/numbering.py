@@ -12,7 +12,7 @@ from scipy import ndimage
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.models.bundle import ModelSpec
 from neurospineseg.tasks.anatomy import NEUTRAL_COUNT, Structure, structure
-from neurospineseg.tasks.class_scores import OutputChannel, Postprocessed, islands_below, likeliest, suppress
+from neurospineseg.tasks.class_scores import OutputChannel, Postprocessed, argmax, islands_below, suppress
 from neurospineseg.tasks.spine.column import Column, find_column
 from neurospineseg.tasks.spine.parts import PARTS, standard_parts
 
@@ -86,7 +86,7 @@ def _planes(column: Column) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return (column.centers[:-1] + column.centers[1:]) / 2, steps / lengths[:, None], lengths
 
 
-def territories(column: Column, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+def label_fields(column: Column, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """For every voxel the instance (from 0) whose level it lies at, and the number of body middles below it; int16 (K, J, I).
 
     The second counts from 0, below the lowest middle, and so numbers the gaps between bodies.
@@ -113,7 +113,7 @@ def _far_components(mask: np.ndarray, near: np.ndarray) -> np.ndarray:
 
 def _clean(joined: torch.Tensor, false_bodies: np.ndarray, column: Column, grid: Grid) -> None:
     """Takes away, in place, what is no part of the column from the channels background, vertebra, disc, canal, sacrum."""
-    winner = likeliest(joined).cpu().numpy()
+    winner = argmax(joined).cpu().numpy()
     anchor = column.bodies > 0 if len(column) else column.sacrum
     if not anchor.any():
         joined[1:] = 0
@@ -201,11 +201,11 @@ def postprocess_spine(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) 
         probabilities: float32 (C, K, J, I) on ``grid``, of the classes of ``spec`` (see ``vertebral_parts``). k runs along S.
 
     Returns:
-        Channels background, vertebra (body and arch, told apart by territory), disc (likewise), canal, sacrum.
+        Channels background, vertebra (body and arch, told apart by label_field), disc (likewise), canal, sacrum.
     """
     probabilities = standard_parts(probabilities, spec.classes)
     channel = {name: number for number, name in enumerate(PARTS)}
-    winner = likeliest(probabilities).cpu().numpy()
+    winner = argmax(probabilities).cpu().numpy()
     certainty = probabilities[channel["vertebra_body"]].cpu().numpy()
     column = find_column(*(winner == channel[name] for name in ("vertebra_body", "disc", "sacrum")), certainty, grid)
     joined = torch.stack(
@@ -221,22 +221,22 @@ def postprocess_spine(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) 
     vertebra_labels = disc_labels = np.zeros(grid.shape, np.uint16)
     keys: list[str | None] = []
     if len(column):
-        instance, gap = territories(column, grid)
-        scraps = np.bincount(gap[likeliest(joined).cpu().numpy() == 2], minlength=len(column) + 1) * grid.voxel_volume_ml < LEAST_ISLAND_ML
+        instance, gap = label_fields(column, grid)
+        scraps = np.bincount(gap[argmax(joined).cpu().numpy() == 2], minlength=len(column) + 1) * grid.voxel_volume_ml < LEAST_ISLAND_ML
         suppress(joined, 2, scraps[gap])
         keys = _named_levels(column, named)
-        disc_keys = _disc_numbers(column, gap, likeliest(joined).cpu().numpy() == 2, named)
+        disc_keys = _disc_numbers(column, gap, argmax(joined).cpu().numpy() == 2, named)
         vertebra_labels = np.array([_label(key) for key in keys], np.uint16)[instance]
         disc_labels = np.array([_label(key) for key in disc_keys], np.uint16)[gap]
         structures += [structure(key) for key in (*keys, *disc_keys) if key is not None]
     channels = [
         OutputChannel(0),
-        OutputChannel(territory=vertebra_labels),
-        OutputChannel(territory=disc_labels),
+        OutputChannel(label_field=vertebra_labels),
+        OutputChannel(label_field=disc_labels),
         OutputChannel(structure("spinal_canal").label),
         OutputChannel(structure("sacrum").label),
     ]
     notes = _notes(column, keys, named)
     if named:
-        notes += _doubts(keys, column.cut, np.where(likeliest(joined).cpu().numpy() == 1, vertebra_labels, 0), grid)
+        notes += _doubts(keys, column.cut, np.where(argmax(joined).cpu().numpy() == 1, vertebra_labels, 0), grid)
     return Postprocessed(joined, channels, structures, notes)

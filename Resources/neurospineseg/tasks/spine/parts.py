@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from neurospineseg.tasks.class_scores import likeliest
+from neurospineseg.tasks.class_scores import argmax
 
 PARTS = ("background", "vertebra_body", "vertebra_arch", "disc", "canal", "sacrum")
 
@@ -40,7 +40,7 @@ def standard_parts(probabilities: torch.Tensor, classes: Sequence[str]) -> torch
 def _in_front(probabilities: torch.Tensor, channel: dict[str, int]) -> np.ndarray:
     """Which voxels lie before the middle of the canal in their slice or the nearest that shows it: bool (K, J, 1)."""
     depth, height = probabilities.shape[1:3]
-    canal = (likeliest(probabilities) == channel.get("canal", -1)).any(2).cpu().numpy()
+    canal = (argmax(probabilities) == channel.get("canal", -1)).any(2).cpu().numpy()
     shown = np.flatnonzero(canal.any(1))
     if not len(shown):
         return np.ones((depth, height, 1), bool)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class ModuleJob:
+class ModuleDeclaration:
     """A module's declaration.
 
     Attributes:
