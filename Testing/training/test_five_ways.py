@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurospineseg.cli.main import main as cli
+from neurospineseg.cli import main as cli
 from neurospineseg.images.volume import read_volume
 from neurospineseg.models.bundle import installed_bundles
 from neurospineseg.tasks.anatomy import structures_of
