@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from neurospineseg.models.bundle import ModelSpec, read_bundle, write_bundle
+from neurospineseg.models.bundle import ModelSpec, read_bundle
+from neurospineseg.models.bundle_writer import write_bundle
 from neurospineseg.models.network import build_network, save_weights
 from Testing.small_scans import ball, write_nifti
 

@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.grid import Grid, straight_grid
 from neurospineseg.images.volume import Volume, read_volume
-from neurospineseg.inference.passage import to_model_grid
+from neurospineseg.inference.onto_model_grid import to_model_grid
 from neurospineseg.models.bundle import ModelSpec
 from neurospineseg.pipeline.segmenter import Segmenter, Settings
 from Training.datasets.real_data import DATA

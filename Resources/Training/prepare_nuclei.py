@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from neurospineseg.geometry.grid import Grid, covering_grid, resample
+from neurospineseg.geometry.grid import Grid, covering_grid
+from neurospineseg.geometry.resample import resample
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.inference.head_pose import fit_pose, region_center
 from Training.datasets.real_data import DATA

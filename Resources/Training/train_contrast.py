@@ -17,7 +17,8 @@ import torch
 
 from neurospineseg.checks.contrast import features, head_view
 from neurospineseg.inference.head_pose import Pose
-from neurospineseg.models.bundle import ModelSpec, write_bundle
+from neurospineseg.models.bundle import ModelSpec
+from neurospineseg.models.bundle_writer import write_bundle
 from neurospineseg.models.catalog import user_models_folder
 from neurospineseg.models.network import build_network, save_weights
 from Training.synthetic.brain.contrasts import CONTRASTS, contrasts_of

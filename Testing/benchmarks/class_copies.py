@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 
-from neurospineseg.models.bundle import Bundle, ModelSpec, find_bundle, write_bundle
+from neurospineseg.models.bundle import Bundle, ModelSpec, find_bundle
+from neurospineseg.models.bundle_writer import write_bundle
 from neurospineseg.models.network import save_weights
 from neurospineseg.tasks.anatomy import structures_of
 from Testing.benchmarks.plain_network import built_plainly, plain_network

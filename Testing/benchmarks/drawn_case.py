@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from neurospineseg.geometry.grid import Grid, resample
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.resample import resample
 from neurospineseg.tasks.anatomy import structure
 from Testing.benchmarks.case import Case, load_case, save_case, write_image
 from Training.synthetic.nuclei.heads import DEEP_GRAY

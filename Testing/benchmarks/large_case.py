@@ -8,7 +8,8 @@ import nibabel as nib
 import numpy as np
 import torch
 
-from neurospineseg.geometry.grid import Grid, resample
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.resample import resample
 from Testing.benchmarks.case import Case, load_case, save_case
 from Training.synthetic.nuclei.phantom import subcortical_phantom
 from Training.synthetic.spine.phantom import spine_phantom

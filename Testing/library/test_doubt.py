@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from neurospineseg.geometry.grid import Grid, covering_grid
 from neurospineseg.images.volume import Volume
-from neurospineseg.inference.passage import to_scan_grid
+from neurospineseg.inference.from_model_grid import to_scan_grid
 from neurospineseg.inference.uncertainty import uncertain_regions, uncertainty
 from neurospineseg.pipeline.segmenter import Segmenter, Settings
 from neurospineseg.tasks.anatomy import structures_of

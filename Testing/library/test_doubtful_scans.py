@@ -16,7 +16,8 @@ from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.images.volume import Volume
 from neurospineseg.inference.head_pose import Pose
-from neurospineseg.models.bundle import read_bundle, write_bundle
+from neurospineseg.models.bundle import read_bundle
+from neurospineseg.models.bundle_writer import write_bundle
 from neurospineseg.pipeline.segmenter import Segmenter, Settings
 from Testing.small_scans import ball, oblique_affine
 

@@ -9,9 +9,10 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from neurospineseg.geometry.agreement import dice
-from neurospineseg.geometry.grid import Grid, are_parallel, covering_grid, resample, straight_grid
+from neurospineseg.geometry.grid import Grid, covering_grid, straight_grid
+from neurospineseg.geometry.resample import are_parallel, resample
 from neurospineseg.images.volume import Volume
-from neurospineseg.inference.passage import LEAST_LIKELY, to_scan_grid
+from neurospineseg.inference.from_model_grid import LEAST_LIKELY, to_scan_grid
 from neurospineseg.inference.uncertainty import DOUBTFUL, uncertainty
 from neurospineseg.tasks.class_scores import OutputChannel
 

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from neurospineseg.geometry.grid import Grid, covering_grid
 from neurospineseg.images.intensity import background_value, normalize_channel, quantile
 from neurospineseg.images.volume import Volume
-from neurospineseg.inference.passage import to_model_grid
+from neurospineseg.inference.onto_model_grid import to_model_grid
 from neurospineseg.models.bundle import find_bundle
 
 

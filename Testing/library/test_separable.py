@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from neurospineseg.geometry import grid as grids
-from neurospineseg.geometry.grid import Grid, covering_grid, resample
+from neurospineseg.geometry.grid import Grid, covering_grid
+from neurospineseg.geometry.resample import resample
 from neurospineseg.geometry.separable import parallel_axes
 
 
@@ -31,7 +31,7 @@ def test_it_equals_sampling_point_by_point(monkeypatch: pytest.MonkeyPatch, how:
         image = torch.randn(2, *source.shape, generator=torch.Generator().manual_seed(seed))
         found = resample(image, source, target, fill=7.0, **how)
         with monkeypatch.context() as patch:
-            patch.setattr(grids, "parallel_axes", lambda matrix, shape: None)
+            patch.setattr("neurospineseg.geometry.resample.parallel_axes", lambda matrix, shape: None)
             wanted = resample(image, source, target, fill=7.0, **how)
         torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
 
@@ -76,6 +76,6 @@ def test_a_small_part_is_worked_on_alone(monkeypatch: pytest.MonkeyPatch, how: d
         target = Grid((6, 7, 5), matrix)
         found = resample(image, source, target, fill=7.0, **how)
         with monkeypatch.context() as patch:
-            patch.setattr(grids, "SMALL_PART", 0.0)
+            patch.setattr("neurospineseg.geometry.resample.SMALL_PART", 0.0)
             torch.testing.assert_close(found, resample(image, source, target, fill=7.0, **how), atol=1e-4, rtol=1e-4)
         assert bool((found == 7).all()) == (offset == 60)

@@ -10,7 +10,8 @@ import torch
 from scipy import ndimage
 
 from neurospineseg.geometry.agreement import dice
-from neurospineseg.geometry.grid import Grid, covering_grid, resample
+from neurospineseg.geometry.grid import Grid, covering_grid
+from neurospineseg.geometry.resample import resample
 from neurospineseg.images.volume import read_volume
 from neurospineseg.models.bundle import ModelSpec
 from neurospineseg.tasks.anatomy import structure

@@ -9,7 +9,8 @@ import nibabel as nib
 import numpy as np
 import torch
 
-from neurospineseg.geometry.grid import Grid, resample
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.resample import resample
 from neurospineseg.images.volume import Volume
 from Training.datasets.preparing import LoadedCase
 

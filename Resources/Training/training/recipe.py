@@ -10,7 +10,8 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from neurospineseg.errors import InputError
-from neurospineseg.models.bundle import Normalization, Task
+from neurospineseg.images.normalization import Normalization
+from neurospineseg.models.bundle import Task
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 

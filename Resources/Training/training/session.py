@@ -24,7 +24,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from neurospineseg.errors import InputError
 from neurospineseg.inference.device import choose_device, choose_precision
-from neurospineseg.models.bundle import Bundle, ModelSpec, find_bundle, write_bundle
+from neurospineseg.models.bundle import Bundle, ModelSpec, find_bundle
+from neurospineseg.models.bundle_writer import write_bundle
 from neurospineseg.models.network import build_network, load_weights, save_weights
 from neurospineseg.tasks.class_scores import check_classes
 from Training.datasets.raw_dataset import RawDataset, read_dataset, write_json

@@ -17,9 +17,10 @@ import torch
 from rich.progress import track
 
 from neurospineseg.errors import InputError
-from neurospineseg.geometry.grid import Grid, resample, straight_grid
+from neurospineseg.geometry.grid import Grid, straight_grid
+from neurospineseg.geometry.resample import resample
 from neurospineseg.images.volume import Volume, read_volume
-from neurospineseg.inference.passage import to_model_grid
+from neurospineseg.inference.onto_model_grid import to_model_grid
 from neurospineseg.models.bundle import ModelSpec
 from Training.datasets.raw_dataset import IGNORE, RawDataset, write_json
 from Training.training.bilateral import located_grid

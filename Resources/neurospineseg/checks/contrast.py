@@ -8,7 +8,8 @@ from functools import cache
 import numpy as np
 import torch
 
-from neurospineseg.geometry.grid import Grid, resample
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.resample import resample
 from neurospineseg.images.intensity import quantile
 from neurospineseg.inference.head_pose import Pose
 from neurospineseg.models.bundle import Bundle

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from neurospineseg.geometry.grid import Grid, resample, straight_grid
+from neurospineseg.geometry.grid import Grid, straight_grid
 from neurospineseg.geometry.masks import filled_planes
+from neurospineseg.geometry.resample import resample
 from neurospineseg.images.intensity import quantile
 from neurospineseg.images.volume import Volume
 

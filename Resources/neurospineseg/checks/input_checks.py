@@ -9,7 +9,8 @@ import torch
 
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.agreement import dice
-from neurospineseg.geometry.grid import Grid, covering_grid, resample
+from neurospineseg.geometry.grid import Grid, covering_grid
+from neurospineseg.geometry.resample import resample
 from neurospineseg.images.intensity import quantile
 from neurospineseg.images.volume import Volume
 

@@ -11,11 +11,12 @@ import torch.nn.functional as F
 
 from neurospineseg.checks.contrast import BRAIN_CENTER, BRAIN_SEMI_AXES, bone_contrast, contrast_shares, head_view
 from neurospineseg.errors import InputError
-from neurospineseg.geometry.grid import Grid, covering_grid, resample
+from neurospineseg.geometry.grid import Grid, covering_grid
+from neurospineseg.geometry.resample import resample
 from neurospineseg.images.intensity import background_value, normalize
 from neurospineseg.images.volume import Volume
 from neurospineseg.inference.head_pose import FIRST_RESIDUAL_MM, LARGEST_RESIDUAL_MM, MNI_PLACES, Pose, find_pose, upright_grid
-from neurospineseg.inference.passage import to_model_grid
+from neurospineseg.inference.onto_model_grid import to_model_grid
 from neurospineseg.models.bundle import Bundle
 
 FEWEST_VALUES, FEW_VALUES, ALIKE = 12, 64, 0.85

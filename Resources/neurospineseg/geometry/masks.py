@@ -1,8 +1,9 @@
-"""Holes of a mask, filled plane by plane."""
+"""Neighbors and holes of a mask."""
 
 from __future__ import annotations
 
 import numpy as np
+import torch
 from scipy import ndimage
 
 
@@ -21,3 +22,14 @@ def filled_planes(mask: np.ndarray, axis: int) -> np.ndarray:
             open_parts[np.take(parts, end, other)] = True
     open_parts[0] = False
     return ~open_parts[parts]
+
+
+def with_neighbors(mask: torch.Tensor) -> torch.Tensor:
+    """A bool mask (K, J, I) and its 26 neighbors."""
+    for axis in range(3):
+        wide = mask.clone()
+        count = mask.shape[axis] - 1
+        wide.narrow(axis, 0, count).logical_or_(mask.narrow(axis, 1, count))
+        wide.narrow(axis, 1, count).logical_or_(mask.narrow(axis, 0, count))
+        mask = wide
+    return mask

@@ -118,7 +118,7 @@ def pick_axis(image: torch.Tensor, axis: int, places: np.ndarray) -> torch.Tenso
 def resample_parallel(
     image: torch.Tensor, axes: Sequence[AxisPlaces], mode: str, fill: float, antialias: bool, level: float = 0.0
 ) -> torch.Tensor:
-    """What ``grid.resample`` does, for lattices whose axes are parallel.
+    """What ``resample.resample`` does, for lattices whose axes are parallel.
 
     Args:
         image: (C, K, J, I).

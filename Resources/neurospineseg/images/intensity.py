@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from neurospineseg.geometry.grid import Grid, resample
-from neurospineseg.models.bundle import Normalization
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.resample import resample
+from neurospineseg.images.normalization import Normalization
 
 
 def background_value(channel: torch.Tensor) -> float:

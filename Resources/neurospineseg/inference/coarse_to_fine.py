@@ -6,7 +6,9 @@ import torch
 from scipy import ndimage
 
 from neurospineseg.errors import InputError
-from neurospineseg.geometry.grid import Grid, bounding_box, resample
+from neurospineseg.geometry.bounding_box import bounding_box
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.resample import resample
 from neurospineseg.inference.sliding_window import at_least
 from neurospineseg.models.bundle import Bundle, ModelSpec, find_bundle
 from neurospineseg.tasks.class_scores import argmax, postprocess

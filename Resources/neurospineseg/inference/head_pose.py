@@ -15,7 +15,7 @@ import torch
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.grid import Grid, covering_grid
 from neurospineseg.images.volume import Volume
-from neurospineseg.inference.passage import to_model_grid
+from neurospineseg.inference.onto_model_grid import to_model_grid
 from neurospineseg.models.bundle import ModelSpec
 from neurospineseg.tasks.class_scores import argmax
 

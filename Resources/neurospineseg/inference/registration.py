@@ -9,7 +9,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from neurospineseg.errors import InputError
-from neurospineseg.geometry.grid import covering_grid, resample
+from neurospineseg.geometry.grid import covering_grid
+from neurospineseg.geometry.resample import resample
 from neurospineseg.images.volume import Volume
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from neurospineseg.geometry.grid import bounding_box
+from neurospineseg.geometry.bounding_box import bounding_box
 
 OVERLAP = 0.5
 """With 0.25 a head takes as many windows; drawn lumbar spines took an eighth less time and lost 0.001 of mean Dice, one 0.010."""

@@ -20,8 +20,9 @@ from neurospineseg.geometry.region import Region
 from neurospineseg.images.volume import Volume
 from neurospineseg.inference.coarse_to_fine import box_around, coarse_bundle, near_found
 from neurospineseg.inference.device import choose_device, choose_precision
+from neurospineseg.inference.from_model_grid import likely_part, to_scan_grid
 from neurospineseg.inference.head_pose import Pose, find_head, locate_region
-from neurospineseg.inference.passage import likely_part, to_model_grid, to_scan_grid
+from neurospineseg.inference.onto_model_grid import to_model_grid
 from neurospineseg.inference.predict import predict
 from neurospineseg.inference.uncertainty import UncertainRegion, uncertain_regions
 from neurospineseg.models.bundle import Bundle, Task, find_bundle, installed_bundles

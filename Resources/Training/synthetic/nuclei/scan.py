@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from neurospineseg.geometry.grid import Grid, resample
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.resample import resample
 from Training.synthetic.acquisition import artifacts, bias_field, field_of_view, gamma, paint, rician_noise
 from Training.synthetic.deform import displaced, nearest_at, random_linear, smooth_noise, source_places
 from Training.synthetic.nuclei.heads import LABELS, PEDUNCLE, RIGHT, VENTRAL_DC, Head, overlaid

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from neurospineseg.geometry.grid import Grid, covering_grid, resample
+from neurospineseg.geometry.grid import Grid, covering_grid
+from neurospineseg.geometry.resample import resample
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.tasks.anatomy import structure
 from Training.synthetic.acquisition import bias_field, gamma, rician_noise

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from neurospineseg.geometry.grid import Grid, resample
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.resample import resample
 from neurospineseg.images.volume import read_volume
 from Training.datasets.real_data import DATA
 from Training.synthetic.deform import random_linear

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from neurospineseg.geometry.grid import Grid, resample
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.resample import resample
 from neurospineseg.images.intensity import background_value, normalize
-from neurospineseg.models.bundle import Normalization
+from neurospineseg.images.normalization import Normalization
 from Training.synthetic.acquisition import artifacts, bias_field, gamma, rician_noise
 from Training.synthetic.deform import random_linear
 from Training.synthetic.spine import chu2015

@@ -1,42 +1,22 @@
-"""The two passages of a scan: onto the model's grid, and from the model's probabilities back onto the scan's own."""
+"""From the model's probabilities back onto the scan's own grid."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
-from neurospineseg.geometry.grid import Grid, are_parallel, bounding_box, places_in, resample, sample_at, with_neighbors
-from neurospineseg.images.intensity import normalize_channel, onto_grid
-from neurospineseg.images.volume import Volume
+from neurospineseg.geometry.bounding_box import bounding_box
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.masks import with_neighbors
+from neurospineseg.geometry.resample import are_parallel, places_in, resample, sample_at
 from neurospineseg.inference.uncertainty import uncertainty
-from neurospineseg.models.bundle import ModelSpec
 from neurospineseg.tasks.class_scores import OutputChannel, argmax
 
 SLAB_BYTES = 24 * 2**20
 LEAST_LIKELY = 0.2
 """Where all structures together are less likely, none is looked for and no uncertainty is reported."""
-
-
-def to_model_grid(
-    volumes: Mapping[str, Volume], working: Grid, spec: ModelSpec, part: tuple[slice, slice, slice] = (slice(None),) * 3
-) -> torch.Tensor:
-    """The scans on the working grid, normalized, in the order of the network's channels.
-
-    Args:
-        part: of the working grid that is wanted; it is normalized by what the whole of it shows.
-
-    Returns:
-        float32 (C, K, J, I); zeros where a modality was not given.
-    """
-    image = torch.zeros(len(spec.channels), *(len(range(*wanted.indices(count))) for wanted, count in zip(part, working.shape)))
-    for channel, name in enumerate(spec.channels):
-        if name in volumes:
-            volume = volumes[name]
-            resampled = onto_grid(volume.tensor, volume.background, volume.grid, working, spec.normalization)
-            image[channel] = normalize_channel(resampled, spec.normalization)[part]
-    return image
 
 
 def likely_part(
