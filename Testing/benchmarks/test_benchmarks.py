@@ -34,17 +34,21 @@ def figures(tmp_path: Path, program: str, *arguments: str | Path) -> dict[str, A
     done = run(program, "--quick", "--json", tmp_path / "figures.json", *arguments)
     assert done.returncode == 0, done.stderr
     written = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
-    assert written["program"] == program and written["quick"] and written["machine"]["threads"] >= 1
+    assert written["program"] == program
+    assert written["quick"]
+    assert written["machine"]["threads"] >= 1
     return written
 
 
 @pytest.mark.parametrize("task", ["tumor", "subcortical"])
 def test_inference_compares_and_judges(task: str, tmp_path: Path, cases: Path):
     (found,) = figures(tmp_path, "inference", "--tasks", task, "--ways", OWN, *MONAI, "--cases", cases)["cases"]
-    assert set(found["median_s"]) == {OWN, *MONAI} and found["times_as_long"][OWN] == 1
+    assert set(found["median_s"]) == {OWN, *MONAI}
+    assert found["times_as_long"][OWN] == 1
     assert 0 < found["network_share"] < 1
     kept = found["accuracy"]["dice_against_truth"]
-    assert kept[OWN] > 0.4 and kept["float32 reference"] == pytest.approx(kept[OWN], abs=0.05)
+    assert kept[OWN] > 0.4
+    assert kept["float32 reference"] == pytest.approx(kept[OWN], abs=0.05)
     assert all(kept[name] == pytest.approx(kept[OWN], abs=0.1) for name in MONAI), "MONAI's path runs the same weights"
 
 
@@ -53,13 +57,13 @@ def test_accuracy_pairs_ours_with_each_reference(tmp_path: Path, cases: Path):
     names = {"float32 reference", "float32 mirrored reference"}
     for judged, expected in ((tumor, names), (subcortical, names - {"float32 mirrored reference"})):
         drawn = judged["groups"]["drawn"]
-        assert len(drawn["cases"]) == 2 and set(drawn["lacks"]) == expected, (
-            "a model that sees one side at a time has no mirrored reference"
-        )
+        assert len(drawn["cases"]) == 2, "a model that sees one side at a time has no mirrored reference"
+        assert set(drawn["lacks"]) == expected, "a model that sees one side at a time has no mirrored reference"
         for name, found in drawn["lacks"].items():
             dice = [case["dice_against_truth"] for case in drawn["cases"]]
             assert found["mean"] == pytest.approx(sum(each[name] - each[OWN] for each in dice) / 2)
-            assert abs(found["mean"]) < 0.02 and found["within"] == (found["mean"] <= 0.002)
+            assert abs(found["mean"]) < 0.02
+            assert found["within"] == (found["mean"] <= 0.002)
 
 
 def test_what_is_lacking_is_summed_up_over_the_cases_with_a_truth():
@@ -67,7 +71,8 @@ def test_what_is_lacking_is_summed_up_over_the_cases_with_a_truth():
 
     found = summary([{"lacks": {"a": 0.001}}, {"lacks": {"a": 0.005}}, {"own_dice_against": {"a": 0.9}}])["a"]
     assert found == {"cases": 2, "mean": pytest.approx(0.003), "standard_error": pytest.approx(0.002), "within": False}
-    assert summary([{"lacks": {"a": 0.001}}])["a"]["standard_error"] is None and summary([]) == {}
+    assert summary([{"lacks": {"a": 0.001}}])["a"]["standard_error"] is None
+    assert summary([]) == {}
 
 
 @pytest.mark.parametrize("bodies", [False, True])
@@ -80,9 +85,11 @@ def test_where_only_bodies_are_labeled_only_they_are_compared(bodies: bool, case
     segmenter = Segmenter("spine", Settings(device="cpu", force=True))
     volumes = {"image": read_volume(drawn_case("spine", cases, quick=True).scans["image"])}
     found, whole = comparable(segmenter, volumes, bodies), segmenter.run(volumes).labels.voxels
-    assert ((found == whole) | (found == 0)).all() and found.any()
+    assert ((found == whole) | (found == 0)).all()
+    assert found.any()
     discs = [structure.label for structure in segmenter.sought if "disc" in structure.name.lower()]
-    assert (found == whole).all() != bodies and np.isin(found, discs).any() != bodies, "discs are no bodies"
+    assert (found == whole).all() != bodies, "discs are no bodies"
+    assert np.isin(found, discs).any() != bodies, "discs are no bodies"
 
 
 @pytest.mark.parametrize("task", ["tumor", "subcortical"])
@@ -111,7 +118,8 @@ def test_tuned_monai_finds_what_the_standard_path_finds(task: str, tmp_path: Pat
         patch.setattr(Segmenter, "network", lambda *_: pytest.fail("MONAI's path must not load what only ours needs"))
         ways = [make_way(name, case, None, "cpu") for name in ("monai float32", "monai tuned")]
     standard, tuned = (read_labels(way(case.scans, tmp_path / "mask.nii.gz")) for way in ways)
-    assert standard.any() and (standard != tuned).sum() < 0.05 * (standard > 0).sum()
+    assert standard.any()
+    assert (standard != tuned).sum() < 0.05 * (standard > 0).sum()
 
 
 def test_a_mean_over_nothing_is_written_as_null(tmp_path: Path):
@@ -153,25 +161,30 @@ def test_nnunet_segments_with_our_weights(tmp_path: Path, cases: Path):
 @pytest.mark.skipif(importlib.util.find_spec("nnunetv2") is not None, reason="nnU-Net is installed")
 def test_nnunet_is_said_to_be_missing(cases: Path):
     done = run("inference", "--quick", "--tasks", "spine", "--ways", "nnunet", "--no-accuracy", "--cases", cases)
-    assert done.returncode == 0 and "pip install 'nnunetv2" in done.stderr
+    assert done.returncode == 0
+    assert "pip install 'nnunetv2" in done.stderr
 
 
 def test_memory(tmp_path: Path, cases: Path):
     (found,) = figures(tmp_path, "memory", "--tasks", "spine", "--ways", *MONAI[:1], "--cases", cases)["cases"]
-    assert found["times_ours"][OWN] == 1 and found["peak_bytes"][MONAI[0]] > 100 * 2**20
+    assert found["times_ours"][OWN] == 1
+    assert found["peak_bytes"][MONAI[0]] > 100 * 2**20
 
 
 def test_scaling(tmp_path: Path, cases: Path):
     written = figures(tmp_path, "scaling", "--cases", cases)
     (voxels,), (classes,) = written["by_voxels"], written["by_classes"]
-    assert voxels["voxels"] == 39 * 60 * 60 and classes["model"] == "classes_5"
+    assert voxels["voxels"] == 39 * 60 * 60
+    assert classes["model"] == "classes_5"
     assert all(isfinite(seconds) for found in (voxels, classes) for seconds in found["seconds"].values())
-    assert set(voxels["seconds"]) == {OWN, "monai float32", "monai tuned"} and voxels["rounds"] == 1
+    assert set(voxels["seconds"]) == {OWN, "monai float32", "monai tuned"}
+    assert voxels["rounds"] == 1
 
 
 def test_cold_start(tmp_path: Path, cases: Path):
     found = figures(tmp_path, "cold_start", "--cases", cases)["tasks"]["spine"]["median_s"]
-    assert len(found) == 6 and all(seconds > 0 for seconds in found.values())
+    assert len(found) == 6
+    assert all(seconds > 0 for seconds in found.values())
 
 
 def test_training(tmp_path: Path):
@@ -188,4 +201,6 @@ def test_training(tmp_path: Path):
 )
 def test_what_cannot_be_done_is_said_in_one_sentence(program: str, arguments: tuple[str, ...], sentence: str, cases: Path):
     done = run(program, *arguments, "--cases", cases)
-    assert done.returncode == 2 and sentence in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
+    assert done.returncode == 2
+    assert sentence in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr

@@ -25,7 +25,8 @@ def test_it_is_instance_normalization_and_keeps_the_layout(dimensions: int, affi
     image = (3 * torch.randn(2, 6, *[9] * dimensions) + 20).contiguous(memory_format=LAYOUTS[dimensions])
     found = ChannelNorm(former)(image.to(precision))
     torch.testing.assert_close(found.float(), former(image.to(precision).float()), atol=tolerance, rtol=tolerance)
-    assert found.dtype == precision and found.is_contiguous(memory_format=LAYOUTS[dimensions])
+    assert found.dtype == precision
+    assert found.is_contiguous(memory_format=LAYOUTS[dimensions])
 
 
 def test_a_network_keeps_its_weights_and_its_answer() -> None:

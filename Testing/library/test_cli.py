@@ -52,10 +52,14 @@ def test_outputs_and_nothing_else(segmented: Path) -> None:
 def test_sidecar_tells_everything_but_names(segmented: Path, head: Path) -> None:
     text = (segmented / "mask.json").read_text(encoding="utf-8")
     report = json.loads(text)
-    assert report["task"] == "tumor" and report["model"]["name"] == "tiny_tumor" and len(report["model"]["sha256"]) == 64
+    assert report["task"] == "tumor"
+    assert report["model"]["name"] == "tiny_tumor"
+    assert len(report["model"]["sha256"]) == 64
     assert {"device", "precision", "software", "settings", "volumes", "seconds", "warnings"} <= set(report)
-    assert list(report["seconds"])[0] == "Reading files" and list(report["seconds"])[-1] == "Writing files"
-    assert head.name not in text and str(head.parent) not in text
+    assert list(report["seconds"])[0] == "Reading files"
+    assert list(report["seconds"])[-1] == "Writing files"
+    assert head.name not in text
+    assert str(head.parent) not in text
     mask = np.asarray(nib.load(segmented / "mask.nii.gz").dataobj)
     assert {entry["label"] for entry in report["segments"]} == set(np.unique(mask[mask > 0]))
 
@@ -63,7 +67,9 @@ def test_sidecar_tells_everything_but_names(segmented: Path, head: Path) -> None
 def test_page_holds_all_it_shows(segmented: Path, head: Path) -> None:
     text = (segmented / "mask.html").read_text(encoding="utf-8")
     assert text.count("data:image/png;base64,") == 3
-    assert "not for clinical use" in text and 'src="http' not in text and head.name not in text
+    assert "not for clinical use" in text
+    assert 'src="http' not in text
+    assert head.name not in text
 
 
 def test_output_is_replaced_when_asked(segmented: Path, head: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,7 +84,8 @@ def test_kinds_of_mask(ending: str, head: Path, tmp_path: Path, with_tiny_models
         pytest.skip("slicer-core is not installed")
     mask = tmp_path / f"mask{ending}"
     assert main(["segment", "tumor", "--t1c", str(head), "-o", str(mask), "--no-sidecar", *SEGMENT]) == DONE
-    assert mask.is_file() and not (tmp_path / "mask.json").exists()
+    assert mask.is_file()
+    assert not (tmp_path / "mask.json").exists()
 
 
 def test_seg_nrrd_without_slicers_libraries_is_refused_before_the_work(
@@ -111,7 +118,8 @@ def test_a_region_with_negative_bounds_limits_the_mask(head: Path, tmp_path: Pat
     assert main(["segment", "tumor", "--t1c", str(head), "--roi", "-90,0,-30,30,-30,30", "-o", str(mask), *SEGMENT]) == DONE
     image = nib.load(mask)
     found = np.argwhere(np.asarray(image.dataobj) > 0) @ image.affine[:3, :3].T + image.affine[:3, 3]
-    assert (found[:, 0] <= 1e-3).all() and (np.abs(found[:, 1:]) <= 30 + 1e-3).all()
+    assert (found[:, 0] <= 1e-3).all()
+    assert (np.abs(found[:, 1:]) <= 30 + 1e-3).all()
 
 
 def test_kept_structures(head: Path, tmp_path: Path, with_tiny_models: Path) -> None:
@@ -145,7 +153,9 @@ def test_models_are_listed(with_tiny_models: Path, capsys: pytest.CaptureFixture
 def test_doctor_reports(with_tiny_models: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor"]) == DONE
     printed = capsys.readouterr().out
-    assert "torch" in printed and "million" in printed and "Ready to segment." in printed
+    assert "torch" in printed
+    assert "million" in printed
+    assert "Ready to segment." in printed
 
 
 def test_doctor_notices_a_package_that_does_not_load(
@@ -244,7 +254,8 @@ def test_failures_are_sentences(
     command = ["segment", "tumor", "--t1c", str(head), "-o", str(tmp_path / "mask.nii.gz"), *SEGMENT]
     assert main(command) == FAULT
     error = capsys.readouterr().err
-    assert words in error and len(error.splitlines()) == 1
+    assert words in error
+    assert len(error.splitlines()) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["head.nii.gz"]
     assert main([*command, "--debug"]) == FAULT
     assert "Traceback" in capsys.readouterr().err
@@ -268,4 +279,5 @@ def test_a_scan_in_which_nothing_is_found_gets_an_empty_segmentation(
     scene = slicer.vtkMRMLScene()
     node, storage = (scene.AddNewNodeByClass(f"vtkMRMLSegmentation{kind}Node") for kind in ("", "Storage"))
     storage.SetFileName(str(mask))
-    assert storage.ReadData(node) and node.GetSegmentation().GetNumberOfSegments() == 0
+    assert storage.ReadData(node)
+    assert node.GetSegmentation().GetNumberOfSegments() == 0

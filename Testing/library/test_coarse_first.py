@@ -61,19 +61,23 @@ def test_only_what_the_coarse_model_found_is_looked_at(balls: tuple[Volume, np.n
     result = both.run({"t1c": volume})
     found = result.labels
     assert result.report["coarse_model"]["name"] == COARSE
-    assert found.shape == volume.shape and np.array_equal(found.ijk_to_ras, volume.ijk_to_ras)
+    assert found.shape == volume.shape
+    assert np.array_equal(found.ijk_to_ras, volume.ijk_to_ras)
     assert dice(found.voxels > 0, brighter | darker) > 0.95
     everywhere = fine.windows
     one, fine = segmenter(4.0)
     labels = one.run({"t1c": volume}).labels.voxels
-    assert dice(labels > 0, brighter) > 0.95 and not labels[darker].any()
+    assert dice(labels > 0, brighter) > 0.95
+    assert not labels[darker].any()
     assert 0 < fine.windows < everywhere
 
 
 def test_where_the_coarse_model_finds_nothing_nothing_is_marked(balls: tuple[Volume, np.ndarray, np.ndarray]) -> None:
     none, fine = segmenter(100.0)
     result = none.run({"t1c": balls[0]})
-    assert not result.labels.voxels.any() and result.structures == [] and fine.windows == 0
+    assert not result.labels.voxels.any()
+    assert result.structures == []
+    assert fine.windows == 0
     assert any("Nothing was found" in warning for warning in result.warnings)
 
 

@@ -54,7 +54,8 @@ def test_numbers_that_no_type_keeps(tmp_path: Path) -> None:
 def test_corrections_of_one_scan_follow_each_other(tmp_path: Path) -> None:
     scans, labels = {"t1c": Volume(ball(), oblique_affine())}, Volume(np.ones(ball().shape, np.uint16), oblique_affine())
     cases = [store_correction(tmp_path, "tumor", scans, labels, None, None)[0].name for _ in range(5)]
-    assert sorted(path.name for path in tmp_path.iterdir()) == cases and len(set(cases)) == 5
+    assert sorted(path.name for path in tmp_path.iterdir()) == cases
+    assert len(set(cases)) == 5
     assert len({case.rsplit("-", 1)[1] for case in cases}) == 1
 
 

@@ -115,8 +115,10 @@ def test_one_question_and_what_slicer_ships_is_pinned(site: Site, packaging: Pac
     packaging.answer = lambda: [site.install(name, "3.0") for name in ("nss_one", "nss_two")]
     site.dependencies.ensure_dependencies("TumorSeg")
     ((requirements, requester, pins),) = packaging.asked
-    assert requirements == ["nss_one>=1.2", "nss_two>=3"] and requester == "TumorSeg"
-    assert f"numpy=={np.__version__}" in pins and all(re.fullmatch(r"[\w-]+==\S+", pin) for pin in pins)
+    assert requirements == ["nss_one>=1.2", "nss_two>=3"]
+    assert requester == "TumorSeg"
+    assert f"numpy=={np.__version__}" in pins
+    assert all(re.fullmatch(r"[\w-]+==\S+", pin) for pin in pins)
 
 
 def test_an_installed_torch_is_pinned_with_its_build(site: Site, packaging: Packaging) -> None:
@@ -124,7 +126,8 @@ def test_an_installed_torch_is_pinned_with_its_build(site: Site, packaging: Pack
     site.require("torch>=2.8", "nss_one>=1.2")
     packaging.answer = lambda: site.install("nss_one", "1.2")
     site.dependencies.ensure_dependencies("SpineSeg")
-    assert packaging.asked[0][0] == ["nss_one>=1.2"] and "torch==2.9.1+cu130" in packaging.asked[0][2]
+    assert packaging.asked[0][0] == ["nss_one>=1.2"]
+    assert "torch==2.9.1+cu130" in packaging.asked[0][2]
 
 
 def test_an_old_torch_is_replaced(site: Site, packaging: Packaging) -> None:
@@ -132,7 +135,8 @@ def test_an_old_torch_is_replaced(site: Site, packaging: Packaging) -> None:
     site.require("torch>=2.8")
     with pytest.raises(InputError, match=r"half installed \(torch\)"):
         site.dependencies.ensure_dependencies("SpineSeg")
-    assert packaging.asked[0][0] == ["torch>=2.8"] and not any(pin.startswith("torch") for pin in packaging.asked[0][2])
+    assert packaging.asked[0][0] == ["torch>=2.8"]
+    assert not any(pin.startswith("torch") for pin in packaging.asked[0][2])
 
 
 def decline() -> None:
@@ -162,7 +166,8 @@ def test_each_way_to_fail_has_its_sentence(site: Site, packaging: Packaging, req
     packaging.answer = answer
     with pytest.raises(site.dependencies.DependencyError, match=words) as caught:
         site.dependencies.ensure_dependencies("TumorSeg")
-    assert isinstance(caught.value, InputError) and str(caught.value).endswith(".")
+    assert isinstance(caught.value, InputError)
+    assert str(caught.value).endswith(".")
 
 
 def test_what_is_still_half_installed_is_named(site: Site, packaging: Packaging) -> None:
@@ -193,7 +198,9 @@ def test_torch_comes_through_its_extension(site: Site, packaging: Packaging, ext
     extension.answer = lambda: (site.install("torch", "99.1+cpu"), "the module")[1]
     packaging.answer = lambda: site.install("nss_one", "1.0")
     site.dependencies.ensure_dependencies("TumorSeg")
-    assert extension.asked == [(True, ">=99")] and packaging.asked[0][0] == ["nss_one>=1"] and "torch==99.1+cpu" in packaging.asked[0][2]
+    assert extension.asked == [(True, ">=99")]
+    assert packaging.asked[0][0] == ["nss_one>=1"]
+    assert "torch==99.1+cpu" in packaging.asked[0][2]
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,9 @@ def test_beyond_the_segmented_region_nothing_is_doubtful() -> None:
     doubt = np.zeros(scan.shape, np.uint8)
     labels = to_scan_grid(probabilities, CHANNELS[:2], working, scan, doubt=doubt)
     near = ndimage.distance_transform_edt(labels == 0) < 5
-    assert labels.any() and not doubt[~near].any() and doubt[near].max() > 200
+    assert labels.any()
+    assert not doubt[~near].any()
+    assert doubt[near].max() > 200
 
 
 def test_a_border_is_no_place() -> None:
@@ -59,8 +61,10 @@ def test_blobs_are_found_the_most_uncertain_first() -> None:
     probabilities[:, 20:26, 20:26, 20:26] = torch.tensor([0.55, 0.05, 0.4]).reshape(3, 1, 1, 1)
     probabilities[:, 8:12, 8:12, 8:12] = torch.tensor([0.4, 0.5, 0.1]).reshape(3, 1, 1, 1)
     first, second = uncertain_regions(probabilities, CHANNELS, GRID)
-    assert (first.label, first.marked) == (9, False) and (second.label, second.marked) == (7, True)
-    assert first.ml == pytest.approx(6**3 * 8 / 1000, rel=0.3) and first.score > second.score
+    assert (first.label, first.marked) == (9, False)
+    assert (second.label, second.marked) == (7, True)
+    assert first.ml == pytest.approx(6**3 * 8 / 1000, rel=0.3)
+    assert first.score > second.score
     voxel = np.linalg.inv(GRID.ijk_to_ras) @ [*first.ras, 1]
     assert ((voxel[:3] >= 21.9) & (voxel[:3] <= 23.1)).all()
     inside = np.zeros(GRID.shape, bool)
@@ -75,7 +79,8 @@ def test_only_structures_that_were_asked_for_have_places() -> None:
     assert [place.label for place in uncertain_regions(probabilities, CHANNELS, GRID, asked={7})] == [7]
     probabilities[:, 20:26, 20:26, 20:26] = torch.tensor([0.1, 0.4, 0.5]).reshape(3, 1, 1, 1)
     second = uncertain_regions(probabilities, CHANNELS, GRID, asked={7})[0]
-    assert (second.label, second.marked) == (7, False) and uncertain_regions(probabilities, CHANNELS, GRID)[0].label == 9
+    assert (second.label, second.marked) == (7, False)
+    assert uncertain_regions(probabilities, CHANNELS, GRID)[0].label == 9
 
 
 @pytest.mark.parametrize("asked", [None, ("edema",), ("necrotic_core", "enhancing_tumor")])
@@ -85,4 +90,5 @@ def test_the_segmenter_asks_for_what_the_user_chose(tiny_models: Path, asked: tu
     places = Segmenter("tumor", settings).run({"t1c": Volume(noise, np.diag([4.0, 4, 4, 1]))}, doubts=True).doubtful
     keys = {found.label: found.key for found in structures_of("tumor")}
     named = {keys[place.label] for place in places}
-    assert named and (asked is None or named <= set(asked))
+    assert named
+    assert asked is None or named <= set(asked)

@@ -42,8 +42,10 @@ def test_a_scan_without_a_brain_is_refused_and_segmented_with_force(doubting_mod
     with pytest.raises(ImplausibleInput, match="No brain was found in the scan given as FLAIR"):
         segmenter(doubting_models).run(volumes)
     result = segmenter(doubting_models, force=True).run(volumes)
-    assert result.structures and any("No brain was found" in warning for warning in result.warnings)
-    assert result.warnings == result.report["warnings"] and result.report["settings"]["force"]
+    assert result.structures
+    assert any("No brain was found" in warning for warning in result.warnings)
+    assert result.warnings == result.report["warnings"]
+    assert result.report["settings"]["force"]
 
 
 def test_a_mask_is_no_scan(doubting_models: Path) -> None:
@@ -61,7 +63,8 @@ def test_the_shell_says_how_to_go_on(doubting_models: Path, head: Path, tmp_path
     assert main(line) == 2
     assert capsys.readouterr().err.strip().splitlines()[-1].endswith("With --force it is segmented all the same.")
     assert not mask.exists()
-    assert main([*line, "--force"]) == 0 and mask.exists()
+    assert main([*line, "--force"]) == 0
+    assert mask.exists()
     assert "Warning: No brain was found" in capsys.readouterr().err
 
 
@@ -85,11 +88,14 @@ def test_the_batch_says_so_for_each_case(doubting_models: Path, head: Path, tmp_
 
 
 def test_masks_and_hounsfield_units_are_told_from_scans(noise: np.ndarray) -> None:
-    assert is_mask(scan(noise > 100)) and not is_mask(scan(noise))
+    assert is_mask(scan(noise > 100))
+    assert not is_mask(scan(noise))
     blocks = np.kron(np.arange(27).reshape(3, 3, 3), np.ones((8, 8, 8)))
-    assert is_mask(scan(blocks)) and not is_mask(scan(np.round(noise / 5))), "a scan of few gray levels is none"
+    assert is_mask(scan(blocks)), "a scan of few gray levels is none"
+    assert not is_mask(scan(np.round(noise / 5))), "a scan of few gray levels is none"
     ct = np.where(noise > 100, 40, -1000) + np.round(noise / 10)
-    assert is_hounsfield(scan(ct)) and not is_hounsfield(scan(noise))
+    assert is_hounsfield(scan(ct))
+    assert not is_hounsfield(scan(noise))
     assert not is_hounsfield(scan(noise - 2000.4)), "values between whole numbers are no Hounsfield units"
 
 
@@ -167,7 +173,8 @@ def test_what_cannot_be_told_is_not_doubted(seen: dict, noise: np.ndarray) -> No
 
 def test_a_ct_is_doubted_by_the_brains_models(noise: np.ndarray) -> None:
     against, _ = Shown({"image": shares()}, bone=60).doubts(noise, "subcortical")
-    assert len(against) == 1 and "looks like a CT" in against[0]
+    assert len(against) == 1
+    assert "looks like a CT" in against[0]
 
 
 def test_a_head_is_doubted_by_the_spines_models(noise: np.ndarray) -> None:
@@ -181,11 +188,13 @@ def test_a_spine_without_a_head_is_not_doubted(noise: np.ndarray) -> None:
 
 def test_a_brain_that_is_cut_off_is_said(noise: np.ndarray) -> None:
     against, besides = Shown({"flair": shares(flair=1.0)}, brain=0.6).doubts(noise)
-    assert not against and "about 60% of the brain" in besides[0]
+    assert not against
+    assert "about 60% of the brain" in besides[0]
 
 
 def test_results_that_cannot_be() -> None:
-    assert implausible("tumor", {"edema": 300.0, "necrotic_core": 250.0}) and not implausible("tumor", {"edema": 90.0})
+    assert implausible("tumor", {"edema": 300.0, "necrotic_core": 250.0})
+    assert not implausible("tumor", {"edema": 90.0})
     usual = {"left_thalamus": 7.0, "right_thalamus": 7.2, "left_subthalamic_nucleus": 0.15, "left_putamen": 4.5}
     assert implausible("subcortical", usual) is None
     assert "3 of the deep nuclei" in implausible(
@@ -269,7 +278,8 @@ def test_what_cannot_be_checked_is_said_and_segmented(tiny_models: Path, tmp_pat
     bundle = read_bundle(tiny_models / "tiny_tumor")
     write_bundle(tmp_path, bundle.spec.model_copy(update={"recognizer": "nowhere"}), bundle.network_def, bundle.weights)
     result = segmenter(tmp_path, force=True).run({"flair": scan(ball())})
-    assert result.structures and any("was not checked" in warning for warning in result.warnings)
+    assert result.structures
+    assert any("was not checked" in warning for warning in result.warnings)
 
 
 def test_structures_cut_by_the_border_are_not_whole() -> None:

@@ -82,7 +82,8 @@ def test_labels_and_doubts_are_those_of_scores_computed_everywhere(angles: tuple
     winner = everywhere.argmax(0)
     own = resample(torch.from_numpy(label_field.astype(np.float32))[None], working, target, mode="nearest")[0]
     expected = torch.tensor([0, 3, 0, 5])[winner].where(winner != 2, own.long()).where(inside, torch.tensor(0)).numpy()
-    assert (found > 0).sum() > 1000 and (found != expected).mean() < 1e-3, "but for what lies just between two"
+    assert (found > 0).sum() > 1000, "but for what lies just between two"
+    assert (found != expected).mean() < 1e-3, "but for what lies just between two"
     if doubts:
         likely = (everywhere[0] < 1 - LEAST_LIKELY).logical_and(inside).numpy()
         unsure = (uncertainty(everywhere) * 255).round().numpy()
@@ -114,12 +115,17 @@ def turned(angles: tuple[float, ...], order: tuple[int, ...] = (0, 1, 2), signs:
 def test_a_straight_grid_lies_along_the_scan_and_holds_it(angles, order, signs) -> None:
     scan = turned(angles, order, signs)
     grid = straight_grid(scan, np.array([2.0, 2.5, 3.0]))
-    assert are_parallel(scan, grid) and are_parallel(grid, scan)
-    assert np.allclose(grid.spacing, (2.0, 2.5, 3.0)) and (np.diag(grid.ijk_to_ras)[:3] > 0).all() and np.linalg.det(grid.ijk_to_ras) > 0
+    assert are_parallel(scan, grid)
+    assert are_parallel(grid, scan)
+    assert np.allclose(grid.spacing, (2.0, 2.5, 3.0))
+    assert (np.diag(grid.ijk_to_ras)[:3] > 0).all()
+    assert np.linalg.det(grid.ijk_to_ras) > 0
     places = scan.corners() @ grid.ras_to_ijk[:3, :3].T + grid.ras_to_ijk[:3, 3]
     upper = np.array(grid.shape[::-1]) - 0.5
-    assert (places >= -0.5 - 1e-6).all() and (places <= upper + 1e-6).all(), "the whole scan is in it"
-    assert (places.min(0) < 0.5).all() and (places.max(0) > upper - 1).all(), "and it is no larger than needed"
+    assert (places >= -0.5 - 1e-6).all(), "the whole scan is in it"
+    assert (places <= upper + 1e-6).all(), "the whole scan is in it"
+    assert (places.min(0) < 0.5).all(), "and it is no larger than needed"
+    assert (places.max(0) > upper - 1).all(), "and it is no larger than needed"
 
 
 @pytest.mark.parametrize("scan", [turned((30, 0, 0)), turned((45, 40, 10)), turned((5, 0, 0), shear=0.2)])

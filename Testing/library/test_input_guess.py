@@ -163,7 +163,8 @@ class Node:
 def test_reading_a_node() -> None:
     values = {"0008,103e": "T1 MPRAGE", "0008,0060": "MR", "0018,0010": "Dotarem", "0018,0015": "BRAIN"}
     info = scan_info(Node(), lambda uid, tag: values.get(tag, "") if uid == "1.2.3" else "")
-    assert contrast_of(info) == "t1c" and info.description == "T1 MPRAGE BRAIN"
+    assert contrast_of(info) == "t1c"
+    assert info.description == "T1 MPRAGE BRAIN"
     assert scan_info(Node(), None) == ScanInfo("4: x")
 
 

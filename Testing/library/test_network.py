@@ -45,7 +45,8 @@ def test_a_bundled_network_is_run_without_monai_and_gives_the_same_values(name: 
     bundle = find_bundle(name)
     definition = bundle.network_def
     own, theirs = (load_weights(build(definition), bundle.weights) for build in (build_to_run, build_network))
-    assert isinstance(own, UNet) and not isinstance(theirs, UNet)
+    assert isinstance(own, UNet)
+    assert not isinstance(theirs, UNet)
     image = torch.randn(1, definition["in_channels"], *[32] * definition["spatial_dims"])
     with torch.inference_mode():
         assert torch.equal(own(image), theirs(image))

@@ -42,7 +42,8 @@ def test_bodies_that_only_air_connects_are_noticed() -> None:
     ball = np.linalg.norm(np.indices((60, 60, 60)) - 29.5, axis=0) < 17
     here = Volume((100.0 * ball).astype(np.float32), np.diag([4.0, 4, 4, 1]))
     said = check_overlaps({"t1c": here, "flair": moved(here, (200.0, 0.0, 0.0))}, "t1c")
-    assert "16%" in said[0].replace(" ", "") and "--register" in said[1]
+    assert "16%" in said[0].replace(" ", "")
+    assert "--register" in said[1]
 
 
 def test_scans_far_apart_are_refused(scans: dict[str, Volume]) -> None:

@@ -40,7 +40,8 @@ def test_sides(codes: tuple[int, int, int], spacing: tuple[float, float, float])
     for plane in PLANES:
         view = cut(scan, labels, [RED], plane, busiest_point(labels), display_bounds(scan, labels, None))
         (segment, coverage), *others = view.coverages
-        assert segment is RED and others == []
+        assert segment is RED
+        assert others == []
         rows, columns = np.nonzero(coverage > 0.5)
         height, width = coverage.shape
         place = np.sign(columns.mean() - (width - 1) / 2), np.sign(rows.mean() - (height - 1) / 2)
@@ -84,7 +85,8 @@ def test_windows() -> None:
     air_and_bone = Volume(np.linspace(-1000, 1500, 4096, dtype=np.float32).reshape(16, 16, 16), np.eye(4))
     assert gray_window(air_and_bone) == (-200.0, 900.0)
     low, high = gray_window(marked()[0])
-    assert low == 0 and 100 <= high <= 150
+    assert low == 0
+    assert 100 <= high <= 150
 
 
 def test_picture_is_a_colored_png(tmp_path: Path) -> None:
@@ -117,8 +119,13 @@ def test_page(tmp_path: Path) -> None:
     case = Case("subcortical", {"image": scan}, labels, [RED, BLUE], report, dice={"left_red_nucleus": 0.876})
     write_page(tmp_path / "page.html", [case])
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "a_model 1.2.3" in text and "Time: 2.0 s" in text and "0.300" in text and "12.3" in text and "0.88" in text
-    assert text.count("Red nucleus") == 1 and "Left mL" in text
+    assert "a_model 1.2.3" in text
+    assert "Time: 2.0 s" in text
+    assert "0.300" in text
+    assert "12.3" in text
+    assert "0.88" in text
+    assert text.count("Red nucleus") == 1
+    assert "Left mL" in text
     assert "Beware of &lt;b&gt;this&lt;/b&gt;." in text
     assert text.count("data:image/png") == 3
 
@@ -129,7 +136,9 @@ def test_page_with_several_scans_and_many_structures(tmp_path: Path) -> None:
     case = Case("spine", {"t1": scan, "t2": scan}, labels, [RED], report)
     write_page(tmp_path / "page.html", [case, case], title="Two & two")
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert text.count("data:image/png") == 2 * (3 + 2) and "Two &amp; two" in text and "<nav>" in text
+    assert text.count("data:image/png") == 2 * (3 + 2)
+    assert "Two &amp; two" in text
+    assert "<nav>" in text
     assert text.count("<table>") == 4
 
 

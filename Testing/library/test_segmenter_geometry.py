@@ -87,5 +87,6 @@ def test_whole_numbers_come_onto_the_grid_as_the_same_floats_do(dtype: type, tur
             onto_grid(volume.tensor, 7.0, volume.grid, working, kind)
             for volume in (Volume(voxels, matrix), Volume(voxels.astype(np.float32), matrix))
         )
-        assert whole.dtype == torch.float32 and torch.equal(whole, floats)
+        assert whole.dtype == torch.float32
+        assert torch.equal(whole, floats)
         assert background_value(torch.from_numpy(voxels)) == background_value(torch.from_numpy(voxels.astype(np.float32)))

@@ -90,7 +90,8 @@ def test_without_a_sacrum_numbers_are_neutral_and_the_user_is_told(seed: int) ->
     spine = drawn(seed, middle=300.0)
     labels, done = numbered(spine.classes, spine.ijk_to_ras)
     found = sorted(int(value) for value in np.unique(labels) if 200 < value < 250)
-    assert found == list(range(201, 201 + len(found))) and len(found) > 5
+    assert found == list(range(201, 201 + len(found)))
+    assert len(found) > 5
     assert not set(range(1, 60)) & set(np.unique(labels).tolist())
     discs = sorted(int(value) for value in np.unique(labels) if value > 250)
     assert discs == list(range(251, 251 + len(discs)))
@@ -129,7 +130,8 @@ def test_a_missed_vertebra_leaves_its_number_out() -> None:
     assert any("missing" in note for note in done.notes)
     for level in (3, 4):
         disc = (spine.level == level) & (spine.classes == DISC)
-        assert disc.any() and most_frequent(labels, disc) == 0, "nothing tells which of the two discs is which"
+        assert disc.any(), "nothing tells which of the two discs is which"
+        assert most_frequent(labels, disc) == 0, "nothing tells which of the two discs is which"
     assert most_frequent(labels, (spine.level == 2) & (spine.classes == DISC)) == structure("disc_L4_L5").label
 
 
@@ -146,7 +148,8 @@ def test_a_missed_lowest_vertebra_does_not_shift_the_others() -> None:
 def test_a_step_along_the_front_to_back_axis_has_a_border() -> None:
     grid = Grid((4, 4, 4), np.diag([5.0, 5.0, 5.0, 1.0]))
     above = _above(_coordinates(grid), np.array([7.0, 7.0, 7.0]), np.array([0.0, 1.0, 0.0]), 30.0)
-    assert above.any() and not above.all()
+    assert above.any()
+    assert not above.all()
 
 
 def test_islands_far_from_the_column_are_taken_away() -> None:
@@ -154,7 +157,9 @@ def test_islands_far_from_the_column_are_taken_away() -> None:
     classes = spine.classes.copy()
     classes[50:56, 72:78, 2:8], classes[20:24, 70:76, 40:46], classes[100:104, 74:78, 4:9] = BODY, DISC, CANAL
     labels, _ = numbered(classes, spine.ijk_to_ras)
-    assert not labels[50:56, 72:78, 2:8].any() and not labels[20:24, 70:76, 40:46].any() and not labels[100:104, 74:78, 4:9].any()
+    assert not labels[50:56, 72:78, 2:8].any()
+    assert not labels[20:24, 70:76, 40:46].any()
+    assert not labels[100:104, 74:78, 4:9].any()
 
 
 def test_a_single_vertebra_and_nothing_at_all() -> None:
@@ -162,7 +167,8 @@ def test_a_single_vertebra_and_nothing_at_all() -> None:
     assert not numbered(classes, np.eye(4))[0].any()
     classes[12:24, 14:28, 6:24] = BODY
     labels, done = numbered(classes, np.diag([2.0, 2.0, 2.0, 1.0]))
-    assert set(np.unique(labels).tolist()) == {0, 201} and len(done.notes) == 1
+    assert set(np.unique(labels).tolist()) == {0, 201}
+    assert len(done.notes) == 1
 
 
 def test_a_vertebra_at_the_edge_is_named_as_cut() -> None:
@@ -314,6 +320,7 @@ def test_models_with_fewer_classes_give_each_vertebra_its_number(seed: int, name
     bodies = (spine.classes == BODY) & (full > 0)
     pairs = {(int(a), int(b)) for a, b in zip(full[bodies], labels[bodies]) if b}
     found = {a: max((b for x, b in pairs if x == a), key=lambda b: np.count_nonzero((full == a) & (labels == b))) for a, _ in pairs}
-    assert len(found) >= 4 and len(set(found.values())) == len(found), "each vertebra has a number of its own"
+    assert len(found) >= 4, "each vertebra has a number of its own"
+    assert len(set(found.values())) == len(found), "each vertebra has a number of its own"
     agree = np.mean([labels[place] == found[full[place]] for place in map(tuple, np.argwhere(bodies)) if full[place] in found])
     assert agree > 0.97

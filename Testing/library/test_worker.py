@@ -80,7 +80,9 @@ def test_segments_as_the_segmenter_does(client: WorkerClient, inputs: dict, tiny
         k0, k1, j0, j1, i0, i1 = found["box"]
         assert (labels[k0:k1, j0:j1, i0:i1] == found["label"]).sum() == (labels == found["label"]).sum()
     doubt = np.load(client.folder / result["doubt"])
-    assert doubt.shape == labels.shape and doubt.dtype == np.uint8 and doubt.any()
+    assert doubt.shape == labels.shape
+    assert doubt.dtype == np.uint8
+    assert doubt.any()
 
 
 @pytest.mark.parametrize("asked", [None, ["edema"]])
@@ -94,7 +96,9 @@ def test_a_bad_request_is_answered_and_the_next_one_works(client: WorkerClient, 
     assert answer(client)["event"] == "refused"
     client.request("nonsense")
     failed = answer(client)
-    assert failed["event"] == "failed" and "Traceback" in failed["detail"] and "Traceback" not in failed["message"]
+    assert failed["event"] == "failed"
+    assert "Traceback" in failed["detail"]
+    assert "Traceback" not in failed["message"]
     client.request("region", task="tumor", inputs=inputs, model=str(tiny_models / "tiny_tumor"))
     assert min(answer(client)["result"]["size_mm"]) > 20
 
@@ -106,8 +110,12 @@ def test_killed_in_mid_run_it_says_so_and_starts_again(client: WorkerClient, inp
     client.request("segment", task="tumor", inputs=inputs, model=model)
     os.kill(client.pid, signal.SIGKILL)
     died = answer(client)
-    assert died["event"] == "died" and died["exit_code"] == -9 and died["message"].count(". ") == 0
-    assert not client.running and not client.busy and not folder.exists()
+    assert died["event"] == "died"
+    assert died["exit_code"] == -9
+    assert died["message"].count(". ") == 0
+    assert not client.running
+    assert not client.busy
+    assert not folder.exists()
     client.request("warm", task="tumor", model=model)
     assert answer(client)["event"] == "done"
 
@@ -119,7 +127,9 @@ def test_stopping_is_quick_and_leaves_nothing(tiny_models: Path) -> None:
     started = time.monotonic()
     client.stop()
     assert time.monotonic() - started < 1.0
-    assert not exists(pid) and not folder.exists() and client.poll() == []
+    assert not exists(pid)
+    assert not folder.exists()
+    assert client.poll() == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a shell script")
@@ -142,7 +152,8 @@ def test_it_ends_after_idling(tiny_models: Path) -> None:
     assert answer(client)["event"] == "done"
     folder, events = client.folder, []
     assert wait(lambda: events.extend(client.poll()) or not client.running)
-    assert not folder.exists() and "died" not in [event["event"] for event in events]
+    assert not folder.exists()
+    assert "died" not in [event["event"] for event in events]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
@@ -158,7 +169,8 @@ def test_it_ends_with_the_program_that_started_it(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    assert wait(lambda: not exists(int(pid))) and wait(lambda: not Path(folder).exists())
+    assert wait(lambda: not exists(int(pid)))
+    assert wait(lambda: not Path(folder).exists())
 
 
 def test_an_executable_that_is_not_there() -> None:
@@ -173,7 +185,9 @@ def test_a_worker_that_cannot_start_is_not_taken_for_success() -> None:
     client = WorkerClient(executable="/bin/false")
     client.request("warm", task="tumor")
     died = answer(client)
-    assert died["event"] == "died" and died["exit_code"] == 1 and "exit code 1" in died["message"]
+    assert died["event"] == "died"
+    assert died["exit_code"] == 1
+    assert "exit code 1" in died["message"]
 
 
 def test_answers_wait_for_whoever_asked(client: WorkerClient, tiny_models: Path) -> None:
@@ -181,7 +195,8 @@ def test_answers_wait_for_whoever_asked(client: WorkerClient, tiny_models: Path)
     first, second = client.request("warm", task="tumor", model=model), client.request("nonsense")
     assert wait(lambda: client.poll() is not None and not client.busy), "somebody else polls"
     assert [event["event"] for event in client.answers_to(second)] == ["failed"]
-    assert [event["event"] for event in client.answers_to(first)] == ["done"] and client.answers_to(first) == []
+    assert [event["event"] for event in client.answers_to(first)] == ["done"]
+    assert client.answers_to(first) == []
 
 
 def test_stopping_answers_what_is_undone(tiny_models: Path) -> None:
@@ -189,7 +204,8 @@ def test_stopping_answers_what_is_undone(tiny_models: Path) -> None:
     number = client.request("warm", task="tumor", model=str(tiny_models / "tiny_tumor"))
     client.stop()
     (answered,) = client.answers_to(number)
-    assert answered["event"] == "died" and "was stopped" in answered["message"]
+    assert answered["event"] == "died"
+    assert "was stopped" in answered["message"]
 
 
 def started_bare(folder: Path) -> subprocess.Popen:
@@ -216,7 +232,8 @@ def test_it_ends_when_its_input_is_damaged(tmp_path: Path) -> None:
     worker = started_bare(tmp_path / "private")
     worker.stdin.write(b"\xff no request\n")
     worker.stdin.flush()
-    assert worker.wait(20.0) != 0 and not (tmp_path / "private").exists()
+    assert worker.wait(20.0) != 0
+    assert not (tmp_path / "private").exists()
     worker.stdin.close()
     worker.stdout.close()
 
@@ -258,7 +275,9 @@ def test_the_next_worker_sweeps_what_a_crash_left(temporary: Path) -> None:
         assert users.exists(), "the window lives"
         end_this_process_in(users)
         second.start()
-        assert not crashed.folder.exists() and living.folder.exists() and unnamed.exists()
+        assert not crashed.folder.exists()
+        assert living.folder.exists()
+        assert unnamed.exists()
     finally:
         for client in (crashed, living, second):
             client.stop()
@@ -272,7 +291,9 @@ def test_a_folder_stays_while_either_process_lives(temporary: Path) -> None:
     for folder, name in ((theirs, computer), (elsewhere, "another computer")):
         (folder / "processes.txt").write_text(f"{name}\n{ended_process()}\n")
     sweep_private_folders()
-    assert mine.exists() and elsewhere.exists() and not theirs.exists()
+    assert mine.exists()
+    assert elsewhere.exists()
+    assert not theirs.exists()
 
 
 @pytest.mark.skipif(not Path("/proc/self/ns/pid").exists(), reason="process ids mean the same everywhere")
@@ -308,10 +329,12 @@ def test_a_correction_grows_in_the_room_that_the_request_names(client: WorkerCli
     room = Path(fields["room"])
     room.mkdir(parents=True)
     client.request(**fields)
-    assert answer(client)["event"] == "refused" and room.exists(), "it is there already, so it is somebody else's"
+    assert answer(client)["event"] == "refused", "it is there already, so it is somebody else's"
+    assert room.exists(), "it is there already, so it is somebody else's"
     room.rmdir()
     client.request(**fields)
-    assert Path(answer(client)["result"]["folder"]).parent == tmp_path / "cases" and not room.exists()
+    assert Path(answer(client)["result"]["folder"]).parent == tmp_path / "cases"
+    assert not room.exists()
 
 
 def test_files_replace_no_file(client: WorkerClient, tmp_path: Path, tiny_models: Path) -> None:
@@ -320,8 +343,10 @@ def test_files_replace_no_file(client: WorkerClient, tmp_path: Path, tiny_models
     scans, settings = {"t1c": str(tmp_path / "scan.nii.gz")}, {"model": str(tiny_models / "tiny_tumor")}
     client.request("files", task="tumor", scans=scans, output=str(tmp_path / "scan.seg.nrrd"), settings=settings)
     refused = answer(client)
-    assert refused["event"] == "refused" and "'scan.json' exists already" in refused["message"]
-    assert (tmp_path / "scan.json").read_text() == "mine" and not (tmp_path / "scan.seg.nrrd").exists()
+    assert refused["event"] == "refused"
+    assert "'scan.json' exists already" in refused["message"]
+    assert (tmp_path / "scan.json").read_text() == "mine"
+    assert not (tmp_path / "scan.seg.nrrd").exists()
 
 
 def test_what_is_half_stored_goes_with_the_window(tmp_path: Path) -> None:

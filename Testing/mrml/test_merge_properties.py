@@ -160,7 +160,8 @@ def test_what_is_not_asked_for_stays_by_a_bit(labels, results, locked, rule, reg
                 expected = expected | (whole & inside) if region is not None else whole
             assert np.array_equal(on_scan(segmentation.GetSegment(kind.key)), expected), kind.key
     if history.GetNumberOfStates():
-        assert history.RestorePreviousState() and bits(node, set()) == all_before
+        assert history.RestorePreviousState()
+        assert bits(node, set()) == all_before
         assert list(segmentation.GetSegmentIDs()) == ids
 
 

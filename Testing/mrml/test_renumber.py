@@ -38,7 +38,8 @@ def test_names_codes_and_colors_follow(node) -> None:
     expected = ("vertebra_L3", "disc_L3_L4", "vertebra_L4", "disc_L4_L5", "vertebra_L5", "sacrum", "spinal_canal")
     for key, now in zip(KEYS, expected):
         segment = segmentation.GetSegment(key)
-        assert structure_of_segment(segment) == structure(now) and segment.GetName() == structure(now).name
+        assert structure_of_segment(segment) == structure(now)
+        assert segment.GetName() == structure(now).name
         assert tag(segment, "TerminologyEntry") == terminology_entry(structure(now))
         np.testing.assert_allclose(np.array(segment.GetColor()) * 255, structure(now).color, atol=1e-3)
         np.testing.assert_array_equal(own_mask(segment)[0], masks[key])

@@ -91,7 +91,8 @@ def test_nonlinear_parent_transform_is_hardened_on_a_copy_when_asked(scene):
     hardened = volume_from_node(node, harden=True)
     middle = hardened.ijk_to_ras[:3, :3] @ np.argwhere(hardened.voxels > 50).mean(0)[::-1] + hardened.ijk_to_ras[:3, 3]
     np.testing.assert_allclose(middle, (32, 21, 19), atol=1.5)
-    assert scene.GetNumberOfNodes() == count and node.GetTransformNodeID() == transform.GetID()
+    assert scene.GetNumberOfNodes() == count
+    assert node.GetTransformNodeID() == transform.GetID()
     assert np.array_equal(vtk_to_numpy(node.GetImageData().GetPointData().GetScalars()).reshape(voxels.shape), voxels)
 
 

@@ -29,9 +29,11 @@ def logic(bench, tiny_models: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_segment_waits_and_returns_the_node(logic, scan) -> None:
     node = logic.segment({"t1c": scan}, model="tiny_tumor", device="cpu")
-    assert node.GetName() == "x-t1c tumor" and node.GetSegmentation().GetNumberOfSegments() == 1
+    assert node.GetName() == "x-t1c tumor"
+    assert node.GetSegmentation().GetNumberOfSegments() == 1
     again = logic.segment(scan, segmentationNode=node, model="tiny_tumor")
-    assert again is node and node.GetSegmentation().GetNumberOfSegments() == 1
+    assert again is node
+    assert node.GetSegmentation().GetNumberOfSegments() == 1
 
 
 def test_segment_without_waiting_fills_the_node_later(bench, logic, scan) -> None:
@@ -76,7 +78,8 @@ def test_a_failure_without_waiting_is_shown_and_leaves_nothing(bench, logic, sca
     logic.segment(scan, model="none", wait=False)
     bench.spin(lambda: logic.run is None)
     assert slicer.mrmlScene.GetNumberOfNodes() == count
-    assert [kind for kind, _ in bench.app.messages] == ["messageBox"] and "no model" in bench.app.messages[0][1]
+    assert [kind for kind, _ in bench.app.messages] == ["messageBox"]
+    assert "no model" in bench.app.messages[0][1]
 
 
 @pytest.mark.parametrize("window", [object(), None])
@@ -89,7 +92,8 @@ def test_a_failure_without_waiting_is_logged_without_names(bench, logic, scan, c
     logic.segment(scan, model="tiny_tumor", wait=False)
     bench.spin(lambda: logic.run is None)
     assert ["'Miller^Anna'" in text for kind, text in bench.app.messages] == ([True] if window else [])
-    assert "Miller^Anna" not in caplog.text and "<volume " in caplog.text
+    assert "Miller^Anna" not in caplog.text
+    assert "<volume " in caplog.text
 
 
 def test_a_folder(logic, tmp_path) -> None:
@@ -101,7 +105,8 @@ def test_a_folder(logic, tmp_path) -> None:
     (cases / "broken" / "broken_t1ce.nii.gz").write_bytes(b"not a scan")
     told: list[tuple] = []
     outcomes = logic.segmentFolder(cases, output, model="tiny_tumor", progress=lambda *what: told.append(what))
-    assert outcomes["case0"] == outcomes["case1"] == "done" and "broken_t1ce" in outcomes["broken"]
+    assert outcomes["case0"] == outcomes["case1"] == "done"
+    assert "broken_t1ce" in outcomes["broken"]
     assert told == [(0, 3, "broken"), (1, 3, "case0"), (2, 3, "case1")]
     first = (output / "case0.seg.nrrd").stat().st_mtime_ns
     assert logic.segmentFolder(cases, output, model="tiny_tumor")["case0"] == "kept"
@@ -117,7 +122,9 @@ def test_a_module_declares_itself(bench, name: str) -> None:
     sample_data.sources.clear()
     bench.open(name)
     parent = bench.declared
-    assert parent.title == name and parent.categories == ["Segmentation"] and "not for clinical use" in parent.helpText
+    assert parent.title == name
+    assert parent.categories == ["Segmentation"]
+    assert "not for clinical use" in parent.helpText
     bench.app.send("startupCompleted()")
     assert name in [source.sampleName for source in sample_data.sources]
     assert all(Path(source.thumbnailFileName).is_file() for source in sample_data.sources)
@@ -177,8 +184,11 @@ def test_what_slicer_ships_is_pinned_while_installing(bench, monkeypatch) -> Non
     monkeypatch.setattr(slicer.packaging, "behavior", lambda requirements: there.update(monai=True))
     dependencies.ensure_dependencies("TumorSeg")
     ((requirements, constraints, requester),) = slicer.packaging.asked
-    assert requirements == ["monai>=1.5"] and requester == "TumorSeg"
-    assert f"numpy=={np.__version__}\n" in constraints and "SimpleITK==" in constraints and "vtk==" in constraints
+    assert requirements == ["monai>=1.5"]
+    assert requester == "TumorSeg"
+    assert f"numpy=={np.__version__}\n" in constraints
+    assert "SimpleITK==" in constraints
+    assert "vtk==" in constraints
 
 
 def fail(requirements) -> None:
@@ -213,7 +223,8 @@ def test_torch_comes_through_the_pytorch_extension(bench, monkeypatch) -> None:
     with pytest.raises(dependencies.DependencyError, match="agree to"):
         dependencies.ensure_dependencies("TumorSeg")
     dependencies.ensure_dependencies("TumorSeg")
-    assert asked == [(True, ">=2.8")] * 2 and slicer.packaging.asked == []
+    assert asked == [(True, ">=2.8")] * 2
+    assert slicer.packaging.asked == []
 
 
 def test_two_logics_of_one_module_do_not_take_each_others_answers(bench, tumor_panel, scan) -> None:
@@ -242,4 +253,5 @@ def test_a_folder_that_is_canceled_has_nothing_half_written(logic, tmp_path, mon
 
     monkeypatch.setattr(logic, "tick", cancel_when_it_writes)
     assert logic.segmentFolder(cases, output, model="tiny_tumor") == {"case0": "Canceled."}
-    assert rooms and [path.name for path in output.iterdir()] == ["summary.csv"]
+    assert rooms
+    assert [path.name for path in output.iterdir()] == ["summary.csv"]

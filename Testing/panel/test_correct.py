@@ -47,7 +47,9 @@ def test_the_result_goes_into_the_chosen_segmentation_and_undo_takes_it_back(ben
     assert not tumor_panel.ui.mergeRuleSelector.isHidden()
     bench.segment(tumor_panel)
     after = segments(mine)
-    assert after["necrotic_core"] != before["necrotic_core"] and after["edema"] == before["edema"] and len(after) == 2
+    assert after["necrotic_core"] != before["necrotic_core"]
+    assert after["edema"] == before["edema"]
+    assert len(after) == 2
     tumor_panel.correct.editor.undo()
     assert segments(mine) == before
     tumor_panel.correct.editor.redo()
@@ -62,7 +64,8 @@ def test_the_rule_of_the_panel_is_used(bench, tumor_panel, mine) -> None:
     tumor_panel.parameters.mergeRule = ExistingSegments.ADD
     bench.segment(tumor_panel)
     after = segments(mine)
-    assert {key: after[key] for key in before} == before and len(after) > len(before)
+    assert {key: after[key] for key in before} == before
+    assert len(after) > len(before)
 
 
 def test_the_editor_comes_when_correct_is_opened_and_its_shortcuts_go_with_the_module(bench, tumor_panel) -> None:
@@ -70,10 +73,13 @@ def test_the_editor_comes_when_correct_is_opened_and_its_shortcuts_go_with_the_m
     bench.segment(tumor_panel)
     tumor_panel.ui.correctSection.collapsed = False
     editor = tumor_panel.correct.editor
-    assert editor.segmentationNode() is tumor_panel.parameters.shown and editor.sourceVolumeNode() is tumor_panel.parameters.t1c
-    assert editor.shortcuts and editor.observing
+    assert editor.segmentationNode() is tumor_panel.parameters.shown
+    assert editor.sourceVolumeNode() is tumor_panel.parameters.t1c
+    assert editor.shortcuts
+    assert editor.observing
     bench.leave(tumor_panel)
-    assert not editor.shortcuts and not editor.observing
+    assert not editor.shortcuts
+    assert not editor.observing
     bench.enter(tumor_panel)
     assert editor.shortcuts
 
@@ -160,12 +166,15 @@ def test_the_box_again_changes_what_was_predicted_in_the_box_only_and_undo_bring
     bench.click(tumor_panel.ui.againButton)
     bench.spin(lambda: tumor_panel.ui.segmentButton.text == "Segment")
     second = correct._outcomes.of(node)
-    assert second is not first and second.is_whole
+    assert second is not first
+    assert second.is_whole
     np.testing.assert_array_equal(painted(second), labels_of(node, scan))
-    assert first.doubtful[1] in second.places() and first.doubtful[0] not in second.places()
+    assert first.doubtful[1] in second.places()
+    assert first.doubtful[0] not in second.places()
     assert json.loads(node.GetAttribute("NeuroSpineSeg.Doubtful")) == second.places()
     correct.editor.undo()
-    assert correct._outcomes.of(node) is first and correct._places() == first.doubtful
+    assert correct._outcomes.of(node) is first
+    assert correct._places() == first.doubtful
 
 
 def test_a_correction_is_never_stored_with_another_scan(bench, tumor_panel, scan, tmp_path) -> None:
@@ -178,7 +187,8 @@ def test_a_correction_is_never_stored_with_another_scan(bench, tumor_panel, scan
     assert "not segmented from 'Other'" in tumor_panel.ui.statusLabel.text
     tumor_panel.parameters.t1c, tumor_panel.parameters.flair = None, other
     bench.click(tumor_panel.ui.acceptButton)
-    assert "'Other' in the slot flair was not segmented" in tumor_panel.ui.statusLabel.text and not (tmp_path / "cases").exists()
+    assert "'Other' in the slot flair was not segmented" in tumor_panel.ui.statusLabel.text
+    assert not (tmp_path / "cases").exists()
 
 
 def accepted(bench, panel, folder) -> list:
@@ -206,7 +216,8 @@ def test_a_segmentation_from_a_file_is_accepted_on_the_scan_whose_grid_it_has(be
     mine.SetNodeReferenceID(mine.GetReferenceImageGeometryReferenceRole(), None)
     tumor_panel.parameters.shown = mine
     assert len(accepted(bench, tumor_panel, tmp_path / "cases")) == 1
-    assert "Not stored" in tumor_panel.ui.statusLabel.text and "'My cyst'" in tumor_panel.ui.statusLabel.text
+    assert "Not stored" in tumor_panel.ui.statusLabel.text
+    assert "'My cyst'" in tumor_panel.ui.statusLabel.text
     scan.SetSpacing(1.0, 2.0, 3.0)
     assert len(accepted(bench, tumor_panel, tmp_path / "cases")) == 1
     assert "on the grid of none" in tumor_panel.ui.statusLabel.text
@@ -274,7 +285,8 @@ def test_renumber_from_here(bench) -> None:
     widget.ui.renumberVariantSelector.setCurrentIndex(3)
     widget.ui.renumberLevelSelector.setCurrentIndex(LEVELS.index("L4"))
     bench.click(widget.ui.renumberButton)
-    assert "lie below L4" in widget.ui.statusLabel.text and segmentation.GetSegment("vertebra_1").GetName() == "L5 vertebra"
+    assert "lie below L4" in widget.ui.statusLabel.text
+    assert segmentation.GetSegment("vertebra_1").GetName() == "L5 vertebra"
     widget.correct.editor.undo()
     assert segmentation.GetSegment("vertebra_1").GetName() == structure("vertebra_1").name
 
@@ -303,7 +315,8 @@ def test_accepting_a_correction(bench, tumor_panel, scan, tmp_path) -> None:
     np.testing.assert_array_equal(image.voxels, ball())
     np.testing.assert_allclose(stored.ijk_to_ras, oblique_affine(), atol=1e-4)
     description = json.loads((case / "case.json").read_text())
-    assert description["dice_prediction_correction"]["necrotic_core"] == 0.0 and description["model"]["name"] == "tiny_tumor"
+    assert description["dice_prediction_correction"]["necrotic_core"] == 0.0
+    assert description["model"]["name"] == "tiny_tumor"
     assert "Mean Dice" in tumor_panel.ui.statusLabel.text
 
 
@@ -318,7 +331,8 @@ def test_volumes_follow_the_edits_and_can_be_copied(bench, tumor_panel, scan) ->
     node = tumor_panel.parameters.shown
     bench.click(tumor_panel.ui.copyVolumesButton)
     lines = bench.app.clipboard().text().splitlines()
-    assert lines[0] == "Structure\tVolume (mL)" and len(lines) == 1 + node.GetSegmentation().GetNumberOfSegments()
+    assert lines[0] == "Structure\tVolume (mL)"
+    assert len(lines) == 1 + node.GetSegmentation().GetNumberOfSegments()
     row = [tumor_panel.ui.volumesTable.item(n, 0).text() for n in range(tumor_panel.ui.volumesTable.rowCount)].index("Necrotic core")
     slicer.util.updateSegmentBinaryLabelmapFromArray(np.ones(ball().shape, np.uint8), node, "necrotic_core", scan)
     whole = f"{ball().size * 0.125:.1f}"
@@ -351,7 +365,8 @@ def test_every_segment_is_coded_completely(bench, tumor_panel) -> None:
     for number in range(segmentation.GetNumberOfSegments()):
         segment = segmentation.GetNthSegment(number)
         found, text = slicer.vtkSlicerTerminologyEntry(), segment.GetTerminology()
-        assert logic.DeserializeTerminologyEntry(text, found) and found.GetTypeObject().GetCodeValue(), text
+        assert logic.DeserializeTerminologyEntry(text, found), text
+        assert found.GetTypeObject().GetCodeValue(), text
 
 
 def test_canceling_while_a_correction_is_stored_leaves_nothing_of_it(bench, tumor_panel, tmp_path) -> None:
@@ -368,7 +383,8 @@ def test_canceling_while_a_correction_is_stored_leaves_nothing_of_it(bench, tumo
     bench.click(tumor_panel.ui.acceptButton)
     bench.spin(lambda: cases.is_dir() and any(list(room.iterdir()) for room in cases.iterdir()))
     bench.click(tumor_panel.ui.segmentButton)
-    assert list(cases.iterdir()) == [] and "Canceled" in tumor_panel.ui.statusLabel.text
+    assert list(cases.iterdir()) == []
+    assert "Canceled" in tumor_panel.ui.statusLabel.text
 
 
 @pytest.mark.parametrize("idle", [False, True])

@@ -82,7 +82,9 @@ def test_a_bad_input_gets_one_sentence(bench, panel, scan, spoil, words: str) ->
     bench.click(panel.ui.segmentButton)
     bench.spin(lambda: idle(panel))
     message = panel.ui.statusLabel.text
-    assert words in message and "Traceback" not in message and "\n" not in message
+    assert words in message
+    assert "Traceback" not in message
+    assert "\n" not in message
     assert not slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
 
 
@@ -95,7 +97,8 @@ def test_refused_packages(bench, panel, monkeypatch) -> None:
     monkeypatch.setattr(dependencies, "required", lambda: {**{"surely-not-there": "surely-not-there>=1"}})
     monkeypatch.setattr(slicer.packaging, "behavior", refuse)
     bench.click(panel.ui.segmentButton)
-    assert idle(panel) and "agree to the installation" in panel.ui.statusLabel.text
+    assert idle(panel)
+    assert "agree to the installation" in panel.ui.statusLabel.text
 
 
 def test_the_report_names_no_scan(bench, panel, scan) -> None:
@@ -103,7 +106,9 @@ def test_the_report_names_no_scan(bench, panel, scan) -> None:
     bench.segment(panel)
     bench.click(panel.ui.copyReportButton)
     text = bench.app.clipboard().text()
-    assert "tiny_tumor" in text and "torch" in text and "Miller" not in text
+    assert "tiny_tumor" in text
+    assert "torch" in text
+    assert "Miller" not in text
 
 
 def test_cancel_lets_go_of_the_results_files_before_their_folder_goes(bench, panel, monkeypatch) -> None:
@@ -130,9 +135,14 @@ def test_neither_log_nor_report_says_what_nodes_are_called(bench, panel, scan) -
     bench.click(panel.ui.copyReportButton)
     log, report = panel.ui.logText.plainText, bench.app.clipboard().text()
     for text in (log, report):
-        assert "Miller^Anna" not in text and "Annas" not in text and str(Path.home()) not in text
-        assert "The table '<table 1>' was added" in text and "'<segment 1>' of <volume 1> is not" in text and "'~" in text
-    assert f"Python {platform.python_version()}" in report and "tiny_tumor" in report
+        assert "Miller^Anna" not in text
+        assert "Annas" not in text
+        assert str(Path.home()) not in text
+        assert "The table '<table 1>' was added" in text
+        assert "'<segment 1>' of <volume 1> is not" in text
+        assert "'~" in text
+    assert f"Python {platform.python_version()}" in report
+    assert "tiny_tumor" in report
 
 
 def test_a_doubtful_scan_is_segmented_only_where_the_user_insists(bench, panel, scan, doubting_models, monkeypatch) -> None:

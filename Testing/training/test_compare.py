@@ -45,7 +45,9 @@ def test_pairs_are_of_the_same_case() -> None:
 
 def test_one_case_has_no_interval() -> None:
     (found,) = paired(scores({"a": 0.2}), scores({"a": 0.3}), "dice")
-    assert found.mean == pytest.approx(0.1) and isnan(found.low) and isnan(found.high)
+    assert found.mean == pytest.approx(0.1)
+    assert isnan(found.low)
+    assert isnan(found.high)
 
 
 def test_three_evaluations_become_a_table_and_a_plot(tmp_path: Path) -> None:

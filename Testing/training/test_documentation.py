@@ -33,7 +33,8 @@ def test_a_command_is_understood(page: str, program: str, arguments: str) -> Non
 def test_every_page_and_recipe_is_listed() -> None:
     overview = (PAGES / "README.md").read_text(encoding="utf-8")
     pages = {page.name for page in PAGES.glob("*.md")} - {"README.md"}
-    assert len(commands()) > 20 and all(f"[{page}]({page})" in overview for page in pages)
+    assert len(commands()) > 20
+    assert all(f"[{page}]({page})" in overview for page in pages)
     together = "".join(page.read_text(encoding="utf-8") for page in PAGES.glob("*.md"))
     for recipe in RECIPES.glob("*.yaml"):
         assert recipe.stem in together or "drawn:" in recipe.read_text(encoding="utf-8"), recipe.stem

@@ -37,15 +37,20 @@ def test_arches_and_vertebrae_above_all_labeled_ones_do_not_count(bodies: Case) 
     found = comparable(bodies, labels, body)
     assert set(np.unique(found)) == {0, L5, L4}
     figures = score(bodies, result(labels), body)
-    assert figures["Dice"] == 1 and figures["S1"] == 1 and figures["detected"] == 1 and figures["named"] == 1
-    assert figures["volume ratio"] == 1 and figures["HD95 mm"] == 0
+    assert figures["Dice"] == 1
+    assert figures["S1"] == 1
+    assert figures["detected"] == 1
+    assert figures["named"] == 1
+    assert figures["volume ratio"] == 1
+    assert figures["HD95 mm"] == 0
 
 
 def test_a_shifted_name_is_detected_but_not_named(bodies: Case) -> None:
     labels, body = with_arches(bodies)
     labels[labels == L4] = 20
     figures = score(bodies, result(labels), body)
-    assert figures["detected"] == 1 and figures["named"] == 0.5
+    assert figures["detected"] == 1
+    assert figures["named"] == 0.5
 
 
 def test_what_is_too_wide_shows_in_the_boundary_but_not_in_the_middle_slices(bodies: Case) -> None:
@@ -55,8 +60,11 @@ def test_what_is_too_wide_shows_in_the_boundary_but_not_in_the_middle_slices(bod
         rows = (labels == value).any((1, 2))
         wide[rows, 15:30, 2:28] = value
     figures = score(bodies, result(wide), wide > 0)
-    assert figures["Dice"] < 0.9 and figures["middle Dice"] == 1
-    assert figures["left-right mm"] > 2 and figures["up-down mm"] == 0 and figures["volume ratio"] == pytest.approx(1.3)
+    assert figures["Dice"] < 0.9
+    assert figures["middle Dice"] == 1
+    assert figures["left-right mm"] > 2
+    assert figures["up-down mm"] == 0
+    assert figures["volume ratio"] == pytest.approx(1.3)
 
 
 def test_groups_are_averaged_and_models_paired_by_case() -> None:
@@ -77,7 +85,8 @@ def test_only_the_worst_of_the_cases_that_are_known_entirely_is_drawn(bodies: Ca
     assert [(dice, case.name) for dice, case, _ in worst.kept.values()] == [(0.4, "b")]
     worst.draw(tmp_path)
     (picture,) = tmp_path.iterdir()
-    assert picture.name == "worst_drawn_harder.jpg" and picture.stat().st_size < 120_000
+    assert picture.name == "worst_drawn_harder.jpg"
+    assert picture.stat().st_size < 120_000
 
 
 def test_a_factor_for_an_unknown_class_is_refused() -> None:

@@ -32,7 +32,8 @@ def test_bits_of_the_other_side_are_background() -> None:
 def test_halves_lie_at_their_edges() -> None:
     rng = np.random.default_rng(0)
     left, right = (middle_of_half((16, 16, 28), SPEC.patch, side, rng)[2] for side in (0, 1))
-    assert abs(left - 8) <= JITTER and abs(right - 20) <= JITTER
+    assert abs(left - 8) <= JITTER
+    assert abs(right - 20) <= JITTER
 
 
 def test_both_sides_teach_the_same_class() -> None:
@@ -43,6 +44,7 @@ def test_both_sides_teach_the_same_class() -> None:
     recipe = read_recipe("finetune", ["task=subcortical", "model.patch=[16,16,16]", "loop.patches_per_case=8"])
     for part in (Patches([case], SPEC, recipe, augment=False)[(0, number)] for number in range(8)):
         found, bits, _ = part
-        assert found.shape == (1, 16, 16, 16) and set(bits.unique().tolist()) == {1, 2}
+        assert found.shape == (1, 16, 16, 16)
+        assert set(bits.unique().tolist()) == {1, 2}
         assert torch.equal(bits == 2, found[0] > 0.5)
         assert float(torch.nonzero(bits == 2)[:, 2].float().mean()) > 7

@@ -47,7 +47,8 @@ def test_dice_by_region(ball: np.ndarray) -> None:
     assert region_dice(ball, ball) == [1, 1, 1]
     solid = np.where(ball == 1, 3, ball)
     whole, core, enhancing = region_dice(ball, solid)
-    assert whole == core == 1 and 0 < enhancing < 1
+    assert whole == core == 1
+    assert 0 < enhancing < 1
     assert np.isnan(region_dice(ball, np.zeros_like(ball))).all()
 
 
@@ -56,7 +57,8 @@ def test_the_worst_are_told_and_drawn(ball: np.ndarray, tmp_path: Path, capsys: 
     scores.judge(Finds(ball), case(1, ball))
     scores.judge(Finds(np.roll(ball, 5, 2)), case(2, ball))
     scores.judge(Finds(ball), case(3, np.zeros_like(ball)))
-    assert scores.worst["tumor"][1].number == 2 and scores.worst["no_tumor"][1].number == 3
+    assert scores.worst["tumor"][1].number == 2
+    assert scores.worst["no_tumor"][1].number == 3
     scores.tell()
     assert f"found mL [{(ball > 0).sum() * 0.008:.1f}]" in capsys.readouterr().out
     scores.picture_worst(tmp_path, "drawn")
@@ -72,7 +74,8 @@ def test_held_out_heads_are_the_same_each_time_and_lie_where_they_are_cut(monkey
         monkeypatch.setattr(module, "cached_heads", lambda kind, held_out=False: [head])
     monkeypatch.setattr(tumor_glioma, "CUT", 0.0)
     (whole,), (again,) = (list(drawn_tumors.cases(1, harder=False)) for _ in range(2))
-    assert np.array_equal(whole.scans["t2"].voxels, again.scans["t2"].voxels) and whole.truth.shape == whole.scans["t2"].shape
+    assert np.array_equal(whole.scans["t2"].voxels, again.scans["t2"].voxels)
+    assert whole.truth.shape == whole.scans["t2"].shape
     monkeypatch.setattr(tumor_glioma, "CUT", 1.0)
     view = (slice(3, None), slice(2, None), slice(1, None))
     monkeypatch.setattr(tumor_glioma, "field_of_view", lambda *given, **named: view)
@@ -87,7 +90,8 @@ def test_what_is_taken_for_a_region_that_a_tumor_lacks_is_told(ball: np.ndarray,
     scores.judge(Finds(ball), case(1, np.where(ball == 3, 1, ball)))
     scores.tell()
     printed = capsys.readouterr().out
-    assert f"tumors without enhancing, found mL [{(ball == 3).sum() * 0.008:.2f}]" in printed and "without core" not in printed
+    assert f"tumors without enhancing, found mL [{(ball == 3).sum() * 0.008:.2f}]" in printed
+    assert "without core" not in printed
 
 
 def test_without_prepared_heads_it_is_said_how_to_prepare_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,8 @@ def test_a_drawn_spine_has_the_truth_of_the_phantom(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(synthetic, "phantom", kept)
     assert run("spine", tmp_path / "data", "--first-seed", "7") == 0
     dataset = read_dataset(tmp_path / "data")
-    assert sorted(drawn) == [7, 8] and sorted(dataset.split.named("all")) == ["spine00007", "spine00008"]
+    assert sorted(drawn) == [7, 8]
+    assert sorted(dataset.split.named("all")) == ["spine00007", "spine00008"]
     images, matrix, truth = drawn[8]
     scans, labels = dataset.read("spine00008")
     np.testing.assert_allclose(labels.ijk_to_ras, matrix, atol=1e-4)
@@ -55,7 +56,8 @@ def test_every_class_that_is_drawn_comes_back_in_its_place(task: str, tmp_path: 
     monkeypatch.setattr(synthetic, "phantom", lambda *_: (images, sagittal(1, (1, 1, 1)), drawn))
     assert run(task, tmp_path / "data") == 0
     dataset = read_dataset(tmp_path / "data")
-    assert set(dataset.labels) == {"background", *names} and dataset.channels == tuple(images)
+    assert set(dataset.labels) == {"background", *names}
+    assert dataset.channels == tuple(images)
     labels = dataset.read(dataset.split.train[0])[1].voxels
     for number, name in enumerate(names):
         assert (labels[:, number % 24, number // 24] == dataset.labels[name]).all(), name
@@ -66,7 +68,8 @@ def test_the_values_of_left_and_right_nuclei_are_those_of_the_task() -> None:
     table = synthetic.values("subcortical")
     assert set(table) <= {structure.key for structure in structures_of("subcortical")}
     assert len({value for values in table.values() for value in values}) == len(table)
-    assert table["left_thalamus"] == (10,) and table["right_thalamus"] == (49,)
+    assert table["left_thalamus"] == (10,)
+    assert table["right_thalamus"] == (49,)
 
 
 def test_another_task_is_refused_for_a_folder_that_holds_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
@@ -83,4 +86,5 @@ def test_another_task_is_refused_for_a_folder_that_holds_a_data_set(tmp_path: Pa
 @pytest.mark.parametrize("more", [["--cases", "0"], ["--first-seed", "-1"]])
 def test_no_cases_and_seeds_below_zero_are_sentences(more: list[str], tmp_path: Path, capsys) -> None:
     assert run("spine", tmp_path / "data", *more) == 2
-    assert capsys.readouterr().err.strip() and not (tmp_path / "data").exists()
+    assert capsys.readouterr().err.strip()
+    assert not (tmp_path / "data").exists()

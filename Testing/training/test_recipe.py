@@ -61,7 +61,9 @@ def test_a_wrong_change_is_one_sentence_that_names_the_key(change: str, key: str
     with pytest.raises(InputError) as caught:
         read_recipe("stn_unet2d", [change])
     message = str(caught.value)
-    assert key in message and message.endswith(".") and "\n" not in message
+    assert key in message
+    assert message.endswith(".")
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(("content", "words"), [("a: [", "not valid YAML"), ("- 1", "holds no keys"), ("task: heart", "wrong at task")])

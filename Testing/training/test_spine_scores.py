@@ -31,7 +31,8 @@ def test_a_refused_case_counts_as_nothing_found(bodies: Case, monkeypatch: pytes
     monkeypatch.setattr(sys, "argv", ["evaluate_spine.py", "--model", "m"])
     evaluate_spine.main()
     printed = capsys.readouterr().out
-    assert "a: No sacrum." in printed and "1 cases (1 refused): Dice 0.00 (worst 0.00)" in printed
+    assert "a: No sacrum." in printed
+    assert "1 cases (1 refused): Dice 0.00 (worst 0.00)" in printed
     figures = nothing_found(bodies)
     assert figures["detected"] == figures["named"] == figures["S1"] == figures["extra"] == 0
 
@@ -44,7 +45,8 @@ def test_false_vertebrae_and_the_size_of_the_sacrum_are_told(bodies: Case) -> No
     labels[50:60] = 20
     labels[0:10] = S1
     figures = score(bodies, result(labels), labels != S1)
-    assert figures["extra"] == 2 and figures["detected"] == 1
+    assert figures["extra"] == 2
+    assert figures["detected"] == 1
     assert figures["sacrum mL"] == pytest.approx(12.0)
 
 
@@ -69,4 +71,5 @@ def test_a_scan_of_one_slice_can_be_judged() -> None:
     truth = np.zeros((60, 40, 1), int)
     truth[12:26, 15:30], truth[32:46, 15:30] = L5, L4
     figures = score(Case("a", "A", Volume(np.zeros(truth.shape, np.float32), np.eye(4)), truth, "bodies"), result(truth), truth > 0)
-    assert figures["Dice"] == 1 and figures["detected"] == 1
+    assert figures["Dice"] == 1
+    assert figures["detected"] == 1
