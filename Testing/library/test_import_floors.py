@@ -21,7 +21,6 @@ LOADED_AT_START = (
 WITHOUT_NUMPY = ("neurospineseg.models.catalog", "neurospineseg.cli.main", "neurospineseg.errors", "neurospineseg")
 """What a shell loads to show its help or the list of models."""
 STILL_UPWARD = (
-    ("neurospineseg.images.intensity", "neurospineseg.models.bundle"),
     ("neurospineseg.pipeline.file_job", "neurospineseg.cli.console"),
     ("neurospineseg.pipeline.file_job", "neurospineseg.cli.main"),
     ("neurospineseg.pipeline.file_job", "slicer"),
