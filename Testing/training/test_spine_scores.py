@@ -25,10 +25,12 @@ def test_a_refused_case_counts_as_nothing_found(bodies: Case, monkeypatch: pytes
     def refuse(*_: object) -> None:
         raise InputError("No sacrum.")
 
-    monkeypatch.setattr("evaluate_spine.Judged", lambda *_: SimpleNamespace(bundle=SimpleNamespace(spec=SimpleNamespace(name="m"))))
-    monkeypatch.setattr("evaluate_spine.cases", lambda *only: [bodies])
-    monkeypatch.setattr("evaluate_spine.judge", refuse)
-    monkeypatch.setattr(sys, "argv", ["evaluate_spine.py", "--model", "m"])
+    monkeypatch.setattr(
+        "Training.evaluate_spine.Judged", lambda *_: SimpleNamespace(bundle=SimpleNamespace(spec=SimpleNamespace(name="m")))
+    )
+    monkeypatch.setattr("Training.evaluate_spine.cases", lambda *only: [bodies])
+    monkeypatch.setattr("Training.evaluate_spine.judge", refuse)
+    monkeypatch.setattr(sys, "argv", ["Training.evaluate_spine.py", "--model", "m"])
     evaluate_spine.main()
     printed = capsys.readouterr().out
     assert "a: No sacrum." in printed
