@@ -16,7 +16,7 @@ from neurospineseg_panel.module_declaration import ModuleDeclaration  # noqa: E4
 from neurospineseg_panel.self_test import run_self_test  # noqa: E402
 from neurospineseg_panel.widget import SegmentWidget  # noqa: E402
 
-JOB = ModuleDeclaration(
+DECLARATION = ModuleDeclaration(
     name="SpineSeg",
     task="spine",
     slots=("image",),
@@ -34,12 +34,12 @@ class SpineSeg(ScriptedLoadableModule):
         parent.helpText = _(
             """Segments and names vertebrae, discs, the sacrum and the spinal canal in MR or CT. Where no sacrum is in view the names are neutral; name one vertebra and the others follow. Research only; not for clinical use."""
         )
-        declare(parent, JOB, _HERE)
+        declare(parent, DECLARATION, _HERE)
 
 
 class SpineSegWidget(SegmentWidget):
     def __init__(self, parent=None):
-        self.job, self.logicClass = JOB, SpineSegLogic
+        self.declaration, self.logicClass = DECLARATION, SpineSegLogic
         SegmentWidget.__init__(self, parent)
 
 
@@ -47,7 +47,7 @@ class SpineSegLogic(SegmentLogic):
     """Segments without a window; see ``SegmentLogic.segment`` and ``SegmentLogic.segmentFolder``."""
 
     def __init__(self, scene=None):
-        SegmentLogic.__init__(self, JOB, scene)
+        SegmentLogic.__init__(self, DECLARATION, scene)
 
 
 class SpineSegTest(ScriptedLoadableModuleTest):

@@ -16,7 +16,7 @@ from neurospineseg_panel.module_declaration import ModuleDeclaration  # noqa: E4
 from neurospineseg_panel.self_test import run_self_test  # noqa: E402
 from neurospineseg_panel.widget import SegmentWidget  # noqa: E402
 
-JOB = ModuleDeclaration(
+DECLARATION = ModuleDeclaration(
     name="SubcorticalSeg",
     task="subcortical",
     slots=("image",),
@@ -33,12 +33,12 @@ class SubcorticalSeg(ScriptedLoadableModule):
         parent.helpText = _(
             """Segments the left and right subthalamic nucleus, red nucleus, substantia nigra, zona incerta, pallidum and thalamus in brain MR. Research only; not for clinical use and not for planning stimulation."""
         )
-        declare(parent, JOB, _HERE)
+        declare(parent, DECLARATION, _HERE)
 
 
 class SubcorticalSegWidget(SegmentWidget):
     def __init__(self, parent=None):
-        self.job, self.logicClass = JOB, SubcorticalSegLogic
+        self.declaration, self.logicClass = DECLARATION, SubcorticalSegLogic
         SegmentWidget.__init__(self, parent)
 
 
@@ -46,7 +46,7 @@ class SubcorticalSegLogic(SegmentLogic):
     """Segments without a window; see ``SegmentLogic.segment`` and ``SegmentLogic.segmentFolder``."""
 
     def __init__(self, scene=None):
-        SegmentLogic.__init__(self, JOB, scene)
+        SegmentLogic.__init__(self, DECLARATION, scene)
 
 
 class SubcorticalSegTest(ScriptedLoadableModuleTest):

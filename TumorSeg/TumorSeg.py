@@ -16,7 +16,7 @@ from neurospineseg_panel.module_declaration import ModuleDeclaration  # noqa: E4
 from neurospineseg_panel.self_test import run_self_test  # noqa: E402
 from neurospineseg_panel.widget import SegmentWidget  # noqa: E402
 
-JOB = ModuleDeclaration(
+DECLARATION = ModuleDeclaration(
     name="TumorSeg",
     task="tumor",
     slots=("t1c", "t1", "t2", "flair"),
@@ -34,12 +34,12 @@ class TumorSeg(ScriptedLoadableModule):
         parent.helpText = _(
             """Segments the necrotic core, the edema and the enhancing part of a glioma from any of T1 with contrast, T1, T2 and FLAIR. The scans may lie on different grids. Research only; not for clinical use."""
         )
-        declare(parent, JOB, _HERE)
+        declare(parent, DECLARATION, _HERE)
 
 
 class TumorSegWidget(SegmentWidget):
     def __init__(self, parent=None):
-        self.job, self.logicClass = JOB, TumorSegLogic
+        self.declaration, self.logicClass = DECLARATION, TumorSegLogic
         SegmentWidget.__init__(self, parent)
 
 
@@ -47,7 +47,7 @@ class TumorSegLogic(SegmentLogic):
     """Segments without a window; see ``SegmentLogic.segment`` and ``SegmentLogic.segmentFolder``."""
 
     def __init__(self, scene=None):
-        SegmentLogic.__init__(self, JOB, scene)
+        SegmentLogic.__init__(self, DECLARATION, scene)
 
 
 class TumorSegTest(ScriptedLoadableModuleTest):

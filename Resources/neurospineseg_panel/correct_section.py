@@ -1,4 +1,4 @@
-"""The part of the panel for correcting by hand: the Segment Editor, doubtful places, renumbering, accepting."""
+"""The part of the panel for correcting by hand: the Segment Editor, uncertain regions, renumbering, accepting."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from neurospineseg.tasks.anatomy import structure
 from neurospineseg.tasks.spine.renumbering import LEVELS, Variant
 from neurospineseg_panel.correction_run import CorrectionRun
 from neurospineseg_panel.correction_scans import reference_channel
-from neurospineseg_panel.outcome import Outcome, Outcomes
 from neurospineseg_panel.run import Listener
+from neurospineseg_panel.segmentation_result import SegmentationResult, SegmentationResults
 
 if TYPE_CHECKING:
     from neurospineseg_panel.widget import SegmentWidget
@@ -31,15 +31,15 @@ class CorrectSection:
         self.widget, self.ui = widget, widget.ui
         self.editor: Any = None
         self._place = -1
-        self._outcomes = Outcomes()
+        self._results = SegmentationResults()
         self._vertebrae: list[tuple[str, str]] = []
-        self.ui.renumberWidget.setVisible(widget.job.renumbers)
+        self.ui.renumberWidget.setVisible(widget.declaration.renumbers)
         for level in LEVELS:
             self.ui.renumberLevelSelector.addItem(level)
         for variant in Variant:
             self.ui.renumberVariantSelector.addItem(variant_text(variant))
         self.ui.correctSection.connect("contentsCollapsed(bool)", self.onCollapsed)
-        self.ui.doubtfulButton.connect("clicked(bool)", self.onNextDoubtful)
+        self.ui.uncertainButton.connect("clicked(bool)", self.onNextUncertain)
         self.ui.againButton.connect("clicked(bool)", self.onAgain)
         self.ui.renumberSegmentSelector.connect("currentIndexChanged(int)", self.onVertebraChosen)
         self.ui.renumberButton.connect("clicked(bool)", self.onRenumber)
@@ -51,20 +51,20 @@ class CorrectSection:
         """The segmentation that is corrected."""
         return self.widget.parameters.shown if self.widget.parameters is not None else None
 
-    def take(self, outcome: Outcome) -> None:
-        """A new result: its doubtful places are walked from the first again, and it is what corrections are compared with."""
+    def take(self, result: SegmentationResult) -> None:
+        """A new result: its uncertain regions are walked from the first again, and it is what corrections are compared with."""
         self._place = -1
-        self._outcomes.add(outcome)
+        self._results.add(result)
 
     def update(self, busy: bool) -> None:
         node = self.node
-        self.ui.doubtfulButton.enabled = bool(self._places())
+        self.ui.uncertainButton.enabled = bool(self._uncertain())
         self.ui.againButton.enabled = node is not None and not busy and self.widget.parameters.region is not None
         self.ui.acceptButton.enabled = node is not None and not busy and bool(self.widget.scans())
         folder = self.widget.parameters.corrections
         if folder and self.ui.correctionsFolderButton.directory != folder:
             self.ui.correctionsFolderButton.directory = folder
-        if self.widget.job.renumbers:
+        if self.widget.declaration.renumbers:
             self._list_vertebrae()
         self._show_in_editor()
 
@@ -86,17 +86,17 @@ class CorrectSection:
         if level in LEVELS:
             self.ui.renumberLevelSelector.setCurrentIndex(LEVELS.index(level))
 
-    def _places(self) -> list[dict[str, Any]]:
+    def _uncertain(self) -> list[dict[str, Any]]:
         if self.node is None:
             return []
-        outcome = self._outcomes.of(self.node)
-        if outcome is not None:
-            return outcome.places()
+        result = self._results.of(self.node)
+        if result is not None:
+            return result.uncertain_regions()
         text = self.node.GetAttribute("NeuroSpineSeg.Doubtful")
         return json.loads(text) if text else []
 
-    def onNextDoubtful(self, checked: bool = False) -> None:
-        places = self._places()
+    def onNextUncertain(self, checked: bool = False) -> None:
+        places = self._uncertain()
         if not places:
             return
         self._place = (self._place + 1) % len(places)
@@ -104,17 +104,17 @@ class CorrectSection:
         self.widget.jump(place["ras"])
         name = segment_at(self.node, place["ras"]) or structure(place["key"]).name
         words = _("marked, but uncertain") if place["marked"] else _("perhaps missed")
-        self.ui.doubtfulLabel.text = _("Place {number} of {count}: {name}, {words} ({ml:.2f} mL).").format(
+        self.ui.uncertainLabel.text = _("Place {number} of {count}: {name}, {words} ({ml:.2f} mL).").format(
             number=self._place + 1, count=len(places), name=name, words=words, ml=place["ml"]
         )
 
     def onAgain(self, checked: bool = False) -> None:
         try:
-            reference_channel(self.node, self.widget.scans(), self._outcomes.of(self.node))
+            reference_channel(self.node, self.widget.scans(), self._results.of(self.node))
         except InputError as error:
             self.widget.say(str(error))
             return
-        earlier = self._outcomes.of(self.node) or Outcome(self.node, {}, doubtful=self._places(), predicted=False)
+        earlier = self._results.of(self.node) or SegmentationResult(self.node, {}, uncertain=self._uncertain(), predicted=False)
         self.widget.segment(target=self.node, region=self.widget.parameters.region, earlier=earlier, inside_only=True)
 
     def onRenumber(self, checked: bool = False) -> None:
@@ -135,12 +135,14 @@ class CorrectSection:
 
     def onAccept(self, checked: bool = False) -> None:
         widget, folder = self.widget, self.widget.parameters.corrections
-        outcome = self._outcomes.of(self.node)
+        result = self._results.of(self.node)
         listener = Listener(widget.onProgress, self.onAccepted, widget.onFailed, widget.log)
         try:
-            if self._outcomes.is_mixed(self.node):
+            if self._results.is_mixed(self.node):
                 raise InputError(_("The segmentation holds results of different scans; segment each into a segmentation of its own."))
-            widget.logic.begin(CorrectionRun(widget.logic.client, widget.scans(), self.node, outcome, folder, widget.job.task, listener))
+            widget.logic.begin(
+                CorrectionRun(widget.logic.client, widget.scans(), self.node, result, folder, widget.declaration.task, listener)
+            )
         except InputError as error:
             widget.onFailed(str(error), "")
         widget._update()
@@ -173,7 +175,7 @@ class CorrectSection:
             self.editor.installKeyboardShortcuts()
 
     def _select_editor_node(self) -> None:
-        tag = f"{self.widget.job.name}SegmentEditor"
+        tag = f"{self.widget.declaration.name}SegmentEditor"
         node = slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLSegmentEditorNode")
         if node is None:
             node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
@@ -212,9 +214,9 @@ class CorrectSection:
             self.editor.removeViewObservations()
 
     def sceneClosed(self) -> None:
-        self._outcomes.clear()
+        self._results.clear()
         self._place = -1
-        self.ui.doubtfulLabel.text = ""
+        self.ui.uncertainLabel.text = ""
         if self.editor is not None:
             self.editor.setSegmentationNode(None)
             self.editor.removeViewObservations()

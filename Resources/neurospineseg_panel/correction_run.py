@@ -13,9 +13,9 @@ from neurospineseg.errors import InputError
 from neurospineseg.mrml import PaintedSegment, node_voxels, paint_label_map
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg_panel.correction_scans import reference_channel
-from neurospineseg_panel.outcome import Outcome
 from neurospineseg_panel.remaining_time import RemainingTime
 from neurospineseg_panel.run import Listener, Run, Steps
+from neurospineseg_panel.segmentation_result import SegmentationResult
 
 
 class CorrectionRun(Run):
@@ -24,7 +24,7 @@ class CorrectionRun(Run):
     Args:
         scans: volume node by channel; the label map lies on the grid of the one that the segmentation was made on.
         node: the corrected segmentation node.
-        outcome: what the model found, if the node comes from this session.
+        result: what the model found, if the node comes from this session.
         folder: where cases are kept.
 
     Raises:
@@ -32,15 +32,22 @@ class CorrectionRun(Run):
     """
 
     def __init__(
-        self, client: WorkerClient, scans: Mapping[str, Any], node: Any, outcome: Outcome | None, folder: str, task: str, listener: Listener
+        self,
+        client: WorkerClient,
+        scans: Mapping[str, Any],
+        node: Any,
+        result: SegmentationResult | None,
+        folder: str,
+        task: str,
+        listener: Listener,
     ) -> None:
         if not folder:
             raise InputError(_("No folder was chosen for corrections; choose one beside the button."))
-        reference = reference_channel(node, scans, outcome)
+        reference = reference_channel(node, scans, result)
         scans = {reference: scans[reference], **scans}
         fields = {"op": "store", "task": task, "folder": folder}
         super().__init__(client, scans, fields, listener, RemainingTime(), writes_into=Path(folder))
-        self.node, self.outcome = node, outcome
+        self.node, self.result = node, result
         self._notes: list[str] = []
 
     def _send(self) -> Steps:
@@ -54,10 +61,10 @@ class CorrectionRun(Run):
         self.fields["labels"] = self.file("corrected.npy")
         for _written in self.write(self.fields["labels"], labels):
             yield
-        if self.outcome is not None and self.outcome.is_whole and self._fits(labels.shape):
+        if self.result is not None and self.result.is_whole and self._fits(labels.shape):
             labels[:] = 0
-            yield from self.outcome.paint(labels)
-            self.fields |= {"prediction": self.file("predicted.npy"), "model": self.outcome.report["model"]}
+            yield from self.result.paint(labels)
+            self.fields |= {"prediction": self.file("predicted.npy"), "model": self.result.report["model"]}
             for _written in self.write(self.fields["prediction"], labels):
                 yield
         yield from super()._send()
@@ -69,9 +76,9 @@ class CorrectionRun(Run):
 
     def _fits(self, shape: tuple[int, ...]) -> bool:
         """Whether the prediction was made on this grid."""
-        reference = self.outcome.report["reference"]
-        made_on = self.outcome.scans.get(reference) == next(iter(self.scans.values())).GetID()
-        return made_on and tuple(self.outcome.report["inputs"][reference]["shape_kji"]) == tuple(shape)
+        reference = self.result.report["reference"]
+        made_on = self.result.scans.get(reference) == next(iter(self.scans.values())).GetID()
+        return made_on and tuple(self.result.report["inputs"][reference]["shape_kji"]) == tuple(shape)
 
 
 def judged(painted: Sequence[PaintedSegment]) -> list[str]:

@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from neurospineseg.errors import InputError
 from neurospineseg.mrml import is_on_grid
-from neurospineseg_panel.outcome import Outcome
+from neurospineseg_panel.segmentation_result import SegmentationResult
 
 PREFIX = "NeuroSpineSeg."
 
@@ -24,22 +24,22 @@ def remember_scans(node: Any, scans: Mapping[str, Any]) -> None:
         node.SetNodeReferenceID(PREFIX + channel, scan.GetID())
 
 
-def remembered_scans(node: Any, outcome: Outcome | None) -> dict[str, str]:
+def remembered_scans(node: Any, result: SegmentationResult | None) -> dict[str, str]:
     """Volume node ID by channel: of the run that the segmentation shows, else of the last one; empty where none is known."""
-    if outcome is not None and outcome.scans:
-        return dict(outcome.scans)
+    if result is not None and result.scans:
+        return dict(result.scans)
     roles = [node.GetNthNodeReferenceRole(number) for number in range(node.GetNumberOfNodeReferenceRoles())]
     own = [role for role in roles if role is not None and role.startswith(PREFIX)]
     return {role.removeprefix(PREFIX): found for role in own if (found := node.GetNodeReferenceID(role))}
 
 
-def reference_channel(node: Any, scans: Mapping[str, Any], outcome: Outcome | None) -> str:
+def reference_channel(node: Any, scans: Mapping[str, Any], result: SegmentationResult | None) -> str:
     """The channel whose scan a segmentation was made on.
 
     Raises:
         InputError: it is not among the scans, or a channel holds another scan than the one that was segmented.
     """
-    used = remembered_scans(node, outcome)
+    used = remembered_scans(node, result)
     for channel, scan in scans.items() if used else ():
         if channel not in used:
             raise InputError(
@@ -60,8 +60,8 @@ def reference_channel(node: Any, scans: Mapping[str, Any], outcome: Outcome | No
                 name=node.GetName(), channel=missing[0]
             )
         )
-    if outcome is not None and outcome.report.get("reference") in scans:
-        return outcome.report["reference"]
+    if result is not None and result.report.get("reference") in scans:
+        return result.report["reference"]
     made_on = node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole())
     for channel, scan in scans.items():
         if scan is made_on:

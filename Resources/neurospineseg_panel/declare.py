@@ -21,7 +21,7 @@ TERMINOLOGY = (
 )
 
 
-def declare(parent: Any, job: ModuleDeclaration, folder: Path) -> None:
+def declare(parent: Any, declaration: ModuleDeclaration, folder: Path) -> None:
     """Fills in a module's declaration; sample data and terminology are registered when Slicer has started.
 
     Args:
@@ -30,11 +30,11 @@ def declare(parent: Any, job: ModuleDeclaration, folder: Path) -> None:
     """
     parent.contributors = CONTRIBUTORS
     parent.acknowledgementText = ""
-    slicer.app.connect("startupCompleted()", lambda: started(job, folder))
+    slicer.app.connect("startupCompleted()", lambda: started(declaration, folder))
 
 
-def started(job: ModuleDeclaration, folder: Path) -> None:
-    register_sample_data(job, folder)
+def started(declaration: ModuleDeclaration, folder: Path) -> None:
+    register_sample_data(declaration, folder)
     load_terminology()
 
 

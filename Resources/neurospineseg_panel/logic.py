@@ -17,10 +17,10 @@ from neurospineseg.worker.client import WorkerClient
 from neurospineseg_panel.dependencies import ensure_dependencies, missing_packages
 from neurospineseg_panel.error_box import show_error
 from neurospineseg_panel.module_declaration import ModuleDeclaration
-from neurospineseg_panel.outcome import Outcome
 from neurospineseg_panel.parameters import SegmentParameters
 from neurospineseg_panel.remaining_time import RemainingTime
 from neurospineseg_panel.run import Listener, Run
+from neurospineseg_panel.segmentation_result import SegmentationResult
 from neurospineseg_panel.segmentation_run import SegmentationRun
 
 BUSY_MILLISECONDS, IDLE_MILLISECONDS = 25, 1000
@@ -32,15 +32,15 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
     """Segments, in the background or waiting.
 
     Args:
-        job: the module's declaration.
+        declaration: the module's declaration.
         scene: where results go; the application's scene by default.
     """
 
-    def __init__(self, job: ModuleDeclaration, scene: Any = None) -> None:
+    def __init__(self, declaration: ModuleDeclaration, scene: Any = None) -> None:
         ScriptedLoadableModuleLogic.__init__(self)
-        self.job = job
+        self.declaration = declaration
         self._scene = scene
-        self.client = _CLIENTS.setdefault(job.name, WorkerClient())
+        self.client = _CLIENTS.setdefault(declaration.name, WorkerClient())
         self.run: Run | None = None
         self.times = RemainingTime()
         self._timer: Any = None
@@ -92,19 +92,19 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             InputError: something given cannot be used; the message says what and what to do. The scene is unchanged.
                 ``ImplausibleInput``: it can be used with ``force``.
         """
-        scans = dict(inputs) if isinstance(inputs, Mapping) else {self.job.slots[0]: inputs}
+        scans = dict(inputs) if isinstance(inputs, Mapping) else {self.declaration.slots[0]: inputs}
         fields = self.fields(model=model, device=device, region=roi, structures=structures, register=register, force=force)
         self._check(scans)
         if wait:
-            outcome = self.wait_for(lambda listener: self.start(scans, fields, listener, segmentationNode, mergeRule))
-            return outcome.node
+            result = self.wait_for(lambda listener: self.start(scans, fields, listener, segmentationNode, mergeRule))
+            return result.node
         created = segmentationNode is None
         node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", self.result_name(scans)) if created else segmentationNode
 
         def failed(message: str, detail: str) -> None:
             if created and self.scene.IsNodePresent(node):
                 self.scene.RemoveNode(node)
-            show_error(message, self.job.name)
+            show_error(message, self.declaration.name)
 
         try:
             self.start(scans, fields, Listener(failed=failed), node, mergeRule)
@@ -152,23 +152,23 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         def segment_case(scans: Mapping[str, Path], output: Path) -> None:
             fields = {
                 "op": "files",
-                "task": self.job.task,
+                "task": self.declaration.task,
                 "scans": {name: str(path) for name, path in scans.items()},
                 "output": str(output),
                 "settings": settings,
             }
             self.wait_for(lambda listener: self.begin(Run(self.client, {}, fields, listener, self.times, writes_into=output.parent)))
 
-        return run_batch(self.job.task, Path(inputFolder), Path(outputFolder), segment_case, progress)
+        return run_batch(self.declaration.task, Path(inputFolder), Path(outputFolder), segment_case, progress)
 
     def _check(self, scans: Mapping[str, Any]) -> None:
         if not scans or any(node is None for node in scans.values()):
             raise InputError(_("No scan was chosen; choose the scan to segment."))
-        unknown = [name for name in scans if name not in self.job.slots]
+        unknown = [name for name in scans if name not in self.declaration.slots]
         if unknown:
-            slots = ", ".join(self.job.slots)
+            slots = ", ".join(self.declaration.slots)
             raise InputError(
-                _("'{name}' is no scan of {module}; it takes {slots}.").format(name=unknown[0], module=self.job.name, slots=slots)
+                _("'{name}' is no scan of {module}; it takes {slots}.").format(name=unknown[0], module=self.declaration.name, slots=slots)
             )
 
     def fields(
@@ -183,7 +183,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
     ) -> dict[str, Any]:
         """The worker's words for what the user chose; ``region`` is a markups ROI node, ``auto`` or None."""
         return {
-            "task": self.job.task,
+            "task": self.declaration.task,
             "model": model or None,
             "device": device,
             "region": region if region is None or region == "auto" else region_of_roi(region),
@@ -193,7 +193,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         }
 
     def result_name(self, scans: Mapping[str, Any]) -> str:
-        return self.job.result_name.format(scan=next(iter(scans.values())).GetName())
+        return self.declaration.result_name.format(scan=next(iter(scans.values())).GetName())
 
     def start(
         self,
@@ -205,15 +205,15 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         *,
         inside_only: bool = False,
         save_undo: Callable[[Any], None] | None = None,
-        earlier: Outcome | None = None,
+        earlier: SegmentationResult | None = None,
     ) -> Run:
-        """Begins a segmentation; ``listener.finished`` gets an ``Outcome``.
+        """Begins a segmentation; ``listener.finished`` gets a ``SegmentationResult``.
 
         Raises:
             InputError: no scan is given, packages are missing and not installed, or the module is segmenting already.
         """
         self._check(scans)
-        ordered = {name: scans[name] for name in self.job.slots if name in scans}
+        ordered = {name: scans[name] for name in self.declaration.slots if name in scans}
         return self.begin(
             SegmentationRun(
                 self.client,
@@ -242,8 +242,8 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             InputError: the module is at work already, or packages are missing and were not installed.
         """
         if self.run is not None and not self.run.over:
-            raise InputError(_("{module} is at work already; wait for it or cancel it.").format(module=self.job.name))
-        ensure_dependencies(self.job.name)
+            raise InputError(_("{module} is at work already; wait for it or cancel it.").format(module=self.declaration.name))
+        ensure_dependencies(self.declaration.name)
         self.run = run
         self._tick_every(BUSY_MILLISECONDS)
         return run
@@ -259,8 +259,8 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         listener = Listener(
             finished=lambda result, notes: answers.append(result),
             failed=lambda message, detail: problems.append(InputError(message)),
-            doubted=lambda message: problems.append(
-                ImplausibleInput(_("{doubt} With force=True it is segmented all the same.").format(doubt=message))
+            implausible=lambda message: problems.append(
+                ImplausibleInput(_("{problem} With force=True it is segmented all the same.").format(problem=message))
             ),
         )
         self._in_loop = True
@@ -280,7 +280,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         if missing_packages() or self.client.running:
             return
         try:
-            self.client.request("warm", task=self.job.task, model=model or None, device=device)
+            self.client.request("warm", task=self.declaration.task, model=model or None, device=device)
         except OSError:
             return
         self._tick_every(IDLE_MILLISECONDS)

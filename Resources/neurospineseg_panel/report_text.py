@@ -19,7 +19,7 @@ PACKAGES = ("torch", "monai", "numpy", "scipy", "SimpleITK", "pydantic")
 def report_text(widget: SegmentWidget) -> str:
     parameters, model = widget.parameters, widget.model
     lines = [
-        f"NeuroSpineSeg {__version__}, {widget.job.name}",
+        f"NeuroSpineSeg {__version__}, {widget.declaration.name}",
         f"Slicer {slicer.app.applicationVersion} on {platform.system()} {platform.release()} ({platform.machine()}), Python {platform.python_version()}",
         ", ".join(f"{name} {_version(name)}" for name in PACKAGES),
         f"Model: {model.name} {model.version}" if model else "Model: none",

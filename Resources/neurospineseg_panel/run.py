@@ -35,14 +35,14 @@ class Listener:
         finished: the result, see each run; then sentences for the user.
         failed: one sentence, then details for a report. The scene is as it was.
         log: a line for the log.
-        doubted: one sentence: the scans are not what the model expects; with ``force`` they are segmented. None: as ``failed``.
+        implausible: one sentence: the scans are not what the model expects; with ``force`` they are segmented. None: as ``failed``.
     """
 
     progress: Callable[[str, float, float | None], None] = lambda stage, fraction, seconds: None
     finished: Callable[[Any, list[str]], None] = lambda result, notes: None
     failed: Callable[[str, str], None] = lambda message, detail: None
     log: Callable[[str], None] = lambda line: None
-    doubted: Callable[[str], None] | None = None
+    implausible: Callable[[str], None] | None = None
 
 
 class WorkerEnded(InputError):
@@ -101,7 +101,7 @@ class Run:
             self.over = True
             self._remove_files()
         except ImplausibleInput as error:
-            self._fail(str(error), doubtful=True)
+            self._fail(str(error), implausible=True)
         except InputError as error:
             self._fail(str(error))
         except OSError as error:
@@ -125,14 +125,14 @@ class Run:
                 self.client.stop()
             self._fail(message)
 
-    def _fail(self, message: str, detail: str = "", doubtful: bool = False) -> None:
+    def _fail(self, message: str, detail: str = "", implausible: bool = False) -> None:
         self.over = True
         self._steps.close()
         self._remove_files()
         if self._room is not None:
             remove_folder(self._room)
-        if doubtful and self.listener.doubted is not None:
-            self.listener.doubted(message)
+        if implausible and self.listener.implausible is not None:
+            self.listener.implausible(message)
         else:
             self.listener.failed(message, detail)
 

@@ -16,7 +16,7 @@ CATEGORY = "NeuroSpineSeg"
 SEED = 7
 
 
-def register_sample_data(job: ModuleDeclaration, folder: Path) -> None:
+def register_sample_data(declaration: ModuleDeclaration, folder: Path) -> None:
     """Adds the module's sample to Slicer's Sample Data module.
 
     Args:
@@ -27,29 +27,29 @@ def register_sample_data(job: ModuleDeclaration, folder: Path) -> None:
     SampleData.SampleDataLogic.registerCustomSampleDataCategory(CATEGORY, title="NeuroSpineSeg")
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
         category=CATEGORY,
-        sampleName=job.name,
-        nodeNames=job.sample_name,
-        thumbnailFileName=str(folder / "Resources" / "Icons" / f"{job.name}.png"),
-        customDownloader=lambda source: load_sample(job),
+        sampleName=declaration.name,
+        nodeNames=declaration.sample_name,
+        thumbnailFileName=str(folder / "Resources" / "Icons" / f"{declaration.name}.png"),
+        customDownloader=lambda source: load_sample(declaration),
     )
 
 
-def load_sample(job: ModuleDeclaration) -> list[Any]:
+def load_sample(declaration: ModuleDeclaration) -> list[Any]:
     """Draws the module's sample scan in the worker and adds it to the scene; waits some seconds."""
     from neurospineseg_panel.logic import SegmentLogic
     from neurospineseg_panel.run import Run
 
-    logic = SegmentLogic(job)
-    fields = {"op": "draw", "task": job.task, "seed": SEED}
+    logic = SegmentLogic(declaration)
+    fields = {"op": "draw", "task": declaration.task, "seed": SEED}
     try:
         with slicer.util.WaitCursor():
             drawn = logic.wait_for(lambda listener: logic.begin(Run(logic.client, {}, fields, listener, logic.times)))
     except InputError as error:
-        slicer.util.errorDisplay(str(error), windowTitle=job.name)
+        slicer.util.errorDisplay(str(error), windowTitle=declaration.name)
         return []
     nodes = []
     for name, file in drawn["images"].items():
-        title = job.sample_name if name == "image" else f"{job.sample_name} {name}"
+        title = declaration.sample_name if name == "image" else f"{declaration.sample_name} {name}"
         voxels = np.load(logic.client.folder / file)
         node = node_from_array(voxels.round().astype(np.int16), np.array(drawn["ijk_to_ras"]), slicer.mrmlScene, title)
         node.CreateDefaultDisplayNodes()

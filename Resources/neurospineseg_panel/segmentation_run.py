@@ -14,13 +14,13 @@ from neurospineseg.mrml import FoundStructure, Merge, MergeRule, RegionMerge, no
 from neurospineseg.tasks.anatomy import structure
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg_panel.correction_scans import remember_scans
-from neurospineseg_panel.outcome import Outcome, PackedMask, Part
 from neurospineseg_panel.remaining_time import RemainingTime
 from neurospineseg_panel.run import Listener, Run, Steps, slabs
+from neurospineseg_panel.segmentation_result import PackedMask, Part, SegmentationResult
 
 
 class SegmentationRun(Run):
-    """Segments scans and merges the result into a segmentation node; ``finished`` gets an ``Outcome``.
+    """Segments scans and merges the result into a segmentation node; ``finished`` gets a ``SegmentationResult``.
 
     Args:
         scene: the scene of the scans.
@@ -46,7 +46,7 @@ class SegmentationRun(Run):
         name: str = "Segmentation",
         inside_only: bool = False,
         save_undo: Callable[[Any], None] | None = None,
-        earlier: Outcome | None = None,
+        earlier: SegmentationResult | None = None,
     ) -> None:
         super().__init__(client, scans, {**fields, "op": "segment", "doubts": True, "inside": inside_only}, listener, times)
         self.scene, self.target, self.rule, self.name = scene, target, rule, name
@@ -84,7 +84,7 @@ class SegmentationRun(Run):
             yield
         del labels
         report = result["report"]
-        outcome = Outcome(
+        finished = SegmentationResult(
             None,
             report,
             self._token,
@@ -100,7 +100,7 @@ class SegmentationRun(Run):
             "ModelVersion": report["model"]["version"],
             "ModelSHA256": report["model"]["sha256"],
             "Settings": json.dumps(report["settings"]),
-            "Doubtful": json.dumps(outcome.places()),
+            "Doubtful": json.dumps(finished.uncertain_regions()),
         }
         save_undo = None if self.save_undo is None or target is None else lambda: self.save_undo(target)
         node = merge.apply(save_undo, attributes, self._token)
@@ -113,11 +113,11 @@ class SegmentationRun(Run):
                 )
             )
         if node is not self.target:
-            outcome = replace(outcome, part=None, earlier=None, predicted=outcome.part is None)
+            finished = replace(finished, part=None, earlier=None, predicted=finished.part is None)
         elif self.fields.get("structures") is not None or isinstance(self.fields.get("region"), dict):
-            outcome = replace(outcome, predicted=False)
+            finished = replace(finished, predicted=False)
         self.times.end()
-        self.listener.finished(replace(outcome, node=node), [*notes, *merge.notes])
+        self.listener.finished(replace(finished, node=node), [*notes, *merge.notes])
 
     def _part(self, result: Mapping[str, Any]) -> Part | None:
         """The region that a run was restricted to."""

@@ -20,19 +20,19 @@ def run_self_test(test: Any, logic: SegmentLogic) -> None:
         test: the module's ``ScriptedLoadableModuleTest``.
     """
     slicer.mrmlScene.Clear()
-    structures = structures_of(logic.job.task)
+    structures = structures_of(logic.declaration.task)
     test.assertEqual(len({found.label for found in structures}), len(structures))
     for found in structures:
         test.assertEqual(terminology_entry(found).count("~"), 6)
-    models = models_of(logic.job.task)
+    models = models_of(logic.declaration.task)
     test.assertTrue(models and models[0].card.is_file())
     missing = missing_packages()
     if missing:
         test.delayDisplay(f"Not segmented, since packages are missing: {', '.join(missing)}.")
         return
-    nodes = load_sample(logic.job)
+    nodes = load_sample(logic.declaration)
     try:
-        segmentation = logic.segment(dict(zip(logic.job.slots, nodes)))
+        segmentation = logic.segment(dict(zip(logic.declaration.slots, nodes)))
         test.assertGreater(segmentation.GetSegmentation().GetNumberOfSegments(), 0)
         test.assertEqual(segmentation.GetTransformNodeID(), nodes[0].GetTransformNodeID())
     finally:

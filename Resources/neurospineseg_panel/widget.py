@@ -22,11 +22,11 @@ from neurospineseg_panel.input_guess import guess_inputs, scan_info
 from neurospineseg_panel.logic import SegmentLogic
 from neurospineseg_panel.messages import stage_text, time_text
 from neurospineseg_panel.module_declaration import ModuleDeclaration
-from neurospineseg_panel.outcome import Outcome
 from neurospineseg_panel.parameters import RegionKind, SegmentParameters
 from neurospineseg_panel.report_text import report_text
 from neurospineseg_panel.result_section import ResultSection
 from neurospineseg_panel.run import Listener
+from neurospineseg_panel.segmentation_result import SegmentationResult
 
 UI_FILE = Path(__file__).resolve().parent.parent / "UI" / "SegmentPanel.ui"
 SLOTS = ("image", "t1c", "t1", "t2", "flair")
@@ -36,10 +36,10 @@ LOG_LINES = 500
 class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """Inputs, Segment, the result and its correction.
 
-    A module's widget derives from this and names its job and its logic.
+    A module's widget derives from this and names its declaration and its logic.
     """
 
-    job: ModuleDeclaration
+    declaration: ModuleDeclaration
     logicClass: type[SegmentLogic]
 
     def __init__(self, parent: Any = None) -> None:
@@ -60,10 +60,10 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = self.logicClass()
         self.result = ResultSection(self)
         self.correct = CorrectSection(self)
-        self._fit_to_job()
+        self._fit_to_declaration()
 
         self.ui.segmentButton.connect("clicked(bool)", self.onSegmentButton)
-        self.ui.anywayButton.connect("clicked(bool)", self.onAnywayButton)
+        self.ui.forceButton.connect("clicked(bool)", self.onForceButton)
         self.ui.previewRegionButton.connect("clicked(bool)", self.onPreviewRegion)
         self.ui.modelCardButton.connect("clicked(bool)", self.onModelCard)
         self.ui.copyReportButton.connect("clicked(bool)", self.onCopyReport)
@@ -75,17 +75,17 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         slicer.app.connect("aboutToQuit()", self.logic.stop)
         self.initializeParameterNode()
 
-    def _fit_to_job(self) -> None:
+    def _fit_to_declaration(self) -> None:
         """Shows what this module takes and hides the rest; lists its models and structures."""
         for slot in SLOTS:
             for widget in (getattr(self.ui, f"{slot}Label"), getattr(self.ui, f"{slot}Selector")):
-                widget.setVisible(slot in self.job.slots)
+                widget.setVisible(slot in self.declaration.slots)
         for widget in (self.ui.registerLabel, self.ui.registerCheckBox):
-            widget.setVisible(self.job.registers)
-        self._models = models_of(self.job.task)
+            widget.setVisible(self.declaration.registers)
+        self._models = models_of(self.declaration.task)
         for model in self._models:
             self.ui.modelSelector.addItem(model.title or model.name, model.name)
-        for structure in structures_of(self.job.task):
+        for structure in structures_of(self.declaration.task):
             if "_" in structure.key and structure.key.rsplit("_", 1)[1].isdigit():
                 continue
             item = qt.QListWidgetItem(structure.name)
@@ -146,19 +146,19 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _guess_inputs(self) -> None:
         """Fills the slots from the names and DICOM attributes of the scans, if the user chose none yet."""
-        if any(getattr(self.parameters, slot) for slot in self.job.slots):
+        if any(getattr(self.parameters, slot) for slot in self.declaration.slots):
             return
         nodes = [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if not node.IsA("vtkMRMLLabelMapVolumeNode")]
         database = getattr(slicer, "dicomDatabase", None)
         value = database.instanceValue if database is not None and database.isOpen else None
-        guess = guess_inputs(self.job.slots, [scan_info(node, value) for node in nodes], self.job.task)
+        guess = guess_inputs(self.declaration.slots, [scan_info(node, value) for node in nodes], self.declaration.task)
         with slicer.util.NodeModify(self.parameters):
             for slot, number in guess.items():
                 setattr(self.parameters, slot, nodes[number])
 
     def scans(self) -> dict[str, Any]:
         """The chosen volume nodes by slot."""
-        chosen = {slot: getattr(self.parameters, slot) for slot in self.job.slots}
+        chosen = {slot: getattr(self.parameters, slot) for slot in self.declaration.slots}
         return {slot: node for slot, node in chosen.items() if node is not None}
 
     @property
@@ -184,7 +184,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.segmentButton.enabled = busy or (bool(scans) and model is not None)
         self.ui.segmentButton.toolTip = self._segment_tip(busy, bool(scans), model)
         self.ui.progressBar.setVisible(busy)
-        self.ui.anywayButton.setVisible(not busy and self._doubted is not None and self._doubted[0] == self._given())
+        self.ui.forceButton.setVisible(not busy and self._doubted is not None and self._doubted[0] == self._given())
         self.ui.modelCardButton.enabled = model is not None
         if model is not None:
             self._select_model(model)
@@ -247,7 +247,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             device=parameters.device.value,
             region=region,
             structures=parameters.structures,
-            register=parameters.register and self.job.registers,
+            register=parameters.register and self.declaration.registers,
             force=force,
         )
 
@@ -264,7 +264,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         rule: MergeRule = MergeRule.REPLACE,
         region: Any = ...,
         inside_only: bool = False,
-        earlier: Outcome | None = None,
+        earlier: SegmentationResult | None = None,
         force: bool = False,
     ) -> None:
         """Begins a segmentation with what the panel says; all problems end as a sentence in the panel.
@@ -279,7 +279,9 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.logic.start(
                 self.scans(),
                 fields,
-                Listener(self.onProgress, self.onSegmented, self.onFailed, self.log, lambda message: self.onDoubted(message, given, asked)),
+                Listener(
+                    self.onProgress, self.onSegmented, self.onFailed, self.log, lambda message: self.onImplausible(message, given, asked)
+                ),
                 target,
                 rule,
                 inside_only=inside_only,
@@ -302,14 +304,14 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.progressBar.setValue(round(1000 * fraction))
         self.ui.statusLabel.text = stage_text(stage) if seconds is None else f"{stage_text(stage)} – {time_text(seconds)}"
 
-    def onSegmented(self, outcome: Outcome, notes: list[str]) -> None:
-        self.correct.take(outcome)
+    def onSegmented(self, result: SegmentationResult, notes: list[str]) -> None:
+        self.correct.take(result)
         self.ui.resultSection.collapsed = False
-        self.parameters.shown = outcome.node
-        count = len(outcome.masks)
-        model, seconds = outcome.report["model"]["name"], self.logic.seconds
+        self.parameters.shown = result.node
+        count = len(result.masks)
+        model, seconds = result.report["model"]["name"], self.logic.seconds
         done = _("{count} structures by {model} in {seconds:.1f} s on {device}.").format(
-            count=count, model=model, seconds=seconds, device=outcome.report["device"]
+            count=count, model=model, seconds=seconds, device=result.report["device"]
         )
         self.say("\n".join([done, *notes]))
         self._when_idle(self._update)
@@ -320,7 +322,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.log(detail)
         self._when_idle(self._update)
 
-    def onDoubted(self, message: str, given: list[Any], asked: dict[str, Any]) -> None:
+    def onImplausible(self, message: str, given: list[Any], asked: dict[str, Any]) -> None:
         """The scans are not what the model expects: nothing is shown before the user says so."""
         self._doubted = (given, asked)
         self.onFailed(message, "")
@@ -331,7 +333,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         nodes = [(slot, node.GetID()) for slot, node in [*self.scans().items(), ("result", chosen.result), ("box", chosen.region)] if node]
         return [chosen.model, chosen.mergeRule, chosen.regionKind, list(chosen.structures), chosen.register, *nodes]
 
-    def onAnywayButton(self, checked: bool = False) -> None:
+    def onForceButton(self, checked: bool = False) -> None:
         if self._doubted is not None:
             self.segment(**self._doubted[1], force=True)
 

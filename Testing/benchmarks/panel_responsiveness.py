@@ -32,7 +32,7 @@ def measure(application: Any, module: str, scan: Path | None) -> dict[str, float
     if scan is None:
         from neurospineseg_panel.sample_data import load_sample
 
-        load_sample(widget.job)
+        load_sample(widget.declaration)
     else:
         from neurospineseg.images.volume import read_volume
         from neurospineseg.mrml import node_from_volume

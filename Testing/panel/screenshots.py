@@ -29,7 +29,7 @@ def picture(made: Bench, widget: Any, name: str) -> None:
         widget.parent.resize(WIDTH, widget.parent.sizeHint().height())
         made.spin(0.3)
     image = widget.parent.grab()
-    image.save(str(FOLDER / f"{widget.job.name}-{name}.png"))
+    image.save(str(FOLDER / f"{widget.declaration.name}-{name}.png"))
 
 
 def show(application: Any, name: str) -> None:
@@ -37,7 +37,7 @@ def show(application: Any, name: str) -> None:
     widget = made.open(name)
     from neurospineseg_panel.sample_data import load_sample
 
-    load_sample(widget.job)
+    load_sample(widget.declaration)
     made.leave(widget)
     made.enter(widget)
     picture(made, widget, "idle")
@@ -46,8 +46,8 @@ def show(application: Any, name: str) -> None:
     picture(made, widget, "running")
     made.spin(lambda: widget.ui.segmentButton.text == "Segment", 300)
     widget.ui.correctSection.collapsed = False
-    if widget.ui.doubtfulButton.enabled:
-        made.click(widget.ui.doubtfulButton)
+    if widget.ui.uncertainButton.enabled:
+        made.click(widget.ui.uncertainButton)
     picture(made, widget, "result")
     made.close(widget)
 

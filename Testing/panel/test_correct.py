@@ -1,4 +1,4 @@
-"""What is done with a result: merging, undo, doubtful places, renumbering, the box again, accepting, tables."""
+"""What is done with a result: merging, undo, uncertain regions, renumbering, the box again, accepting, tables."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ def test_the_editor_comes_when_correct_is_opened_and_its_shortcuts_go_with_the_m
     assert editor.shortcuts
 
 
-def test_next_doubtful_place_centers_the_slices(bench, tumor_panel) -> None:
-    assert not tumor_panel.ui.doubtfulButton.enabled
+def test_next_uncertain_region_centers_the_slices(bench, tumor_panel) -> None:
+    assert not tumor_panel.ui.uncertainButton.enabled
     bench.segment(tumor_panel)
     node = tumor_panel.parameters.shown
     places = [
@@ -96,12 +96,12 @@ def test_next_doubtful_place_centers_the_slices(bench, tumor_panel) -> None:
     node.SetAttribute("NeuroSpineSeg.Doubtful", json.dumps(places))
     tumor_panel._update()
     for number in (0, 1, 0):
-        bench.click(tumor_panel.ui.doubtfulButton)
+        bench.click(tumor_panel.ui.uncertainButton)
         for view in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
             matrix = view.GetSliceToRAS()
             np.testing.assert_allclose([matrix.GetElement(row, 3) for row in range(3)], places[number]["ras"], atol=1e-6)
-        assert f"Place {number + 1} of 2" in tumor_panel.ui.doubtfulLabel.text
-    assert "1.25 mL" in tumor_panel.ui.doubtfulLabel.text
+        assert f"Place {number + 1} of 2" in tumor_panel.ui.uncertainLabel.text
+    assert "1.25 mL" in tumor_panel.ui.uncertainLabel.text
 
 
 def test_only_inside_the_box_again(bench, tumor_panel, scan) -> None:
@@ -146,17 +146,17 @@ def test_replacing_by_what_is_in_a_box_is_said(bench, tumor_panel, mine) -> None
     assert "hold nothing outside it" in tumor_panel.ui.statusLabel.text
 
 
-def painted(outcome) -> np.ndarray:
+def painted(result) -> np.ndarray:
     labels = np.zeros(ball().shape, np.uint16)
-    list(outcome.paint(labels))
+    list(result.paint(labels))
     return labels
 
 
 def test_the_box_again_changes_what_was_predicted_in_the_box_only_and_undo_brings_it_back(bench, tumor_panel, scan) -> None:
     bench.segment(tumor_panel)
     node, correct = tumor_panel.parameters.shown, tumor_panel.correct
-    first = correct._outcomes.of(node)
-    first.doubtful[:] = [
+    first = correct._results.of(node)
+    first.uncertain[:] = [
         {"ras": list((oblique_affine() @ [*ijk, 1])[:3]), "key": "necrotic_core", "marked": True, "ml": 1.0, "score": score}
         for ijk, score in (((14, 13, 12), 0.9), ((2, 2, 2), 0.5))
     ]
@@ -165,16 +165,16 @@ def test_the_box_again_changes_what_was_predicted_in_the_box_only_and_undo_bring
     tumor_panel.parameters.region = box_around((14, 13, 12), 40.0)
     bench.click(tumor_panel.ui.againButton)
     bench.spin(lambda: tumor_panel.ui.segmentButton.text == "Segment")
-    second = correct._outcomes.of(node)
+    second = correct._results.of(node)
     assert second is not first
     assert second.is_whole
     np.testing.assert_array_equal(painted(second), labels_of(node, scan))
-    assert first.doubtful[1] in second.places()
-    assert first.doubtful[0] not in second.places()
-    assert json.loads(node.GetAttribute("NeuroSpineSeg.Doubtful")) == second.places()
+    assert first.uncertain[1] in second.uncertain_regions()
+    assert first.uncertain[0] not in second.uncertain_regions()
+    assert json.loads(node.GetAttribute("NeuroSpineSeg.Doubtful")) == second.uncertain_regions()
     correct.editor.undo()
-    assert correct._outcomes.of(node) is first
-    assert correct._places() == first.doubtful
+    assert correct._results.of(node) is first
+    assert correct._uncertain() == first.uncertain
 
 
 def test_a_correction_is_never_stored_with_another_scan(bench, tumor_panel, scan, tmp_path) -> None:

@@ -145,58 +145,58 @@ def test_neither_log_nor_report_says_what_nodes_are_called(bench, panel, scan) -
     assert "tiny_tumor" in report
 
 
-def test_a_doubtful_scan_is_segmented_only_where_the_user_insists(bench, panel, scan, doubting_models, monkeypatch) -> None:
+def test_an_implausible_scan_is_segmented_only_where_the_user_insists(bench, panel, scan, doubting_models, monkeypatch) -> None:
     monkeypatch.setenv("NEUROSPINESEG_MODELS", str(doubting_models))
     panel.logic.stop()
     bench.segment(panel)
     assert "No brain was found" in panel.ui.statusLabel.text
     assert not slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
-    bench.spin(lambda: panel.ui.anywayButton.isVisibleTo(panel.panel))
-    bench.click(panel.ui.anywayButton)
+    bench.spin(lambda: panel.ui.forceButton.isVisibleTo(panel.panel))
+    bench.click(panel.ui.forceButton)
     bench.spin(lambda: idle(panel) and "structures by" in panel.ui.statusLabel.text)
-    assert "No brain was found" in panel.ui.statusLabel.text, "the doubt is told with the result"
+    assert "No brain was found" in panel.ui.statusLabel.text, "the warning is told with the result"
     assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
-    assert not panel.ui.anywayButton.isVisibleTo(panel.panel)
+    assert not panel.ui.forceButton.isVisibleTo(panel.panel)
 
 
-def test_another_scan_settles_the_doubt(bench, panel, scan, doubting_models, monkeypatch) -> None:
+def test_another_scan_clears_the_question(bench, panel, scan, doubting_models, monkeypatch) -> None:
     monkeypatch.setenv("NEUROSPINESEG_MODELS", str(doubting_models))
     panel.logic.stop()
     bench.segment(panel)
-    bench.spin(lambda: panel.ui.anywayButton.isVisibleTo(panel.panel))
+    bench.spin(lambda: panel.ui.forceButton.isVisibleTo(panel.panel))
     panel.parameters.t2, panel.parameters.t1c = panel.parameters.t1c, None
     bench.spin(0.1)
-    assert not panel.ui.anywayButton.isVisibleTo(panel.panel)
+    assert not panel.ui.forceButton.isVisibleTo(panel.panel)
 
 
 @pytest.fixture
-def doubted(bench, panel, scan, doubting_models, monkeypatch):
-    """A panel that has just doubted a scan."""
+def implausible(bench, panel, scan, doubting_models, monkeypatch):
+    """A panel that has just found a scan implausible."""
     monkeypatch.setenv("NEUROSPINESEG_MODELS", str(doubting_models))
     panel.logic.stop()
     bench.segment(panel)
-    bench.spin(lambda: panel.ui.anywayButton.isVisibleTo(panel.panel))
+    bench.spin(lambda: panel.ui.forceButton.isVisibleTo(panel.panel))
     return panel
 
 
-def test_another_target_or_rule_settles_the_doubt(bench, doubted) -> None:
+def test_another_target_or_rule_clears_the_question(bench, implausible) -> None:
     from neurospineseg_panel.parameters import ExistingSegments
 
-    doubted.parameters.mergeRule = ExistingSegments.ADD
+    implausible.parameters.mergeRule = ExistingSegments.ADD
     bench.spin(0.1)
-    assert not doubted.ui.anywayButton.isVisibleTo(doubted.panel)
-    doubted.parameters.mergeRule = ExistingSegments.REPLACE
-    doubted.parameters.result = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    assert not implausible.ui.forceButton.isVisibleTo(implausible.panel)
+    implausible.parameters.mergeRule = ExistingSegments.REPLACE
+    implausible.parameters.result = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
     bench.spin(0.1)
-    assert not doubted.ui.anywayButton.isVisibleTo(doubted.panel)
+    assert not implausible.ui.forceButton.isVisibleTo(implausible.panel)
 
 
-def test_a_doubt_ends_with_the_scene(bench, doubted) -> None:
-    doubted.onSceneStartClose(None, None)
-    assert doubted._doubted is None
+def test_the_question_ends_with_the_scene(bench, implausible) -> None:
+    implausible.onSceneStartClose(None, None)
+    assert implausible._doubted is None
 
 
-def test_the_console_says_how_to_go_on(doubted, scan) -> None:
+def test_the_console_says_how_to_go_on(implausible, scan) -> None:
     with pytest.raises(ValueError, match="With force=True"):
-        doubted.logic.segment({"t1c": scan}, wait=True, device="cpu")
-    assert doubted.logic.segment({"t1c": scan}, wait=True, device="cpu", force=True) is not None
+        implausible.logic.segment({"t1c": scan}, wait=True, device="cpu")
+    assert implausible.logic.segment({"t1c": scan}, wait=True, device="cpu", force=True) is not None

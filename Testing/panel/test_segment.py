@@ -190,7 +190,7 @@ def test_a_saved_scene_brings_the_choices_back(bench, panel, scan, tmp_path) -> 
     parameters = panel.parameters
     parameters.device, parameters.mergeRule, parameters.regionKind = Device.CPU, ExistingSegments.ADD, RegionKind.AUTOMATIC
     parameters.structures, parameters.register = ["edema"], True
-    doubtful = panel.ui.doubtfulButton.enabled
+    uncertain = panel.ui.uncertainButton.enabled
     text = slicer.mrmlScene
     text.SetSaveToXMLString(1)
     text.Commit()
@@ -211,7 +211,7 @@ def test_a_saved_scene_brings_the_choices_back(bench, panel, scan, tmp_path) -> 
     assert parameters.t1c.GetName() == "x-t1c"
     assert parameters.shown is segmentations()[0]
     assert panel.ui.deviceSelector.currentText == "CPU"
-    assert panel.ui.doubtfulButton.enabled == doubtful
+    assert panel.ui.uncertainButton.enabled == uncertain
 
 
 @pytest.fixture

@@ -60,14 +60,14 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SegmentationResult:
     """A finished segmentation.
 
     Attributes:
         node: the segmentation node.
         report: the worker's report: model, device, versions, seconds per stage.
         token: of the run; the segments it wrote are tagged with it.
-        doubtful: places worth a look, the most uncertain first: ras (mm), key, marked, ml, score.
+        uncertain: regions worth a look, the most uncertain first: ras (mm), key, marked, ml, score.
         masks: what the model found, before anybody corrected it.
         scans: volume node ID by channel.
         part: where anything was changed; None for everywhere.
@@ -78,11 +78,11 @@ class Outcome:
     node: Any
     report: dict[str, Any]
     token: str = ""
-    doubtful: list[dict[str, Any]] = field(default_factory=list)
+    uncertain: list[dict[str, Any]] = field(default_factory=list)
     masks: list[PackedMask] = field(default_factory=list)
     scans: Mapping[str, str] = field(default_factory=dict)
     part: Part | None = None
-    earlier: Outcome | None = None
+    earlier: SegmentationResult | None = None
     predicted: bool = True
 
     @property
@@ -92,12 +92,12 @@ class Outcome:
             return self.predicted
         return self.earlier is not None and self.earlier.is_whole and dict(self.earlier.scans) == dict(self.scans)
 
-    def places(self) -> list[dict[str, Any]]:
-        """The doubtful places of the whole segmentation: outside a part those of before, inside it the new ones."""
+    def uncertain_regions(self) -> list[dict[str, Any]]:
+        """The uncertain regions of the whole segmentation: outside a part those of before, inside it the new ones."""
         if self.part is None:
-            return self.doubtful
-        before = self.earlier.places() if self.earlier is not None else []
-        new = [place for place in self.doubtful if self.part.holds(place["ras"])]
+            return self.uncertain
+        before = self.earlier.uncertain_regions() if self.earlier is not None else []
+        new = [place for place in self.uncertain if self.part.holds(place["ras"])]
         return sorted(new + [place for place in before if not self.part.holds(place["ras"])], key=lambda place: -place["score"])
 
     def paint(self, labels: np.ndarray) -> Iterator[None]:
@@ -119,24 +119,24 @@ class Outcome:
             yield
 
 
-class Outcomes:
-    """The outcomes of a session, by segmentation; undo brings an earlier one back."""
+class SegmentationResults:
+    """The results of a session, by segmentation; undo brings an earlier one back."""
 
     def __init__(self) -> None:
-        self._known: dict[str, list[Outcome]] = {}
+        self._known: dict[str, list[SegmentationResult]] = {}
 
-    def add(self, outcome: Outcome) -> None:
-        self._known.setdefault(outcome.node.GetID(), []).append(outcome)
+    def add(self, result: SegmentationResult) -> None:
+        self._known.setdefault(result.node.GetID(), []).append(result)
 
-    def of(self, node: Any) -> Outcome | None:
-        """The last outcome that a segment of ``node`` still shows; None where none of this session does."""
+    def of(self, node: Any) -> SegmentationResult | None:
+        """The last result that a segment of ``node`` still shows; None where none of this session does."""
         shown = run_tokens(node)
-        return next((outcome for outcome in reversed(self._known.get(node.GetID(), [])) if outcome.token in shown), None)
+        return next((result for result in reversed(self._known.get(node.GetID(), [])) if result.token in shown), None)
 
     def is_mixed(self, node: Any) -> bool:
         """Whether the segments of ``node`` come from runs on different scans."""
         shown = run_tokens(node)
-        scans = [dict(outcome.scans) for outcome in self._known.get(node.GetID(), []) if outcome.token in shown]
+        scans = [dict(result.scans) for result in self._known.get(node.GetID(), []) if result.token in shown]
         return any(other != scans[0] for other in scans[1:])
 
     def clear(self) -> None:
