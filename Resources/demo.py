@@ -28,8 +28,8 @@ from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.pages.html_page import MARGIN_MM, Case, segments_of, write_page
 from neurospineseg.pages.slice_pictures import write_overlay
 from neurospineseg.pipeline.file_job import Request, run_request
-from neurospineseg.tasks.anatomy import structures_of
-from Training.synthetic.phantoms import PHANTOMS, phantom
+from neurospineseg.tasks.anatomy import all_structures, structures_of
+from Training.synthetic.phantoms import drawn_tasks, phantom
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def main() -> int:
     started = perf_counter()
     cases, failed = [], False
     try:
-        for task in [options.only] if options.only else PHANTOMS:
+        for task in [options.only] if options.only else drawn_tasks():
             try:
                 cases.append(_run(task, folder / task, options.seed, options.device))
             except InputError as error:
@@ -59,7 +59,7 @@ def main() -> int:
         return CANCELED
     if not cases:
         return BAD_INPUT
-    page, names = folder / "index.html", {structure.key: structure.name for task in PHANTOMS for structure in structures_of(task)}
+    page, names = folder / "index.html", {structure.key: structure.name for structure in all_structures()}
     lead = (
         "The program drew these scans itself: Dice says how well a mask agrees with what was drawn, not how well it would on a real scan."
     )
@@ -79,7 +79,7 @@ def _options() -> argparse.Namespace:
         help="folder to write to (default: demo-output)",
     )
     parser.add_argument("--seed", type=int, default=7, help="decides what is drawn")
-    parser.add_argument("--only", choices=list(PHANTOMS), help="one task only")
+    parser.add_argument("--only", choices=drawn_tasks(), help="one task only")
     parser.add_argument("--device", default="auto")
     return parser.parse_args()
 
@@ -113,10 +113,6 @@ def draw(task: str, folder: Path, seed: int) -> Drawing:
 
 def truth_masks(task: str, labels: np.ndarray) -> dict[str, np.ndarray]:
     """What was drawn as one bool mask (K, J, I) per structure key."""
-    if task == "subcortical":
-        from Training.synthetic.nuclei.heads import NUCLEI
-
-        return {f"{side}_{name}": labels == value for name, pair in NUCLEI.items() for side, value in zip(("left", "right"), pair)}
     return {structure.key: labels == structure.label for structure in structures_of(task) if (labels == structure.label).any()}
 
 

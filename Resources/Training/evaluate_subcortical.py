@@ -32,7 +32,7 @@ from neurospineseg.inference.predict import predict
 from neurospineseg.models.bundle import find_bundle
 from neurospineseg.pipeline.segmenter import Segmenter, Settings
 from neurospineseg.tasks.anatomy import structure, structures_of
-from neurospineseg.tasks.subcortical import T1_NOTE
+from neurospineseg.tasks.subcortical.rules import T1_NOTE
 from Training.datasets.real_data import DATA
 from Training.evaluation.nuclei_pictures import draw_region, draw_scan
 from Training.synthetic.examples.subcortical_nuclei_3d import Examples

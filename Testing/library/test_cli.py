@@ -272,7 +272,7 @@ def test_a_scan_in_which_nothing_is_found_gets_an_empty_segmentation(
     head: Path, tmp_path: Path, tiny_models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
-    monkeypatch.setattr("neurospineseg.tasks.tumor.LEAST_ML", 1e9)
+    monkeypatch.setattr("neurospineseg.tasks.tumor.rules.LEAST_ML", 1e9)
     mask = tmp_path / "mask.seg.nrrd"
     line = ["segment", "tumor", "--t1c", str(head), "-o", str(mask), "--model", str(tiny_models / "tiny_tumor"), "--device", "cpu"]
     assert main(line) == 0

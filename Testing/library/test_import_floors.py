@@ -13,6 +13,7 @@ LOADED_AT_START = (
     "neurospineseg_panel",
     "neurospineseg.mrml",
     "neurospineseg.tasks.anatomy",
+    *(f"neurospineseg.tasks.{task}.declaration" for task in ("spine", "subcortical", "tumor")),  # imported by name
     "neurospineseg.models.catalog",
     "neurospineseg.worker.client",
     "neurospineseg.errors",
@@ -24,9 +25,6 @@ STILL_UPWARD = (
     ("neurospineseg.pipeline.file_job", "neurospineseg.cli.console"),
     ("neurospineseg.pipeline.file_job", "neurospineseg.cli.main"),
     ("neurospineseg.pipeline.file_job", "slicer"),
-    ("neurospineseg.tasks.class_scores", "neurospineseg.tasks.spine.numbering"),
-    ("neurospineseg.tasks.class_scores", "neurospineseg.tasks.subcortical"),
-    ("neurospineseg.tasks.class_scores", "neurospineseg.tasks.tumor"),
     ("neurospineseg.worker.server", "Training.synthetic.phantoms"),
     ("neurospineseg_panel.correct_section", "neurospineseg_panel.widget"),
     ("neurospineseg_panel.report_text", "neurospineseg_panel.widget"),

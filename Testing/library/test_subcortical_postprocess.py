@@ -9,7 +9,7 @@ import torch
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.models.bundle import ModelSpec
-from neurospineseg.tasks.subcortical import contrast_notes, postprocess_subcortical, smoothed_across_slices
+from neurospineseg.tasks.subcortical.rules import contrast_notes, postprocess_subcortical, smoothed_across_slices
 
 CLASSES = ("background", "left_subthalamic_nucleus", "right_subthalamic_nucleus")
 SPEC = ModelSpec(

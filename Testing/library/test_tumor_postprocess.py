@@ -8,7 +8,7 @@ import torch
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.models.bundle import ModelSpec
 from neurospineseg.tasks.class_scores import Postprocessed
-from neurospineseg.tasks.tumor import postprocess_tumor
+from neurospineseg.tasks.tumor.rules import postprocess_tumor
 
 GRID = Grid((60, 60, 60), np.diag([2.0, 2.0, 2.0, 1.0]))
 SPEC = ModelSpec(

@@ -7,7 +7,7 @@ slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 from neurospineseg.images.volume import Volume
 from neurospineseg.mrml import node_from_volume, segmentation_from_labels, write_segmentation
-from neurospineseg.tasks.anatomy import OWN_CONTEXT, in_dicom_master, structure, structures_of, terminology_entry
+from neurospineseg.tasks.anatomy import OWN_CONTEXT, structure, structures_of, terminology_entry
 from neurospineseg.tasks.terminology import FILE, as_text
 
 
@@ -20,7 +20,7 @@ def test_slicer_finds_every_structure_of_ours_in_it():
     assert logic.LoadTerminologyFromFile(str(FILE)) == OWN_CONTEXT
     for task in ("tumor", "spine", "subcortical"):
         for found in structures_of(task):
-            if in_dicom_master(found.type):
+            if found.in_dicom_master:
                 continue
             entry = slicer.vtkSlicerTerminologyEntry()
             assert logic.DeserializeTerminologyEntry(terminology_entry(found), entry)

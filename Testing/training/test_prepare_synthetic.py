@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from neurospineseg.tasks.anatomy import structures_of
+from neurospineseg.tasks.task import task_named
 from Testing.raw_miniatures_spine import sagittal
 from Training import prepare
 from Training.datasets import synthetic
@@ -52,7 +53,7 @@ def test_every_class_that_is_drawn_comes_back_in_its_place(task: str, tmp_path: 
     for number, name in enumerate(names):
         drawn[:, number % 24, number // 24] = table[name][0]
     drawn[:, :, 20] = 41
-    images = {name: rng.normal(100, 10, SHAPE).astype(np.float32) for name in synthetic.CHANNELS[task]}
+    images = {name: rng.normal(100, 10, SHAPE).astype(np.float32) for name in task_named(task).channel_keys}
     monkeypatch.setattr(synthetic, "phantom", lambda *_: (images, sagittal(1, (1, 1, 1)), drawn))
     assert run(task, tmp_path / "data") == 0
     dataset = read_dataset(tmp_path / "data")
@@ -68,15 +69,16 @@ def test_the_values_of_left_and_right_nuclei_are_those_of_the_task() -> None:
     table = synthetic.values("subcortical")
     assert set(table) <= {structure.key for structure in structures_of("subcortical")}
     assert len({value for values in table.values() for value in values}) == len(table)
-    assert table["left_thalamus"] == (10,)
-    assert table["right_thalamus"] == (49,)
+    assert {name: values[0] for name, values in table.items()} == {
+        structure.key: structure.label for structure in structures_of("subcortical") if structure.key in table
+    }
 
 
 def test_another_task_is_refused_for_a_folder_that_holds_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     drawn = np.zeros(SHAPE, np.int32)
     drawn[5:9, 5:9, 5:9] = 2
     noise = np.random.default_rng(1).normal(100, 10, SHAPE).astype(np.float32)
-    monkeypatch.setattr(synthetic, "phantom", lambda task, _: ({n: noise for n in synthetic.CHANNELS[task]}, np.eye(4), drawn))
+    monkeypatch.setattr(synthetic, "phantom", lambda task, _: ({n: noise for n in task_named(task).channel_keys}, np.eye(4), drawn))
     assert run("tumor", tmp_path / "data") == 0
     assert run("spine", tmp_path / "data") == 2
     assert "prepared with other options" in " ".join(capsys.readouterr().err.split())

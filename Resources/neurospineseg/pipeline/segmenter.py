@@ -31,7 +31,7 @@ from neurospineseg.pipeline.run_record import run_record
 from neurospineseg.pipeline.stages import Progress, StageWatch
 from neurospineseg.tasks.anatomy import Structure, structures_of, structures_of_classes
 from neurospineseg.tasks.class_scores import OutputChannel, postprocess, suppress
-from neurospineseg.tasks.subcortical import contrast_notes
+from neurospineseg.tasks.subcortical.rules import contrast_notes
 
 CONTEXT_MM = 24.0
 TISSUE_SPACING_MM = 4.0

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from neurospineseg.errors import InputError
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.models.bundle import ModelSpec
-from neurospineseg.tasks.anatomy import Structure, structures_of
+from neurospineseg.tasks.structure import Structure
+from neurospineseg.tasks.task import called, task_named
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,22 @@ def all_but_largest(mask: np.ndarray) -> np.ndarray:
 
 def postprocess(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> Postprocessed:
     """The task's rules applied to softmax probabilities (C, K, J, I) on the working grid."""
-    if spec.task == "tumor":
-        from neurospineseg.tasks.tumor import postprocess_tumor as rules
-    elif spec.task == "spine":
-        from neurospineseg.tasks.spine.numbering import postprocess_spine as rules
-    else:
-        from neurospineseg.tasks.subcortical import postprocess_subcortical as rules
-    return rules(probabilities, grid, spec)
+    return called(task_named(spec.task).rules)(probabilities, grid, spec)
+
+
+def one_piece_each(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> Postprocessed:
+    """The rules of a task that names no others: each class is a structure, of which the largest piece is kept.
+
+    Args:
+        probabilities: float32 (C, K, J, I) on ``grid``, one channel per class of ``spec``.
+    """
+    probabilities = probabilities.clone()
+    winner = argmax(probabilities).cpu().numpy()
+    for channel in range(1, len(spec.classes)):
+        suppress(probabilities, channel, all_but_largest(winner == channel))
+    task = task_named(spec.task)
+    structures = [task.structure(name) for name in spec.classes[1:]]
+    return Postprocessed(probabilities, [OutputChannel(0), *(OutputChannel(found.label) for found in structures)], structures)
 
 
 def check_classes(task: str, classes: Sequence[str]) -> None:
@@ -105,13 +114,4 @@ def check_classes(task: str, classes: Sequence[str]) -> None:
     Raises:
         InputError: a class is unknown, or one that the rules need is missing.
     """
-    tumor = {found.key for found in structures_of("tumor")}
-    spine = {"vertebra", "vertebra_body", "vertebra_arch", "disc", "canal", "sacrum"}
-    known = {"tumor": tumor, "spine": spine, "subcortical": {found.key for found in structures_of("subcortical")}}[task]
-    unknown = next((name for name in classes[1:] if name not in known), None)
-    if unknown is not None:
-        raise InputError(f"'{unknown}' is no class for {task}; rename it to one of {', '.join(sorted(known))}.")
-    if task == "tumor" and set(classes[1:]) != tumor:
-        raise InputError(f"A tumor model needs the classes {', '.join(sorted(tumor))}; the data set lacks some of them.")
-    if task == "spine" and not {"vertebra", "vertebra_body"} & set(classes):
-        raise InputError("A spine model needs a class 'vertebra' or 'vertebra_body'; the data set has neither.")
+    task_named(task).check_classes(classes)

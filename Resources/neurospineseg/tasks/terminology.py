@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from neurospineseg.tasks.anatomy import LEFT, OWN_CONTEXT, RIGHT, Code, Structure, in_dicom_master, structures_of
+from neurospineseg.tasks.anatomy import LEFT, OWN_CONTEXT, RIGHT, Code, Structure, all_structures
 
 FILE = Path(__file__).resolve().parent / "Terminologies" / "SegmentationCategoryTypeModifier-NeuroSpineSeg.json"
 SCHEMA = "https://raw.githubusercontent.com/qiicr/dcmqi/master/doc/schemas/segment-context-schema.json#"
@@ -38,10 +38,9 @@ def _type(structures: list[Structure]) -> dict[str, Any]:
 def document() -> dict[str, Any]:
     """The terminology as JSON, in the order of ``anatomy``; neutral numbers share the type of their kind."""
     categories: dict[Code, dict[Code, list[Structure]]] = {}
-    for task in ("tumor", "spine", "subcortical"):
-        for structure in structures_of(task):
-            if not in_dicom_master(structure.type):
-                categories.setdefault(structure.category, {}).setdefault(structure.type, []).append(structure)
+    for structure in all_structures():
+        if not structure.in_dicom_master:
+            categories.setdefault(structure.category, {}).setdefault(structure.type, []).append(structure)
     listed = [
         {**_coded(category), "showAnatomy": "false", "Type": [_type(structures) for structures in types.values()]}
         for category, types in categories.items()

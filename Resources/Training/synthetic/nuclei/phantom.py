@@ -6,11 +6,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from neurospineseg.tasks.anatomy import structure
 from Training.synthetic.acquisition import bias_field, paint, rician_noise
 from Training.synthetic.brain.procedural import procedural_head
 from Training.synthetic.deform import random_linear
 from Training.synthetic.nuclei.contrast import CONTRASTS, TISSUES
-from Training.synthetic.nuclei.heads import LABELS
+from Training.synthetic.nuclei.heads import LABELS, NUCLEI
 
 OUTSIDE = {506: 230.0, 507: 60.0, 508: 110.0, 511: 55.0, 515: 12.0, 516: 70.0, 530: 60.0}
 """T2-like means of what lies outside the brain (eye, scalp, fat, muscle, skull, marrow, dura); white matter is 100."""
@@ -42,3 +43,13 @@ def subcortical_phantom(seed: int, spacing_mm: float = 1.0, oblique_degrees: flo
     turn = np.eye(4)
     turn[:3, :3] = random_linear(rng, oblique_degrees, scale=0.0, shear=0.0)
     return image.round().numpy().astype(np.float32), turn @ ijk_to_ras, labels
+
+
+def labeled_phantom(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``subcortical_phantom`` with the label values of ``neurospineseg.tasks`` for ``NUCLEI``, and 0 elsewhere; uint16 (K, J, I)."""
+    image, ijk_to_ras, numbers = subcortical_phantom(seed)
+    labels = np.zeros(numbers.shape, np.uint16)
+    for name, pair in NUCLEI.items():
+        for side, number in zip(("left", "right"), pair):
+            labels[numbers == number] = structure(f"{side}_{name}").label
+    return image, ijk_to_ras, labels
