@@ -9,7 +9,6 @@ page shows the masks, the volumes, the seconds per stage and the Dice against wh
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,7 +87,7 @@ def _run(task: str, folder: Path, seed: int, device: str) -> Case:
     with StageProgress() as progress:
         progress(f"Drawing a scan: {task}", 0.0)
         drawing = draw(task, folder, seed)
-        output = folder / f"{task}{SEGMENTATION_ENDING if importlib.util.find_spec('slicer') else '.nii.gz'}"
+        output = folder / f"{task}{SEGMENTATION_ENDING}"
         request = Request(task, drawing.scans, output, {"device": device}, overwrite=True)
         result = run_request(request, progress)
         progress("Drawing the pictures", 0.0)

@@ -22,6 +22,8 @@ SHIPPED = (
     "numpy scipy SimpleITK vtk pydicom dicomweb-client highdicom dcmqi requests packaging Pillow typing_extensions setuptools pip"
 ).split()
 """Packages of Slicer's own (its SuperBuild/External_python-*) that may be there and must stay as they are."""
+MODULES = {"pynrrd": "nrrd"}
+"""What a package is called in Python, where that differs."""
 TORCH = ("torch", "torchvision")
 """Pinned too where they are there and new enough: another build would be one for another device."""
 
@@ -45,7 +47,7 @@ def _is_there(name: str) -> bool:
     from packaging.requirements import Requirement
 
     try:
-        if importlib.util.find_spec(name) is None:
+        if importlib.util.find_spec(MODULES.get(name, name)) is None:
             return False
         return Requirement(required().get(name, name)).specifier.contains(version(name), prereleases=True)
     except (ImportError, KeyError, TypeError, ValueError):

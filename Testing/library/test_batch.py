@@ -90,7 +90,6 @@ def test_a_file_that_lies_where_a_report_would_go_stays(cases: Path, tmp_path: P
 
 
 def test_from_the_shell(cases: Path, tmp_path: Path, tiny_models: Path, capsys) -> None:
-    pytest.importorskip("slicer", reason="slicer-core is not installed")
     (cases / "b" / "b-t1c.nii.gz").write_bytes(b"broken")
     command = ["batch", "tumor", str(cases), "-o", str(tmp_path / "masks"), "--model", str(tiny_models / "tiny_tumor"), "--device", "cpu"]
     assert main(command) == 2

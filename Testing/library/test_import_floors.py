@@ -24,7 +24,6 @@ WITHOUT_NUMPY = ("neurospineseg.models.catalog", "neurospineseg.cli.main", "neur
 STILL_UPWARD = (
     ("neurospineseg.pipeline.file_job", "neurospineseg.cli.console"),
     ("neurospineseg.pipeline.file_job", "neurospineseg.cli.main"),
-    ("neurospineseg.pipeline.file_job", "slicer"),
     ("neurospineseg.worker.server", "Training.synthetic.phantoms"),
     ("neurospineseg_panel.correct_section", "neurospineseg_panel.widget"),
     ("neurospineseg_panel.report_text", "neurospineseg_panel.widget"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import platform
 import shutil
@@ -14,7 +13,9 @@ from neurospineseg import __version__
 from neurospineseg.cli.console import out, table
 from neurospineseg.errors import InputError, missing_package
 
-NEEDED = ("torch", "monai", "numpy", "scipy", "SimpleITK", "nibabel", "pydantic", "rich", "matplotlib")
+NEEDED = ("torch", "monai", "numpy", "scipy", "SimpleITK", "nibabel", "pynrrd", "pydantic", "rich", "matplotlib")
+MODULES = {"pynrrd": "nrrd"}
+"""What a package is called in Python, where that differs."""
 TRIAL_VOXELS = 64
 TRIAL_NETWORK = {
     "_target_": "DynUNet",
@@ -43,15 +44,10 @@ def examine() -> bool:
             missing.append(f"The package {package} is missing; run `python3 -m pip install {package}` in this environment.")
             continue
         try:
-            importlib.import_module(package)
+            importlib.import_module(MODULES.get(package, package))
         except ImportError as error:
             missing.append(missing_package(error))
-    rows.append(("slicer-core", _version("slicer-core") or "missing"))
     ready = not missing
-    if importlib.util.find_spec("slicer") is None:
-        missing.append(
-            "The package slicer-core is missing: .seg.nrrd cannot be written, .nii.gz and .nrrd can (it exists for Python 3.10 to 3.13)."
-        )
     if ready:
         rows += _compute()
         found, sentences = _models()

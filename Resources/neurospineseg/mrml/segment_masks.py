@@ -11,9 +11,9 @@ import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from neurospineseg.mrml.volume_node import to_numpy, to_vtk, to_world
-from neurospineseg.tasks.anatomy import Structure, structures_of, terminology_entry
+from neurospineseg.tasks.anatomy import structures_of
+from neurospineseg.tasks.structure import STRUCTURE_TAG, Structure, segment_tags, terminology_entry
 
-STRUCTURE_TAG = "NeuroSpineSeg.Structure"
 RUN_TAG = "NeuroSpineSeg.Run"
 """On a segment: the token of the run that wrote it. Slicer's undo brings the former one back."""
 BINARY = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
@@ -66,8 +66,8 @@ def describe(segment: Any, found: Structure) -> None:
     """Gives a segment its name, color, terminology and tag."""
     segment.SetName(found.name)
     segment.SetColor(*(channel / 255 for channel in found.color))
-    segment.SetTag("TerminologyEntry", terminology_entry(found))
-    segment.SetTag(STRUCTURE_TAG, found.key)
+    for name, value in segment_tags(found).items():
+        segment.SetTag(name, value)
 
 
 def identify(segment: Any, found: Structure) -> None:

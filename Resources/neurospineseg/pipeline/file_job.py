@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from neurospineseg.atomic_files import SEGMENTATION_ENDING, Outputs, beside, mask_ending
 from neurospineseg.cli.main import MODALITIES
 from neurospineseg.errors import InputError
+from neurospineseg.tasks.structure import segment_tags
 
 if TYPE_CHECKING:
     from neurospineseg.images.volume import Volume
@@ -122,8 +123,6 @@ def run_request(request: Request, progress: Progress, networks: dict[str, Any] |
     from neurospineseg.images.volume import ITK_ENDINGS
 
     ending = mask_ending(request.output)
-    if ending == SEGMENTATION_ENDING and importlib.util.find_spec("slicer") is None:
-        raise InputError("Writing .seg.nrrd needs the package slicer-core, which this Python does not have; choose .nii.gz or .nrrd.")
     if ending in ITK_ENDINGS and importlib.util.find_spec("SimpleITK") is None:
         raise InputError(f"Writing {ending} needs the package SimpleITK, which this Python does not have; choose .nii.gz.")
     sidecar, page = beside(request.output, ".json"), beside(request.output, ".html")
@@ -138,8 +137,7 @@ def run_request(request: Request, progress: Progress, networks: dict[str, Any] |
         result = segmenter.run(volumes, progress)
         started = perf_counter()
         progress("Writing files", 0.0)
-        reference = volumes[result.report["reference"]]
-        _write_mask(result, reference, outputs.temporary(request.output), ending)
+        _write_mask(result, outputs.temporary(request.output), ending)
         result.report["seconds"] = {
             "Reading files": round(reading, 3),
             "Loading the model": round(loading, 3),
@@ -184,17 +182,13 @@ def _segmenter(request: Request, networks: dict[str, Any] | None) -> Segmenter:
     return Segmenter(request.task, Settings(**options), networks)
 
 
-def _write_mask(result: Result, reference: Volume, path: Path, ending: str) -> None:
-    if ending != SEGMENTATION_ENDING or not result.structures:  # Slicer writes no segmentation without segments, but reads one
+def _write_mask(result: Result, path: Path, ending: str) -> None:
+    if ending == SEGMENTATION_ENDING:
+        from neurospineseg.images.segmentation_file import FileSegment, write_segmentation
+
+        found = [FileSegment(each.key, each.name, each.label, each.color, segment_tags(each)) for each in result.structures]
+        write_segmentation(result.labels, found, path)
+    else:
         from neurospineseg.images.volume import write_volume
 
         write_volume(result.labels, path)
-        return
-    import slicer
-
-    from neurospineseg.mrml import node_from_volume, segmentation_from_labels, write_segmentation
-
-    scene = slicer.vtkMRMLScene()
-    node = node_from_volume(reference, scene, "Scan")
-    name = path.name[: -len(SEGMENTATION_ENDING)]
-    write_segmentation(segmentation_from_labels(result.labels, result.structures, scene, name, reference_node=node), path)

@@ -24,6 +24,8 @@ LEFT = Code("SCT", "7771000", "Left")
 RIGHT = Code("SCT", "24028007", "Right")
 CONTEXT = "Segmentation category and type - DICOM master list"
 OWN_CONTEXT = "Segmentation category and type - NeuroSpineSeg"
+STRUCTURE_TAG = "NeuroSpineSeg.Structure"
+"""On a segment: the key of its structure."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ def terminology_entry(structure: Structure) -> str:
     """The structure as Slicer's ``vtkSlicerTerminologiesModuleLogic::SerializeTerminologyEntry`` (5.12) writes it."""
     side = str(structure.side) if structure.side else "^^"
     return f"{structure.context}~{structure.category}~{structure.type}~{side}~~^^~^^"
+
+
+def segment_tags(structure: Structure) -> dict[str, str]:
+    """What tells a segment's structure, in a scene and in Slicer's files."""
+    return {"TerminologyEntry": terminology_entry(structure), STRUCTURE_TAG: structure.key}
 
 
 def oklch(lightness: float, chroma: float, degrees: float) -> tuple[int, int, int]:
