@@ -74,7 +74,8 @@ class StageProgress:
         if stage != self._stage:
             self._finish()
             self._stage, self._task = stage, self._bars.add_task(stage, total=1.0)
-        self._bars.update(self._task, completed=fraction)
+        if self._task is not None:
+            self._bars.update(self._task, completed=fraction)
 
     def _finish(self) -> None:
         if self._task is not None:

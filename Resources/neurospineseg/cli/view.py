@@ -13,6 +13,7 @@ import SimpleITK as sitk
 
 from neurospineseg.atomic_files import Outputs, beside
 from neurospineseg.errors import InputError
+from neurospineseg.geometry.triple import triple
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.pages.html_page import Case, segments_of, write_page
 from neurospineseg.pages.slice_pictures import Segment
@@ -69,8 +70,8 @@ def _segments_of_header(path: Path, values: list[int]) -> list[Segment]:
         for key in header:
             if key.startswith("Segment") and key.endswith("_LabelValue"):
                 stem = key.removesuffix("_LabelValue")
-                color = tuple(round(255 * float(part)) for part in header.get(f"{stem}_Color", "0.5 0.5 0.5").split())
+                color = triple(round(255 * float(part)) for part in header.get(f"{stem}_Color", "0.5 0.5 0.5").split())
                 stated[int(header[key])] = Segment(int(header[key]), stem, header.get(f"{stem}_Name", stem), color)
     wheel = matplotlib.colormaps["tab20"]
-    drawn = {value: tuple(round(255 * part) for part in wheel(n % 20)[:3]) for n, value in enumerate(values)}
+    drawn = {value: triple(round(255 * part) for part in wheel(n % 20)[:3]) for n, value in enumerate(values)}
     return [stated.get(value) or Segment(value, f"label_{value}", f"Label {value}", drawn[value]) for value in values]

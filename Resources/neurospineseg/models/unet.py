@@ -8,7 +8,7 @@ The architecture is nnU-Net's (Isensee et al., Nature Methods 2021).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,10 @@ from torch import nn
 
 from neurospineseg.models.channel_norm import ChannelNorm
 
-CONVOLUTIONS = {2: (nn.Conv2d, nn.ConvTranspose2d, nn.InstanceNorm2d), 3: (nn.Conv3d, nn.ConvTranspose3d, nn.InstanceNorm3d)}
+CONVOLUTIONS: dict[int, tuple[Any, Any, Any]] = {
+    2: (nn.Conv2d, nn.ConvTranspose2d, nn.InstanceNorm2d),
+    3: (nn.Conv3d, nn.ConvTranspose3d, nn.InstanceNorm3d),
+}
 NORMS = {"INSTANCE": False, ("INSTANCE", False): False, ("INSTANCE", True): True, None: True}
 """Kinds of normalization that are understood, and whether each is affine; None where a definition says nothing."""
 NEEDED = {"spatial_dims", "in_channels", "out_channels", "kernel_size", "strides", "upsample_kernel_size", "filters"}
@@ -44,7 +47,7 @@ def understood(definition: Mapping[str, Any]) -> bool:
     sides = [sides_of(each, dimensions) for each in (*kernels, *strides, *up)]
     if not all(numbers) or None in sides or not 3 <= len(kernels) == len(strides) == len(filters) == len(up) + 1:
         return False
-    odd = all(n % 2 for each in sides[: len(kernels)] for n in each)
+    odd = all(n % 2 for each in sides[: len(kernels)] for n in each or ())
     same = sides[len(kernels) + 1 : 2 * len(kernels)] == sides[2 * len(kernels) :]
     return odd and same and sides[len(kernels)] == (1,) * dimensions and norm_kind(given) in NORMS
 
@@ -76,6 +79,11 @@ class NormedActivation(ChannelNorm):
 
 class Block(nn.Module):
     """Twice a convolution, a normalization and a leaky ReLU; the stride is the first convolution's."""
+
+    conv1: nn.Module
+    norm1: nn.Module
+    conv2: nn.Module
+    norm2: nn.Module
 
     def __init__(self, channels: tuple[int, int], kernel: Sides, stride: Sides, affine: bool) -> None:
         super().__init__()
@@ -117,7 +125,7 @@ class UNet(nn.Module):
     def __init__(self, definition: Mapping[str, Any]) -> None:
         super().__init__()
         dimensions, affine = definition["spatial_dims"], NORMS[norm_kind(definition)]
-        kernels, strides = ([sides_of(each, dimensions) for each in definition[key]] for key in ("kernel_size", "strides"))
+        kernels, strides = ([sides_of(each, dimensions) or () for each in definition[key]] for key in ("kernel_size", "strides"))
         filters: Sequence[int] = definition["filters"]
         blocks = [
             Block(channels, kernel, stride, affine)
@@ -131,18 +139,18 @@ class UNet(nn.Module):
         self.output_block.conv = named_conv(CONVOLUTIONS[dimensions][0](filters[0], definition["out_channels"], 1))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        skips = []
+        skips: list[torch.Tensor] = []
         for block in (self.input_block, *self.downsamples, self.bottleneck):
-            for layer in block.layers():
+            for layer in cast(Block, block).layers():
                 image = layer(image)
             skips.append(image)
         skips.pop()
-        for up in self.upsamples:
+        for up in cast("list[Up]", list(self.upsamples)):
             image = up.transp_conv(image)
             image = torch.cat((image, skips.pop()), 1)
             for layer in up.conv_block.layers():
                 image = layer(image)
-        return self.output_block.conv(image)
+        return cast(nn.Module, self.output_block.conv)(image)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """As every module's; what MONAI lists twice is taken once."""

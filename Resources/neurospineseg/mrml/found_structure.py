@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurospineseg.geometry.triple import triple
 from neurospineseg.mrml.segment_masks import Box, bounds
 from neurospineseg.tasks.anatomy import Structure
 
@@ -27,7 +28,7 @@ class FoundStructure:
         box = bounds(self.mask)
         if box is None:
             return FoundStructure(self.structure, np.zeros((1, 1, 1), bool), self.start)
-        return FoundStructure(self.structure, self.mask[box], tuple(at + part.start for at, part in zip(self.start, box)))
+        return FoundStructure(self.structure, self.mask[box], triple(at + part.start for at, part in zip(self.start, box)))
 
     def within(self, box: Box) -> np.ndarray:
         """The mask in a box of the scan's grid: bool, of the box's shape."""
@@ -44,4 +45,4 @@ class FoundStructure:
 def union(one: FoundStructure, other: FoundStructure) -> FoundStructure:
     """The voxels of both, as the first's structure."""
     box = tuple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one.box, other.box))
-    return FoundStructure(one.structure, one.within(box) | other.within(box), tuple(part.start for part in box))
+    return FoundStructure(one.structure, one.within(box) | other.within(box), triple(part.start for part in box))

@@ -11,6 +11,7 @@ import numpy as np
 import slicer
 
 from neurospineseg.errors import InputError
+from neurospineseg.geometry.triple import triple
 from neurospineseg.mrml.found_structure import FoundStructure, union
 from neurospineseg.mrml.layers import add_segment, replace_voxels
 from neurospineseg.mrml.segment_masks import (
@@ -234,7 +235,9 @@ class Merge:
             return None
         mask, start, own = tight
         shift = shift_between(own, self.matrix)
-        return FoundStructure(structure, mask, tuple(at + by for at, by in zip(start, shift)))
+        if shift is None:
+            raise ValueError("the segment lies on another grid than the scan")
+        return FoundStructure(structure, mask, triple(at + by for at, by in zip(start, shift)))
 
     def _with(self, found: FoundStructure, segment: Any) -> FoundStructure:
         former = self._former(segment, found.structure)
@@ -243,7 +246,9 @@ class Merge:
     def _same(self, wanted: Structure) -> Any:
         """The segment that shows a structure, an unlocked one first."""
         alike = [segment for segment, found in zip(self._segments, self._structures) if found == wanted]
-        chosen = next((segment for segment in alike if not is_locked(segment)), alike[0] if alike else None)
+        if not alike:
+            return None
+        chosen = next((segment for segment in alike if not is_locked(segment)), alike[0])
         for segment in alike:
             if segment is not chosen:
                 self.notes.append(f"'{segment.GetName()}' shows the same structure as '{chosen.GetName()}' and was left as it is.")

@@ -10,6 +10,7 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
+from neurospineseg.geometry.triple import triple
 from neurospineseg.mrml.volume_node import to_numpy, to_vtk, to_world
 from neurospineseg.tasks.anatomy import structures_of
 from neurospineseg.tasks.structure import STRUCTURE_TAG, Structure, segment_tags, terminology_entry
@@ -18,7 +19,8 @@ RUN_TAG = "NeuroSpineSeg.Run"
 """On a segment: the token of the run that wrote it. Slicer's undo brings the former one back."""
 BINARY = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
 SURFACE = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
-Box = tuple[slice, slice, slice]
+Box = tuple[slice, ...]
+"""A part of a grid: slices (k, j, i)."""
 
 
 def tag(segment: Any, name: str) -> str:
@@ -120,7 +122,7 @@ def bounds(mask: np.ndarray) -> Box | None:
     k = np.flatnonzero(mask.any((1, 2)))
     if not len(k):
         return None
-    plane = mask[k[0] : k[-1] + 1].any(0)
+    plane = np.asarray(mask[k[0] : k[-1] + 1].any(0))
     j, i = np.flatnonzero(plane.any(1)), np.flatnonzero(plane.any(0))
     return tuple(slice(int(part[0]), int(part[-1]) + 1) for part in (k, j, i))
 
@@ -133,10 +135,11 @@ def tight_mask(segment: Any) -> tuple[np.ndarray, tuple[int, int, int], np.ndarr
     values, start, matrix = found
     label = segment.GetLabelValue()
     planes = [k for k, plane in enumerate(values) if (plane == label).any()]
-    if not planes:
+    mask = values[planes[0] : planes[-1] + 1] == label if planes else np.zeros((0, 0, 0), bool)
+    box = bounds(mask)
+    if box is None:
         return None
-    mask = values[planes[0] : planes[-1] + 1] == label
-    _, j, i = bounds(mask)
+    _, j, i = box
     return np.ascontiguousarray(mask[:, j, i]), (start[0] + planes[0], start[1] + j.start, start[2] + i.start), matrix
 
 
@@ -150,7 +153,7 @@ def shift_between(own: np.ndarray, matrix: np.ndarray) -> tuple[int, int, int] |
     shift = np.round(step[:3, 3])
     if not (np.allclose(step[:3, :3], np.eye(3), atol=1e-6) and np.allclose(step[:3, 3], shift, atol=1e-3)):
         return None
-    return tuple(int(n) for n in shift[::-1])
+    return triple(int(n) for n in shift[::-1])
 
 
 def mask_in_box(segment: Any, box: Box, matrix: np.ndarray) -> np.ndarray:
@@ -167,7 +170,7 @@ def mask_in_box(segment: Any, box: Box, matrix: np.ndarray) -> np.ndarray:
     shift = shift_between(own, matrix)
     if shift is None:
         return _resampled(values, segment.GetLabelValue(), start, np.linalg.solve(own, matrix), box)
-    start = [at + by for at, by in zip(start, shift)]
+    start = triple(at + by for at, by in zip(start, shift))
     low = [max(part.start, at) for part, at in zip(box, start)]
     high = [min(part.stop, at + size) for part, at, size in zip(box, start, values.shape)]
     if all(a < b for a, b in zip(low, high)):

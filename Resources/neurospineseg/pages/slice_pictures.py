@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from scipy import ndimage
 
+from neurospineseg.geometry.triple import triple
 from neurospineseg.images.volume import Volume
 
 CT_WINDOW_HU = (-200.0, 900.0)
@@ -38,7 +40,7 @@ class Segment:
 
     @property
     def unit_color(self) -> tuple[float, float, float]:
-        return tuple(channel / 255 for channel in self.color)
+        return triple(channel / 255 for channel in self.color)
 
     @property
     def hex_color(self) -> str:
@@ -190,7 +192,7 @@ def draw(axes: Axes, view: Slice, window: tuple[float, float], title: str) -> No
     axes.set_xlim(0, width)
     axes.set_ylim(0, height)
     axes.set_axis_off()
-    style = {
+    style: dict[str, Any] = {
         "color": "#f4f4f0",
         "fontsize": 10,
         "transform": axes.transAxes,
