@@ -96,7 +96,9 @@ def run(name: str, segmenter: Segmenter, scans: Mapping[str, Volume], pictures: 
     reference = next(iter(scans.values()))
     volumes = {key: entry["mL"] for key, entry in result.report["volumes"].items()}
     figures = (
-        line(result.labels.voxels, truth, tuple(reference.spacing[::-1]), reference.grid.voxel_volume_ml) if truth is not None else volumes
+        line(result.labels.voxels, truth, tuple(reference.grid.spacing_kji), reference.grid.voxel_volume_ml)
+        if truth is not None
+        else volumes
     )
     print(f"{name} | {seconds:.1f} s | {figures} | {result.warnings}", flush=True)
     if pictures is not None:

@@ -57,7 +57,7 @@ def smooth_labels(volume: Volume, grid: Grid) -> np.ndarray:
 def with_layers(labels: np.ndarray, grid: Grid, atlas: Volume, deformation: Deformation) -> tuple[np.ndarray, np.ndarray]:
     """Labels (K, J, I) of a head with the pallidum split and the peduncle marked, and the atlas's small nuclei, uint16 (K, J, I)."""
     ras = deformation(voxel_centers(grid.shape, grid.ijk_to_ras))
-    inverse = torch.from_numpy(atlas.grid.ras_to_ijk.astype(np.float32))
+    inverse = torch.from_numpy(atlas.affine.inverse.matrix.astype(np.float32))
     ijk = ras @ inverse[:3, :3].T + inverse[:3, 3]
 
     def share(value: int) -> np.ndarray:

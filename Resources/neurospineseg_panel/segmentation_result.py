@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.mrml import run_tokens
 
 
@@ -55,8 +56,7 @@ class Part:
 
     def holds(self, ras: Sequence[float]) -> bool:
         """Whether a place (world RAS mm) lies in the region."""
-        i, j, k = np.floor((np.linalg.inv(self.ijk_to_ras) @ [*ras, 1.0])[:3] + 0.5).astype(int)
-        return self.inside.at((k, j, i))
+        return self.inside.at(Affine(self.ijk_to_ras).voxel_at(ras))
 
 
 @dataclass(frozen=True)

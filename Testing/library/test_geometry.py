@@ -120,7 +120,7 @@ def test_a_straight_grid_lies_along_the_scan_and_holds_it(angles, order, signs) 
     assert np.allclose(grid.spacing, (2.0, 2.5, 3.0))
     assert (np.diag(grid.ijk_to_ras)[:3] > 0).all()
     assert np.linalg.det(grid.ijk_to_ras) > 0
-    places = scan.corners() @ grid.ras_to_ijk[:3, :3].T + grid.ras_to_ijk[:3, 3]
+    places = grid.affine.inverse.apply(scan.corners())
     upper = np.array(grid.shape[::-1]) - 0.5
     assert (places >= -0.5 - 1e-6).all(), "the whole scan is in it"
     assert (places <= upper + 1e-6).all(), "the whole scan is in it"

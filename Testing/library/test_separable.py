@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid, covering_grid
 from neurospineseg.geometry.resample import resample
 from neurospineseg.geometry.separable import parallel_axes
@@ -41,8 +42,8 @@ def test_turned_and_sheared_lattices_have_no_parallel_axes() -> None:
     turn[:2, :2] = [[np.cos(0.001), -np.sin(0.001)], [np.sin(0.001), np.cos(0.001)]]
     shear[0, 1] = 0.001
     for matrix in (turn, shear):
-        assert parallel_axes(matrix, (20, 20, 20)) is None
-    assert parallel_axes(np.eye(4) + 1e-8, (20, 20, 20)) is not None
+        assert parallel_axes(Affine(matrix), (20, 20, 20)) is None
+    assert parallel_axes(Affine(np.eye(4) + 1e-8), (20, 20, 20)) is not None
 
 
 def test_long_axes_are_computed_in_blocks() -> None:

@@ -23,7 +23,7 @@ def cropped(case: LoadedCase) -> LoadedCase:
         lows.append(places.min(0))
         highs.append(places.max(0) + 1)
     if len(labeled):
-        margin = np.ceil(MARGIN_MM / case.labels.spacing[::-1]).astype(int)
+        margin = np.ceil(MARGIN_MM / case.labels.grid.spacing_kji).astype(int)
         lows.append(labeled.min(0) - margin)
         highs.append(labeled.max(0) + 1 + margin)
     if not lows:

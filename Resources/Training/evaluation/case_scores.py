@@ -63,7 +63,7 @@ MEASURES = tuple(field.name for field in fields(Score))[2:]
 def score(case: str, name: str, found: np.ndarray, truth: np.ndarray, judged: np.ndarray, grid: Grid, tolerance_mm: float) -> Score:
     """The agreement of two bool masks (K, J, I) over the voxels that are judged."""
     found, truth = found & judged, truth & judged
-    spacing = tuple(float(mm) for mm in grid.spacing[::-1])
+    spacing = tuple(float(mm) for mm in grid.spacing_kji)
     hit, marked, true = (int(mask.sum()) for mask in (found & truth, found, truth))
     ml = grid.voxel_volume_ml
     return Score(

@@ -29,7 +29,7 @@ def draw_scan(scan: Volume, labels: np.ndarray, truth: np.ndarray | None, path: 
     for axis, panel in enumerate(axes):
         cut = tuple(middle[axis] if a == axis else slice(None) for a in range(3))
         picture, mask = scan.voxels[cut], labels[cut]
-        spacing, around = np.delete(scan.spacing[::-1], axis), np.delete(middle, axis)
+        spacing, around = np.delete(scan.grid.spacing_kji, axis), np.delete(middle, axis)
         half = 45 / spacing
         panel.imshow(picture, cmap="gray", origin="lower", aspect=spacing[0] / spacing[1], vmax=np.percentile(scan.voxels, 99.7))
         for key in np.unique(mask[mask > 0]):

@@ -106,7 +106,7 @@ def score(case: Case, result: Result, body: np.ndarray) -> dict[str, float]:
         body: where the model's likeliest class is the vertebral body, bool (K, J, I) on the scan's grid.
     """
     case, labels, body = upright(case, result.labels.voxels.astype(int), body)
-    spacing = np.asarray(case.scan.spacing[::-1], float)
+    spacing = np.asarray(case.scan.grid.spacing_kji, float)
     truth = np.where(case.instances == S1, 0, case.instances)
     found = comparable(case, labels, body)
     box = tuple(slice(max(0, a - 4), b + 5) for a, b in zip(np.argwhere(truth + found).min(0), np.argwhere(truth + found).max(0)))

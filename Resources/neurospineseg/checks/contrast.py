@@ -23,19 +23,11 @@ LARGEST = 4.0
 LEAST_SEEN = 0.5
 
 
-def pose_matrix(pose: Pose) -> np.ndarray:
-    """4x4 from MNI152's RAS to the scan's, mm."""
-    matrix = np.eye(4)
-    matrix[:3, :3], matrix[:3, 3] = pose.scale * pose.axes, pose.offset
-    return matrix
-
-
 @cache
 def upright_view(spacing_mm: float) -> tuple[Grid, np.ndarray]:
     """The box that is looked at on a grid in MNI152, and which of its voxels lie in the brain's ellipsoid, bool (K, J, I)."""
     grid = Grid.canonical(BRAIN_CENTER, VIEW_MM, np.full(3, spacing_mm))
-    k, j, i = np.indices(grid.shape)
-    ras = np.stack([i, j, k], -1) @ grid.ijk_to_ras[:3, :3].T + grid.ijk_to_ras[:3, 3]
+    ras = grid.affine.apply_kji(np.moveaxis(np.indices(grid.shape), 0, -1))
     return grid, (((ras - BRAIN_CENTER) / BRAIN_SEMI_AXES) ** 2).sum(-1) <= 1
 
 
@@ -55,7 +47,7 @@ class HeadView:
 def head_view(image: torch.Tensor, grid: Grid, pose: Pose, spacing_mm: float) -> HeadView | None:
     """A coarse scan (K, J, I) on ``grid`` in the head's frame; None where less than half of the brain lies inside it, or all is flat."""
     upright, brain = upright_view(spacing_mm)
-    view = Grid(upright.shape, pose_matrix(pose) @ upright.ijk_to_ras)
+    view = Grid(upright.shape, pose.mni_to_ras @ upright.affine)
     seen_brain = brain & grid.holds(view)
     if seen_brain.sum() < LEAST_SEEN * brain.sum():
         return None

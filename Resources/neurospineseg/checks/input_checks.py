@@ -65,17 +65,16 @@ def check_field_of_view(volume: Volume, task: str, name: str) -> None:
 
 
 def shared_field_of_view(reference: Grid, other: Grid) -> float:
-    """Share of the reference's field of view, sampled on a 32^3 lattice, that lies inside the other's."""
+    """Share of the reference's field of view, sampled at 32^3 places, that lies inside the other's."""
     steps = [(np.arange(32) + 0.5) / 32 * n - 0.5 for n in reference.shape[::-1]]
     ijk = np.stack(np.meshgrid(*steps, indexing="ij"), -1).reshape(-1, 3)
-    matrix = other.ras_to_ijk @ reference.ijk_to_ras
-    place = ijk @ matrix[:3, :3].T + matrix[:3, 3]
+    place = (other.affine.inverse @ reference.affine).apply(ijk)
     upper = np.array(other.shape[::-1]) - 0.5
     return float(((place >= -0.5) & (place <= upper)).all(1).mean())
 
 
-def _silhouette(volume: Volume, lattice: Grid) -> torch.Tensor:
-    image = resample(volume.tensor[None], volume.grid, lattice, fill=float(volume.voxels.min()), antialias=False)[0]
+def _silhouette(volume: Volume, coarse: Grid) -> torch.Tensor:
+    image = resample(volume.tensor[None], volume.grid, coarse, fill=float(volume.voxels.min()), antialias=False)[0]
     image = image - image.min()
     return image > 0.15 * quantile(image.flatten()[:: max(1, image.numel() // 500_000) | 1], 0.98)
 
@@ -90,8 +89,8 @@ def check_overlaps(volumes: Mapping[str, Volume], reference_name: str) -> list[s
     others = {name: volume for name, volume in volumes.items() if name != reference_name}
     if not others:
         return []
-    lattice = covering_grid(reference.grid, np.full(3, 4.0))
-    body, within = _silhouette(reference, lattice), torch.from_numpy(reference.grid.holds(lattice))
+    coarse = covering_grid(reference.grid, np.full(3, 4.0))
+    body, within = _silhouette(reference, coarse), torch.from_numpy(reference.grid.holds(coarse))
     warnings = []
     for name, other in others.items():
         share = shared_field_of_view(reference.grid, other.grid)
@@ -101,8 +100,8 @@ def check_overlaps(volumes: Mapping[str, Volume], reference_name: str) -> list[s
             )
         if share < 0.8:
             warnings.append(f"The scan {name} covers only {share:.0%} of {reference_name}; outside it the model works without {name}.")
-        shared = (within & torch.from_numpy(other.grid.holds(lattice))).numpy()
-        here, there = body[shared].numpy(), _silhouette(other, lattice)[shared].numpy()
+        shared = (within & torch.from_numpy(other.grid.holds(coarse))).numpy()
+        here, there = body[shared].numpy(), _silhouette(other, coarse)[shared].numpy()
         alike = dice(here, there) if here.any() else 0.0
         if alike < LEAST_SILHOUETTE_DICE:
             warnings.append(

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from neurospineseg.checks.contrast import BRAIN_CENTER, BRAIN_SEMI_AXES, bone_contrast, contrast_shares, head_view
 from neurospineseg.errors import InputError
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid, covering_grid
 from neurospineseg.geometry.resample import resample
 from neurospineseg.images.intensity import background_value, normalize
@@ -105,18 +106,16 @@ def coarse(volume: Volume, spacing: np.ndarray) -> tuple[torch.Tensor, Grid]:
     Returns:
         float32 (K, J, I), 0 where the scan has its background value; its grid.
     """
-    steps = [max(1, int(mm // own)) for mm, own in zip(np.full(3, spacing.min())[::-1], volume.spacing[::-1])]
+    steps = [max(1, int(mm // own)) for mm, own in zip(np.full(3, spacing.min())[::-1], volume.grid.spacing_kji)]
     voxels = volume.tensor
     whole = voxels[tuple(slice(0, n - n % step) for n, step in zip(voxels.shape, steps))]
-    blocks, matrix = voxels, volume.ijk_to_ras.copy()
+    blocks, affine = voxels, volume.affine
     if min(whole.shape) > 0:
         blocks = torch.cat([F.avg_pool3d(slab.float()[None], steps)[0] for slab in whole.split(SLAB_BLOCKS * steps[0])])
-        to_fine = np.diag([*steps[::-1], 1.0]).astype(float)
-        to_fine[:3, 3] = (np.array(steps[::-1]) - 1) / 2
-        matrix = matrix @ to_fine
+        affine = affine @ Affine.of(np.diag(steps[::-1]), (np.array(steps[::-1]) - 1) / 2)
     grid = covering_grid(volume.grid, spacing)
     background = background_value(blocks)
-    return resample(blocks[None], Grid(tuple(blocks.shape), matrix), grid, level=background)[0], grid
+    return resample(blocks[None], Grid(tuple(blocks.shape), affine), grid, level=background)[0], grid
 
 
 def _sampled(voxels: np.ndarray) -> np.ndarray:
@@ -149,5 +148,5 @@ def brain_seen(grid: Grid, pose: Pose) -> float:
     unit = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(-1, 3)
     unit = unit[(unit**2).sum(1) <= 1]
     ras = pose.scale * (unit * BRAIN_SEMI_AXES + BRAIN_CENTER) @ pose.axes.T + pose.offset
-    ijk = ras @ grid.ras_to_ijk[:3, :3].T + grid.ras_to_ijk[:3, 3]
-    return float(((ijk >= -0.5) & (ijk <= np.array(grid.shape[::-1]) - 0.5)).all(1).mean())
+    kji = grid.affine.kji_of(ras)
+    return float(((kji >= -0.5) & (kji <= np.array(grid.shape) - 0.5)).all(1).mean())

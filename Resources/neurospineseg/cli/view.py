@@ -39,7 +39,7 @@ def view(options: argparse.Namespace) -> None:
             else _segments_of_header(options.mask, [int(value) for value in values if value > 0])
         )
         if not report:
-            voxel_ml = abs(float(np.linalg.det(labels.ijk_to_ras[:3, :3]))) / 1000
+            voxel_ml = labels.grid.voxel_volume_ml
             report = {"volumes": {s.key: {"name": s.name, "mL": float((labels.voxels == s.label).sum()) * voxel_ml} for s in segments}}
         name = report.get("reference", "image")
         write_page(outputs.temporary(options.output), [Case(report.get("task", "Mask"), {name: scan}, labels, segments, report)])

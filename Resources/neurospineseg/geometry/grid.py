@@ -6,57 +6,71 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurospineseg.geometry.affine import Affine
+
 MOST_TILT_DEGREES = 20.0
 """So far from R, A, S the axes of a scan may be turned for a network to look along them; the networks saw anatomy turned by some 15 degrees."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, eq=False)
 class Grid:
-    """A regular lattice of voxels in patient space.
+    """Voxels in patient space, without values.
 
     Attributes:
         shape: number of voxels ``(K, J, I)``.
-        ijk_to_ras: 4x4 float64; takes homogeneous ``(i, j, k, 1)`` to RAS mm.
+        affine: from ``(i, j, k)`` to RAS mm; any orientation, shear or handedness.
     """
 
     shape: tuple[int, int, int]
-    ijk_to_ras: np.ndarray
+    affine: Affine
+
+    def __init__(self, shape: tuple[int, int, int], ijk_to_ras: np.ndarray | Affine) -> None:
+        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "affine", Affine(ijk_to_ras))
+
+    @property
+    def ijk_to_ras(self) -> np.ndarray:
+        """4x4 float64; takes homogeneous ``(i, j, k, 1)`` to RAS mm."""
+        return self.affine.matrix
 
     @property
     def spacing(self) -> np.ndarray:
         """Voxel size along i, j, k in mm, shape (3,)."""
-        return np.linalg.norm(self.ijk_to_ras[:3, :3], axis=0)
+        return self.affine.spacing
 
     @property
-    def ras_to_ijk(self) -> np.ndarray:
-        return np.linalg.inv(self.ijk_to_ras)
+    def spacing_kji(self) -> np.ndarray:
+        """Voxel size along the array's axes k, j, i in mm, shape (3,)."""
+        return self.affine.spacing[::-1]
+
+    @property
+    def size_mm(self) -> np.ndarray:
+        """Length along i, j, k in mm, voxel faces included, shape (3,)."""
+        return self.spacing * np.array(self.shape[::-1])
 
     @property
     def voxel_volume_ml(self) -> float:
-        return abs(float(np.linalg.det(self.ijk_to_ras[:3, :3]))) / 1000.0
+        return self.affine.voxel_volume_ml
 
     @property
     def center(self) -> np.ndarray:
         """RAS mm of the middle of the lattice, shape (3,)."""
         middle = (np.array(self.shape[::-1], float) - 1) / 2
-        return self.ijk_to_ras[:3, :3] @ middle + self.ijk_to_ras[:3, 3]
+        return self.affine.apply(middle)
 
     def corners(self) -> np.ndarray:
         """RAS mm of the eight outer corners (voxel faces, not centers), shape (8, 3)."""
         upper = np.array(self.shape[::-1], float) - 0.5
         ijk = np.array([[x, y, z] for x in (-0.5, upper[0]) for y in (-0.5, upper[1]) for z in (-0.5, upper[2])])
-        return ijk @ self.ijk_to_ras[:3, :3].T + self.ijk_to_ras[:3, 3]
+        return self.affine.apply(ijk)
 
     def crop(self, start: tuple[int, int, int], stop: tuple[int, int, int]) -> Grid:
         """The part ``[start, stop)`` of the lattice; both are ``(k, j, i)``."""
-        matrix = self.ijk_to_ras.copy()
-        matrix[:3, 3] += matrix[:3, :3] @ np.array(start[::-1], float)
-        return Grid(tuple(int(b - a) for a, b in zip(start, stop)), matrix)
+        return Grid(tuple(int(b - a) for a, b in zip(start, stop)), self.affine.from_voxel(start))
 
     def index_box(self, ras_points: np.ndarray) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
         """The smallest ``(start, stop)`` in ``(k, j, i)`` that holds RAS points (N, 3), clipped to the lattice."""
-        inverse = self.ras_to_ijk
-        kji = (ras_points @ inverse[:3, :3].T + inverse[:3, 3])[:, ::-1]
+        kji = self.affine.kji_of(ras_points)
         start = np.clip(np.floor(kji.min(0) + 0.5), 0, self.shape).astype(int)
         stop = np.clip(np.ceil(kji.max(0) + 0.5), 0, self.shape).astype(int)
         stop = np.maximum(start, stop)
@@ -64,12 +78,12 @@ class Grid:
 
     def holds(self, other: Grid) -> np.ndarray:
         """Which voxel centers of another lattice lie inside this one's outer faces, bool (K', J', I')."""
-        matrix = self.ras_to_ijk @ other.ijk_to_ras
+        to_own = (self.affine.inverse @ other.affine).matrix
         along = [np.arange(n) for n in other.shape[::-1]]
         inside = np.ones(other.shape, bool)
         for row, count in enumerate(self.shape[::-1]):
-            i, j, k = (matrix[row, axis] * steps for axis, steps in enumerate(along))
-            place = k[:, None, None] + j[:, None] + i + matrix[row, 3]
+            i, j, k = (to_own[row, axis] * steps for axis, steps in enumerate(along))
+            place = k[:, None, None] + j[:, None] + i + to_own[row, 3]
             inside &= (place >= -0.5 - 1e-5) & (place <= count - 0.5 + 1e-5)
         return inside
 
@@ -89,10 +103,9 @@ class Grid:
         """
         spacing = np.asarray(spacing, float)
         counts = np.maximum(1, np.ceil(np.asarray(size_mm, float) / spacing - 1e-6)).astype(int)
-        matrix = np.eye(4)
-        matrix[:3, :3] = (np.eye(3) if axes is None else axes) @ np.diag(spacing)
-        matrix[:3, 3] = np.asarray(center_ras, float) - matrix[:3, :3] @ ((counts - 1) / 2)
-        return Grid(tuple(int(n) for n in counts[::-1]), matrix)
+        linear = (np.eye(3) if axes is None else axes) @ np.diag(spacing)
+        offset = np.asarray(center_ras, float) - linear @ ((counts - 1) / 2)
+        return Grid(tuple(int(n) for n in counts[::-1]), Affine.of(linear, offset))
 
 
 def covering_grid(source: Grid, spacing: np.ndarray, margin_mm: float = 0.0) -> Grid:
@@ -107,7 +120,7 @@ def near_upright_axes(source: Grid) -> np.ndarray | None:
 
     None where one is turned by more than ``MOST_TILT_DEGREES`` away, or two are not at right angles.
     """
-    axes = source.ijk_to_ras[:3, :3] / source.spacing
+    axes = source.affine.axes
     order = np.abs(axes).argmax(1)
     if len(set(order.tolist())) < 3 or np.abs(axes.T @ axes - np.eye(3)).max() > 1e-3:
         return None

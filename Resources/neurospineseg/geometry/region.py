@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurospineseg.errors import InputError
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid
 
 
@@ -33,20 +34,17 @@ class Region:
     @staticmethod
     def around(grid: Grid) -> Region:
         """The box that a grid without shear fills, voxel faces included."""
-        axes = grid.ijk_to_ras[:3, :3] / grid.spacing
-        size = grid.spacing * np.array(grid.shape[::-1])
+        axes, size = grid.affine.axes, grid.size_mm
         return Region(tuple(map(float, grid.center)), tuple(map(float, size)), tuple(tuple(map(float, row)) for row in axes))
 
     def contains(self, grid: Grid) -> np.ndarray:
         """bool (K, J, I): whether each voxel center lies in the box."""
-        to_box = np.eye(4)
-        to_box[:3, :3] = np.linalg.inv(np.array(self.axes) @ np.diag(self.size))
-        to_box[:3, 3] = -to_box[:3, :3] @ np.array(self.center)
-        matrix = to_box @ grid.ijk_to_ras
+        to_unit = np.linalg.inv(np.array(self.axes) @ np.diag(self.size))
+        to_box = Affine.of(to_unit, -to_unit @ np.array(self.center)) @ grid.affine
         inside = np.ones(grid.shape, bool)
         _, j, i = (np.arange(n) for n in grid.shape)
         for k, plane in enumerate(inside):
-            for row in matrix[:3]:
+            for row in to_box.matrix[:3]:
                 place = (row[2] * k + row[3] + row[1] * j)[:, None] + row[0] * i
                 plane &= np.abs(place) <= 0.5
         return inside

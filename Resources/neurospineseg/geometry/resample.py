@@ -32,11 +32,11 @@ def _coordinates(source: Grid, target: Grid, device: torch.device) -> tuple[torc
 
     And which lie outside its outer faces, bool (K, J, I); None where none does.
     """
-    matrix = source.ras_to_ijk @ target.ijk_to_ras
+    to_source = source.affine.inverse @ target.affine
     size = np.array(source.shape[::-1], float)
     scale = 2.0 / size
-    linear = scale[:, None] * matrix[:3, :3]
-    offset = scale * (matrix[:3, 3] + 0.5) - 1.0
+    linear = scale[:, None] * to_source.linear
+    offset = scale * (to_source.offset + 0.5) - 1.0
     axes = [torch.arange(n, dtype=torch.float64, device="cpu") for n in target.shape]
     parts, outside = [], None
     for row in range(3):
@@ -52,7 +52,7 @@ def _coordinates(source: Grid, target: Grid, device: torch.device) -> tuple[torc
 
 def are_parallel(source: Grid, target: Grid) -> bool:
     """Whether each axis of one lattice is parallel to one of the other."""
-    return parallel_axes(source.ras_to_ijk @ target.ijk_to_ras, target.shape) is not None
+    return parallel_axes(source.affine.inverse @ target.affine, target.shape) is not None
 
 
 def places_in(source: Grid, target: Grid, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -103,8 +103,8 @@ def resample(
     kind = image.dtype if mode == "nearest" or image.dtype.is_floating_point else torch.float32
     if source.shape == target.shape and np.allclose(source.ijk_to_ras, target.ijk_to_ras, atol=1e-9):
         return (image.to(kind) - level) if level and mode != "nearest" else image.to(kind, copy=True)
-    matrix = source.ras_to_ijk @ target.ijk_to_ras
-    steps = np.linalg.norm(matrix[:3, :3], axis=1)[::-1]
+    to_source = source.affine.inverse @ target.affine
+    steps = np.linalg.norm(to_source.linear, axis=1)[::-1]
     start, stop = source.index_box(target.corners())
     if any(a >= b for a, b in zip(start, stop)):
         return image.new_full((len(image), *target.shape), fill, dtype=kind)
@@ -113,8 +113,8 @@ def resample(
     if np.prod([part.stop - part.start for part in box]) < SMALL_PART * np.prod(source.shape):
         image = image[(slice(None), *box)]
         source = source.crop(tuple(part.start for part in box), tuple(part.stop for part in box))
-        matrix = source.ras_to_ijk @ target.ijk_to_ras
-    axes = parallel_axes(matrix, target.shape)
+        to_source = source.affine.inverse @ target.affine
+    axes = parallel_axes(to_source, target.shape)
     if axes is not None:
         return resample_parallel(image, axes, mode, fill, antialias, level).to(kind)
     if mode == "nearest":

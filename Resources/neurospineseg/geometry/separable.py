@@ -9,6 +9,8 @@ from math import ceil, log, sqrt
 import numpy as np
 import torch
 
+from neurospineseg.geometry.affine import Affine
+
 BLOCK = 32
 """How many places along an axis one matrix product computes; it needs only the stretch of the image around them."""
 STRAY_VOXELS = 1e-4
@@ -35,14 +37,14 @@ class AxisPlaces:
         return (self.places < -margin) | (self.places > count - 1 + margin)
 
 
-def parallel_axes(target_to_source: np.ndarray, shape: tuple[int, int, int]) -> list[AxisPlaces] | None:
+def parallel_axes(target_to_source: Affine, shape: tuple[int, int, int]) -> list[AxisPlaces] | None:
     """For the source's array axes k, j, i the target's voxels along them; None where the lattices are turned against each other.
 
     Args:
-        target_to_source: 4x4 between homogeneous (i, j, k).
+        target_to_source: between (i, j, k).
         shape: (K, J, I) of the target.
     """
-    linear, sizes = target_to_source[:3, :3], np.array(shape[::-1])
+    linear, sizes = target_to_source.linear, np.array(shape[::-1])
     partner = np.abs(linear).argmax(1)
     strays = np.abs(linear) * (sizes - 1)
     strays[range(3), partner] = 0
@@ -50,7 +52,9 @@ def parallel_axes(target_to_source: np.ndarray, shape: tuple[int, int, int]) -> 
         return None
     rows = ((row, int(partner[row])) for row in (2, 1, 0))
     return [
-        AxisPlaces(2 - column, target_to_source[row, 3] + linear[row, column] * np.arange(sizes[column]), abs(float(linear[row, column])))
+        AxisPlaces(
+            2 - column, target_to_source.offset[row] + linear[row, column] * np.arange(sizes[column]), abs(float(linear[row, column]))
+        )
         for row, column in rows
     ]
 

@@ -8,14 +8,14 @@ import numpy as np
 import SimpleITK as sitk
 
 from neurospineseg.errors import InputError
-from neurospineseg.geometry.affine import lps_to_ras
+from neurospineseg.geometry.affine import Affine
 
 
-def read_dicom(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_dicom(path: Path) -> tuple[np.ndarray, Affine]:
     """The series in a folder, or the series that a file belongs to.
 
     Returns:
-        Voxels (K, J, I), rescaled (CT in HU), and the 4x4 ijk to RAS.
+        Voxels (K, J, I), rescaled (CT in HU), and their ijk to RAS.
 
     Raises:
         InputError: no DICOM there, several series in the folder, a slice missing, or a damaged file.
@@ -37,7 +37,7 @@ def read_dicom(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() > 1 or min(image.GetSize()) < 2:
         raise InputError(f"The DICOM series in '{path.name}' is not a gray-scale 3D volume; export the original slices.")
     direction = np.array(image.GetDirection()).reshape(3, 3)
-    affine = lps_to_ras(direction, np.array(image.GetSpacing()), np.array(image.GetOrigin()))
+    affine = Affine.from_lps(direction, np.array(image.GetSpacing()), np.array(image.GetOrigin()))
     return sitk.GetArrayFromImage(image), affine
 
 

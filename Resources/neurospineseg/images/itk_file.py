@@ -8,11 +8,11 @@ import numpy as np
 import SimpleITK as sitk
 
 from neurospineseg.errors import InputError
-from neurospineseg.geometry.affine import lps_to_ras
+from neurospineseg.geometry.affine import LPS_AND_RAS, Affine
 
 
-def read_itk(path: Path, image_io: str = "") -> tuple[np.ndarray, np.ndarray]:
-    """Voxels [k, j, i], or [t, k, j, i] where there are several volumes or components, and the 4x4 ijk to RAS.
+def read_itk(path: Path, image_io: str = "") -> tuple[np.ndarray, Affine]:
+    """Voxels [k, j, i], or [t, k, j, i] where there are several volumes or components, and their ijk to RAS.
 
     Args:
         image_io: ITK's name of the reader; empty where ITK finds it by the file's ending.
@@ -40,7 +40,7 @@ def read_itk(path: Path, image_io: str = "") -> tuple[np.ndarray, np.ndarray]:
     if dimension < 3:
         raise InputError(f"'{name}' is a single slice or a 2D image; a 3D volume is needed.")
     direction = np.array(image.GetDirection()).reshape(dimension, dimension)[:3, :3]
-    return array, lps_to_ras(direction, np.array(image.GetSpacing())[:3], np.array(image.GetOrigin())[:3])
+    return array, Affine.from_lps(direction, np.array(image.GetSpacing())[:3], np.array(image.GetOrigin())[:3])
 
 
 def write_itk(voxels: np.ndarray, ijk_to_ras: np.ndarray, path: Path) -> None:
@@ -49,10 +49,9 @@ def write_itk(voxels: np.ndarray, ijk_to_ras: np.ndarray, path: Path) -> None:
     Raises:
         RuntimeError: the file cannot be written.
     """
-    matrix = np.diag([-1.0, -1.0, 1.0, 1.0]) @ ijk_to_ras
-    spacing = np.linalg.norm(matrix[:3, :3], axis=0)
+    to_lps = Affine(LPS_AND_RAS @ ijk_to_ras)
     image = sitk.GetImageFromArray(voxels)
-    image.SetSpacing(spacing.tolist())
-    image.SetDirection((matrix[:3, :3] / spacing).ravel().tolist())
-    image.SetOrigin(matrix[:3, 3].tolist())
+    image.SetSpacing(to_lps.spacing.tolist())
+    image.SetDirection(to_lps.axes.ravel().tolist())
+    image.SetOrigin(to_lps.offset.tolist())
     sitk.WriteImage(image, str(path), useCompression=True)

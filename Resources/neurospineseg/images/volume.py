@@ -15,7 +15,8 @@ import nibabel as nib
 import numpy as np
 
 from neurospineseg.errors import InputError
-from neurospineseg.geometry.affine import checked_affine
+from neurospineseg.geometry.affine import Affine
+from neurospineseg.geometry.grid import Grid
 
 NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".img")
 ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -26,34 +27,51 @@ KEPT = (np.uint8, np.int8, np.int16, np.uint16)
 LABEL_MAP_ENDINGS = (".nii", ".nii.gz", ".nrrd", ".mha")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, eq=False)
 class Volume:
     """Voxels and where they lie.
 
     Attributes:
         voxels: array (K, J, I).
-        ijk_to_ras: 4x4 float64, homogeneous (i, j, k) to RAS mm; any orientation, shear or handedness.
+        grid: of the voxels.
 
-    Raises:
-        InputError: the matrix holds NaN or is singular, or the array is not 3D.
+    >>> scan = Volume(np.zeros((20, 256, 256), np.int16), np.diag([0.9, 0.9, 5.0, 1.0]))
+    >>> scan.shape, scan.spacing.tolist(), scan.grid.corners()[0].tolist()
+    ((20, 256, 256), [0.9, 0.9, 5.0], [-0.45, -0.45, -2.5])
     """
 
     voxels: np.ndarray
-    ijk_to_ras: np.ndarray
+    grid: Grid
 
-    def __post_init__(self) -> None:
-        if self.voxels.ndim != 3 or 0 in self.voxels.shape:
-            raise InputError(f"The image has {self.voxels.ndim} dimensions of sizes {self.voxels.shape}; a 3D volume is needed.")
-        object.__setattr__(self, "ijk_to_ras", checked_affine(self.ijk_to_ras))
+    def __init__(self, voxels: np.ndarray, ijk_to_ras: np.ndarray | Affine) -> None:
+        """Of an array (K, J, I) and what takes (i, j, k) to RAS mm, an ``Affine`` or 4x4 between homogeneous columns.
+
+        Raises:
+            InputError: the matrix holds NaN or is singular, or the array is not 3D.
+        """
+        if voxels.ndim != 3 or 0 in voxels.shape:
+            raise InputError(f"The image has {voxels.ndim} dimensions of sizes {voxels.shape}; a 3D volume is needed.")
+        object.__setattr__(self, "voxels", voxels)
+        object.__setattr__(self, "grid", Grid(tuple(int(n) for n in voxels.shape), Affine.checked(ijk_to_ras)))
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        return self.voxels.shape
+        return self.grid.shape
+
+    @property
+    def affine(self) -> Affine:
+        """From (i, j, k) to RAS mm; any orientation, shear or handedness."""
+        return self.grid.affine
+
+    @property
+    def ijk_to_ras(self) -> np.ndarray:
+        """4x4 float64, homogeneous (i, j, k) to RAS mm."""
+        return self.grid.ijk_to_ras
 
     @property
     def spacing(self) -> np.ndarray:
         """Voxel size along i, j, k in mm, shape (3,)."""
-        return np.linalg.norm(self.ijk_to_ras[:3, :3], axis=0)
+        return self.grid.spacing
 
     @cached_property
     def background(self) -> float:
@@ -73,14 +91,7 @@ class Volume:
     @property
     def extent_mm(self) -> np.ndarray:
         """Length of the volume along i, j, k in mm, shape (3,)."""
-        return self.spacing * np.array(self.shape[::-1])
-
-    @property
-    def grid(self):
-        """The ``neurospineseg.geometry.grid.Grid`` of the voxels."""
-        from neurospineseg.geometry.grid import Grid
-
-        return Grid(tuple(int(n) for n in self.shape), self.ijk_to_ras)
+        return self.grid.size_mm
 
 
 def _ending(path: Path) -> str:
@@ -176,14 +187,13 @@ def _read_nifti(path: Path, frame: int | None, orientation: str | None, compact:
     ) as error:
         raise InputError(f"'{name}' cannot be read as an image: it is truncated, damaged or not what its name says.") from error
     array = _gray(_pick_frame(array.T, frame, name), name, compact, slope, intercept)
-    affine = np.asarray(image.affine, float)
+    matrix = np.asarray(image.affine, float)
     if not _records_orientation(image, path):
         if orientation is None:
             raise InputError(f"'{name}' does not record which side is left; confirm its orientation with, for example, --orientation LAS.")
-        affine = _affine_from_codes(orientation, array.shape, spacing)
+        matrix = _affine_from_codes(orientation, array.shape, spacing).matrix
     unit = {1: 1000.0, 3: 0.001}.get(int(image.header["xyzt_units"]) % 8 if "xyzt_units" in image.header else 2, 1.0)
-    affine = np.vstack([affine[:3] * unit, [0, 0, 0, 1]])
-    return Volume(array, affine)
+    return Volume(array, np.vstack([matrix[:3] * unit, [0, 0, 0, 1]]))
 
 
 def _triple(values: np.ndarray) -> str:
@@ -196,17 +206,15 @@ def _records_orientation(image: nib.spatialimages.SpatialImage, path: Path) -> b
     return path.with_suffix(".mat").is_file()
 
 
-def _affine_from_codes(codes: str, shape: tuple[int, ...], spacing: np.ndarray) -> np.ndarray:
+def _affine_from_codes(codes: str, shape: tuple[int, ...], spacing: np.ndarray) -> Affine:
     codes = codes.upper()
     if len(codes) != 3 or any(len(set(codes) & set(pair)) != 1 for pair in ("LR", "AP", "SI")):
         raise InputError(f"'{codes}' is no orientation; give three letters such as LAS or RAS, one each of L/R, A/P and S/I.")
     orientation = nib.orientations.axcodes2ornt(tuple(codes))
-    affine = np.eye(4)
-    affine[:3, :3] = 0
+    linear = np.zeros((3, 3))
     for axis, (target, sign) in enumerate(orientation):
-        affine[int(target), axis] = sign * spacing[axis]
-    affine[:3, 3] = -affine[:3, :3] @ ((np.array(shape[::-1]) - 1) / 2)
-    return affine
+        linear[int(target), axis] = sign * spacing[axis]
+    return Affine.of(linear, -linear @ ((np.array(shape[::-1]) - 1) / 2))
 
 
 def _read_dicom(path: Path, compact: bool) -> Volume:

@@ -42,7 +42,7 @@ def near_found(probabilities: torch.Tensor, grid: Grid, coarse: ModelSpec, worki
     found = argmax(postprocess(probabilities, grid, coarse).probabilities) > 0
     if not bool(found.any()):
         return torch.zeros(working.shape, dtype=torch.bool)
-    near = ndimage.distance_transform_edt(~found.cpu().numpy(), sampling=grid.spacing[::-1]) <= NEAR_MM
+    near = ndimage.distance_transform_edt(~found.cpu().numpy(), sampling=grid.spacing_kji) <= NEAR_MM
     return resample(torch.from_numpy(near)[None], grid, working, mode="nearest")[0]
 
 

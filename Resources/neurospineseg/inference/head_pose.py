@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from neurospineseg.errors import InputError
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid, covering_grid
 from neurospineseg.images.volume import Volume
 from neurospineseg.inference.onto_model_grid import to_model_grid
@@ -58,6 +59,11 @@ class Pose:
     scale: float
     residual_mm: float
     landmarks: int = 0
+
+    @property
+    def mni_to_ras(self) -> Affine:
+        """From RAS mm in MNI152 to RAS mm of the scan."""
+        return Affine.of(self.scale * self.axes, self.offset)
 
 
 def mni_place(name: str) -> np.ndarray:
@@ -105,7 +111,7 @@ def landmarks(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> dict[
         ijk = [
             float((weight.sum([a for a in range(3) if a != axis]) * torch.arange(weight.shape[axis])).sum()) / mass for axis in (2, 1, 0)
         ]
-        places[name] = grid.ijk_to_ras[:3, :3] @ np.array(ijk) + grid.ijk_to_ras[:3, 3]
+        places[name] = grid.affine.apply(np.array(ijk))
     return places
 
 

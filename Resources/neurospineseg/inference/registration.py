@@ -9,19 +9,20 @@ import numpy as np
 import SimpleITK as sitk
 
 from neurospineseg.errors import InputError
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import covering_grid
 from neurospineseg.geometry.resample import resample
 from neurospineseg.images.volume import Volume
 
 
 def _plain_image(volume: Volume, spacing: float) -> sitk.Image:
-    """The volume on an R, A, S lattice; its RAS mm are handed to SimpleITK as plain coordinates."""
-    lattice = covering_grid(volume.grid, np.full(3, spacing))
+    """The volume on an R, A, S upright; its RAS mm are handed to SimpleITK as plain coordinates."""
+    upright = covering_grid(volume.grid, np.full(3, spacing))
     low = float(volume.voxels.min())
-    voxels = resample(volume.tensor[None], volume.grid, lattice, fill=low)[0].numpy()
+    voxels = resample(volume.tensor[None], volume.grid, upright, fill=low)[0].numpy()
     image = sitk.GetImageFromArray(np.clip(voxels, low, np.percentile(voxels, 99.8)))
-    image.SetSpacing(lattice.spacing.tolist())
-    image.SetOrigin(lattice.ijk_to_ras[:3, 3].tolist())
+    image.SetSpacing(upright.spacing.tolist())
+    image.SetOrigin(upright.affine.offset.tolist())
     return image
 
 
@@ -64,7 +65,5 @@ def register_rigid(fixed: Volume, moving: Volume) -> Volume:
         raise InputError("The scans could not be registered: no common image content was found; check that they show the same region.")
     rotation = np.array(best[1].GetMatrix()).reshape(3, 3)
     center, translation = np.array(best[1].GetCenter()), np.array(best[1].GetTranslation())
-    fixed_to_moving = np.eye(4)
-    fixed_to_moving[:3, :3] = rotation
-    fixed_to_moving[:3, 3] = translation + center - rotation @ center
-    return Volume(moving.voxels, np.linalg.inv(fixed_to_moving) @ moving.ijk_to_ras)
+    fixed_to_moving = Affine.of(rotation, translation + center - rotation @ center)
+    return Volume(moving.voxels, fixed_to_moving.inverse @ moving.affine)

@@ -87,7 +87,7 @@ def uncertain_regions(
         wanted, label = next(((c, label) for c, label in rivals.items() if label and (asked is None or label in asked)), (0, 0))
         if not label:
             continue
-        ras = grid.ijk_to_ras[:3, :3] @ np.array(peak[::-1], float) + grid.ijk_to_ras[:3, 3]
+        ras = grid.affine.apply_kji(np.array(peak, float))
         score = float(values[box][region].sum()) * grid.voxel_volume_ml
         places.append(
             UncertainRegion(

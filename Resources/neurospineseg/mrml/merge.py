@@ -27,7 +27,7 @@ from neurospineseg.mrml.segment_masks import (
     structure_of_segment,
     tight_mask,
 )
-from neurospineseg.mrml.volume_node import local_geometry, to_world
+from neurospineseg.mrml.volume_node import geometry_in, local_geometry
 from neurospineseg.tasks.anatomy import Structure
 
 ATTRIBUTE_PREFIX = "NeuroSpineSeg."
@@ -176,10 +176,9 @@ class Merge:
 
     def _matrix(self) -> np.ndarray:
         """4x4 ijk of the scan to the target's own RAS mm."""
-        matrix, target = local_geometry(self.volume_node), self.target
-        if target is None or target.GetTransformNodeID() == self.volume_node.GetTransformNodeID() or _is_blank(target):
-            return matrix
-        return np.linalg.inv(to_world(target)) @ to_world(self.volume_node) @ matrix
+        if self.target is None or _is_blank(self.target):
+            return local_geometry(self.volume_node)
+        return geometry_in(self.target, self.volume_node)
 
     def _state_now(self) -> tuple:
         """Equal as long as nothing that the plan rests on has changed."""

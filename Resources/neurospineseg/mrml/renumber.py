@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.triple import triple
 from neurospineseg.mrml.segment_masks import describe, structure_of_segment, tight_mask
 from neurospineseg.mrml.volume_node import to_world
@@ -36,9 +37,7 @@ def pieces_of(node: Any) -> dict[str, Piece]:
         if mask is None:
             continue
         voxels, start, matrix = mask
-        matrix = world @ matrix
-        middle = np.argwhere(voxels).mean(0) + start
-        centroid = matrix[:3, :3] @ middle[::-1] + matrix[:3, 3]
+        centroid = Affine(world @ matrix).apply_kji(np.argwhere(voxels).mean(0) + start)
         pieces[segmentation.GetNthSegmentID(number)] = Piece(shown.key, triple(float(x) for x in centroid))
     return pieces
 

@@ -10,6 +10,7 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.triple import triple
 from neurospineseg.mrml.volume_node import to_numpy, to_vtk, to_world
 from neurospineseg.tasks.anatomy import structures_of
@@ -149,9 +150,9 @@ def shift_between(own: np.ndarray, matrix: np.ndarray) -> tuple[int, int, int] |
     Args:
         own: 4x4 ijk to RAS mm, as is ``matrix``; they agree to a thousandth of a voxel over a thousand voxels.
     """
-    step = np.linalg.solve(matrix, own)
-    shift = np.round(step[:3, 3])
-    if not (np.allclose(step[:3, :3], np.eye(3), atol=1e-6) and np.allclose(step[:3, 3], shift, atol=1e-3)):
+    step = Affine(np.linalg.solve(matrix, own))
+    shift = np.round(step.offset)
+    if not (np.allclose(step.linear, np.eye(3), atol=1e-6) and np.allclose(step.offset, shift, atol=1e-3)):
         return None
     return triple(int(n) for n in shift[::-1])
 
@@ -195,7 +196,7 @@ def _resampled(values: np.ndarray, label: int, start: tuple[int, int, int], to_o
 
 def segment_at(node: Any, ras: Sequence[float]) -> str | None:
     """The name of the segment that has a voxel at a place (world RAS mm); None where there is none."""
-    place = np.linalg.inv(to_world(node)) @ np.array([*ras, 1.0])
+    place = Affine(to_world(node)).inverse.apply(ras)
     segmentation = node.GetSegmentation()
     for number in range(segmentation.GetNumberOfSegments()):
         segment = segmentation.GetNthSegment(number)
@@ -203,7 +204,7 @@ def segment_at(node: Any, ras: Sequence[float]) -> str | None:
         if found is None:
             continue
         matrix, image = found
-        i, j, k = (int(np.floor(x + 0.5)) for x in (np.linalg.inv(matrix) @ place)[:3])
+        k, j, i = Affine(matrix).voxel_at(place)
         low_i, high_i, low_j, high_j, low_k, high_k = image.GetExtent()
         inside = low_i <= i <= high_i and low_j <= j <= high_j and low_k <= k <= high_k
         if inside and image.GetScalarComponentAsDouble(i, j, k, 0) == segment.GetLabelValue():

@@ -86,11 +86,10 @@ def busiest_point(labels: Volume) -> np.ndarray:
     """RAS mm, shape (3,): along each axis the place where the structures, each counted equally, are cut most; rather in the middle."""
     kji = np.argwhere(labels.voxels > 0)
     if len(kji) == 0:
-        middle = (np.array(labels.shape[::-1], float) - 1) / 2
-        return labels.ijk_to_ras[:3, :3] @ middle + labels.ijk_to_ras[:3, 3]
+        return labels.grid.center
     values = labels.voxels[tuple(kji.T)]
     weights = 1.0 / np.bincount(values)[values]
-    ras = kji[:, ::-1] @ labels.ijk_to_ras[:3, :3].T + labels.ijk_to_ras[:3, 3]
+    ras = labels.affine.apply_kji(kji)
     point = np.empty(3)
     for axis in range(3):
         low, high = ras[:, axis].min(), ras[:, axis].max()
@@ -117,12 +116,10 @@ def display_bounds(scan: Volume, labels: Volume, margin_mm: float | None) -> tup
 
 def _ras_bounds(kji: np.ndarray, volume: Volume, margin_mm: float) -> tuple[np.ndarray, np.ndarray]:
     """The RAS box in mm around voxels (N, 3) and a margin, within the box around the volume."""
-    upper = np.array(volume.shape[::-1], float) - 0.5
-    ijk = np.array([[x, y, z] for x in (-0.5, upper[0]) for y in (-0.5, upper[1]) for z in (-0.5, upper[2])])
-    corners = ijk @ volume.ijk_to_ras[:3, :3].T + volume.ijk_to_ras[:3, 3]
+    corners = volume.grid.corners()
     if len(kji) == 0:
         return corners.min(0), corners.max(0)
-    ras = kji[:, ::-1] @ volume.ijk_to_ras[:3, :3].T + volume.ijk_to_ras[:3, 3]
+    ras = volume.affine.apply_kji(kji)
     return np.maximum(corners.min(0), ras.min(0) - margin_mm), np.minimum(corners.max(0), ras.max(0) + margin_mm)
 
 
@@ -158,8 +155,7 @@ def cut(
 
 def _indices(volume: Volume, ras: np.ndarray) -> np.ndarray:
     """Places (rows, columns, 3) in RAS mm as [k, j, i], shape (3, rows, columns)."""
-    inverse = np.linalg.inv(volume.ijk_to_ras)
-    return np.moveaxis(ras @ inverse[:3, :3].T + inverse[:3, 3], -1, 0)[::-1]
+    return np.moveaxis(volume.affine.kji_of(ras), -1, 0)
 
 
 def _sample(voxels: np.ndarray, place: np.ndarray, outside: float) -> np.ndarray:

@@ -57,7 +57,7 @@ class Column:
 
 def _places(mask: np.ndarray, grid: Grid) -> np.ndarray:
     """RAS mm of a mask's voxels, (n, 3)."""
-    return np.argwhere(mask)[:, ::-1] @ grid.ijk_to_ras[:3, :3].T + grid.ijk_to_ras[:3, 3]
+    return grid.affine.apply_kji(np.argwhere(mask))
 
 
 def _seeds(part: np.ndarray, certainty: np.ndarray, spacing_kji: np.ndarray) -> Iterator[np.ndarray]:
@@ -74,7 +74,7 @@ def _split(part: np.ndarray, certainty: np.ndarray, grid: Grid) -> list[np.ndarr
     heights = _places(part, grid)[:, 2]
     if np.ptp(heights) < TALLEST_BODY_MM:
         return [part]
-    for core in _seeds(part, certainty, grid.spacing[::-1]):
+    for core in _seeds(part, certainty, grid.spacing_kji):
         labels, count = ndimage.label(core)
         if count < 2:
             continue
@@ -83,7 +83,7 @@ def _split(part: np.ndarray, certainty: np.ndarray, grid: Grid) -> list[np.ndarr
         if len(kept) < 2:
             continue
         labels[~np.isin(labels, kept)] = 0
-        nearest = ndimage.distance_transform_edt(labels == 0, sampling=grid.spacing[::-1], return_distances=False, return_indices=True)
+        nearest = ndimage.distance_transform_edt(labels == 0, sampling=grid.spacing_kji, return_distances=False, return_indices=True)
         owner = labels[tuple(nearest)]
         return [piece for value in kept for piece in _split(part & (owner == value), certainty, grid)]
     return [part]
@@ -107,7 +107,7 @@ def _candidates(mask: np.ndarray, certainty: np.ndarray, grid: Grid) -> list[np.
 
 def _worth(pieces: list[np.ndarray], disc: np.ndarray, grid: Grid) -> np.ndarray:
     """What each candidate counts: its volume in mL, up to a body's, and little where no disc is within 6 mm."""
-    near = ndimage.distance_transform_edt(~disc, sampling=grid.spacing[::-1]) < 6.0 if disc.any() else disc
+    near = ndimage.distance_transform_edt(~disc, sampling=grid.spacing_kji) < 6.0 if disc.any() else disc
     volumes = np.array([piece.sum() * grid.voxel_volume_ml for piece in pieces])
     return np.minimum(volumes, MOST_BODY_ML) * np.array([1.0 if (piece & near).any() else 0.15 for piece in pieces])
 
@@ -170,7 +170,7 @@ def _sacrum_beside(mask: np.ndarray, bodies: np.ndarray, grid: Grid) -> np.ndarr
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sizes[0] = 0
     if bodies.any():
-        near = ndimage.distance_transform_edt(~bodies, sampling=grid.spacing[::-1]) < SACRUM_REACH_MM
+        near = ndimage.distance_transform_edt(~bodies, sampling=grid.spacing_kji) < SACRUM_REACH_MM
         beside = np.zeros(count + 1, bool)
         beside[np.unique(labels[near & mask])] = True
         sizes[~beside] = 0
@@ -216,7 +216,7 @@ def _ends_column(sacrum: np.ndarray, lowest: np.ndarray, center: np.ndarray, gri
     """Whether a sacrum lies below the lowest body (whose middle is ``center``), at most one missed body away."""
     if not sacrum.any() or _places(sacrum, grid)[:, 2].mean() > center[2]:
         return False
-    distance = ndimage.distance_transform_edt(~lowest, sampling=grid.spacing[::-1])
+    distance = ndimage.distance_transform_edt(~lowest, sampling=grid.spacing_kji)
     return bool(distance[sacrum].min() < SACRUM_REACH_MM)
 
 

@@ -98,7 +98,7 @@ def label_fields(column: Column, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
         instance += _above(points, place, upward, length)
     for place, upward in zip(column.centers, column.directions()):
         gap += _above(points, place, upward, 0.0)
-    near = ndimage.distance_transform_edt(column.bodies == 0, sampling=grid.spacing[::-1], return_indices=True)
+    near = ndimage.distance_transform_edt(column.bodies == 0, sampling=grid.spacing_kji, return_indices=True)
     distance, index = near
     own = column.bodies[tuple(index)].astype(np.int16) - 1
     return np.where(distance <= 3.0, own, instance), gap
@@ -122,7 +122,7 @@ def _clean(joined: torch.Tensor, false_bodies: np.ndarray, column: Column, grid:
         return
     suppress(joined, 1, false_bodies)
     suppress(joined, 4, (winner == 4) & ~column.sacrum if column.sacrum.any() else np.ones(grid.shape, bool))
-    distance = ndimage.distance_transform_edt(~anchor, sampling=grid.spacing[::-1])
+    distance = ndimage.distance_transform_edt(~anchor, sampling=grid.spacing_kji)
     for number, reach in REACH_MM.items():
         mask = winner == number
         if number == 1:

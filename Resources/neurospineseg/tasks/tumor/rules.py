@@ -80,7 +80,7 @@ def postprocess_tumor(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) 
     if kept.any() and (mean := float(tumor[kept].mean())) < LEAST_MEAN:
         notes.append(f"What was found is only faintly likely to be a tumor ({mean:.0%} on average); there may be none: look at it closely.")
     core = np.isin(winner, (channel["necrotic_core"], channel["enhancing_tumor"])) & ~islands
-    inner = torch.from_numpy(enclosed(core, grid.spacing[::-1]) & (winner == channel["edema"])).to(probabilities.device)
+    inner = torch.from_numpy(enclosed(core, grid.spacing_kji) & (winner == channel["edema"])).to(probabilities.device)
     moved = probabilities[channel["edema"]] * inner
     probabilities[channel["necrotic_core"]] += moved
     probabilities[channel["edema"]] -= moved
