@@ -26,7 +26,8 @@ from neurospineseg.geometry.agreement import dice
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.pages.html_page import MARGIN_MM, Case, segments_of, write_page
 from neurospineseg.pages.slice_pictures import write_overlay
-from neurospineseg.pipeline.file_job import Request, run_request
+from neurospineseg.pipeline.file_job import FileJob, run_file_job
+from neurospineseg.pipeline.settings import Settings
 from neurospineseg.tasks.anatomy import all_structures, structures_of
 from Training.synthetic.phantoms import drawn_tasks, phantom
 
@@ -88,8 +89,8 @@ def _run(task: str, folder: Path, seed: int, device: str) -> Case:
         progress(f"Drawing a scan: {task}", 0.0)
         drawing = draw(task, folder, seed)
         output = folder / f"{task}{SEGMENTATION_ENDING}"
-        request = Request(task, drawing.scans, output, {"device": device}, overwrite=True)
-        result = run_request(request, progress)
+        job = FileJob(task, drawing.scans, output, Settings(device=device), overwrite=True)
+        result = run_file_job(job, progress)
         progress("Drawing the pictures", 0.0)
         scans = {name: read_volume(path) for name, path in drawing.scans.items()}
         case = Case(task, scans, result.labels, segments_of(result.report), result.report, agreement(result, drawing.truth))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -22,7 +22,8 @@ import torch
 
 from neurospineseg.errors import InputError
 from neurospineseg.models.bundle import Bundle
-from neurospineseg.pipeline.segmenter import Result, Segmenter, Settings
+from neurospineseg.pipeline.segmentation_result import SegmentationResult
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
 from Training.evaluation.spine_cases import Case, cases
 from Training.evaluation.spine_scores import ENTRIES, MASKS, nothing_found, score
 
@@ -46,19 +47,22 @@ class Judged(Segmenter):
         self.mirror, self.factors = mirror, torch.tensor([factors.get(name, 1.0) for name in classes])
         self.last: tuple[torch.Tensor, torch.Tensor] | None = None
 
-    def _predict(self, bundle: Bundle, image: torch.Tensor, *others: Any) -> torch.Tensor:
+    def predict(
+        self, bundle: Bundle, image: torch.Tensor, progress: Callable[[float], None] = lambda fraction: None
+    ) -> tuple[torch.Tensor, list[str]]:
         if bundle is not self.bundle:
-            return super()._predict(bundle, image, *others)
+            return super().predict(bundle, image, progress)
+        notes: list[str] = []
         if self.last is None or self.last[0].shape != image.shape or not torch.equal(self.last[0], image):
-            found = super()._predict(bundle, image, *others).clone()
+            probabilities, notes = super().predict(bundle, image, progress)
             if self.mirror:
-                found = (found + super()._predict(bundle, image.flip(-1), *others).flip(-1)) / 2
-            found *= self.factors[:, None, None, None]
-            self.last = image.clone(), found / found.sum(0)
-        return self.last[1].clone()
+                probabilities = (probabilities + super().predict(bundle, image.flip(-1), progress)[0].flip(-1)) / 2
+            weighted = probabilities * self.factors[:, None, None, None]
+            self.last = image.clone(), weighted / weighted.sum(0)
+        return self.last[1].clone(), notes
 
 
-def judge(segmenter: Judged, case: Case, pictures: Path | None) -> tuple[Row, Result]:
+def judge(segmenter: Judged, case: Case, pictures: Path | None) -> tuple[Row, SegmentationResult]:
     volumes = {"image": case.scan}
     started = perf_counter()
     result = segmenter.run(volumes)
@@ -76,9 +80,9 @@ class Worst:
     """The case of each group with the lowest Dice, of those that are known entirely: the drawn ones."""
 
     def __init__(self) -> None:
-        self.kept: dict[str, tuple[float, Case, Result]] = {}
+        self.kept: dict[str, tuple[float, Case, SegmentationResult]] = {}
 
-    def look(self, row: Row, case: Case, result: Result) -> None:
+    def look(self, row: Row, case: Case, result: SegmentationResult) -> None:
         if case.everything is not None and row["Dice"] < self.kept.get(case.group, (2.0,))[0]:
             self.kept[case.group] = row["Dice"], case, result
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -54,8 +53,9 @@ class Reference(Segmenter):
 
     @torch.no_grad()
     @without_tf32()
-    def _predict(self, bundle: Bundle, image: torch.Tensor, stage: str, watch: Any, warnings: list[str]) -> torch.Tensor:
-        watch.start(stage)
+    def predict(
+        self, bundle: Bundle, image: torch.Tensor, progress: Callable[[float], None] = lambda fraction: None
+    ) -> tuple[torch.Tensor, list[str]]:
         spec, name = bundle.spec, bundle.spec.name
         if name not in self._plain:
             self._plain[name] = plain_network(bundle).to(self.device)
@@ -68,11 +68,11 @@ class Reference(Segmenter):
         if spec.bilateral:
             whole, wide = image.shape[-1], min(image.shape[-1], spec.patch[2])
             left = softmax(image.flip(-1)[..., whole - wide :]).flip(-1)
-            return joined(left, softmax(image[..., whole - wide :]), whole)
+            return joined(left, softmax(image[..., whole - wide :]), whole), []
         found = softmax(image)
         if self.mirrored and bundle is self.bundle:
             found = (found + softmax(image.flip(-1)).flip(-1)) / 2
-        return found
+        return found, []
 
 
 def references(task: str, model: str | None, device: str) -> dict[str, Reference]:

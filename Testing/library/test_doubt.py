@@ -86,8 +86,8 @@ def test_only_structures_that_were_asked_for_have_places() -> None:
 @pytest.mark.parametrize("asked", [None, ("edema",), ("necrotic_core", "enhancing_tumor")])
 def test_the_segmenter_asks_for_what_the_user_chose(tiny_models: Path, asked: tuple[str, ...] | None) -> None:
     noise = np.random.default_rng(0).integers(0, 400, (48, 48, 48)).astype(np.float32)
-    settings = Settings(model=str(tiny_models / "tiny_tumor"), device="cpu", structures=asked)
-    places = Segmenter("tumor", settings).run({"t1c": Volume(noise, np.diag([4.0, 4, 4, 1]))}, doubts=True).doubtful
+    settings = Settings(model=str(tiny_models / "tiny_tumor"), device="cpu", structures=asked, uncertainty=True)
+    places = Segmenter("tumor", settings).run({"t1c": Volume(noise, np.diag([4.0, 4, 4, 1]))}).uncertain_regions
     keys = {found.label: found.key for found in structures_of("tumor")}
     named = {keys[place.label] for place in places}
     assert named

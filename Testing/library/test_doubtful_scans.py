@@ -292,6 +292,6 @@ def test_an_impossible_tumor_is_doubted_though_it_touches_the_border(doubting_mo
     monkeypatch.setattr("neurospineseg.checks.scan_recognition.Recognizer.head", lambda self, volume: Head(UPRIGHT, 1.0))
     monkeypatch.setattr("neurospineseg.checks.input_plausibility.LARGEST_TUMOR_ML", 0.5)
     whole = np.full(ball().shape, 2, np.uint16)
-    monkeypatch.setattr("neurospineseg.pipeline.segmenter.to_scan_grid", lambda *_: whole)
+    monkeypatch.setattr("neurospineseg.pipeline.run.to_scan_grid", lambda *_: whole)
     with pytest.raises(ImplausibleInput, match="The tumor found measures"):
         segmenter(doubting_models).run({"flair": scan(ball())})

@@ -15,6 +15,8 @@ LOADED_AT_START = (
     "neurospineseg.tasks.anatomy",
     *(f"neurospineseg.tasks.{task}.declaration" for task in ("spine", "subcortical", "tumor")),  # imported by name
     "neurospineseg.models.catalog",
+    "neurospineseg.pipeline.settings",
+    "neurospineseg.pipeline.stages",
     "neurospineseg.worker.client",
     "neurospineseg.errors",
 )
@@ -22,8 +24,6 @@ LOADED_AT_START = (
 WITHOUT_NUMPY = ("neurospineseg.models.catalog", "neurospineseg.cli.main", "neurospineseg.errors", "neurospineseg")
 """What a shell loads to show its help or the list of models."""
 STILL_UPWARD = (
-    ("neurospineseg.pipeline.file_job", "neurospineseg.cli.console"),
-    ("neurospineseg.pipeline.file_job", "neurospineseg.cli.main"),
     ("neurospineseg.worker.server", "Training.synthetic.phantoms"),
     ("neurospineseg_panel.correct_section", "neurospineseg_panel.widget"),
     ("neurospineseg_panel.report_text", "neurospineseg_panel.widget"),

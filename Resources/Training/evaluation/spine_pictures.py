@@ -8,7 +8,7 @@ import matplotlib
 import nibabel as nib
 import numpy as np
 
-from neurospineseg.pipeline.segmenter import Result
+from neurospineseg.pipeline.segmentation_result import SegmentationResult
 from neurospineseg.tasks.anatomy import structures_of
 from Training.evaluation.card_pictures import write_card_picture
 from Training.evaluation.spine_cases import Case
@@ -17,7 +17,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 
-def draw(case: Case, result: Result, path: Path) -> None:
+def draw(case: Case, result: SegmentationResult, path: Path) -> None:
     """A sagittal, a coronal and an axial slice through the column: our outlines in color, the truth's in white."""
 
     def turned(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -48,6 +48,6 @@ def draw(case: Case, result: Result, path: Path) -> None:
     plt.close(figure)
 
 
-def draw_for_card(case: Case, result: Result, path: Path) -> None:
+def draw_for_card(case: Case, result: SegmentationResult, path: Path) -> None:
     """A case of which everything is known, as scan, truth and result side by side."""
     write_card_picture(path, case.scan, case.everything, result.labels.voxels, structures_of("spine"))

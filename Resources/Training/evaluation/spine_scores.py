@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from neurospineseg.geometry.agreement import dice, hd95
 from neurospineseg.images.volume import Volume
-from neurospineseg.pipeline.segmenter import Result
+from neurospineseg.pipeline.segmentation_result import SegmentationResult
 from Training.evaluation.spine_cases import CANAL, S1, Case
 
 ENTRIES = (
@@ -97,7 +97,7 @@ def _middle(truth: np.ndarray) -> np.ndarray:
     return ((np.arange(truth.shape[2]) >= low) & (np.arange(truth.shape[2]) <= high))[None, None]
 
 
-def score(case: Case, result: Result, body: np.ndarray) -> dict[str, float]:
+def score(case: Case, result: SegmentationResult, body: np.ndarray) -> dict[str, float]:
     """Dice, HD95 and boundary of the union of instances, the shares of them detected (intersection over union above 0.5) and rightly
     named, how many instances we found that detect none (``extra``), the volume of our sacrum, and the Dice of every mask known besides;
     of S1 the share that our sacrum holds.
@@ -133,7 +133,7 @@ def score(case: Case, result: Result, body: np.ndarray) -> dict[str, float]:
 def nothing_found(case: Case) -> dict[str, float]:
     """The figures of a case that was refused: those of an empty result."""
     empty = np.zeros(case.scan.shape, np.uint16)
-    return score(case, Result(Volume(empty, case.scan.ijk_to_ras), [], {}), empty > 0)
+    return score(case, SegmentationResult(Volume(empty, case.scan.ijk_to_ras), [], {}), empty > 0)
 
 
 def _instances(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:

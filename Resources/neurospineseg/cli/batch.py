@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from neurospineseg.cli.console import StageProgress, say
+from neurospineseg.cli.run_options import settings_of
 from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.pipeline.batch import DONE, KEPT, run_batch
-from neurospineseg.pipeline.file_job import Request, run_request, structures_asked
+from neurospineseg.pipeline.file_job import FileJob, run_file_job
 
 
 def batch(options: argparse.Namespace) -> bool:
@@ -20,18 +21,12 @@ def batch(options: argparse.Namespace) -> bool:
         Whether every case has its mask.
     """
     networks: dict[str, Any] = {}
-    settings = {
-        "model": options.model,
-        "device": options.device,
-        "register": options.register,
-        "structures": structures_asked(options.structures),
-        "force": options.force,
-    }
+    settings = settings_of(options)
 
     def segment_case(scans: Mapping[str, Path], output: Path) -> None:
         try:
             with StageProgress() as progress:
-                run_request(Request(options.task, scans, output, settings), progress, networks)
+                run_file_job(FileJob(options.task, scans, output, settings), progress, networks)
         except ImplausibleInput as error:
             raise InputError(f"{error} With --force it is segmented all the same.") from error
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from neurospineseg import __version__
+from neurospineseg.cli.run_options import add_run_options
 from neurospineseg.errors import ImplausibleInput, InputError, missing_package
 
 DONE, FAULT, BAD_INPUT, CANCELED = 0, 1, 2, 130
@@ -54,6 +55,7 @@ def make_parser() -> argparse.ArgumentParser:
     }
     for task, what in words.items():
         command = tasks.add_parser(task, help=what, description=f"Segments the {what}.", parents=[shared, general])
+        command.set_defaults(channels=tuple(MODALITIES) if task == "tumor" else ("image",))
         if task == "tumor":
             for key, name in MODALITIES.items():
                 command.add_argument(
@@ -77,7 +79,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     batch.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="receives CASE.seg.nrrd, CASE.json, summary.csv")
     batch.add_argument("--register", action="store_true", help="align the scans of a case rigidly first")
-    _model_options(batch)
+    add_run_options(batch)
 
     view = commands.add_parser(
         "view", help="make an HTML page of a scan and its mask", description="Makes an HTML page of a scan and its mask.", parents=[general]
@@ -108,22 +110,17 @@ def _segment_options() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, required=True, metavar="MASK", help="the file to write: .seg.nrrd, .nii.gz, .nii, .nrrd or .mha"
     )
     shared.add_argument(
-        "--roi", metavar="BOX", help='"R low,R high,A low,A high,S low,S high" in mm (RAS); only inside it is anything segmented'
+        "--roi",
+        dest="region",
+        metavar="BOX",
+        help='"R low,R high,A low,A high,S low,S high" in mm (RAS); only inside it is anything segmented',
     )
-    _model_options(shared)
+    add_run_options(shared)
     shared.add_argument("--page", action="store_true", help="also write an HTML page with pictures beside the mask")
     shared.add_argument("--no-sidecar", action="store_true", help="do not write the .json report beside the mask")
     shared.add_argument("--overwrite", action="store_true", help="replace existing outputs")
     _reading_options(shared)
     return shared
-
-
-def _model_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", metavar="NAME", help="a name that `neurospineseg models` lists, or a bundle's folder")
-    parser.add_argument("--device", default="auto", help="auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps")
-    parser.add_argument("--structures", metavar="A,B", help="keep only these structures")
-    parser.add_argument("--force", action="store_true", help="segment scans too that do not look like what the model expects")
-    parser.add_argument("--anyway", dest="force", action="store_true", help=argparse.SUPPRESS)  # its name before
 
 
 def _with_joined_values(arguments: Sequence[str]) -> list[str]:
@@ -173,7 +170,7 @@ def _run(options: argparse.Namespace, debug: bool) -> int:
         previous = _cancel_on_terminate()
         try:
             if options.command == "segment":
-                from neurospineseg.pipeline.file_job import segment
+                from neurospineseg.cli.segment import segment
 
                 segment(options)
             elif options.command == "batch":

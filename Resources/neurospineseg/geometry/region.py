@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.affine import Affine
-from neurospineseg.geometry.grid import Grid
+
+if TYPE_CHECKING:
+    from neurospineseg.geometry.grid import Grid
 
 
 @dataclass(frozen=True)

@@ -122,17 +122,11 @@ class Worker:
         return tell
 
     def _segmenter(self, request: dict[str, Any], **more: Any):
-        from neurospineseg.pipeline.segmenter import Segmenter, Settings
+        from neurospineseg.pipeline.segmenter import Segmenter
+        from neurospineseg.pipeline.settings import Settings
 
-        structures = request.get("structures")
-        settings = Settings(
-            model=request.get("model"),
-            device=request.get("device") or "auto",
-            structures=tuple(structures) if structures is not None else None,
-            register=bool(request.get("register")),
-            force=bool(request.get("force")),
-            **more,
-        )
+        names = ("model", "device", "structures", "register", "force")
+        settings = Settings.of({**{name: request[name] for name in names if request.get(name)}, **more})
         return Segmenter(request["task"], settings, self._networks)
 
     def _volumes(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -175,8 +169,8 @@ class Worker:
         if request.get("inside") and region is not None:
             region.part_of(next(iter(volumes.values())).grid, 0.0)
             inside, region = region, (None if request["task"] == "spine" else region)
-        segmenter = self._segmenter(request, region=region)
-        result = segmenter.run(volumes, tell, doubts=bool(request.get("doubts")))
+        segmenter = self._segmenter(request, region=region, uncertainty=bool(request.get("doubts")))
+        result = segmenter.run(volumes, tell)
         labels = result.labels.voxels
         number = request["id"]
         np.save(self.folder / f"{number}-labels.npy", labels)
@@ -195,7 +189,7 @@ class Worker:
             ],
             "doubtful": [
                 {"ras": list(place.ras), "key": names[place.label].key, "marked": place.marked, "ml": place.ml, "score": place.score}
-                for place in result.doubtful
+                for place in result.uncertain_regions
                 if place.label in names
             ],
             "report": result.report,
@@ -230,12 +224,13 @@ class Worker:
         return {"folder": str(folder), "dice": scores}
 
     def files(self, request: dict[str, Any]) -> dict[str, Any]:
-        from neurospineseg.pipeline.file_job import Request, run_request
+        from neurospineseg.pipeline.file_job import FileJob, run_file_job
+        from neurospineseg.pipeline.settings import Settings
 
         scans = {name: Path(path) for name, path in request["scans"].items()}
-        settings = dict(request.get("settings") or {})
-        asked = Request(request["task"], scans, Path(request["output"]), settings, room=self._room)
-        result = run_request(asked, self._progress(request), self._networks)
+        settings = Settings.of(request.get("settings") or {})
+        job = FileJob(request["task"], scans, Path(request["output"]), settings, staging=self._room)
+        result = run_file_job(job, self._progress(request), self._networks)
         return {"report": result.report, "warnings": list(dict.fromkeys(result.warnings))}
 
     def draw(self, request: dict[str, Any]) -> dict[str, Any]:
