@@ -11,7 +11,8 @@ import torch
 
 from neurospineseg.models.bundle import ModelSpec, read_bundle
 from neurospineseg.models.bundle_writer import write_bundle
-from neurospineseg.models.network import build_network, save_weights
+from neurospineseg.models.network import build_network
+from neurospineseg.models.weights import save_weights
 from Testing.small_scans import ball, write_nifti
 
 torch.set_num_threads(1)

@@ -20,7 +20,8 @@ from neurospineseg.inference.head_pose import Pose
 from neurospineseg.models.bundle import ModelSpec
 from neurospineseg.models.bundle_writer import write_bundle
 from neurospineseg.models.catalog import user_models_folder
-from neurospineseg.models.network import build_network, save_weights
+from neurospineseg.models.network import build_network
+from neurospineseg.models.weights import save_weights
 from Training.synthetic.brain.contrasts import CONTRASTS, contrasts_of
 from Training.synthetic.brain.head_pool import HeadPool
 from Training.synthetic.deform import random_linear

@@ -8,7 +8,7 @@ import torch
 
 from neurospineseg.models.bundle import Bundle, ModelSpec, find_bundle
 from neurospineseg.models.bundle_writer import write_bundle
-from neurospineseg.models.network import save_weights
+from neurospineseg.models.weights import save_weights
 from neurospineseg.tasks.anatomy import structures_of
 from Testing.benchmarks.plain_network import built_plainly, plain_network
 
@@ -49,5 +49,5 @@ def with_classes(folder: Path, count: int, model: str = "tumor_glioma") -> Bundl
         recognizer=first.spec.recognizer,
     )
     weights = folder / f"classes_{count}.pt"
-    save_weights(wider, weights)
+    save_weights(wider, weights, "half")
     return Bundle(write_bundle(folder, spec, definition, weights), spec, definition)

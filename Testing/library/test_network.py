@@ -1,4 +1,4 @@
-"""Weights on disk: half precision, nothing twice, nothing lost."""
+"""Networks that bundles name, with and without MONAI."""
 
 from __future__ import annotations
 
@@ -11,24 +11,13 @@ import pytest
 import torch
 
 from neurospineseg.models.bundle import find_bundle
-from neurospineseg.models.network import NetworkError, build_network, build_to_run, load_weights, save_weights
+from neurospineseg.models.network import NetworkError, build_network, build_to_run, load_weights
 from neurospineseg.models.perceptron import Perceptron
 from neurospineseg.models.unet import UNet, understood
+from neurospineseg.models.weights import save_weights
 from Testing.conftest import TINY_NETWORK
 
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-
-
-def test_weights_come_back_and_are_written_once(tmp_path: Path) -> None:
-    definition = {**TINY_NETWORK, "filters": [16, 32, 64]}
-    network = build_network(definition).eval()
-    save_weights(network, tmp_path / "model.pt")
-    back = load_weights(build_network(definition), tmp_path / "model.pt")
-    image = torch.randn(1, 4, 32, 32, 32)
-    assert torch.allclose(network(image), back(image), atol=0.05)
-    parameters = sum(value.numel() for value in network.parameters())
-    assert (tmp_path / "model.pt").stat().st_size < 2 * parameters + 60_000
-    assert [entry.name for entry in tmp_path.iterdir()] == ["model.pt"]
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ from neurospineseg.errors import InputError
 from neurospineseg.inference.device import choose_device, choose_precision
 from neurospineseg.models.bundle import Bundle, ModelSpec, find_bundle
 from neurospineseg.models.bundle_writer import write_bundle
-from neurospineseg.models.network import build_network, load_weights, save_weights
+from neurospineseg.models.network import build_network, load_weights
+from neurospineseg.models.weights import save_weights
 from neurospineseg.tasks.class_scores import check_classes
 from Training.datasets.raw_dataset import RawDataset, read_dataset, write_json
 from Training.training.card import card_text

@@ -10,6 +10,7 @@ import torch
 from neurospineseg.errors import InputError
 from neurospineseg.models import perceptron, unet
 from neurospineseg.models.channel_norm import with_channel_norms
+from neurospineseg.models.weights import dequantized
 
 ALLOWED_NETWORKS = (
     "DynUNet",
@@ -88,7 +89,7 @@ def refuse_expressions(value: Any) -> None:
 
 
 def load_weights(network: torch.nn.Module, path: Path) -> torch.nn.Module:
-    """Loads a plain state dict (half precision is widened), exchanges norms for quicker equal ones and sets evaluation mode.
+    """Loads a plain state dict (see ``neurospineseg.models.weights``), exchanges norms for quicker equal ones and sets evaluation mode.
 
     Raises:
         NetworkError: the file is missing, is not a plain state dict, or does not fit the network.
@@ -102,21 +103,7 @@ def load_weights(network: torch.nn.Module, path: Path) -> torch.nn.Module:
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise NetworkError(f"The weights '{path.name}' are not a plain state dict; they were not loaded.")
     try:
-        network.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in state.items()})
-    except RuntimeError as error:
+        network.load_state_dict(dequantized(state))
+    except (KeyError, RuntimeError) as error:
         raise NetworkError(f"The weights '{path.name}' do not fit the network the bundle names.") from error
     return with_channel_norms(network).eval()
-
-
-def save_weights(network: torch.nn.Module, path: Path) -> None:
-    """Writes the state dict in half precision, each tensor once (DynUNet lists its layers twice), under a temporary name first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written: dict[tuple[int, tuple[int, ...]], torch.Tensor] = {}
-    state = {}
-    for key, value in network.state_dict().items():
-        stored = value.detach().cpu()
-        half = stored.half() if value.is_floating_point() else stored
-        state[key] = written.setdefault((value.data_ptr(), tuple(value.shape)), half)
-    temporary = path.with_name(path.name + ".part")
-    torch.save(state, temporary)
-    temporary.replace(path)
