@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from neurospineseg.cli.console import forgive_encoding, out, say, table
+from neurospineseg.cli.console import out, say, table
 from neurospineseg.errors import InputError
 from neurospineseg.images.volume import read_volume
 from neurospineseg.models.bundle import find_bundle
@@ -27,18 +27,11 @@ from Training.evaluation.case_scores import Score, case_scores, class_values, pr
 from Training.evaluation.score_table import as_markdown, heads, summary, write_scores
 from Training.evaluation.slices_page import draw_slice, write_page
 from Training.training.card import with_evaluation
+from Training.training.program import run_program
 
 
 def main(arguments: list[str] | None = None) -> int:
-    forgive_encoding(sys.stdout, sys.stderr)
-    options = parser().parse_args(arguments)
-    try:
-        return evaluate(options)
-    except InputError as error:
-        say(str(error))
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    return run_program(parser(), evaluate, arguments)
 
 
 def parser() -> argparse.ArgumentParser:

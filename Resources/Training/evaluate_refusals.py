@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.models.bundle import Task, find_bundle
 from neurospineseg.pipeline.segmenter import Segmenter, Settings
 from Training.datasets.real_data import DATA
+from Training.training.program import run_program
 
 SLOTS = ("t1c", "t1", "t2", "flair")
 BRAIN, SPINE, HEAD_CT, SPINE_CT, OTHER = "brain MR", "spine MR", "head CT", "spine CT", "other"
@@ -97,8 +99,11 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main() -> None:
-    options = parser().parse_args()
+def main(arguments: list[str] | None = None) -> int:
+    return run_program(parser(), evaluate, arguments)
+
+
+def evaluate(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     segmenters = {task: Segmenter(task, Settings(device="cpu")) for task in SHOWN}
     for segmenter in segmenters.values():
@@ -131,4 +136,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

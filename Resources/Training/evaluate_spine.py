@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -26,6 +27,7 @@ from neurospineseg.pipeline.segmentation_result import SegmentationResult
 from neurospineseg.pipeline.segmenter import Segmenter, Settings
 from Training.evaluation.spine_cases import Case, cases
 from Training.evaluation.spine_scores import ENTRIES, MASKS, nothing_found, score
+from Training.training.program import run_program
 
 Row = dict[str, Any]
 
@@ -141,8 +143,11 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main() -> None:
-    options = parser().parse_args()
+def main(arguments: list[str] | None = None) -> int:
+    return run_program(parser(), evaluate, arguments)
+
+
+def evaluate(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     tables: dict[str, list[Row]] = {}
     for model in options.model or [None]:
@@ -173,4 +178,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

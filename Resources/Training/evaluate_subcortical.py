@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -38,6 +39,7 @@ from Training.evaluation.nuclei_pictures import draw_region, draw_scan
 from Training.synthetic.examples.subcortical_nuclei_3d import Examples
 from Training.synthetic.nuclei.heads import DEEP_GRAY, cached_heads
 from Training.synthetic.nuclei.template import STN, Template, as_scanned, labels_on, mean_ellipsoid, random_pose, read_template
+from Training.training.program import run_program
 
 TEMPLATES = ("ICBM2009_T1w_ZonaBB", "MNI6_T1w_1mm_ZonaBB")
 SCAN_MM = (1.0, 1.0, 3.0)
@@ -209,8 +211,11 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main() -> None:
-    options = parser().parse_args()
+def main(arguments: list[str] | None = None) -> int:
+    return run_program(parser(), evaluate, arguments)
+
+
+def evaluate(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     segmenter = Segmenter("subcortical", Settings(model=options.model, device="cpu", force=True))
     rows: list[tuple] = []
@@ -238,4 +243,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -14,6 +14,7 @@ Pictures of real scans belong to nobody's repository: a card shows drawn ones on
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
@@ -30,6 +31,7 @@ from Training.datasets.real_data import DATA
 from Training.evaluation.drawn_tumors import CHANNELS, DRAWINGS, DRAWN_GIVEN, DrawnScores, cases
 from Training.evaluation.tumor_pictures import draw
 from Training.evaluation.tumor_regions import REGIONS
+from Training.training.program import run_program
 
 FOLDER = DATA / "tumor"
 GIVEN = [chosen for count in (4, 3, 2, 1) for chosen in combinations(CHANNELS, count)]
@@ -179,8 +181,11 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main() -> None:
-    options = parser().parse_args()
+def main(arguments: list[str] | None = None) -> int:
+    return run_program(parser(), evaluate, arguments)
+
+
+def evaluate(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     segmenter = Segmenter("tumor", Settings(model=options.model, device="cpu", force=True))
     for part in options.parts:
@@ -192,4 +197,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

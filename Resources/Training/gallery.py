@@ -9,6 +9,7 @@ Real scans are shown where their folder is at hand (``NEUROSPINESEG_DATA``), oth
 from __future__ import annotations
 
 import argparse
+import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -31,6 +32,7 @@ from Training.datasets.real_data import DATA
 from Training.training.examples import Drawn
 from Training.training.losses import UNKNOWN, known_classes
 from Training.training.network_shape import model_spec
+from Training.training.program import run_program
 from Training.training.recipe import RECIPES, read_recipe
 from Training.training.session import drawn_source
 
@@ -147,8 +149,11 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main() -> None:
-    options = parser().parse_args()
+def main(arguments: list[str] | None = None) -> int:
+    return run_program(parser(), draw_page, arguments)
+
+
+def draw_page(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     parts = []
     for name in options.recipes:
@@ -171,4 +176,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

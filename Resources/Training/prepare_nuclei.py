@@ -11,12 +11,14 @@ locator's landmarks in the atlas's space.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 from scipy import ndimage
 
+from neurospineseg.errors import InputError
 from neurospineseg.geometry.grid import Grid, covering_grid
 from neurospineseg.geometry.resample import resample
 from neurospineseg.images.volume import Volume, read_volume
@@ -25,6 +27,7 @@ from Training.datasets.real_data import DATA
 from Training.synthetic.brain.shapes import tube
 from Training.synthetic.nuclei.heads import BRAINSTEM, CACHE, LANDMARKS, NUCLEI, PEDUNCLE, RIGHT, VENTRAL_DC, Head, combined
 from Training.synthetic.nuclei.registration import Deformation, centroid, sample_at, voxel_centers
+from Training.training.program import run_program
 
 DEEP_MM, DEEP_SPACING = (116.0, 124.0, 108.0), 0.8
 PEDUNCLE_PATH = np.array([(17.5, -9, -3, 4.5), (14.5, -15, -10.5, 4.5), (11.5, -18.5, -18, 4.5), (8, -21, -27, 5)])
@@ -122,15 +125,18 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main() -> None:
-    options = parser().parse_args()
+def main(arguments: list[str] | None = None) -> int:
+    return run_program(parser(), prepare_heads, arguments)
+
+
+def prepare_heads(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     CACHE.mkdir(parents=True, exist_ok=True)
     files = sorted(options.label_maps.glob("training_seg_[0-9][0-9].nii.gz"))
     if options.heads:
         files = [file for file in files if int(file.name[13:15]) in options.heads]
     if not files:
-        parser.error(f"'{options.label_maps}' holds no training_seg_NN.nii.gz that was asked for; give their folder with --label-maps.")
+        raise InputError(f"'{options.label_maps}' holds no training_seg_NN.nii.gz that was asked for; give their folder with --label-maps.")
     atlas = read_volume(options.label_maps / "zonabb_mni152_2009b_asym.nii.gz")
     atlas = Volume(np.round(atlas.voxels).astype(np.uint16), atlas.ijk_to_ras)
     coarse = Grid.canonical((0, -8, -4), (120, 130, 110), (2, 2, 2))
@@ -143,4 +149,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

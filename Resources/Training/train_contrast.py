@@ -9,6 +9,7 @@ learns from how bright each part of the head is (``neurospineseg.checks.contrast
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from Training.synthetic.brain.contrasts import CONTRASTS, contrasts_of
 from Training.synthetic.brain.head_pool import HeadPool
 from Training.synthetic.deform import random_linear
 from Training.synthetic.nuclei.heads import cached_heads, mirrored
+from Training.training.program import run_program
 
 VIEW_SPACING, HIDDEN = 8.0, 32
 POSES = 3
@@ -94,8 +96,11 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main() -> None:
-    options = parser().parse_args()
+def main(arguments: list[str] | None = None) -> int:
+    return run_program(parser(), train, arguments)
+
+
+def train(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
     heads = [form for head in cached_heads("whole") for form in (head, mirrored(head))]
@@ -123,4 +128,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
