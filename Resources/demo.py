@@ -24,11 +24,12 @@ from neurospineseg.cli.main import BAD_INPUT, CANCELED, DONE
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.agreement import dice
 from neurospineseg.images.volume import Volume, read_volume
-from neurospineseg.pages.html_page import MARGIN_MM, Case, segments_of, write_page
+from neurospineseg.pages.html_page import Case, segments_of, write_page
 from neurospineseg.pages.slice_pictures import write_overlay
 from neurospineseg.pipeline.file_job import FileJob, run_file_job
 from neurospineseg.pipeline.settings import Settings
 from neurospineseg.tasks.anatomy import all_structures, structures_of
+from neurospineseg.tasks.task import task_named
 from Training.synthetic.phantoms import drawn_tasks, phantom
 
 
@@ -94,7 +95,7 @@ def _run(task: str, folder: Path, seed: int, device: str) -> Case:
         progress("Drawing the pictures", 0.0)
         scans = {name: read_volume(path) for name, path in drawing.scans.items()}
         case = Case(task, scans, result.labels, segments_of(result.report), result.report, agreement(result, drawing.truth))
-        write_overlay(folder / f"{task}.png", scans[case.reference], case.labels, case.segments, MARGIN_MM.get(task))
+        write_overlay(folder / f"{task}.png", scans[case.reference], case.labels, case.segments, task_named(task).margin_mm)
     return case
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import slicer
 
-from neurospineseg.tasks.anatomy import structures_of
+from neurospineseg.tasks.anatomy import all_structures
 
 _TELLS_NOTHING = re.compile(r"\w|\d{1,3}")
 
@@ -32,7 +32,7 @@ def anonymous(text: str, folders: Iterable[str] = ()) -> str:
 
 def _named() -> Iterable[tuple[str, str]]:
     """Names that somebody gave to nodes and segments of the scene, and what to write in their stead."""
-    anatomy = {structure.name for task in ("tumor", "spine", "subcortical") for structure in structures_of(task)}
+    anatomy = {structure.name for structure in all_structures()}
     segments = 0
     for node in slicer.util.getNodesByClass("vtkMRMLStorableNode"):
         name, kind = (node.GetName() or "").strip(), node.GetNodeTagName()

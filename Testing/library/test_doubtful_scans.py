@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,8 @@ import pytest
 import torch
 
 from neurospineseg.checks.contrast import bone_contrast, features, head_view
-from neurospineseg.checks.input_plausibility import Expectations, implausible, whole_labels
-from neurospineseg.checks.scan_recognition import NAMES, Head, Look, brain_seen, coarse, is_hounsfield, is_mask
+from neurospineseg.checks.input_plausibility import InputPlausibility, implausible_volumes, whole_labels
+from neurospineseg.checks.scan_recognition import Head, Look, brain_seen, coarse, is_hounsfield, is_mask
 from neurospineseg.cli.main import main
 from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.geometry.grid import Grid
@@ -19,6 +20,7 @@ from neurospineseg.inference.head_pose import Pose
 from neurospineseg.models.bundle import read_bundle
 from neurospineseg.models.bundle_writer import write_bundle
 from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from neurospineseg.tasks.task import PlausibleVolumes, task_named
 from Testing.small_scans import ball, oblique_affine
 
 UPRIGHT = Pose(np.eye(3), np.zeros(3), 1.0, 0.0)
@@ -121,14 +123,14 @@ class Shown:
         return Look(next(self.seen), self.bone)
 
     def doubts(self, noise: np.ndarray, task: str = "tumor", part: bool = False) -> tuple[list[str], list[str]]:
-        expected = Expectations(task, self.names[0], self, part)
+        expected = InputPlausibility(task_named(task), self.names[0], self, part)
         volumes = {name: scan(noise) for name in self.names}
-        return expected.doubts_of_scans(volumes) + expected.doubts_of_contrasts(volumes), expected.notes
+        return expected.implausible_scans(volumes) + expected.implausible_contrasts(volumes), expected.notes
 
 
 def shares(**given: float) -> dict[str, float]:
     rest = (1 - sum(given.values())) / 6
-    return {name: given.get(name, 0.0) + rest for name in NAMES}
+    return {name: given.get(name, 0.0) + rest for name in ("t1c", "t1", "t2", "flair", "pd", "ct")}
 
 
 def test_scans_in_each_others_slots_are_doubted(noise: np.ndarray) -> None:
@@ -192,6 +194,10 @@ def test_a_brain_that_is_cut_off_is_said(noise: np.ndarray) -> None:
     assert "about 60% of the brain" in besides[0]
 
 
+def implausible(task: str, volumes_ml: dict[str, float]) -> str | None:
+    return implausible_volumes(task_named(task), volumes_ml, volumes_ml)
+
+
 def test_results_that_cannot_be() -> None:
     assert implausible("tumor", {"edema": 300.0, "necrotic_core": 250.0})
     assert not implausible("tumor", {"edema": 90.0})
@@ -200,9 +206,15 @@ def test_results_that_cannot_be() -> None:
     assert "3 of the deep nuclei" in implausible(
         "subcortical", {**usual, "left_thalamus": 70.0, "right_thalamus": 0.5, "left_putamen": 40.0}
     )
-    spine = {"vertebra_l1": 40.0, "vertebra_l2": 45.0, "vertebra_l3": 50.0, "sacrum": 300.0}
+    spine = {"vertebra_L1": 40.0, "vertebra_L2": 45.0, "vertebra_L3": 50.0, "sacrum": 300.0}
     assert implausible("spine", spine) is None
     assert "3 of the vertebrae" in implausible("spine", {key: 10 * ml for key, ml in spine.items()})
+
+
+def test_only_whole_structures_are_judged_by_themselves() -> None:
+    cut = {"vertebra_L1": 0.1, "vertebra_L2": 0.1, "vertebra_L3": 0.1}
+    assert implausible_volumes(task_named("spine"), cut, cut)
+    assert implausible_volumes(task_named("spine"), cut, ["vertebra_L1", "vertebra_L2"]) is None
 
 
 def test_a_head_outside_the_region_is_not_doubted(noise: np.ndarray) -> None:
@@ -290,7 +302,8 @@ def test_structures_cut_by_the_border_are_not_whole() -> None:
 
 def test_an_impossible_tumor_is_doubted_though_it_touches_the_border(doubting_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("neurospineseg.checks.scan_recognition.Recognizer.head", lambda self, volume: Head(UPRIGHT, 1.0))
-    monkeypatch.setattr("neurospineseg.checks.input_plausibility.LARGEST_TUMOR_ML", 0.5)
+    small = replace(task_named("tumor"), plausible=PlausibleVolumes("parts", total_ml=0.5, total_doubt="The tumor found measures {ml}."))
+    monkeypatch.setattr("neurospineseg.pipeline.run.task_named", lambda name: small)
     whole = np.full(ball().shape, 2, np.uint16)
     monkeypatch.setattr("neurospineseg.pipeline.run.to_scan_grid", lambda *_: whole)
     with pytest.raises(ImplausibleInput, match="The tumor found measures"):

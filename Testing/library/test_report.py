@@ -133,7 +133,7 @@ def test_page(tmp_path: Path) -> None:
 def test_page_with_several_scans_and_many_structures(tmp_path: Path) -> None:
     scan, labels = marked()
     report = report_of({f"vertebra_{n}": 1.0 for n in range(20)}, reference="t2")
-    case = Case("spine", {"t1": scan, "t2": scan}, labels, [RED], report)
+    case = Case("tumor", {"t1": scan, "t2": scan}, labels, [RED], report)
     write_page(tmp_path / "page.html", [case, case], title="Two & two")
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert text.count("data:image/png") == 2 * (3 + 2)

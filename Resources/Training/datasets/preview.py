@@ -12,9 +12,10 @@ from urllib.parse import quote
 import numpy as np
 
 from neurospineseg.images.volume import Volume
-from neurospineseg.pages.html_page import CHANNEL_NAMES, MARGIN_MM, STYLE
+from neurospineseg.pages.html_page import STYLE
 from neurospineseg.pages.slice_pictures import PLANES, Segment, as_png, busiest_point, cut, display_bounds, gray_window, title_of
 from neurospineseg.tasks.anatomy import structures_of
+from neurospineseg.tasks.task import task_named
 from Training.datasets.progress import each
 from Training.datasets.raw_dataset import IGNORE, RawDataset, read_dataset
 
@@ -58,12 +59,13 @@ def picture_of(dataset: RawDataset, case: str, segments: Sequence[Segment]) -> b
     labels = Volume(np.rint(labels.voxels).astype(np.uint8), labels.ijk_to_ras)
     taught = Volume(np.where(labels.voxels == (dataset.ignored or 0), 0, labels.voxels).astype(np.uint8), labels.ijk_to_ras)
     first, *others = scans.items()
-    point, bounds = busiest_point(taught), display_bounds(first[1], taught, MARGIN_MM.get(dataset.task))
+    point, bounds = busiest_point(taught), display_bounds(first[1], taught, task_named(dataset.task).margin_mm)
+    names = {channel.key: channel.name for channel in task_named(dataset.task).channels}
     views = []
     for (channel, scan), planes in ((first, PLANES), *((other, PLANES[:1]) for other in others)):
         for plane in planes:
             view = cut(scan, labels, segments, plane, point, bounds)
-            name = CHANNEL_NAMES.get(channel, channel)
+            name = names.get(channel, channel)
             views.append((view, gray_window(scan), f"{name}\n{title_of(view)}"))
     return as_png(views)
 

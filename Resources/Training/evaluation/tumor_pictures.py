@@ -10,9 +10,9 @@ import nibabel as nib
 import numpy as np
 from PIL import Image
 
-from neurospineseg.checks.scan_recognition import NAMES
 from neurospineseg.images.volume import Volume
 from neurospineseg.tasks.anatomy import structure
+from neurospineseg.tasks.contrasts import CONTRASTS
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -43,7 +43,7 @@ def draw(scans: Mapping[str, Volume], found: np.ndarray, truth: np.ndarray | Non
         if name in masks:
             labels = _upright(masks[name], reference)[0][::-1, :, place].T
             panel.imshow(_filled(labels), origin="lower", aspect=spacing[1] / spacing[0])
-        panel.set_title(NAMES.get(name, name), fontsize=9)
+        panel.set_title(CONTRASTS[name], fontsize=9)
         panel.axis("off")
     figure.suptitle(title, fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)

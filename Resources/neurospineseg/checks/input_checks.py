@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,8 +15,6 @@ from neurospineseg.images.intensity import quantile
 from neurospineseg.images.volume import Volume
 
 REPAIRABLE_SHARE = 0.2
-LEAST_EXTENT_MM = {"tumor": (60.0, 60.0, 60.0), "spine": (15.0, 40.0, 40.0), "subcortical": (45.0, 45.0, 45.0)}
-"""Least lengths of the field of view in mm, shortest first, that can hold the anatomy."""
 LEAST_SILHOUETTE_DICE = 0.96
 """Six pairs of contrasts known to lie on each other (two public data sets) reach 0.968 to 0.994; a shift of 3 mm
 takes drawn heads to 0.95-0.97 and one of 6 mm to 0.92-0.95; scans of two frames of reference had 0.92 to 0.96."""
@@ -53,12 +51,12 @@ def _constant(name: str, value: float) -> str:
     return f"Every voxel of {name} has the same value ({value:g}); check that the right image was given."
 
 
-def check_field_of_view(volume: Volume, task: str, name: str) -> None:
-    """Raises InputError where the volume is too small in mm to hold the task's anatomy."""
+def check_field_of_view(volume: Volume, least_mm: Sequence[float], name: str) -> None:
+    """Raises InputError where the volume is too small to hold the anatomy: ``least_mm`` are its least lengths, shortest first."""
     extent = np.sort(volume.extent_mm)
-    if (extent < np.array(LEAST_EXTENT_MM[task])).any():
+    if (extent < np.array(least_mm)).any():
         size = " x ".join(f"{length:.0f}" for length in volume.extent_mm)
-        least = " x ".join(f"{length:.0f}" for length in LEAST_EXTENT_MM[task])
+        least = " x ".join(f"{length:.0f}" for length in least_mm)
         raise InputError(
             f"The field of view of {name} is {size} mm, too small to hold the anatomy (at least {least} mm); check the spacing or give a larger scan."
         )

@@ -27,7 +27,6 @@ SLAB_BLOCKS = 8
 SURE_LANDMARKS = 7
 """Of 31 head scans of several public data sets all had 8; of 35 spines one had 7 that fit a head, and 1 when looked at upright."""
 LEAST_HU, DARK_HU, DARK_SHARE = -3100.0, -150.0, 0.005
-NAMES = {"t1c": "T1 with contrast agent", "t1": "T1", "t2": "T2", "flair": "FLAIR", "pd": "proton density", "ct": "CT"}
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Look:
-    """How a scan of a head looks: probability of each contrast of ``NAMES``, and see ``contrast.bone_contrast``."""
+    """How a scan of a head looks: probability of each contrast of ``CONTRASTS``, and see ``contrast.bone_contrast``."""
 
     contrasts: dict[str, float]
     bone_contrast: float

@@ -12,6 +12,7 @@ from time import perf_counter
 from neurospineseg import __version__
 from neurospineseg.cli.console import out, table
 from neurospineseg.errors import InputError, missing_package
+from neurospineseg.tasks.task import registered_tasks
 
 NEEDED = ("torch", "monai", "numpy", "scipy", "SimpleITK", "nibabel", "pynrrd", "pydantic", "rich", "matplotlib")
 MODULES = {"pynrrd": "nrrd"}
@@ -128,8 +129,8 @@ def _models() -> tuple[list[str], list[str]]:
     except InputError as error:
         return [], [str(error)]
     sentences = [
-        f"There is no model for {task}; `neurospineseg segment {task}` will not work."
-        for task in ("tumor", "spine", "subcortical")
-        if not any(bundle.spec.task == task for bundle in bundles)
+        f"There is no model for {task.name}; `neurospineseg segment {task.name}` will not work."
+        for task in registered_tasks()
+        if not any(bundle.spec.task == task.name for bundle in bundles)
     ]
     return [bundle.spec.name for bundle in bundles], sentences

@@ -20,9 +20,9 @@ from typing import NoReturn
 from neurospineseg import __version__
 from neurospineseg.cli.run_options import add_run_options
 from neurospineseg.errors import ImplausibleInput, InputError, missing_package
+from neurospineseg.tasks.task import Task, registered_tasks
 
 DONE, FAULT, BAD_INPUT, CANCELED = 0, 1, 2, 130
-MODALITIES = {"t1c": "T1 after contrast", "t1": "T1", "t2": "T2", "flair": "FLAIR"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -48,24 +48,9 @@ def make_parser() -> argparse.ArgumentParser:
     segment = commands.add_parser("segment", help="segment a scan", description="Segments a scan.")
     tasks = segment.add_subparsers(dest="task", required=True, metavar="TASK", parser_class=_Parser)
     shared = _segment_options()
-    words = {
-        "tumor": "glioma in brain MR",
-        "spine": "vertebrae, discs, canal and sacrum in MR or CT",
-        "subcortical": "deep nuclei in brain MR",
-    }
-    for task, what in words.items():
-        command = tasks.add_parser(task, help=what, description=f"Segments the {what}.", parents=[shared, general])
-        command.set_defaults(channels=tuple(MODALITIES) if task == "tumor" else ("image",))
-        if task == "tumor":
-            for key, name in MODALITIES.items():
-                command.add_argument(
-                    f"--{key}", type=Path, metavar="SCAN", help=f"{name} scan; the first given of t1c, t1, t2, flair is the reference"
-                )
-            command.add_argument("--register", action="store_true", help="align the scans rigidly to the reference first")
-        else:
-            command.add_argument(
-                "image", type=Path, metavar="SCAN", help="NIfTI, NRRD, MHA/MHD or Analyze file, or a folder with one DICOM series"
-            )
+    for task in registered_tasks():
+        what = f"Segments the {task.summary}."
+        _channel_options(tasks.add_parser(task.name, help=task.summary, description=what, parents=[shared, general]), task)
 
     batch = commands.add_parser(
         "batch",
@@ -73,9 +58,12 @@ def make_parser() -> argparse.ArgumentParser:
         description="Segments every case of a folder; run it again to go on.",
         parents=[general],
     )
-    batch.add_argument("task", choices=["tumor", "spine", "subcortical"])
+    batch.add_argument("task", choices=[task.name for task in registered_tasks()])
     batch.add_argument(
-        "folder", type=Path, metavar="FOLDER", help="holds the cases: scans or DICOM folders; for tumor a subfolder for each"
+        "folder",
+        type=Path,
+        metavar="FOLDER",
+        help="holds the cases: scans or DICOM folders; for a task of several scans a subfolder for each",
     )
     batch.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="receives CASE.seg.nrrd, CASE.json, summary.csv")
     batch.add_argument("--register", action="store_true", help="align the scans of a case rigidly first")
@@ -95,6 +83,21 @@ def make_parser() -> argparse.ArgumentParser:
         "doctor", help="what is installed, which device, how fast", description="Checks the installation.", parents=[general]
     )
     return parser
+
+
+def _channel_options(parser: argparse.ArgumentParser, task: Task) -> None:
+    """A positional scan for a task that takes one, an option for each of several."""
+    parser.set_defaults(channels=task.channel_keys)
+    if task.single:
+        words = "NIfTI, NRRD, MHA/MHD or Analyze file, or a folder with one DICOM series"
+        parser.add_argument(task.channels[0].key, type=Path, metavar="SCAN", help=words)
+    else:
+        order = ", ".join(task.channel_keys)
+        for channel in task.channels:
+            words = f"{channel.name} scan; the first given of {order} is the reference"
+            parser.add_argument(f"--{channel.key}", type=Path, metavar="SCAN", help=words)
+    if task.registers:
+        parser.add_argument("--register", action="store_true", help="align the scans rigidly to the reference first")
 
 
 def _reading_options(parser: argparse.ArgumentParser) -> None:

@@ -42,7 +42,7 @@ def view(options: argparse.Namespace) -> None:
             voxel_ml = labels.grid.voxel_volume_ml
             report = {"volumes": {s.key: {"name": s.name, "mL": float((labels.voxels == s.label).sum()) * voxel_ml} for s in segments}}
         name = report.get("reference", "image")
-        write_page(outputs.temporary(options.output), [Case(report.get("task", "Mask"), {name: scan}, labels, segments, report)])
+        write_page(outputs.temporary(options.output), [Case(report.get("task"), {name: scan}, labels, segments, report)])
     print(f"{options.output} written.")
 
 

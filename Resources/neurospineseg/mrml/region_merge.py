@@ -13,7 +13,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.mrml.found_structure import FoundStructure, union
 from neurospineseg.mrml.merge import Change, Merge
 from neurospineseg.mrml.segment_masks import is_locked, mask_in_box, tight_mask
-from neurospineseg.tasks.anatomy import Structure, family, structures_of
+from neurospineseg.tasks.anatomy import Structure, all_structures, family
 from neurospineseg.tasks.spine.levels import NUMBERED, is_neutral, place_of, structure_at, variant_of
 from neurospineseg.tasks.spine.renumbering import Variant
 
@@ -168,7 +168,7 @@ class RegionMerge(Merge):
         return structure_at(kind, place + shift, variant, all(is_neutral(key) for key in own))
 
     def _all_sought(self, kind: str) -> bool:
-        return {found for found in structures_of("spine") if family(found.key) == kind} <= set(self._structures_sought)
+        return {found for found in all_structures() if found.family == kind} <= set(self._structures_sought)
 
     def _segment_of(self, wanted: Structure) -> int:
         """The segment of a structure that is there: that of its very name first, then an unlocked one, then the one with most voxels.

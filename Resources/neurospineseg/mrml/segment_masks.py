@@ -13,7 +13,7 @@ from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.triple import triple
 from neurospineseg.mrml.volume_node import to_numpy, to_vtk, to_world
-from neurospineseg.tasks.anatomy import structures_of
+from neurospineseg.tasks.anatomy import all_structures
 from neurospineseg.tasks.structure import STRUCTURE_TAG, Structure, segment_tags, terminology_entry
 
 RUN_TAG = "NeuroSpineSeg.Run"
@@ -43,7 +43,7 @@ def structure_of_segment(segment: Any) -> Structure | None:
     terminology counts, together with the name where several structures share it (a vertebra without its level), then the name.
     """
     entry, name = tag(segment, "TerminologyEntry"), segment.GetName()
-    known = [found for task in ("tumor", "spine", "subcortical") for found in structures_of(task)]
+    known = all_structures()
     named = [found for found in known if found.name.lower() == name.strip().lower()]
     alike = [found for found in known if entry and _codes(terminology_entry(found)) == _codes(entry)]
     tagged = next((found for found in known if found.key == tag(segment, STRUCTURE_TAG)), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,9 @@ from neurospineseg.pages.slice_pictures import (
     orthogonal_slices,
     title_of,
 )
+from neurospineseg.tasks.task import Task, task_named
 
 STYLE = Path(__file__).with_name("page.css")
-TITLES = {"tumor": "Glioma", "spine": "Spine", "subcortical": "Deep nuclei"}
-MARGIN_MM = {"subcortical": 35.0}
-"""What is shown around the mask in mm; the whole scan for the other tasks."""
-CHANNEL_NAMES = {"t1c": "T1 after contrast", "t1": "T1", "t2": "T2", "flair": "FLAIR", "image": "Scan"}
 STAGE_COLORS = ("#4f7cac", "#e0a458", "#5b9279", "#c8553d", "#8e7dbe", "#c0b283", "#6c757d", "#3d9db3", "#b56576")
 LONG_TABLE = 12
 ROW_INCHES, TALLEST_ROW_INCHES = 11.3, 5.2
@@ -40,7 +38,7 @@ class Case:
     """What the page shows of one run.
 
     Attributes:
-        task: ``tumor``, ``spine``, ``subcortical`` or another heading.
+        task: name of a registered task; None where it is not known.
         scans: by channel; the report's ``reference``, else the first, is shown in three planes.
         labels: the mask.
         segments: the structures in the mask.
@@ -49,7 +47,7 @@ class Case:
         note: one sentence under the heading.
     """
 
-    task: str
+    task: str | None
     scans: Mapping[str, Volume]
     labels: Volume
     segments: Sequence[Segment]
@@ -60,6 +58,15 @@ class Case:
     @property
     def reference(self) -> str:
         return self.report.get("reference") or next(iter(self.scans))
+
+    @cached_property
+    def declared(self) -> Task | None:
+        """What is known of its task.
+
+        Raises:
+            InputError: there is no such task.
+        """
+        return None if self.task is None else task_named(self.task)
 
 
 def segments_of(report: Mapping[str, Any]) -> list[Segment]:
@@ -97,7 +104,7 @@ RAS millimeters. NeuroSpineSeg {__version__}.</footer>
 
 
 def _heading(case: Case) -> str:
-    return TITLES.get(case.task, case.task)
+    return case.declared.title if case.declared else "Mask"
 
 
 def _section(case: Case, number: int) -> str:
@@ -117,17 +124,21 @@ def _section(case: Case, number: int) -> str:
 
 def _pictures(case: Case) -> str:
     scan = case.scans[case.reference]
-    margin = MARGIN_MM.get(case.task)
+    margin = case.declared.margin_mm if case.declared else None
     window = gray_window(scan)
     rows = [_row([(view, window, title_of(view)) for view in orthogonal_slices(scan, case.labels, case.segments, margin)], "")]
     if len(case.scans) > 1:
         point, bounds = busiest_point(case.labels), display_bounds(scan, case.labels, margin)
         views = [
-            (cut(other, case.labels, case.segments, PLANES[0], point, bounds), gray_window(other), CHANNEL_NAMES.get(name, name))
+            (cut(other, case.labels, case.segments, PLANES[0], point, bounds), gray_window(other), _channel_name(case, name))
             for name, other in case.scans.items()
         ]
         rows.append(_row(views, " strip"))
     return "".join(rows)
+
+
+def _channel_name(case: Case, key: str) -> str:
+    return case.declared.channel(key).name if case.declared else key
 
 
 def _row(views: Sequence[tuple[Slice, tuple[float, float], str]], kind: str) -> str:

@@ -12,15 +12,9 @@ from pathlib import Path
 
 from neurospineseg.atomic_files import beside
 from neurospineseg.errors import InputError
+from neurospineseg.tasks.task import Task, task_named
 
 SCAN_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr")
-CHANNEL_WORDS = {
-    "t1c": ("t1c", "t1ce", "t1gd", "t1post"),
-    "flair": ("flair", "t2f"),
-    "t2": ("t2", "t2w"),
-    "t1": ("t1", "t1n", "t1w"),
-}
-"""The last word of a file's name, of BraTS 2018 to 2023 and of common use."""
 OUTPUT_ENDING = ".seg.nrrd"
 SUMMARY = "summary.csv"
 HEADER = ("case", "outcome")
@@ -38,25 +32,28 @@ class Case:
 def find_cases(task: str, folder: Path, output: Path | None = None) -> list[Case]:
     """The cases of a folder, by name.
 
-    For tumor, a case is a subfolder whose files' names end in the contrast (``..._t1ce.nii.gz``, ``...-t2f.nii.gz``); for the other tasks it is a file,
-    or a subfolder with one DICOM series.
+    For a task of several channels, a case is a subfolder whose files' names end in the contrast (``..._t1ce.nii.gz``, ``...-t2f.nii.gz``); for
+    the other tasks it is a file, or a subfolder with one DICOM series.
 
     Args:
         output: receives the masks; it is no case, and neither is a folder that holds nothing else.
 
     Raises:
-        InputError: the folder is not there or holds no case.
+        InputError: there is no such task, or the folder is not there or holds no case.
     """
+    declared = task_named(task)
     if not folder.is_dir():
         raise InputError(f"The folder '{folder}' does not exist; choose the folder that holds the cases.")
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith(".") and not _is_for_masks(entry, output))
-    if task == "tumor":
-        cases = [Case(entry.name, _channels(entry)) for entry in entries if entry.is_dir()]
-        cases = [case for case in cases if case.scans]
+    if declared.single:
+        only = declared.channels[0].key
+        cases = [Case(_stem(entry), {only: entry}) for entry in entries if entry.is_dir() or _is_scan(entry)]
     else:
-        cases = [Case(_stem(entry), {"image": entry}) for entry in entries if entry.is_dir() or _is_scan(entry)]
+        cases = [Case(entry.name, _channels(entry, declared)) for entry in entries if entry.is_dir()]
+        cases = [case for case in cases if case.scans]
     if not cases:
-        words = "subfolders with scans named by contrast, e.g. case1/case1_flair.nii.gz" if task == "tumor" else "scans or DICOM folders"
+        example = f"case1/case1_{declared.channels[-1].key}.nii.gz"
+        words = "scans or DICOM folders" if declared.single else f"subfolders with scans named by contrast, e.g. {example}"
         raise InputError(f"The folder '{folder}' holds no case; it must hold {words}.")
     twice = [case.name for number, case in enumerate(cases) if case.name in {other.name for other in cases[:number]}]
     if twice:
@@ -80,13 +77,13 @@ def _stem(path: Path) -> str:
     return path.name[: len(path.name) - len(ending)]
 
 
-def _channels(folder: Path) -> dict[str, Path]:
+def _channels(folder: Path, task: Task) -> dict[str, Path]:
     found = {}
     for path in sorted(folder.iterdir()):
         word = _stem(path).lower().replace("-", "_").split("_")[-1] if _is_scan(path) else ""
-        for channel, words in CHANNEL_WORDS.items():
-            if word in words:
-                found.setdefault(channel, path)
+        for channel in task.channels:
+            if word in (channel.key, *channel.file_words):
+                found.setdefault(channel.key, path)
     return found
 
 

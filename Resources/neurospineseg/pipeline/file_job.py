@@ -27,8 +27,8 @@ class FileJob:
     """What is to be segmented into a file.
 
     Attributes:
-        task: ``tumor``, ``spine`` or ``subcortical``.
-        scans: file or DICOM folder of each modality (``image`` for the tasks that take one).
+        task: name of a registered task.
+        scans: file or DICOM folder of each of its channels.
         output: the mask; its record and page lie beside it.
         settings: see ``Settings``.
         frame: which volume of a 4D file.

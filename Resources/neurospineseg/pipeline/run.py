@@ -11,7 +11,7 @@ import torch
 
 from neurospineseg.checks.head_mask import head_mask
 from neurospineseg.checks.input_checks import check_field_of_view, check_overlaps, repaired
-from neurospineseg.checks.input_plausibility import Expectations, implausible, whole_labels
+from neurospineseg.checks.input_plausibility import InputPlausibility, implausible_volumes, whole_labels
 from neurospineseg.checks.scan_recognition import Recognizer
 from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.geometry.agreement import volumes_ml
@@ -23,13 +23,13 @@ from neurospineseg.inference.from_model_grid import likely_part, to_scan_grid
 from neurospineseg.inference.head_pose import Pose, find_head, locate_region
 from neurospineseg.inference.onto_model_grid import to_model_grid
 from neurospineseg.inference.uncertainty import UncertainRegion, uncertain_regions
-from neurospineseg.models.bundle import Bundle, Task, find_bundle
+from neurospineseg.models.bundle import Bundle, find_bundle
 from neurospineseg.pipeline.class_probabilities import ClassProbabilities
 from neurospineseg.pipeline.settings import AUTOMATIC, Settings
 from neurospineseg.pipeline.stages import Progress, Stage, StageWatch, no_progress
 from neurospineseg.tasks.anatomy import Structure
 from neurospineseg.tasks.class_scores import Postprocessed, postprocess, suppress
-from neurospineseg.tasks.subcortical.rules import contrast_notes
+from neurospineseg.tasks.task import called, task_named
 
 CONTEXT_MM = 24.0
 TISSUE_SPACING_MM = 4.0
@@ -39,7 +39,7 @@ CONTRAST_BUNDLE = "brain_contrast"
 class Models(Protocol):
     """What a run needs of its segmenter: the models of a task, ready for a device."""
 
-    task: Task
+    task: str
     settings: Settings
     bundle: Bundle
     coarse: Bundle | None
@@ -74,6 +74,7 @@ class Run:
         scans: by channel.
 
     Attributes:
+        task: what is segmented.
         scans: by channel: checked, then aligned where that is asked for.
         reference: the channel of the scan whose grid the mask has.
         region: only inside it is anything segmented; None for everywhere. Known once the scans are checked.
@@ -86,10 +87,11 @@ class Run:
 
     def __init__(self, segmenter: Models, scans: Mapping[str, Volume], progress: Progress = no_progress) -> None:
         self.segmenter, self.bundle, self.settings = segmenter, segmenter.bundle, segmenter.settings
+        self.task = task_named(segmenter.task)
         self.scans = dict(scans)
         self.reference = ""
         self.region: Region | None = None
-        self.expected: Expectations | None = None
+        self.expected: InputPlausibility | None = None
         self.watch = StageWatch(progress)
         self.warnings: list[str] = []
         self.mask: Volume | None = None
@@ -133,8 +135,8 @@ class Run:
                 f"Without {' and '.join(lacking)} the model '{spec.name}' finds far less (see its model card); give {'it' if len(lacking) == 1 else 'them'} if you can."
             )
         for name, scan in self.scans.items():
-            words = "the scan" if name == "image" else f"the scan {name}"
-            check_field_of_view(scan, self.segmenter.task, words)
+            words = "the scan" if self.task.single else f"the scan {name}"
+            check_field_of_view(scan, self.task.least_extent_mm, words)
             self.scans[name], notes = repaired(scan, words)
             self.warnings += notes
 
@@ -146,7 +148,7 @@ class Run:
             self.region.part_of(self.reference_scan.grid, 0.0)
         self.expected = self.expectations()
         if self.expected is not None:
-            self.doubt(self.expected.doubts_of_scans(self.scans))
+            self.doubt(self.expected.implausible_scans(self.scans))
 
     def chosen_region(self) -> Region | None:
         """The user's region; an automatic one is found here, unless the model looks for its own."""
@@ -167,7 +169,7 @@ class Run:
         self.warnings += check_overlaps(self.scans, self.reference)
         if self.expected is not None:
             self.watch.start(Stage.CHECKING)
-            self.doubt(self.expected.doubts_of_contrasts(self.scans))
+            self.doubt(self.expected.implausible_contrasts(self.scans))
             self.warnings += self.expected.notes
 
     def judge(self) -> None:
@@ -176,10 +178,10 @@ class Run:
         self.region = self.chosen_region()
         self.expected = self.expectations()
         if self.expected is not None:
-            self.doubt(self.expected.doubts_of_scans(self.scans) + self.expected.doubts_of_contrasts(self.scans))
+            self.doubt(self.expected.implausible_scans(self.scans) + self.expected.implausible_contrasts(self.scans))
             self.warnings += self.expected.notes
 
-    def expectations(self) -> Expectations | None:
+    def expectations(self) -> InputPlausibility | None:
         """What is expected of the scans; None where the model says nothing of it or what tells it is damaged."""
         name = self.bundle.spec.recognizer
         if name is None:
@@ -192,7 +194,7 @@ class Run:
             self.warnings.append(f"What the scans show was not checked: {error}")
             return None
         recognizer = Recognizer(locator, lambda image: self.scores(locator, image, Stage.CHECKING), known)
-        return Expectations(self.segmenter.task, self.reference, recognizer, self.region is not None)
+        return InputPlausibility(self.task, self.reference, recognizer, self.region is not None)
 
     def doubt(self, sentences: Sequence[str]) -> None:
         """Raises ImplausibleInput, or adds the sentences to the warnings where the user wants the result anyway."""
@@ -258,9 +260,9 @@ class Run:
         values = self.scores(self.bundle, image, Stage.SEGMENTING)
         self.watch.start(Stage.APPLYING_ANATOMY)
         nowhere = part.nowhere
-        if self.segmenter.task == "subcortical":
-            self.warnings += contrast_notes(image, values, spec)
-        if self.segmenter.task == "tumor":
+        if self.task.notes is not None:
+            self.warnings += called(self.task.notes)(image, values, spec)
+        if self.task.only_in_head:
             air = ~head_mask(self.scans, grid)
             nowhere = air if nowhere is None else nowhere | air
         if nowhere is not None:
@@ -317,8 +319,9 @@ class Run:
         """Doubts a result that cannot be, where the whole scan was looked at by a model that doubts."""
         if self.bundle.spec.recognizer is None or self.region is not None:
             return
-        whole = set(self.ml) if self.segmenter.task == "tumor" else whole_labels(labels, self.ml)
-        odd = implausible(self.segmenter.task, {s.key: self.ml[s.label] for s in structures if s.label in whole})
+        uncut = whole_labels(labels, self.ml) if self.task.plausible.ml else set()
+        ml = {structure.key: self.ml[structure.label] for structure in structures if structure.label in self.ml}
+        odd = implausible_volumes(self.task, ml, [structure.key for structure in structures if structure.label in uncut])
         self.doubt([odd] if odd else [])
 
     def warn_of_missing(self) -> None:

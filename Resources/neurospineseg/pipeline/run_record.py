@@ -13,15 +13,9 @@ import numpy as np
 from neurospineseg import __version__
 from neurospineseg.models.bundle import Bundle
 from neurospineseg.pipeline.run import Run
-from neurospineseg.tasks.anatomy import Structure
+from neurospineseg.tasks.structure import Structure
+from neurospineseg.tasks.task import task_named
 
-COMPOSITES = {
-    "tumor": (
-        ("tumor_core", "Tumor core (necrotic core + enhancing)", ("necrotic_core", "enhancing_tumor")),
-        ("whole_tumor", "Whole tumor", ("necrotic_core", "edema", "enhancing_tumor")),
-    )
-}
-"""Unions whose volume is reported beside the structures' own: key, name, parts."""
 PACKAGES = ("torch", "monai", "numpy", "SimpleITK", "nibabel")
 
 
@@ -54,9 +48,9 @@ def _model(bundle: Bundle) -> dict[str, str]:
 
 def _volumes(task: str, structures: Sequence[Structure], ml: Mapping[int, float]) -> dict[str, dict[str, Any]]:
     table = {structure.key: {"name": structure.name, "mL": round(ml[structure.label], 4)} for structure in structures}
-    for key, name, parts in COMPOSITES.get(task, ()):
-        if any(part in table for part in parts):
-            table[key] = {"name": name, "mL": round(sum(table[part]["mL"] for part in parts if part in table), 4)}
+    for union in task_named(task).composites:
+        if any(part in table for part in union.parts):
+            table[union.key] = {"name": union.name, "mL": round(sum(table[part]["mL"] for part in union.parts if part in table), 4)}
     return table
 
 

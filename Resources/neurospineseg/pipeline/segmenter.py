@@ -12,7 +12,7 @@ from neurospineseg.images.volume import Volume
 from neurospineseg.inference.coarse_to_fine import coarse_bundle
 from neurospineseg.inference.device import choose_device, choose_precision
 from neurospineseg.inference.predict import predict
-from neurospineseg.models.bundle import Bundle, Task, find_bundle, installed_bundles
+from neurospineseg.models.bundle import Bundle, find_bundle, installed_bundles
 from neurospineseg.models.network import build_to_run, load_weights
 from neurospineseg.pipeline.class_probabilities import ClassProbabilities
 from neurospineseg.pipeline.run import Run
@@ -20,38 +20,38 @@ from neurospineseg.pipeline.run_record import run_record
 from neurospineseg.pipeline.segmentation_result import SegmentationResult
 from neurospineseg.pipeline.settings import DEFAULTS, Settings
 from neurospineseg.pipeline.stages import Progress, no_progress
-from neurospineseg.tasks.anatomy import Structure, structures_of, structures_of_classes
+from neurospineseg.tasks.anatomy import Structure
+from neurospineseg.tasks.task import task_named
 
 
 class Segmenter:
     """Segments scans of one task; keeps its networks loaded between runs.
 
     Args:
-        task: ``tumor``, ``spine`` or ``subcortical``.
+        task: name of a registered task.
         settings: see ``Settings``.
         networks: loaded networks by bundle name, to share them between segmenters.
 
     Raises:
-        InputError: the model, the device or a structure is not there.
+        InputError: the task, the model, the device or a structure is not there.
     """
 
-    def __init__(self, task: Task, settings: Settings = DEFAULTS, networks: dict[str, torch.nn.Module] | None = None) -> None:
+    def __init__(self, task: str, settings: Settings = DEFAULTS, networks: dict[str, torch.nn.Module] | None = None) -> None:
+        declared = task_named(task)
+        for key in settings.structures or ():
+            declared.structure(key)
         self.task, self.settings = task, settings
         self.bundle = _chosen_bundle(task, settings.model)
         self.coarse = coarse_bundle(self.bundle)
         self.device = choose_device(settings.device)
         self.precision = choose_precision(self.device)
         self._networks = {} if networks is None else networks
-        known = {structure.key for structure in structures_of(task)}
-        unknown = [key for key in settings.structures or () if key not in known]
-        if unknown:
-            raise InputError(f"There is no structure '{unknown[0]}' in {task}; choose among {', '.join(sorted(known))}.")
 
     @property
     def sought(self) -> list[Structure]:
         """Every structure that a run may mark: those of the model's classes that were asked for."""
         asked = self.settings.structures
-        known = structures_of_classes(self.task, self.bundle.spec.classes)
+        known = task_named(self.task).structures_of_classes(self.bundle.spec.classes)
         return [structure for structure in known if asked is None or structure.key in asked]
 
     def network(self, bundle: Bundle) -> torch.nn.Module:
@@ -64,7 +64,7 @@ class Segmenter:
         """Segments one case.
 
         Args:
-            scans: one per modality (``t1c``, ``t1``, ``t2``, ``flair`` for tumor; ``image`` otherwise);
+            scans: by channel of the task;
                 the first of the model's channels that is given is the reference, whose grid the result has.
             progress: called with a stage and the fraction of it that is done; an exception from it cancels.
 
@@ -139,7 +139,7 @@ class Segmenter:
         return probabilities, notes
 
 
-def _chosen_bundle(task: Task, model: str | None) -> Bundle:
+def _chosen_bundle(task: str, model: str | None) -> Bundle:
     if model is not None:
         bundle = find_bundle(model)
         if bundle.spec.task != task or bundle.spec.role != "segment":

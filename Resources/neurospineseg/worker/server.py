@@ -155,6 +155,7 @@ class Worker:
 
     def segment(self, request: dict[str, Any]) -> dict[str, Any]:
         from neurospineseg.geometry.region import Region
+        from neurospineseg.tasks.task import task_named
 
         tell = self._progress(request)
         volumes = self._volumes(request)
@@ -168,7 +169,7 @@ class Worker:
         inside = None
         if request.get("inside") and region is not None:
             region.part_of(next(iter(volumes.values())).grid, 0.0)
-            inside, region = region, (None if request["task"] == "spine" else region)
+            inside, region = region, (None if task_named(request["task"]).renumbers else region)
         segmenter = self._segmenter(request, region=region, uncertainty=bool(request.get("doubts")))
         result = segmenter.run(volumes, tell)
         labels = result.labels.voxels
