@@ -78,7 +78,13 @@ def make_parser() -> argparse.ArgumentParser:
     view.add_argument("--overwrite", action="store_true", help="replace an existing page")
     _reading_options(view)
 
-    commands.add_parser("models", help="list the installed models", description="Lists the installed models.", parents=[general])
+    models = commands.add_parser("models", help="list the installed models", description="Lists the installed models.", parents=[general])
+    actions = models.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
+    export = actions.add_parser(
+        "export", help="write one as a plain MONAI Bundle", description="Writes a model as a bundle in single precision, which MONAI runs."
+    )
+    export.add_argument("name", metavar="NAME", help="a name that `neurospineseg models` lists, or a bundle's folder")
+    export.add_argument("folder", type=Path, metavar="DIR", help="receives the bundle's folder")
     commands.add_parser(
         "doctor", help="what is installed, which device, how fast", description="Checks the installation.", parents=[general]
     )
@@ -185,9 +191,9 @@ def _run(options: argparse.Namespace, debug: bool) -> int:
 
                 view(options)
             elif options.command == "models":
-                from neurospineseg.cli.models import list_models
+                from neurospineseg.cli.models import models
 
-                list_models()
+                models(options)
             else:
                 from neurospineseg.cli.doctor import examine
 

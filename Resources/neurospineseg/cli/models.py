@@ -1,11 +1,23 @@
-"""``neurospineseg models``: the installed models."""
+"""``neurospineseg models``: the installed models, and one of them as a plain MONAI Bundle."""
 
 from __future__ import annotations
 
+import argparse
+
 from neurospineseg.cli.console import out, table
-from neurospineseg.models.bundle import Bundle, installed_bundles
+from neurospineseg.models.bundle import Bundle, find_bundle, installed_bundles
 
 ROLES = {"segment": "{task}", "locate": "{task} (locator)", "recognize": "checks scans"}
+
+
+def models(options: argparse.Namespace) -> None:
+    """Runs the command."""
+    if options.action == "export":
+        from neurospineseg.models.export import export_bundle
+
+        print(f"The model was written to {export_bundle(find_bundle(options.name), options.folder).folder}.")
+    else:
+        list_models()
 
 
 def list_models() -> None:

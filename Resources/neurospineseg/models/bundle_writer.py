@@ -92,7 +92,10 @@ def _fill(folder: Path, spec: ModelSpec, network_def: dict[str, Any], weights: P
 
 
 def _inference_config(spec: ModelSpec, network_def: dict[str, Any]) -> dict[str, Any]:
-    """What ``python -m monai.bundle run --dataset_dir ... `` needs; this program reads ``network_def`` alone."""
+    """What ``python -m monai.bundle run --dataset_dir ... `` needs; this program reads ``network_def`` alone.
+
+    The likeliest class of every voxel, without what this program does before and after: no rules of anatomy and no search for a region.
+    """
     window = [n for axis, n in enumerate(spec.patch) if axis != spec.slice_axis]
     inferer: dict[str, Any] = {"_target_": "SlidingWindowInferer", "roi_size": window, "overlap": 0.5, "mode": "gaussian"}
     if spec.slice_axis is not None:
@@ -131,25 +134,17 @@ def _inference_config(spec: ModelSpec, network_def: dict[str, Any]) -> dict[str,
             ],
         },
         "dataset": {"_target_": "Dataset", "data": "$[{'image': i} for i in @datalist]", "transform": "@preprocessing"},
-        "dataloader": {"_target_": "DataLoader", "dataset": "@dataset", "batch_size": 1},
         "inferer": inferer,
         "postprocessing": {
             "_target_": "Compose",
             "transforms": [
                 {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
-                {"_target_": "SaveImaged", "keys": "pred", "output_dir": "@output_dir"},
+                {"_target_": "SaveImaged", "keys": "pred", "output_dir": "@output_dir", "resample": False},
             ],
         },
-        "evaluator": {
-            "_target_": "SupervisedEvaluator",
-            "device": "@device",
-            "val_data_loader": "@dataloader",
-            "network": "@network",
-            "inferer": "@inferer",
-            "postprocessing": "@postprocessing",
-        },
+        "segment": "$lambda case: @postprocessing({'pred': @inferer(case['image'][None].to(@device), @network)[0].cpu()})",
         "load_weights": "$@network.load_state_dict(torch.load(os.path.join(@bundle_root, 'models/model.pt'), map_location=@device, weights_only=True))",
-        "run": ["$@load_weights", "$@evaluator.run()"],
+        "run": ["$torch.set_grad_enabled(False)", "$@load_weights", "$@network.eval()", "$list(map(@segment, @dataset))"],
     }
 
 
