@@ -9,11 +9,12 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-import SimpleITK as sitk
 
 from neurospineseg.atomic_files import Outputs, beside
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.triple import triple
+from neurospineseg.images.nrrd_file import read_header
+from neurospineseg.images.segmentation_file import FileSegment, read_segmentation
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.pages.html_page import Case, segments_of, write_page
 from neurospineseg.pages.slice_pictures import Segment
@@ -27,17 +28,13 @@ def view(options: argparse.Namespace) -> None:
         raise InputError(f"The page '{options.output.name}' must end in .html.")
     with Outputs([options.output], inputs=[options.image, options.mask], overwrite=options.overwrite) as outputs:
         scan = read_volume(options.image, frame=options.frame, orientation=options.orientation)
-        mask = read_volume(options.mask)
+        mask, stated = _read_mask(options.mask)
         values = np.unique(mask.voxels)
         if len(values) > MOST_LABELS or not np.isfinite(values).all() or (values != values.round()).any() or values.min() < 0:
             raise InputError(f"'{options.mask.name}' is no label map; give a mask that `neurospineseg segment` wrote.")
         labels = Volume(mask.voxels.astype(np.uint16), mask.ijk_to_ras)
         report = _sidecar(options.mask)
-        segments = (
-            segments_of(report)
-            if report.get("segments")
-            else _segments_of_header(options.mask, [int(value) for value in values if value > 0])
-        )
+        segments = segments_of(report) if report.get("segments") and not stated else _segments(stated, [int(n) for n in values if n > 0])
         if not report:
             voxel_ml = labels.grid.voxel_volume_ml
             report = {"volumes": {s.key: {"name": s.name, "mL": float((labels.voxels == s.label).sum()) * voxel_ml} for s in segments}}
@@ -59,19 +56,21 @@ def _sidecar(mask: Path) -> dict[str, Any]:
     return report
 
 
-def _segments_of_header(path: Path, values: list[int]) -> list[Segment]:
-    """Names and colors from a .seg.nrrd's header where it has them, else numbers and a color wheel."""
-    stated: dict[int, Segment] = {}
-    if path.name.lower().endswith(".nrrd"):
-        reader = sitk.ImageFileReader()
-        reader.SetFileName(str(path))
-        reader.ReadImageInformation()
-        header = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
-        for key in header:
-            if key.startswith("Segment") and key.endswith("_LabelValue"):
-                stem = key.removesuffix("_LabelValue")
-                color = triple(round(255 * float(part)) for part in header.get(f"{stem}_Color", "0.5 0.5 0.5").split())
-                stated[int(header[key])] = Segment(int(header[key]), stem, header.get(f"{stem}_Name", stem), color)
+def _read_mask(path: Path) -> tuple[Volume, list[FileSegment]]:
+    """A mask, and the segments that its header describes where it is a ``.seg.nrrd``."""
+    if path.suffix.lower() == ".nrrd" and path.is_file():
+        try:
+            described = "Segment0_ID" in read_header(path)
+        except InputError:
+            described = False  # what is wrong with it is told where its voxels are read
+        if described:
+            return read_segmentation(path)
+    return read_volume(path), []
+
+
+def _segments(stated: list[FileSegment], values: list[int]) -> list[Segment]:
+    """Names and colors of the labels that the mask holds; of those that its header does not describe, numbers and a color wheel."""
+    named = {each.label: Segment(each.label, each.key, each.name, each.color) for each in stated}
     wheel = matplotlib.colormaps["tab20"]
     drawn = {value: triple(round(255 * part) for part in wheel(n % 20)[:3]) for n, value in enumerate(values)}
-    return [stated.get(value) or Segment(value, f"label_{value}", f"Label {value}", drawn[value]) for value in values]
+    return [named.get(value) or Segment(value, f"label_{value}", f"Label {value}", drawn[value]) for value in values]

@@ -5,14 +5,17 @@ The fields are those of Slicer's ``vtkMRMLSegmentationStorageNode`` (5.12).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from neurospineseg.errors import InputError
-from neurospineseg.images.nrrd_file import write_nrrd
+from neurospineseg.images.nrrd_file import read_header, read_voxels, write_nrrd
 from neurospineseg.images.volume import Volume
 
 BINARY = "Binary labelmap"
@@ -59,6 +62,47 @@ def write_segmentation(labels: Volume, segments: Sequence[FileSegment], path: Pa
         write_nrrd(voxels, _as_slicer_holds_it(labels.ijk_to_ras), path, notes)
     except OSError as error:
         raise InputError(f"'{path.name}' could not be written ({error.strerror}); check the folder and the free space.") from error
+
+
+def read_segmentation(path: Path) -> tuple[Volume, list[FileSegment]]:
+    """A ``.seg.nrrd`` as one label map of uint16, and the segments that its header describes.
+
+    The voxels of several layers get new labels, 1 for the first segment; where segments overlap, the later one wins.
+
+    Raises:
+        InputError: the file cannot be used; the message says why and what to do.
+    """
+    header = read_header(path)
+    segments = [_segment(header, f"Segment{number}_") for number in range(_count(header))]
+    array, affine = read_voxels(path, header)
+    if array.dtype.kind not in "ui" or array.min() < 0 or array.max() >= 2**16:
+        raise InputError(f"'{path.name}' is no label map; give a segmentation that Slicer or this program wrote.")
+    if array.ndim == 3:
+        return Volume(array.astype(np.uint16), affine), segments
+    labels = np.zeros(array.shape[1:], np.uint16)
+    for number, segment in enumerate(segments):
+        layer = int(header.get(f"Segment{number}_Layer", number))
+        if not 0 <= layer < len(array):
+            raise InputError(f"'{path.name}' has no layer {layer}, in which its header puts '{segment.name}'; save it in Slicer again.")
+        labels[array[layer] == segment.label] = number + 1
+    return Volume(labels, affine), [replace(segment, label=number + 1) for number, segment in enumerate(segments)]
+
+
+def _count(header: Mapping[str, Any]) -> int:
+    return next(number for number in count() if f"Segment{number}_ID" not in header)
+
+
+def _segment(header: Mapping[str, Any], stem: str) -> FileSegment:
+    """What a header says of the segment whose fields begin with ``stem``; gray where its color is not three numbers."""
+    key, tags = header[f"{stem}ID"], (part.partition(":") for part in header.get(f"{stem}Tags", "").split("|") if ":" in part)
+    parts = re.findall(r"[\d.eE+-]+", header.get(f"{stem}Color", ""))
+    try:
+        color = tuple(min(255, max(0, round(255 * float(part)))) for part in parts)
+        label = int(header.get(f"{stem}LabelValue", 1))
+    except (ValueError, OverflowError):
+        color, label = (), 1
+    red, green, blue = color if len(color) == 3 else (128, 128, 128)
+    return FileSegment(key, header.get(f"{stem}Name", key), label, (red, green, blue), {name: value for name, _, value in tags})
 
 
 def _notes(segment: FileSegment, shape: tuple[int, int, int]) -> dict[str, str]:

@@ -225,9 +225,14 @@ def _read_dicom(path: Path, compact: bool) -> Volume:
 
 
 def _read_itk(path: Path, frame: int | None, compact: bool) -> Volume:
-    from neurospineseg.images.itk_file import read_itk
+    if _ending(path) in META_IMAGE:
+        from neurospineseg.images.itk_file import read_itk
 
-    array, affine = read_itk(path, META_IMAGE.get(_ending(path), ""))
+        array, affine = read_itk(path, META_IMAGE[_ending(path)])
+    else:
+        from neurospineseg.images.nrrd_file import read_nrrd
+
+        array, affine = read_nrrd(path)
     return Volume(_gray(_pick_frame(array, frame, path.name), path.name, compact), affine)
 
 
