@@ -25,6 +25,7 @@ import numpy as np
 import torch
 
 from neurospineseg.errors import InputError
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.agreement import dice
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.images.volume import Volume, read_volume
@@ -55,7 +56,7 @@ def scores(found: np.ndarray, truth: np.ndarray, other: np.ndarray, grid: Grid) 
     value = dice(found, truth)
     if not found.any():
         return 0.0, np.nan, 0
-    places = [grid.ijk_to_ras[:3, :3] @ np.argwhere(mask).mean(0)[::-1] for mask in (found, truth)]
+    places = [grid.centroid(mask) for mask in (found, truth)]
     return value, float(np.linalg.norm(places[0] - places[1])), int(dice(found, other) > value)
 
 
@@ -74,9 +75,7 @@ def located(segmenter: Segmenter, scan: Volume) -> np.ndarray:
         locator.spec,
         lambda image: predict(network, image, locator.spec, segmenter.device, segmenter.precision)[0],
     )
-    from_mni = np.eye(4)
-    from_mni[:3, :3], from_mni[:3, 3] = pose.scale * pose.axes, pose.offset
-    return np.linalg.inv(from_mni)
+    return pose.mni_to_ras.inverse.matrix
 
 
 def template_rows(
@@ -98,10 +97,10 @@ def template_rows(
     except InputError as error:
         print(*start, error)
         labels = np.zeros(scan.shape, np.uint16)
-    turn = to_mni @ pose
-    angle = np.degrees(np.arccos(np.clip((np.trace(turn[:3, :3]) / np.cbrt(np.linalg.det(turn[:3, :3])) - 1) / 2, -1, 1)))
+    turn = Affine(to_mni @ pose)
+    angle = np.degrees(np.arccos(np.clip((np.trace(turn.linear) / np.cbrt(np.linalg.det(turn.linear)) - 1) / 2, -1, 1)))
     center = np.array(REGION_CENTER_MNI)
-    yield (*start, "locator", "place", np.nan, np.linalg.norm(turn[:3, :3] @ center + turn[:3, 3] - center), 0)
+    yield (*start, "locator", "place", np.nan, np.linalg.norm(turn.apply(center) - center), 0)
     yield (*start, "locator", TURN, np.nan, angle, 0)
     ellipsoids = {key: mean_ellipsoid(scan.grid, key.split("_")[0], to_mni) for key in STN}
     anything = np.argwhere((truth > 0) | (labels > 0) | ellipsoids[STN[0]] | ellipsoids[STN[1]])

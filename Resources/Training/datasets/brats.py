@@ -106,7 +106,7 @@ def load(found: Found, scheme: str, channels: tuple[str, ...], options: argparse
     notes = [in_words(scheme)]
     if frame is None and NAMED.fullmatch(mask.name) is None:
         notes.append(f"The label map is '{mask.name}'.")
-    tumor_ml = np.count_nonzero(labels.voxels) * abs(np.linalg.det(labels.ijk_to_ras[:3, :3])) / 1000
+    tumor_ml = np.count_nonzero(labels.voxels) * labels.grid.voxel_volume_ml
     if tumor_ml < options.least_tumor_ml:
         raise LeftOut(f"Its tumor of {tumor_ml:.2f} mL is smaller than --least-tumor-ml {options.least_tumor_ml:g}.")
     scans = {channel: read_volume(found.files[channel][0], frame=found.files[channel][1]) for channel in channels}

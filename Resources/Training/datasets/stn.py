@@ -75,7 +75,7 @@ def load(files: dict[str, Path], options: argparse.Namespace) -> LoadedCase:
             f"'{names['mask_left']}' and '{names['mask_right']}' overlap in {(left & right).sum()} voxels; correct one of them."
         )
     image = volumes["image"]
-    places = [image.ijk_to_ras[0] @ np.append(np.argwhere(mask).mean(0)[::-1], 1) for mask in (left, right)]
+    places = [image.grid.centroid(mask)[0] for mask in (left, right)]
     if places[0] >= places[1]:
         raise InputError(
             f"'{names['mask_left']}' and '{names['mask_right']}' lie on the wrong sides for --sides {options.sides} and the orientation "

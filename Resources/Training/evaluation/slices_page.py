@@ -42,7 +42,7 @@ def draw_slice(case: str, scan: Volume, truth: Volume, found: np.ndarray, names:
     """A random plane through a random labeled voxel."""
     places = np.argwhere(truth.voxels > 0)
     place = places[int(rng.integers(len(places)))] if len(places) else np.array(truth.shape) // 2
-    point = truth.ijk_to_ras[:3, :3] @ place[::-1] + truth.ijk_to_ras[:3, 3]
+    point = truth.affine.apply_kji(place)
     plane, bounds, window = PLANES[int(rng.integers(3))], display_bounds(scan, truth, None), gray_window(scan)
     empty = Volume(np.zeros(truth.shape, np.uint8), truth.ijk_to_ras)
     predicted = Volume(found.astype(np.uint8), truth.ijk_to_ras)

@@ -64,7 +64,7 @@ def median_spacing(data: RawDataset, cases: Sequence[str]) -> tuple[float, float
     sizes = []
     for case in cases:
         grid = read_volume(data.image_file(case)).grid
-        nearest = np.abs(grid.ijk_to_ras[:3, :3] / grid.spacing).argmax(1)
+        nearest = np.abs(grid.affine.axes).argmax(1)
         sizes.append(grid.spacing[nearest])
     return tuple(round(float(mm), 3) for mm in np.median(sizes, axis=0))
 

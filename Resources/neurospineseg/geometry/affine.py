@@ -41,7 +41,7 @@ class Affine:
         object.__setattr__(self, "matrix", own)
 
     @staticmethod
-    def of(linear: ArrayLike, offset: ArrayLike) -> Affine:
+    def of(linear: ArrayLike, offset: ArrayLike = (0.0, 0.0, 0.0)) -> Affine:
         """From the 3x3 part and the place (3,) of the origin."""
         matrix = np.eye(4)
         matrix[:3, :3], matrix[:3, 3] = linear, offset

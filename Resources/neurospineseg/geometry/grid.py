@@ -58,6 +58,10 @@ class Grid:
         middle = (np.array(self.shape[::-1], float) - 1) / 2
         return self.affine.apply(middle)
 
+    def centroid(self, mask: np.ndarray) -> np.ndarray:
+        """RAS mm of the middle of a mask's voxels, bool (K, J, I), of which there must be any; shape (3,)."""
+        return self.affine.apply_kji(np.argwhere(mask).mean(0))
+
     def corners(self) -> np.ndarray:
         """RAS mm of the eight outer corners (voxel faces, not centers), shape (8, 3)."""
         upper = np.array(self.shape[::-1], float) - 0.5

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.inference.head_pose import Pose, fit_pose
 from Training.synthetic.acquisition import artifacts, bias_field, gamma, lower_resolution, paint, rician_noise, thick_slices
@@ -33,8 +34,8 @@ def contrasts_of(rng: np.random.Generator, head: Head) -> tuple[list[torch.Tenso
     Returns:
         The images, float32 (K, J, I), not normalized; their grid; where the head lies in it.
     """
-    brain = ((head.labels > 0) & (head.labels < 500)).nonzero().float().mean(0).numpy()[::-1]
-    middle = head.ijk_to_ras[:3, :3] @ brain + head.ijk_to_ras[:3, 3] + rng.uniform(-15, 15, 3)
+    brain = ((head.labels > 0) & (head.labels < 500)).nonzero().float().mean(0).numpy()
+    middle = Affine(head.ijk_to_ras).apply_kji(brain) + rng.uniform(-15, 15, 3)
     grid = Grid.canonical(middle, np.array(SHAPE[::-1]) * SPACING, np.full(3, SPACING))
     linear = random_linear(rng, degrees=15, scale=0.12)
     labels = draw_labels(head.labels, head.ijk_to_ras, SHAPE, grid.ijk_to_ras, rng, linear=linear, field_mm=3.0).to(torch.int16)
@@ -56,7 +57,7 @@ def _pose(labels: torch.Tensor, grid: Grid) -> Pose:
     for name, sides in LANDMARKS.items():
         for side, values in zip(("left", "right"), sides):
             kji = torch.isin(labels, torch.tensor(values, dtype=labels.dtype)).nonzero().double().mean(0).numpy()
-            places[f"{side}_{name}"] = grid.ijk_to_ras[:3, :3] @ kji[::-1] + grid.ijk_to_ras[:3, 3]
+            places[f"{side}_{name}"] = grid.affine.apply_kji(kji)
     return fit_pose(places)
 
 

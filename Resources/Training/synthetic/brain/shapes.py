@@ -1,6 +1,6 @@
 """Distances and noise in millimeters over a box of the head, from which procedural anatomy is built.
 
-A `Box` is a lattice along R, A, S; every field is float32 (K, J, I). Noise is drawn over the
+A `Box` is a grid along R, A, S; every field is float32 (K, J, I). Noise is drawn over the
 whole head and only then sampled on the box, so a crop shows the same head as the whole.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
+from neurospineseg.geometry.affine import Affine
 
 HEAD_LOW = np.array([-100.0, -130.0, -110.0])
 HEAD_HIGH = np.array([100.0, 110.0, 100.0])
@@ -24,7 +26,7 @@ def _spline_weights(places: np.ndarray, count: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Box:
-    """A lattice of ``spacing_mm`` between RAS corners ``low`` and ``high`` (mm, shape (3,))."""
+    """A grid of ``spacing_mm`` between RAS corners ``low`` and ``high`` (mm, shape (3,))."""
 
     low: np.ndarray
     high: np.ndarray
@@ -36,9 +38,7 @@ class Box:
 
     @property
     def ijk_to_ras(self) -> np.ndarray:
-        matrix = np.diag([self.spacing_mm] * 3 + [1.0])
-        matrix[:3, 3] = np.asarray(self.low) + self.spacing_mm / 2
-        return matrix
+        return Affine.of(np.diag([self.spacing_mm] * 3), np.asarray(self.low) + self.spacing_mm / 2).matrix
 
     def axes(self) -> list[np.ndarray]:
         """Voxel centers in mm along R, A, S."""

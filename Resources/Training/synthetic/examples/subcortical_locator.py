@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.images.intensity import background_value, normalize
 from neurospineseg.models.bundle import ModelSpec
@@ -37,8 +38,8 @@ class Examples:
         """Image (1, K, J, I) and bit mask (K, J, I) on ``PATCH``."""
         head, _ = self.heads.take(rng)
         fine = tuple(2 * n for n in PATCH)
-        places = torch.nonzero(self.lookup[head.labels.long()] > 0).float().mean(0).numpy()[::-1]
-        center = head.ijk_to_ras[:3, :3] @ places + head.ijk_to_ras[:3, 3]
+        places = torch.nonzero(self.lookup[head.labels.long()] > 0).float().mean(0).numpy()
+        center = Affine(head.ijk_to_ras).apply_kji(places)
         patch = Grid.canonical(center + rng.uniform(-25, 25, 3), np.array(fine[::-1]) * SPACING / 2, np.full(3, SPACING / 2))
         pose = random_linear(rng, degrees=32 if rng.random() < 0.5 else 15, scale=0.12)
         labels = draw_labels(head.labels, head.ijk_to_ras, fine, patch.ijk_to_ras, rng, linear=pose, field_mm=2.5, field_lattice=7)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.images.intensity import normalize
 from neurospineseg.inference.head_pose import REGION_CENTER_MNI
@@ -40,7 +41,7 @@ class Examples:
         """Normalized image and classes, both (SIZE, SIZE, SIZE), with the locator's errors of pose."""
         head, procedural = self.heads.take(rng)
         middle = np.array(REGION_CENTER_MNI) if procedural else Grid(tuple(head.labels.shape), head.ijk_to_ras).center
-        axes = head.ijk_to_ras[:3, :3] / np.linalg.norm(head.ijk_to_ras[:3, :3], axis=0)
+        axes = Affine(head.ijk_to_ras).axes
         center = middle + axes @ rng.uniform(-4, 4, 3)
         grid = Grid.canonical(center, np.full(3, SIZE * SPACING), np.full(3, SPACING), axes)
         linear = axes @ random_linear(rng, degrees=8, scale=0.12) @ axes.T

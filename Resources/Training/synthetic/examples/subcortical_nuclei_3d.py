@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.images.intensity import normalize
 from neurospineseg.inference.head_pose import REGION_CENTER_MNI
@@ -58,7 +59,7 @@ class Examples:
         """Normalized image, labels and field of view, all (K, J, I) of the whole region, with the locator's errors of pose."""
         head, procedural = self.heads.take(rng)
         middle = np.array(REGION_CENTER_MNI) if procedural else Grid(tuple(head.labels.shape), head.ijk_to_ras).center
-        axes = head.ijk_to_ras[:3, :3] / np.linalg.norm(head.ijk_to_ras[:3, :3], axis=0)
+        axes = Affine(head.ijk_to_ras).axes
         center = middle + axes @ (rng.normal(0, 1.7, 3).clip(-4, 4))
         grid = Grid.canonical(center, np.array(REGION_MM), np.full(3, SPACING), axes)
         linear = axes @ random_linear(rng, degrees=9, scale=0.05) @ axes.T * rng.uniform(0.87, 1.13)

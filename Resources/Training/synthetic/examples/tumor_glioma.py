@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.images.intensity import background_value
 from neurospineseg.models.bundle import ModelSpec
@@ -84,8 +85,8 @@ class Examples:
             Four channels, float32 (4, K, J, I); classes (K, J, I); 4x4 from (i, j, k) to RAS mm.
         """
         head, _ = self.heads.take(rng)
-        voxel = among(head.labels, WHITE).nonzero().float().mean(0).numpy()[::-1]
-        middle = head.ijk_to_ras[:3, :3] @ voxel + head.ijk_to_ras[:3, 3]
+        voxel = among(head.labels, WHITE).nonzero().float().mean(0).numpy()
+        middle = Affine(head.ijk_to_ras).apply_kji(voxel)
         grid = Grid.canonical(middle + rng.uniform(-10, 10, 3), np.array(FIELD_MM), np.full(3, self.spacing))
         linear = random_linear(rng, degrees=15, scale=0.12)
         places = source_places(head.ijk_to_ras, grid.shape, grid.ijk_to_ras, rng, linear=linear, field_mm=3.0)
@@ -103,12 +104,12 @@ class Examples:
             image = image * (blurred(mask, 0.4) if rng.random() < 0.5 else mask)
         elif rng.random() < CLEAN_AIR:
             image = image * (labels > 0)
-        classes, matrix = CLASS_OF[tumor.long()], grid.ijk_to_ras.copy()
+        classes, affine = CLASS_OF[tumor.long()], grid.affine
         if rng.random() < CUT:
             view = field_of_view(tuple(classes.shape), rng, chance=0.3, most=0.2)
             image, classes = image[(slice(None), *view)], classes[view]
-            matrix[:3, 3] += matrix[:3, :3] @ [side.start for side in reversed(view)]
-        return image, classes, matrix
+            affine = affine.from_voxel([side.start for side in view])
+        return image, classes, affine.matrix
 
     def scan(self, rng: np.random.Generator, harder: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
         """The four channels of a head, normalized (4, K, J, I), and its classes (K, J, I)."""

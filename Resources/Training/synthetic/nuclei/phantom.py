@@ -6,6 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.tasks.anatomy import structure
 from Training.synthetic.acquisition import bias_field, paint, rician_noise
 from Training.synthetic.brain.procedural import procedural_head
@@ -40,8 +41,7 @@ def subcortical_phantom(seed: int, spacing_mm: float = 1.0, oblique_degrees: flo
     image = paint(torch.from_numpy(labels), means, deviations, rng)
     image = F.avg_pool3d(image[None, None], 3, stride=1, padding=1)[0, 0] * 0.5 + image * 0.5
     image = rician_noise(bias_field(image, rng, 0.2), rng, 2.5)
-    turn = np.eye(4)
-    turn[:3, :3] = random_linear(rng, oblique_degrees, scale=0.0, shear=0.0)
+    turn = Affine.of(random_linear(rng, oblique_degrees, scale=0.0, shear=0.0)).matrix
     return image.round().numpy().astype(np.float32), turn @ ijk_to_ras, labels
 
 

@@ -1,6 +1,6 @@
 """Brings the atlas of the deep nuclei into a head by the structures both have.
 
-An affine from the structures' centroids, then a displacement on a coarse lattice
+An affine from the structures' centroids, then a displacement at coarse control points
 (a free-form deformation, Rueckert et al., IEEE TMI 1999) that minimizes the squared
 difference of the smoothed structures, with bending kept small. The subthalamic
 nucleus, substantia nigra and red nucleus have no counterpart in the head's labels:
@@ -13,6 +13,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy import ndimage
+
+from neurospineseg.geometry.affine import Affine
+from neurospineseg.geometry.grid import Grid
 
 SHARED = {  # atlas labels (left, right), FreeSurfer's labels (left, right)
     "caudate": (((7,), (8,)), ((11,), (50,))),
@@ -28,8 +31,7 @@ INSIDE = (((5, 6), (28, 60)), ((1, 2, 3, 4), (28, 60, 16)))  # atlas labels, the
 
 def centroid(labels: np.ndarray, ijk_to_ras: np.ndarray, values: tuple[int, ...]) -> np.ndarray:
     """RAS mm, shape (3,)."""
-    kji = np.argwhere(np.isin(labels, values)).mean(0)
-    return ijk_to_ras[:3, :3] @ kji[::-1] + ijk_to_ras[:3, 3]
+    return Grid(labels.shape, ijk_to_ras).centroid(np.isin(labels, values))
 
 
 def affine_by_centroids(head: np.ndarray, head_affine: np.ndarray, atlas: np.ndarray, atlas_affine: np.ndarray) -> np.ndarray:
@@ -55,15 +57,20 @@ def sample_at(image: torch.Tensor, ijk: torch.Tensor) -> torch.Tensor:
     return F.grid_sample(image[None], (2 * (ijk + 0.5) / size - 1)[None], align_corners=False)[0]
 
 
-def voxel_centers(shape: tuple[int, int, int], matrix: np.ndarray) -> torch.Tensor:
-    """``matrix`` (4x4) applied to each voxel's (i, j, k); float32 (K, J, I, 3)."""
+def through(affine: Affine, places: torch.Tensor) -> torch.Tensor:
+    """``affine.apply`` of a tensor (..., 3), in float32."""
+    matrix = torch.from_numpy(affine.matrix.astype(np.float32))
+    return places @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def voxel_centers(shape: tuple[int, int, int], affine: Affine) -> torch.Tensor:
+    """``affine`` applied to each voxel's (i, j, k); float32 (K, J, I, 3)."""
     k, j, i = torch.meshgrid(*(torch.arange(n, dtype=torch.float32) for n in shape), indexing="ij")
-    matrix = torch.from_numpy(matrix.astype(np.float32))
-    return torch.stack([i, j, k], -1) @ matrix[:3, :3].T + matrix[:3, 3]
+    return through(affine, torch.stack([i, j, k], -1))
 
 
 class Deformation:
-    """From a head's RAS to the atlas's RAS: an affine and a displacement on a coarse lattice.
+    """From a head's RAS to the atlas's RAS: an affine and a displacement at coarse control points.
 
     Args:
         head, head_affine: label map (K, J, I) of about 2 mm around the nuclei, and its ijk to RAS.
@@ -71,36 +78,34 @@ class Deformation:
     """
 
     def __init__(self, head: np.ndarray, head_affine: np.ndarray, atlas: np.ndarray, atlas_affine: np.ndarray, steps: int = 80) -> None:
-        self.affine = affine_by_centroids(head, head_affine, atlas, atlas_affine)
-        self.head_affine, self.shape = head_affine, head.shape
+        self.affine = Affine(affine_by_centroids(head, head_affine, atlas, atlas_affine))
+        self.head_affine, self.shape = Affine(head_affine), head.shape
         fixed = torch.stack([_smoothed(head, (*sides[1][0], *sides[1][1]), 0.7) for sides in SHARED.values()])
         holders = torch.stack([_smoothed(head, values, 0.4) for _, values in INSIDE])
         moving = torch.stack(
             [_smoothed(atlas, (*sides[0][0], *sides[0][1]), 0.7) for sides in SHARED.values()]
             + [_smoothed(atlas, values, 0.4) for values, _ in INSIDE]
         )
-        start = voxel_centers(head.shape, np.linalg.inv(atlas_affine) @ self.affine @ head_affine)
-        to_voxels = torch.from_numpy(np.linalg.inv(atlas_affine)[:3, :3].astype(np.float32))
-        self.lattice = torch.zeros(1, 3, *(int(n // 5) + 2 for n in head.shape), requires_grad=True)
-        optimizer = torch.optim.Adam([self.lattice], lr=0.2)
+        start = voxel_centers(head.shape, Affine(atlas_affine).inverse @ self.affine @ self.head_affine)
+        to_voxels = torch.from_numpy(Affine(atlas_affine).inverse.linear.astype(np.float32))
+        self.control_points = torch.zeros(1, 3, *(int(n // 5) + 2 for n in head.shape), requires_grad=True)
+        optimizer = torch.optim.Adam([self.control_points], lr=0.2)
         for _ in range(steps):
-            displacement = F.interpolate(self.lattice, size=head.shape, mode="trilinear", align_corners=True)[0].movedim(0, -1)
+            displacement = F.interpolate(self.control_points, size=head.shape, mode="trilinear", align_corners=True)[0].movedim(0, -1)
             moved = sample_at(moving, start + displacement @ to_voxels.T)
             shared = ((moved[: len(fixed)] - fixed) ** 2).sum() / fixed.sum()
             outside = (moved[len(fixed) :] * (1 - holders)).sum() / moved[len(fixed) :].sum().clamp_min(1)
-            bending = sum(torch.diff(self.lattice, n=2, dim=axis).pow(2).mean() for axis in (2, 3, 4))
+            bending = sum(torch.diff(self.control_points, n=2, dim=axis).pow(2).mean() for axis in (2, 3, 4))
             loss = shared + 0.05 * outside + 0.03 * bending
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
         self.loss = float(loss.detach())
-        self.lattice = self.lattice.detach()
+        self.control_points = self.control_points.detach()
 
     def __call__(self, ras: torch.Tensor) -> torch.Tensor:
         """RAS mm (K, J, I, 3) in the head to the atlas; beyond the box it was fitted in the displacement is that at its edge."""
-        inverse = torch.from_numpy(np.linalg.inv(self.head_affine).astype(np.float32))
-        ijk = ras @ inverse[:3, :3].T + inverse[:3, 3]
+        ijk = through(self.head_affine.inverse, ras)
         place = 2 * ijk / (torch.tensor(self.shape[::-1], dtype=torch.float32) - 1) - 1
-        displacement = F.grid_sample(self.lattice, place[None], padding_mode="border", align_corners=True)[0].movedim(0, -1)
-        affine = torch.from_numpy(self.affine.astype(np.float32))
-        return ras @ affine[:3, :3].T + affine[:3, 3] + displacement
+        displacement = F.grid_sample(self.control_points, place[None], padding_mode="border", align_corners=True)[0].movedim(0, -1)
+        return through(self.affine, ras) + displacement

@@ -61,12 +61,12 @@ def tissue_image(
 
 
 def scanner_grid(grid: Grid, rng: np.random.Generator, degrees: float, thickest_mm: float) -> Grid:
-    """A lattice that a scanner might lay over ``grid``: turned, with voxels of 0.6-1.3 mm or slices of up to ``thickest_mm``."""
+    """A grid that a scanner might lay over ``grid``: turned, with voxels of 0.6-1.3 mm or slices of up to ``thickest_mm``."""
     spacing = np.full(3, rng.uniform(0.7, 1.3))
     if rng.random() < 0.45:
         spacing[:] = rng.uniform(0.6, 1.1)
         spacing[int(rng.choice(3, p=(0.2, 0.2, 0.6)))] = rng.uniform(1.5, thickest_mm)
-    axes = grid.ijk_to_ras[:3, :3] / grid.spacing @ random_linear(rng, degrees, scale=0.0, shear=0.0)
+    axes = grid.affine.axes @ random_linear(rng, degrees, scale=0.0, shear=0.0)
     extent = np.ptp(grid.corners() @ axes, axis=0)
     return Grid.canonical(grid.center, extent, spacing, axes)
 

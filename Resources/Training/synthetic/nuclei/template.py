@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid, covering_grid
 from neurospineseg.geometry.resample import resample
 from neurospineseg.images.volume import Volume, read_volume
@@ -65,13 +66,12 @@ def read_template(folder: Path, name: str) -> Template:
     scan, own = (read_volume(folder / "templates" / f"{name}_{kind}.nii.gz") for kind in ("img", "seg"))
     atlas = read_volume(folder / "label_maps" / "zonabb_mni152_2009b_asym.nii.gz")
     labels = np.round(own.voxels)
-    middles = (_centroid(np.round(atlas.voxels) == value, atlas.ijk_to_ras) for value in ATLAS["subthalamic_nucleus"][:2])
-    shifts = [_centroid(labels == value, own.ijk_to_ras) - middle for value, middle in zip((1, 2), middles)]
+    middles = (atlas.grid.centroid(np.round(atlas.voxels) == value) for value in ATLAS["subthalamic_nucleus"][:2])
+    shifts = [own.grid.centroid(labels == value) - middle for value, middle in zip((1, 2), middles)]
     same = max(np.linalg.norm(shift) for shift in shifts) < 0.3
     voxels, here = torch.from_numpy(np.round(atlas.voxels).astype(np.float32))[None], {}
     for side, shift in zip(("left", "right"), shifts):
-        moved = atlas.ijk_to_ras.copy()
-        moved[:3, 3] += 0 if same else shift
+        moved = Affine.of(atlas.affine.linear, atlas.affine.offset + (0 if same else shift))
         here[side] = resample(voxels, Grid(atlas.shape, moved), scan.grid, mode="nearest")[0].numpy()
     truth, painted = np.zeros(scan.shape, np.uint8), []
     for name_of, (*values, ratio) in ATLAS.items():
@@ -104,10 +104,8 @@ def t2_like(scan: Volume, painted: list[tuple[float, np.ndarray]]) -> Volume:
 
 def random_pose(rng: np.random.Generator, middle: np.ndarray, degrees: float = 30.0) -> np.ndarray:
     """4x4 in RAS: turned by up to ``degrees`` about each axis through ``middle``, shifted by up to 15 mm along each, scaled by 0.9-1.1."""
-    matrix = np.eye(4)
-    matrix[:3, :3] = random_linear(rng, degrees, scale=0.0, shear=0.0) * rng.uniform(0.9, 1.1)
-    matrix[:3, 3] = middle - matrix[:3, :3] @ middle + rng.uniform(-15, 15, 3)
-    return matrix
+    linear = random_linear(rng, degrees, scale=0.0, shear=0.0) * rng.uniform(0.9, 1.1)
+    return Affine.of(linear, middle - linear @ middle + rng.uniform(-15, 15, 3)).matrix
 
 
 def as_scanned(
@@ -141,7 +139,3 @@ def mean_ellipsoid(grid: Grid, side: str, to_mni: np.ndarray) -> np.ndarray:
     ras = [matrix[row, 0] * i + matrix[row, 1] * j + matrix[row, 2] * k + matrix[row, 3] for row in range(3)]
     away = [(ras[row] * mirror[row] - center[row]) for row in range(3)]
     return sum((sum(direction[row] * away[row] for row in range(3)) / size) ** 2 for direction, size in zip(directions, axes)) <= 1
-
-
-def _centroid(mask: np.ndarray, ijk_to_ras: np.ndarray) -> np.ndarray:
-    return ijk_to_ras[:3, :3] @ np.argwhere(mask).mean(0)[::-1] + ijk_to_ras[:3, 3]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurospineseg.geometry.affine import Affine
 from Training.synthetic.spine.canvas import (
     ANNULUS,
     BACKGROUND,
@@ -82,8 +83,7 @@ def draw_spine(
     _sacrum(rng, canvas, s, u, v, width[0], depth[0])
     draw_vertebrae(rng, canvas, s, u, v, lower, body, disc, width, depth, spacing)
     canvas.classes[(canvas.classes == CANAL) & (canvas.tissue == EPIDURAL)] = BACKGROUND
-    ijk_to_ras = np.diag([*spacing, 1.0])
-    ijk_to_ras[:3, 3] = [axis[0] for axis in axes]
+    ijk_to_ras = Affine.of(np.diag(spacing), [axis[0] for axis in axes]).matrix
     return Spine(canvas.tissue, canvas.classes, canvas.level, ijk_to_ras)
 
 

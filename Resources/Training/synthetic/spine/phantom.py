@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.tasks.anatomy import structure
 from neurospineseg.tasks.spine.numbering import disc_key, vertebra_key
 from Training.synthetic.deform import random_linear
@@ -46,6 +47,5 @@ def spine_phantom(
             if key is not None:
                 labels[here & np.isin(spine.classes, classes)] = structure(key).label
     image = paint_spine(rng, spine.tissue, spacing, contrast)
-    turn = np.eye(4)
-    turn[:3, :3] = random_linear(rng, 8, scale=0.0, shear=0.0)
+    turn = Affine.of(random_linear(rng, 8, scale=0.0, shear=0.0)).matrix
     return image.round().numpy().astype(np.float32), turn @ spine.ijk_to_ras, labels

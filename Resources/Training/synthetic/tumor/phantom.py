@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from neurospineseg.geometry.affine import Affine
 from Training.synthetic.brain.procedural import procedural_head
 from Training.synthetic.deform import random_linear
 from Training.synthetic.tumor.contrast import CHANNELS, paint_channels
@@ -43,7 +44,6 @@ def tumor_phantom(
     image = paint_channels(rng, labels, tumor, change, spacing_mm)
     if stripped:
         image = image * (brain_mask(labels, spacing_mm) | (tumor > 0))
-    turn = np.eye(4)
-    turn[:3, :3] = random_linear(rng, oblique_degrees, scale=0.0, shear=0.0)
+    turn = Affine.of(random_linear(rng, oblique_degrees, scale=0.0, shear=0.0)).matrix
     images = {name: channel.round().numpy().astype(np.float32) for name, channel in zip(CHANNELS, image)}
     return images, turn @ ijk_to_ras, classes[tumor.long()].numpy()

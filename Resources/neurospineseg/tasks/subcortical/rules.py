@@ -104,7 +104,7 @@ def postprocess_subcortical(probabilities: torch.Tensor, grid: Grid, spec: Model
             continue
         if not low <= volume <= high:
             notes.append(f"{found.name} measures {volume:.0f} mm3, outside the usual {low}-{high} mm3; look at it closely.")
-        centroids[name] = grid.affine.apply_kji(np.argwhere(mask).mean(0))
+        centroids[name] = grid.centroid(mask)
     _check_sides(centroids)
     channels = [OutputChannel(label=0), *(OutputChannel(label=structure(name).label) for name in spec.classes[1:])]
     return Postprocessed(probabilities, channels, [structure(name) for name in spec.classes[1:]], notes)
