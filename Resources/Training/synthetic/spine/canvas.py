@@ -35,6 +35,19 @@ class Canvas:
             self.level[where] = level
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where voxels lie along the spine's line, in mm, each float32 (K, J, I): ``s`` upward, ``u`` to the right, ``v`` forward."""
+
+    s: np.ndarray
+    u: np.ndarray
+    v: np.ndarray
+
+    def part(self, slices: slice, slip: float = 0.0) -> Place:
+        """Of some of the slices along k, for what has slipped forward by ``slip``."""
+        return Place(self.s[slices], self.u[slices], self.v[slices] - slip)
+
+
 def noise(rng: np.random.Generator, shape: tuple[int, ...], spacing: np.ndarray, step_mm: float) -> np.ndarray:
     """Smooth noise of about unit deviation, float32 (K, J, I), its control points ``step_mm`` apart; ``spacing`` along R, A, S."""
     counts = tuple(max(2, int(round(n * d / step_mm)) + 1) for n, d in zip(shape, spacing[::-1]))

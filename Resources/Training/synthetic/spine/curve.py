@@ -60,8 +60,23 @@ class Curve:
         return px - x, (py - y) * cosine - (pz - z) * sine, (py - y) * sine + (pz - z) * cosine, side
 
 
-def random_levels(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Per level from L5: disc height below it (now and then hardly any), body height, half width, half depth; all in mm."""
+@dataclass(frozen=True)
+class Levels:
+    """Per level from L5 upward, all in mm (LEVELS,): height of the disc below it and of its body, the body's half width and half depth."""
+
+    disc: np.ndarray
+    body: np.ndarray
+    width: np.ndarray
+    depth: np.ndarray
+
+    @property
+    def lower(self) -> np.ndarray:
+        """Arc length of the bodies' lower ends."""
+        return np.cumsum(self.disc + np.concatenate([[0], self.body[:-1]]))
+
+
+def random_levels(rng: np.random.Generator) -> Levels:
+    """Sizes of a random spine; discs are now and then worn, and one hardly there."""
     number = np.arange(LEVELS, dtype=float)
     body = np.interp(number, [0, 4, 5, 16, 17, 22, 23], [27, 26.5, 25, 17, 14, 14, 12])
     disc = np.interp(number, [0, 1, 4, 5, 8, 16, 17, 23], [9.0, 9.5, 8, 6.5, 4.5, 4.0, 5.0, 4.5])
@@ -73,7 +88,7 @@ def random_levels(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.
     disc = np.where(worn, disc * rng.uniform(0.3, 0.75, LEVELS), disc)
     if rng.random() < 0.08:
         disc[int(rng.integers(0, 8))] = rng.uniform(0.3, 1.5)
-    return disc, body, width, depth
+    return Levels(disc, body, width, depth)
 
 
 def random_curve(rng: np.random.Generator, lower: np.ndarray, scoliosis_degrees: float | None = None) -> Curve:

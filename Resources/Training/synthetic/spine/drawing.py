@@ -23,6 +23,7 @@ from Training.synthetic.spine.canvas import (
     ROOTS,
     SACRUM,
     Canvas,
+    Place,
     noise,
 )
 from Training.synthetic.spine.curve import random_curve, random_levels
@@ -67,8 +68,8 @@ def draw_spine(
         scoliosis_degrees: see ``random_curve``.
     """
     spacing = np.asarray(spacing, float)
-    disc, body, width, depth = random_levels(rng)
-    lower = np.cumsum(disc + np.concatenate([[0], body[:-1]]))
+    levels = random_levels(rng)
+    lower, depth = levels.lower, levels.depth
     curve = random_curve(rng, lower, scoliosis_degrees)
     at = np.array([np.interp(middle, np.arange(len(t)) + curve.low, t) for t in (curve.x, curve.y, curve.z)]) + (sideways, forward, 0)
     axes = [(np.arange(n) - (n - 1) / 2) * d for n, d in zip(shape[::-1], spacing)]
@@ -80,8 +81,8 @@ def draw_spine(
     canvas = Canvas(*(np.zeros(shape, np.uint8) for _ in range(3)))
     draw_trunk(rng, canvas, points, s, u, v, spacing)
     _canal(rng, canvas, s, u, v, lower, depth, spacing)
-    _sacrum(rng, canvas, s, u, v, width[0], depth[0])
-    draw_vertebrae(rng, canvas, s, u, v, lower, body, disc, width, depth, spacing)
+    _sacrum(rng, canvas, s, u, v, levels.width[0], depth[0])
+    draw_vertebrae(rng, canvas, Place(s, u, v), levels, spacing)
     canvas.classes[(canvas.classes == CANAL) & (canvas.tissue == EPIDURAL)] = BACKGROUND
     ijk_to_ras = Affine.of(np.diag(spacing), [axis[0] for axis in axes]).matrix
     return Spine(canvas.tissue, canvas.classes, canvas.level, ijk_to_ras)
