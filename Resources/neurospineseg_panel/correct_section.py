@@ -190,7 +190,7 @@ class CorrectSection:
         if self.editor.segmentationNode() is not self.node:
             self.editor.setSegmentationNode(self.node)
         scan = next(iter(self.widget.scans().values()), None)
-        if scan is not None and self.editor.sourceVolumeNode() is None:
+        if self.node is not None and scan is not None and self.editor.sourceVolumeNode() is None:
             self.editor.setSourceVolumeNode(scan)
 
     def save_undo(self, node: Any) -> None:
@@ -206,6 +206,14 @@ class CorrectSection:
             self.editor.setupViewObservations()
             self.editor.installKeyboardShortcuts()
             self._show_in_editor()
+
+    def reattach(self) -> None:
+        """After a scene was closed or loaded with the module open, and after the editor itself has seen that."""
+        if self.editor is not None:
+            self._select_editor_node()
+            self._show_in_editor()
+            self.editor.updateWidgetFromMRML()
+            self.editor.setupViewObservations()
 
     def exit(self) -> None:
         if self.editor is not None:

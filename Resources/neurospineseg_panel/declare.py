@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import slicer
+from slicer.i18n import tr as _
 
 from neurospineseg.tasks.anatomy import OWN_CONTEXT
 from neurospineseg_panel.module_declaration import ModuleDeclaration
@@ -22,20 +23,18 @@ TERMINOLOGY = (
 
 
 def declare(parent: Any, declaration: ModuleDeclaration, folder: Path) -> None:
-    """Fills in a module's declaration; sample data and terminology are registered when Slicer has started.
+    """Fills in a module's declaration; sample data and terminology are registered when Slicer has started, each on its own.
 
     Args:
         parent: the ``qSlicerScriptedLoadableModule``.
         folder: the module's own.
     """
     parent.contributors = CONTRIBUTORS
-    parent.acknowledgementText = ""
-    slicer.app.connect("startupCompleted()", lambda: started(declaration, folder))
-
-
-def started(declaration: ModuleDeclaration, folder: Path) -> None:
-    register_sample_data(declaration, folder)
-    load_terminology()
+    parent.acknowledgementText = _(
+        """Built on 3D Slicer, PyTorch, MONAI and SimpleITK. Each model's card names the data that it was trained on and their licenses. Codes are those of SNOMED CT, UBERON and the NCI Thesaurus."""
+    )
+    slicer.app.connect("startupCompleted()", load_terminology)
+    slicer.app.connect("startupCompleted()", lambda: register_sample_data(declaration, folder))
 
 
 def load_terminology() -> None:

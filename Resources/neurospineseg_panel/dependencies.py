@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import shutil
+import sys
 import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,6 +28,8 @@ MODULES = {"pynrrd": "nrrd"}
 """What a package is called in Python, where that differs."""
 TORCH = ("torch", "torchvision")
 """Pinned too where they are there and new enough: another build would be one for another device."""
+CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
+"""PyTorch's builds for computers without an NVIDIA card; PyPI's for Linux bring some GB of CUDA along."""
 
 
 class DependencyError(InputError):
@@ -70,7 +74,7 @@ def ensure_dependencies(requester: str) -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         constraints = Path(folder) / "shipped.txt"
-        constraints.write_text("".join(f"{name}=={found}\n" for name, found in _pinned().items()), encoding="utf-8")
+        constraints.write_text("\n".join([*_sources(requirements), *_pins()]) + "\n", encoding="utf-8")
         _install(requirements, constraints, requester)
     importlib.invalidate_caches()
     still = missing_packages()
@@ -82,12 +86,23 @@ def ensure_dependencies(requester: str) -> None:
         )
 
 
-def _pinned() -> dict[str, str]:
-    """Name and version of what must stay as it is."""
-    found = {}
+def _sources(requirements: list[str]) -> list[str]:
+    """Lines of a constraints file that name further package indexes: PyTorch's own where its build for the CPU is the right one."""
+    torch = any(requirement.startswith("torch") for requirement in requirements)
+    return [f"--extra-index-url {CPU_WHEELS}"] if torch and sys.platform in ("linux", "win32") and not has_nvidia_card() else []
+
+
+def has_nvidia_card() -> bool:
+    """Whether the driver of an NVIDIA card is there."""
+    return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
+
+
+def _pins() -> list[str]:
+    """Lines of a constraints file for what must stay as it is."""
+    found = []
     for name in (*SHIPPED, *(TORCH if _is_there("torch") else ())):
         try:
-            found[name] = version(name)
+            found.append(f"{name}=={version(name)}")
         except PackageNotFoundError:
             continue
     return found

@@ -28,6 +28,7 @@ def register_sample_data(declaration: ModuleDeclaration, folder: Path) -> None:
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
         category=CATEGORY,
         sampleName=declaration.name,
+        uris="",  # SampleDataSource of Slicer 5.12 takes no None, though a sample with a downloader of its own needs none
         nodeNames=declaration.sample_name,
         thumbnailFileName=str(folder / "Resources" / "Icons" / f"{declaration.name}.png"),
         customDownloader=lambda source: load_sample(declaration),

@@ -123,6 +123,11 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.setParameterNode(None)
             self.initializeParameterNode()
             self._guess_inputs()
+            self._when_idle(self._reattach)
+
+    def _reattach(self) -> None:
+        if self.parent.isEntered and self.parameters is not None:
+            self.correct.reattach()
 
     def initializeParameterNode(self) -> None:
         self.setParameterNode(self.logic.getParameterNode())

@@ -139,6 +139,27 @@ def test_an_old_torch_is_replaced(site: Site, packaging: Packaging) -> None:
     assert not any(pin.startswith("torch") for pin in packaging.asked[0][2])
 
 
+@pytest.mark.parametrize("card, platform, sources", [(False, "linux", 1), (False, "win32", 1), (True, "linux", 0), (False, "darwin", 0)])
+def test_no_build_for_cuda_where_no_card_is(
+    site: Site, packaging: Packaging, monkeypatch: pytest.MonkeyPatch, card: bool, platform: str, sources: int
+) -> None:
+    site.require("torch>=99", "nss_one>=1")
+    monkeypatch.setattr(site.dependencies, "has_nvidia_card", lambda: card)
+    monkeypatch.setattr(site.dependencies.sys, "platform", platform)
+    with pytest.raises(InputError):
+        site.dependencies.ensure_dependencies("TumorSeg")
+    named = [line for line in packaging.asked[0][2] if line.startswith("--")]
+    assert named == ["--extra-index-url https://download.pytorch.org/whl/cpu"] * sources
+
+
+def test_other_packages_come_from_their_usual_index(site: Site, packaging: Packaging, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.require("nss_one>=1")
+    monkeypatch.setattr(site.dependencies, "has_nvidia_card", lambda: False)
+    packaging.answer = lambda: site.install("nss_one", "1.0")
+    site.dependencies.ensure_dependencies("TumorSeg")
+    assert not any(line.startswith("--") for line in packaging.asked[0][2])
+
+
 def decline() -> None:
     raise RuntimeError("User declined package installation")
 

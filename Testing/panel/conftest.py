@@ -44,6 +44,8 @@ class Bench:
         slicer.mrmlScene = new_scene()
         slicer.modules.set_scene(slicer.mrmlScene)
         app.messages.clear()
+        app.forget("startupCompleted()")
+        slicer.modules.__dict__.pop("sampleDataSources", None)
         app.answer = True
         slicer.packaging.asked.clear()
 
@@ -84,6 +86,7 @@ class Bench:
             wrong = {name: misspelled(child) for name, child in vars(widget.ui).items() if misspelled(child)}
             assert not wrong, f"no properties: {wrong}"
             self.leave(widget)
+            assert widget.correct.editor is None or not widget.correct.editor.errors, "Slicer's error log stays empty"
             self.app.moduleManager().send("moduleAboutToBeUnloaded(QString)", widget.moduleName)
 
     def spin(self, until: Callable[[], Any] | float, seconds: float = 120.0) -> None:

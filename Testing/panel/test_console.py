@@ -63,6 +63,7 @@ def test_a_region(bench, logic, scan) -> None:
         ({"structures": ["nose"]}, "no structure"),
         ({"inputs": {}}, "No scan"),
         ({"inputs": {"t7": 1}}, "t7"),
+        ({"roi": "nonsense"}, "'nonsense' is no box"),
     ],
 )
 def test_what_cannot_be_used_is_said_in_a_sentence(logic, scan, arguments, words) -> None:
@@ -118,23 +119,33 @@ def test_a_folder(logic, tmp_path) -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_declares_itself(bench, name: str) -> None:
-    sample_data = sys.modules["SampleData"]
-    sample_data.sources.clear()
     bench.open(name)
     parent = bench.declared
     assert parent.title == name
     assert parent.categories == ["Segmentation"]
     assert "not for clinical use" in parent.helpText
+    assert parent.acknowledgementText.strip(), "Slicer's generic tests ask for it"
+    assert parent.contributors
     bench.app.send("startupCompleted()")
-    assert name in [source.sampleName for source in sample_data.sources]
-    assert all(Path(source.thumbnailFileName).is_file() for source in sample_data.sources)
-    assert slicer.modules.terminologies.logic().IsTerminologyContextLoaded("Segmentation category and type - NeuroSpineSeg")
+    (source,) = slicer.modules.sampleDataSources["NeuroSpineSeg"]
+    assert source.sampleName == name
+    assert Path(source.thumbnailFileName).is_file()
+
+
+def test_a_sample_that_cannot_be_registered_keeps_no_terminology_from_loading(bench, monkeypatch) -> None:
+    logic = slicer.vtkSlicerTerminologiesModuleLogic()
+    monkeypatch.setitem(slicer.modules._logics, "terminologies", logic)
+    monkeypatch.setitem(sys.modules, "SampleData", None)
+    bench.open("TumorSeg")
+    with pytest.raises(ImportError):
+        bench.app.send("startupCompleted()")
+    assert logic.IsTerminologyContextLoaded("Segmentation category and type - NeuroSpineSeg")
 
 
 def test_the_sample_is_drawn_and_fills_the_slots(bench, tumor_panel, scan) -> None:
     slicer.mrmlScene.RemoveNode(scan)
     bench.app.send("startupCompleted()")
-    source = next(source for source in sys.modules["SampleData"].sources if source.sampleName == "TumorSeg")
+    (source,) = slicer.modules.sampleDataSources["NeuroSpineSeg"]
     nodes = source.customDownloader(source)
     assert [node.GetName() for node in nodes] == [f"Drawn glioma {name}" for name in ("t1c", "t1", "t2", "flair")]
     bench.leave(tumor_panel)

@@ -84,6 +84,25 @@ def test_the_editor_comes_when_correct_is_opened_and_its_shortcuts_go_with_the_m
     assert editor.shortcuts
 
 
+def test_the_editor_goes_on_after_a_scene_was_loaded_with_the_module_open(bench, tumor_panel) -> None:
+    bench.segment(tumor_panel)
+    tumor_panel.ui.correctSection.collapsed = False
+    scene, editor = slicer.mrmlScene, tumor_panel.correct.editor
+    scene.SetSaveToXMLString(1)
+    scene.Commit()
+    saved = scene.GetSceneXMLString()
+    scene.SetSaveToXMLString(0)
+    scene.SetLoadFromXMLString(1)
+    scene.SetSceneXMLString(saved)
+    scene.Connect()
+    scene.SetLoadFromXMLString(0)
+    bench.spin(0.1)
+    assert tumor_panel.parameters.shown is not None
+    assert editor.segmentationNode() is tumor_panel.parameters.shown
+    assert editor.sourceVolumeNode() is tumor_panel.parameters.t1c
+    assert editor.observing
+
+
 def test_next_uncertain_region_centers_the_slices(bench, tumor_panel) -> None:
     assert not tumor_panel.ui.uncertainButton.enabled
     bench.segment(tumor_panel)

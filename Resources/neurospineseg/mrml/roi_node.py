@@ -15,8 +15,11 @@ def region_of_roi(node: Any) -> dict[str, list]:
     """A ``vtkMRMLMarkupsROINode`` as center (RAS mm, world), size (mm) and axes (3x3, unit columns).
 
     Raises:
-        InputError: the box has no size, or lies under a transform that is not linear.
+        InputError: it is no such node, the box has no size, or lies under a transform that is not linear.
     """
+    if not (hasattr(node, "IsA") and node.IsA("vtkMRMLMarkupsROINode")):
+        name = node.GetName() if hasattr(node, "GetName") else node
+        raise InputError(f"'{name}' is no box; give a markups ROI, 'auto', or nothing for the whole scan.")
     world = Affine(to_world(node) @ to_numpy(node.GetObjectToNodeMatrix()))
     size = np.array(node.GetSize()) * world.spacing
     if node.GetNumberOfControlPoints() == 0 or not (size > 0).all():
