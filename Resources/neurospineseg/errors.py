@@ -5,9 +5,14 @@ class InputError(ValueError):
     """What was given cannot be used. The message is one sentence: what is wrong and what to do."""
 
 
+MODULES = {"pynrrd": "nrrd"}
+"""What a package is called in Python, where that differs."""
+
+
 def missing_package(error: ImportError) -> str:
     """One sentence on a package that cannot be imported."""
-    package = (error.name or "of Python").split(".")[0]
+    module = (error.name or "of Python").split(".")[0]
+    package = next((package for package, name in MODULES.items() if name == module), module)
     return f"The package {package} cannot be imported; install it anew with `python -m pip install --force-reinstall {package}`."
 
 

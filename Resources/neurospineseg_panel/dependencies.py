@@ -17,15 +17,13 @@ from subprocess import CalledProcessError
 
 from slicer.i18n import tr as _
 
-from neurospineseg.errors import InputError
+from neurospineseg.errors import MODULES, InputError
 
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements.txt"
 SHIPPED = (
     "numpy scipy SimpleITK vtk pydicom dicomweb-client highdicom dcmqi requests packaging Pillow typing_extensions setuptools pip"
 ).split()
 """Packages of Slicer's own (its SuperBuild/External_python-*) that may be there and must stay as they are."""
-MODULES = {"pynrrd": "nrrd"}
-"""What a package is called in Python, where that differs."""
 TORCH = ("torch", "torchvision")
 """Pinned too where they are there and new enough: another build would be one for another device."""
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurospineseg.errors import InputError
+from neurospineseg.errors import MODULES, InputError, missing_package
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -100,6 +100,18 @@ def test_what_is_missing_is_told_without_importing(site: Site) -> None:
     site.require(*(f"{name}>=1.2" for name in names))
     assert site.dependencies.missing_packages() == names[3:]
     assert not any(name in sys.modules for name in names)
+
+
+def test_a_package_whose_module_has_another_name_is_found(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODULES, "nssdistribution", "nss_module")
+    (site.folder / "nss_module.py").write_text("")
+    site.install("nssdistribution", "1.4", code=False)
+    site.require("nssdistribution>=1.2")
+    assert site.dependencies.missing_packages() == []
+
+
+def test_a_module_that_is_gone_is_told_by_the_name_of_its_package() -> None:
+    assert "--force-reinstall pynrrd`" in missing_package(ModuleNotFoundError("No module named 'nrrd'", name="nrrd.errors"))
 
 
 def test_nothing_missing_asks_nothing(site: Site, packaging: Packaging) -> None:

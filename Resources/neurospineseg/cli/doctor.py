@@ -11,12 +11,10 @@ from time import perf_counter
 
 from neurospineseg import __version__
 from neurospineseg.cli.console import out, table
-from neurospineseg.errors import InputError, missing_package
+from neurospineseg.errors import MODULES, InputError, missing_package
 from neurospineseg.tasks.task import registered_tasks
 
 NEEDED = ("torch", "monai", "numpy", "scipy", "SimpleITK", "nibabel", "pynrrd", "pydantic", "rich", "matplotlib")
-MODULES = {"pynrrd": "nrrd"}
-"""What a package is called in Python, where that differs."""
 TRIAL_VOXELS = 64
 TRIAL_NETWORK = {
     "_target_": "DynUNet",
