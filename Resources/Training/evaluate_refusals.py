@@ -19,7 +19,7 @@ import torch
 
 from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.images.volume import Volume, read_volume
-from neurospineseg.models.bundle import Task, find_bundle
+from neurospineseg.models.bundle import find_bundle
 from neurospineseg.pipeline.segmenter import Segmenter, Settings
 from Training.datasets.real_data import DATA
 from Training.training.program import run_program
@@ -61,7 +61,7 @@ class Offer:
 
     scan: str
     shows: str
-    task: Task
+    task: str
     slot: str
     fits: bool
 

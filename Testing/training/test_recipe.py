@@ -9,6 +9,7 @@ import pytest
 from neurospineseg.errors import InputError
 from neurospineseg.models.bundle import read_bundle
 from neurospineseg.models.catalog import MODELS_FOLDER
+from neurospineseg.tasks.task import task_named
 from Training.training.network_shape import model_spec, network_def
 from Training.training.recipe import RECIPES, read_recipe
 from Training.training.session import Session, _check_fits, train
@@ -22,7 +23,8 @@ BUNDLED = sorted(
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_is_valid_and_its_network_takes_its_patch(name: str) -> None:
     recipe = read_recipe(name)
-    spec = model_spec(recipe, ("image",), ("background", "vertebra"), (1.0, 1.0, 1.0))
+    task = task_named(recipe.task)
+    spec = model_spec(recipe, task.channel_keys, ("background", *task.classes), (1.0, 1.0, 1.0))
     assert recipe.name == name
     _check_fits(network_def(recipe, spec), spec)
 

@@ -14,6 +14,7 @@ from neurospineseg.images.volume import Volume
 from neurospineseg.models.bundle import ModelSpec
 from neurospineseg.pipeline.segmenter import Segmenter
 from neurospineseg.tasks.anatomy import structure
+from neurospineseg.tasks.task import task_named
 from Training.datasets.raw_dataset import IGNORE
 from Training.training.working_cases import stem
 
@@ -84,14 +85,14 @@ def score(case: str, name: str, found: np.ndarray, truth: np.ndarray, judged: np
 def predicted(segmenter: Segmenter, scans: Mapping[str, Volume], names: Sequence[str]) -> np.ndarray:
     """What a model marks, as numbers of ``names`` (background first): uint8 (K, J, I) on the first scan's grid.
 
-    For tumor and subcortical these are the structures that a user gets. Vertebrae and discs have names there that a data set of
-    classes lacks, so for the spine it is the model's classes.
+    These are the structures that a user gets. Where classes become families of structures, as vertebrae and discs do, these have names
+    that a data set of classes lacks; there it is the model's classes.
 
     Raises:
         InputError: the model knows none of the names.
     """
     scans = {name: scan for name, scan in scans.items() if name in segmenter.bundle.spec.channels}
-    if segmenter.task == "spine":
+    if task_named(segmenter.task).families:
         found, values = segmenter.class_map(scans).voxels, class_values(segmenter.bundle.spec, names)
     else:
         found = segmenter.run(scans).labels.voxels

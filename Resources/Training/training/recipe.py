@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from neurospineseg.errors import InputError
 from neurospineseg.images.normalization import Normalization
-from neurospineseg.models.bundle import Task
+from neurospineseg.tasks.task import task_named
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 
@@ -102,7 +102,7 @@ class Recipe(_Part):
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_\-]+$")
-    task: Task
+    task: Annotated[str, AfterValidator(lambda name: task_named(name).name)]
     title: str = ""
     summary: str = ""
     drawn: str | None = None

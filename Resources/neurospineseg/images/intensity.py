@@ -7,7 +7,7 @@ import torch
 
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.resample import resample
-from neurospineseg.images.normalization import Normalization
+from neurospineseg.images.normalization import Normalization, check_normalization
 
 
 def background_value(channel: torch.Tensor) -> float:
@@ -32,6 +32,7 @@ def onto_grid(channel: torch.Tensor, background: float, source: Grid, target: Gr
 
     The background becomes 0 beforehand, since only zeros survive the rounding of interpolation; not for ``ct_window``, which wants HU.
     """
+    check_normalization(kind)
     level = 0.0 if kind == "ct_window" else background
     return resample(channel[None], source, target, fill=background - level, level=level)[0]
 
@@ -61,7 +62,11 @@ def normalize_channel(channel: torch.Tensor, kind: Normalization) -> torch.Tenso
 
     Returns:
         float32 (K, J, I); all zeros where the channel is constant.
+
+    Raises:
+        InputError: there is no such normalization.
     """
+    check_normalization(kind)
     if kind == "ct_window":
         return ((channel + 200.0) / 1000.0).clamp(0.0, 1.0)
     shifted = channel - background_value(channel)
@@ -77,7 +82,7 @@ def normalize_channel(channel: torch.Tensor, kind: Normalization) -> torch.Tenso
     if kind == "foreground_zscore":
         mean, deviation = foreground.mean(), foreground.std()
         scaled = shifted.sub_(mean).div_(deviation).clamp_(-5.0, 5.0)
-    else:
+    elif kind == "foreground_percentile":
         low, high = quantile(foreground, 0.005), quantile(foreground, 0.995)
         scaled = shifted.sub_(low).div_((high - low).clamp_min(1e-6)).clamp_(0.0, 1.0)
     return scaled.masked_fill_(exact, 0.0)

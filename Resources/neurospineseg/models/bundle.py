@@ -17,13 +17,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from neurospineseg.errors import InputError
 from neurospineseg.images.normalization import Normalization
 from neurospineseg.models.catalog import model_folders
-
-Task = Literal["tumor", "spine", "subcortical"]
+from neurospineseg.tasks.task import task_named
 
 
 class BundleError(InputError):
@@ -38,7 +37,7 @@ class ModelSpec(BaseModel):
     Attributes:
         name: bundle name, also its folder's.
         version: of the model.
-        task: which of the three jobs.
+        task: name of a registered task.
         role: ``segment``, or ``locate`` for a model that only finds the region for another, or ``recognize`` for one that only tells
             what a scan shows.
         channels: modalities in the order of the network's input channels.
@@ -50,8 +49,7 @@ class ModelSpec(BaseModel):
         slices: for a 2D network, how many neighboring slices are its input channels (odd).
         divisor: for a 2D network, its input's sides are filled up to multiples of this.
         normalization: see ``neurospineseg.images.intensity``.
-        classes: names of the network's output channels, background first. A name is a key of
-            ``anatomy`` or of a class that ``postprocess`` turns into structures.
+        classes: names of the network's output channels, background first. Of a model that segments, a name is one of the task's ``classes``.
         locator: name of the bundle that finds the region first, if any.
         recognizer: name of the bundle that tells whether a scan shows a head: scans that do not are doubted by the brain's models, those
             that do by the spine's. None: nothing is doubted.
@@ -70,7 +68,7 @@ class ModelSpec(BaseModel):
 
     name: str
     version: str = "0.1.0"
-    task: Task
+    task: str
     role: Literal["segment", "locate", "recognize"] = "segment"
     channels: tuple[str, ...]
     optional_channels: bool = False
@@ -95,6 +93,18 @@ class ModelSpec(BaseModel):
     summary: str = Field(default="", description="one line for the models list")
     trained_on: str = Field(default="", description="what it learned from, in a few words after 'Trained on'")
     measured: str = Field(default="", description="what it reaches on what, in a few words after 'Measured:'")
+
+    @field_validator("task")
+    @classmethod
+    def _task_is_known(cls, name: str) -> str:
+        return task_named(name).name
+
+    @model_validator(mode="after")
+    def _advised(self) -> ModelSpec:
+        unknown = [name for name in self.advised_channels if name not in self.channels]
+        if unknown:
+            raise ValueError(f"'{unknown[0]}' is advised but no channel of the model")
+        return self
 
     @model_validator(mode="after")
     def _sides(self) -> ModelSpec:
@@ -173,8 +183,12 @@ def read_bundle(folder: Path) -> Bundle:
     try:
         spec = ModelSpec.model_validate(metadata["neurospineseg"])
     except ValidationError as error:
-        first = error.errors()[0]
-        raise BundleError(f"The bundle '{folder.name}' is malformed: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+        raise BundleError(f"The bundle '{folder.name}' is malformed: {_first_fault(error)}.") from error
+    try:
+        if spec.role == "segment":
+            task_named(spec.task).check_classes(spec.classes)
+    except InputError as error:
+        raise BundleError(f"The bundle '{folder.name}' cannot be used: {error}") from error
     definition = inference.get("network_def")
     if not isinstance(definition, dict):
         raise BundleError(f"The bundle '{folder.name}' names no network (no 'network_def' in inference.json).")
@@ -189,7 +203,16 @@ def read_bundle(folder: Path) -> Bundle:
     return bundle
 
 
-def installed_bundles(task: Task | None = None, role: str = "segment") -> list[Bundle]:
+def _first_fault(error: ValidationError) -> str:
+    """Where a value is wrong, which one it is if it is a word, and what is wrong with it."""
+    first = error.errors()[0]
+    place, words = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ").rstrip(".")
+    value = first["input"]
+    said = f" is '{value}'" if isinstance(value, str) and value not in words else ""
+    return f"{place}{said}: {words}" if place else words
+
+
+def installed_bundles(task: str | None = None, role: str = "segment") -> list[Bundle]:
     """The bundles of a task (None: of all), in the order of ``model_folders`` and of their names.
 
     Raises:

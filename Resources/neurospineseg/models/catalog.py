@@ -8,8 +8,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from neurospineseg.tasks.task import task_named
+
 MODELS_FOLDER = Path(__file__).resolve().parents[2] / "Models"
 SECTION = "neurospineseg"
+ROLES = ("segment", "locate", "recognize")
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,11 @@ def models_of(task: str) -> list[ModelEntry]:
     """The models that segment a task, the preferred one first. Of two with one name, that of the earlier folder counts.
 
     Folders that are no whole bundle are left out; ``damaged_models`` names them.
+
+    Raises:
+        InputError: there is no such task.
     """
+    task_named(task)
     found: dict[str, ModelEntry] = {}
     for folder in _bundles():
         spec = _read(folder)
@@ -74,14 +81,13 @@ def _bundles() -> list[Path]:
 
 
 def _read(folder: Path) -> dict[str, Any] | None:
-    """What a bundle says of itself to this program; None where that or a file is missing or of a wrong type."""
+    """What a bundle says of itself to this program; None where that or a file is missing, of a wrong type or for an unknown task or role."""
     try:
         spec = json.loads((folder / "configs" / "metadata.json").read_text(encoding="utf-8"))[SECTION]
-        whole = all((folder / name).is_file() for name in _FILES)
-        return (
-            spec if whole and {"name", "task"} <= set(spec) and all(_fits(name, spec[name]) for name in _FIELDS if name in spec) else None
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        task_named(spec["task"])
+        whole = all((folder / name).is_file() for name in _FILES) and "name" in spec and spec.get("role", "segment") in ROLES
+        return spec if whole and all(_fits(name, spec[name]) for name in _FIELDS if name in spec) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # an InputError is a ValueError
         return None
 
 

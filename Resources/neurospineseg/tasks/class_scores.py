@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
 from scipy import ndimage
 
 from neurospineseg.geometry.grid import Grid
-from neurospineseg.models.bundle import ModelSpec
 from neurospineseg.tasks.structure import Structure
 from neurospineseg.tasks.task import called, task_named
+
+
+class ModelClasses(Protocol):
+    """What rules need to know of a model; see ``neurospineseg.models.bundle.ModelSpec``."""
+
+    @property
+    def task(self) -> str: ...
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+    @property
+    def slice_axis(self) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -88,12 +101,12 @@ def all_but_largest(mask: np.ndarray) -> np.ndarray:
     return mask & (labels != sizes.argmax())
 
 
-def postprocess(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> Postprocessed:
+def postprocess(probabilities: torch.Tensor, grid: Grid, spec: ModelClasses) -> Postprocessed:
     """The task's rules applied to softmax probabilities (C, K, J, I) on the working grid."""
     return called(task_named(spec.task).rules)(probabilities, grid, spec)
 
 
-def one_piece_each(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> Postprocessed:
+def one_piece_each(probabilities: torch.Tensor, grid: Grid, spec: ModelClasses) -> Postprocessed:
     """The rules of a task that names no others: each class is a structure, of which the largest piece is kept.
 
     Args:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from math import inf
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from neurospineseg import tasks
 from neurospineseg.errors import InputError
@@ -161,6 +161,7 @@ class Task:
 
     def __post_init__(self) -> None:
         _refuse_unless(self.name.isidentifier(), f"'{self.name}' cannot name a task; take lower-case letters.")
+        _refuse_unless(self.head in get_args(Head), f"'{self.head}' says nothing of a head; say one of {', '.join(get_args(Head))}.")
         _refuse_unless(bool(self.channels), f"The task '{self.name}' takes no scan; name its channels.")
         for keys in ([s.key for s in self.structures], [str(s.label) for s in self.structures]):
             twice = sorted({key for key in keys if keys.count(key) > 1})
@@ -219,7 +220,7 @@ class Task:
         missing = [group for group in self.needed_classes if not set(group) & set(classes)]
         if missing:
             words = ", ".join(" or ".join(f"'{name}'" for name in group) for group in missing)
-            raise InputError(f"A model for {self.name} needs the classes {words}; the data set lacks them.")
+            raise InputError(f"A model for {self.name} needs the classes {words}, and lacks one of them.")
 
     def structures_of_classes(self, classes: Sequence[str]) -> tuple[Structure, ...]:
         """Every structure that a model with these classes can find."""

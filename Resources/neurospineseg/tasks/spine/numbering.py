@@ -10,9 +10,8 @@ import torch
 from scipy import ndimage
 
 from neurospineseg.geometry.grid import Grid
-from neurospineseg.models.bundle import ModelSpec
 from neurospineseg.tasks.anatomy import Structure, structure
-from neurospineseg.tasks.class_scores import OutputChannel, Postprocessed, argmax, islands_below, suppress
+from neurospineseg.tasks.class_scores import ModelClasses, OutputChannel, Postprocessed, argmax, islands_below, suppress
 from neurospineseg.tasks.spine.column import Column, find_column
 from neurospineseg.tasks.spine.parts import PARTS, standard_parts
 from neurospineseg.tasks.spine.structures import NEUTRAL_COUNT
@@ -195,7 +194,7 @@ def _notes(column: Column, keys: list[str | None], named: bool) -> list[str]:
     return notes
 
 
-def postprocess_spine(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> Postprocessed:
+def postprocess_spine(probabilities: torch.Tensor, grid: Grid, spec: ModelClasses) -> Postprocessed:
     """Vertebrae, discs, canal and sacrum as structures.
 
     Args:

@@ -8,9 +8,8 @@ import torch.nn.functional as F
 
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.grid import Grid
-from neurospineseg.models.bundle import ModelSpec
 from neurospineseg.tasks.anatomy import structure
-from neurospineseg.tasks.class_scores import OutputChannel, Postprocessed, all_but_largest, argmax, suppress
+from neurospineseg.tasks.class_scores import ModelClasses, OutputChannel, Postprocessed, all_but_largest, argmax, suppress
 
 PLAUSIBLE_MM3 = {
     "subthalamic_nucleus": (60, 300),
@@ -52,7 +51,7 @@ def _check_sides(centroids: dict[str, np.ndarray]) -> None:
             )
 
 
-def contrast_notes(image: torch.Tensor, probabilities: torch.Tensor, spec: ModelSpec) -> list[str]:
+def contrast_notes(image: torch.Tensor, probabilities: torch.Tensor, spec: ModelClasses) -> list[str]:
     """A sentence for the user where the subthalamic nucleus is sought on a T1-weighted scan.
 
     The pallidum is brighter than the putamen, and than the thalamus, on T1 alone; on T2, T2*, PD and with white matter nulled it is darker.
@@ -75,7 +74,7 @@ def contrast_notes(image: torch.Tensor, probabilities: torch.Tensor, spec: Model
     return [T1_NOTE] if sought and pallidum is not None and other is not None and pallidum > other else []
 
 
-def postprocess_subcortical(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> Postprocessed:
+def postprocess_subcortical(probabilities: torch.Tensor, grid: Grid, spec: ModelClasses) -> Postprocessed:
     """The rules applied to softmax probabilities.
 
     Args:

@@ -8,9 +8,8 @@ from scipy import ndimage
 
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.masks import filled_planes
-from neurospineseg.models.bundle import ModelSpec
 from neurospineseg.tasks.anatomy import structure
-from neurospineseg.tasks.class_scores import OutputChannel, Postprocessed, argmax, suppress
+from neurospineseg.tasks.class_scores import ModelClasses, OutputChannel, Postprocessed, argmax, suppress
 
 LEAST_ML = 0.1
 LEAST_SHARE, SURE = 0.1, 0.9
@@ -61,7 +60,7 @@ def enclosed(core: np.ndarray, spacing_kji: np.ndarray) -> np.ndarray:
     return result
 
 
-def postprocess_tumor(probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> Postprocessed:
+def postprocess_tumor(probabilities: torch.Tensor, grid: Grid, spec: ModelClasses) -> Postprocessed:
     """Removes islands that are no tumor, and takes edema enclosed by the core for necrotic core.
 
     Args:
