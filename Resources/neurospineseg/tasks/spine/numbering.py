@@ -25,8 +25,10 @@ SIDE_MM = (10.0, 18.0)
 distance behind the bodies' middles: laminae and spinous processes hang down in the midline, while joint and transverse processes
 rise at the sides; between ``SIDE_MM`` from the midline one passes into the other. Measured at 34 borders from C3 to L5 (four VerSe
 masks, panoptica's MR label map) as the heights that part two vertebrae with the fewest wrong voxels."""
-REACH_MM = {1: 75.0, 2: 34.0, 3: 45.0}
-"""How far from the bodies vertebrae (1), discs (2) and the canal (3) may lie; a component must begin within a third of it."""
+BACKGROUND, VERTEBRA, DISC, CANAL, SACRUM = range(5)
+"""Channels once bodies and arches are joined."""
+REACH_MM = {VERTEBRA: 75.0, DISC: 34.0, CANAL: 45.0}
+"""How far from the bodies the parts may lie; a component must begin within a third of it."""
 LEAST_ISLAND_ML = 0.3
 LUMBAR_ML = (28.0, 110.0)
 """A lumbar vertebra beyond this is doubted. The bundled models made 35 to 70 mL of those in 19 lumbar scans, and 23 to 25 of a brain."""
@@ -61,7 +63,7 @@ def _coordinates(grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _above(points: tuple[np.ndarray, ...], place: np.ndarray, upward: np.ndarray, step: float) -> np.ndarray:
     """Where voxels lie above the border between two levels ``step`` mm apart; a plane where ``step`` is 0; bool (K, J, I)."""
     offsets = [points[a] - np.float32(place[a]) for a in range(3)]
-    height = sum(np.float32(upward[a]) * offsets[a] for a in range(3))
+    height = np.asarray(sum(np.float32(upward[a]) * offsets[a] for a in range(3)))
     if step == 0:
         return height > 0
     doubtful = np.abs(height) < 0.4 * step
@@ -70,7 +72,7 @@ def _above(points: tuple[np.ndarray, ...], place: np.ndarray, upward: np.ndarray
     backward = backward / np.linalg.norm(backward)
     sideward = np.cross(upward, backward)
     near = [offset[doubtful] for offset in offsets]
-    behind = sum(np.float32(backward[a]) * near[a] for a in range(3))
+    behind = np.asarray(sum(np.float32(backward[a]) * near[a] for a in range(3)))
     aside = np.abs(sum(np.float32(sideward[a]) * near[a] for a in range(3)))
     share = np.interp(aside, SIDE_MM, (0.0, 1.0))
     border = (1 - share) * np.interp(behind, BEHIND_MM, MIDLINE_BORDER) + share * np.interp(behind, BEHIND_MM, SIDE_BORDER)
@@ -112,19 +114,19 @@ def _far_components(mask: np.ndarray, near: np.ndarray) -> np.ndarray:
 
 
 def _clean(joined: torch.Tensor, false_bodies: np.ndarray, column: Column, grid: Grid) -> None:
-    """Takes away, in place, what is no part of the column from the channels background, vertebra, disc, canal, sacrum."""
+    """Takes away, in place, what is no part of the column from the joined channels."""
     winner = argmax(joined).cpu().numpy()
     anchor = column.bodies > 0 if len(column) else column.sacrum
     if not anchor.any():
         joined[1:] = 0
-        joined[0] = 1
+        joined[BACKGROUND] = 1
         return
-    suppress(joined, 1, false_bodies)
-    suppress(joined, 4, (winner == 4) & ~column.sacrum if column.sacrum.any() else np.ones(grid.shape, bool))
+    suppress(joined, VERTEBRA, false_bodies)
+    suppress(joined, SACRUM, (winner == SACRUM) & ~column.sacrum if column.sacrum.any() else np.ones(grid.shape, bool))
     distance = ndimage.distance_transform_edt(~anchor, sampling=grid.spacing_kji)
     for number, reach in REACH_MM.items():
         mask = winner == number
-        if number == 1:
+        if number == VERTEBRA:
             mask &= ~false_bodies
         small = islands_below(mask, LEAST_ISLAND_ML / grid.voxel_volume_ml)
         suppress(joined, number, small | _far_components(mask, distance < reach / 3) | (distance > reach))
@@ -173,7 +175,7 @@ def _label(key: str | None) -> int:
 
 
 def _notes(column: Column, keys: list[str | None], named: bool) -> list[str]:
-    notes = []
+    notes: list[str] = []
     if len(column) == 0:
         return notes
     if named:
@@ -207,7 +209,8 @@ def postprocess_spine(probabilities: torch.Tensor, grid: Grid, spec: ModelClasse
     channel = {name: number for number, name in enumerate(PARTS)}
     winner = argmax(probabilities).cpu().numpy()
     certainty = probabilities[channel["vertebra_body"]].cpu().numpy()
-    column = find_column(*(winner == channel[name] for name in ("vertebra_body", "disc", "sacrum")), certainty, grid)
+    body, disc, sacrum = (winner == channel[name] for name in ("vertebra_body", "disc", "sacrum"))
+    column = find_column(body, disc, sacrum, certainty, grid)
     joined = torch.stack(
         [
             probabilities[channel["background"]],
@@ -215,17 +218,17 @@ def postprocess_spine(probabilities: torch.Tensor, grid: Grid, spec: ModelClasse
             *(probabilities[channel[name]] for name in ("disc", "canal", "sacrum")),
         ]
     )
-    _clean(joined, (winner == channel["vertebra_body"]) & (column.bodies == 0), column, grid)
+    _clean(joined, body & (column.bodies == 0), column, grid)
     named = bool(column.sacrum.any()) and len(column) > 0
     structures: list[Structure] = [structure("spinal_canal"), structure("sacrum")]
     vertebra_labels = disc_labels = np.zeros(grid.shape, np.uint16)
     keys: list[str | None] = []
     if len(column):
         instance, gap = label_fields(column, grid)
-        scraps = np.bincount(gap[argmax(joined).cpu().numpy() == 2], minlength=len(column) + 1) * grid.voxel_volume_ml < LEAST_ISLAND_ML
-        suppress(joined, 2, scraps[gap])
+        scraps = np.bincount(gap[argmax(joined).cpu().numpy() == DISC], minlength=len(column) + 1) * grid.voxel_volume_ml < LEAST_ISLAND_ML
+        suppress(joined, DISC, scraps[gap])
         keys = _named_levels(column, named)
-        disc_keys = _disc_numbers(column, gap, argmax(joined).cpu().numpy() == 2, named)
+        disc_keys = _disc_numbers(column, gap, argmax(joined).cpu().numpy() == DISC, named)
         vertebra_labels = np.array([_label(key) for key in keys], np.uint16)[instance]
         disc_labels = np.array([_label(key) for key in disc_keys], np.uint16)[gap]
         structures += [structure(key) for key in (*keys, *disc_keys) if key is not None]
@@ -238,5 +241,5 @@ def postprocess_spine(probabilities: torch.Tensor, grid: Grid, spec: ModelClasse
     ]
     notes = _notes(column, keys, named)
     if named:
-        notes += _doubts(keys, column.cut, np.where(argmax(joined).cpu().numpy() == 1, vertebra_labels, 0), grid)
+        notes += _doubts(keys, column.cut, np.where(argmax(joined).cpu().numpy() == VERTEBRA, vertebra_labels, 0), grid)
     return Postprocessed(joined, channels, structures, notes)
