@@ -25,6 +25,7 @@ import torch
 
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.agreement import dice, hd95
+from neurospineseg.geometry.bounding_box import bounding_slices
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.pipeline.segmenter import Segmenter, Settings
 from Training.datasets.real_data import DATA
@@ -59,11 +60,8 @@ def line(found: np.ndarray, truth: np.ndarray, spacing_kji: tuple[float, ...], v
 
 
 def _boxed(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    places = np.argwhere(a | b)
-    if len(places) == 0:
-        return a, b
-    box = tuple(slice(max(0, low - 2), high + 3) for low, high in zip(places.min(0), places.max(0)))
-    return a[box], b[box]
+    box = bounding_slices(a | b, 2)
+    return (a, b) if box is None else (a[box], b[box])
 
 
 def deepmedic(number: int) -> tuple[dict[str, Volume], np.ndarray]:

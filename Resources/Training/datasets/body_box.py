@@ -8,6 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
+from neurospineseg.geometry.masks import largest_component
 from Training.datasets.preparing import LoadedCase
 from Training.datasets.regrid import cut
 
@@ -39,5 +40,4 @@ def signal(voxels: np.ndarray) -> np.ndarray:
     otsu = sitk.OtsuThresholdImageFilter()
     otsu.SetNumberOfHistogramBins(256)
     otsu.Execute(sitk.GetImageFromArray(np.ascontiguousarray(voxels, dtype=np.float32)))
-    parts, count = ndimage.label(ndimage.binary_opening(voxels > otsu.GetThreshold()))
-    return parts == np.bincount(parts.ravel())[1:].argmax() + 1 if count else np.zeros(voxels.shape, bool)
+    return largest_component(ndimage.binary_opening(voxels > otsu.GetThreshold()), 6)

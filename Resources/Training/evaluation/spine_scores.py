@@ -9,6 +9,7 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 from scipy import ndimage
 
 from neurospineseg.geometry.agreement import dice, hd95
+from neurospineseg.geometry.bounding_box import bounding_slices
 from neurospineseg.images.volume import Volume
 from neurospineseg.pipeline.segmentation_result import SegmentationResult
 from Training.evaluation.spine_cases import CANAL, S1, Case
@@ -109,7 +110,7 @@ def score(case: Case, result: SegmentationResult, body: np.ndarray) -> dict[str,
     spacing = np.asarray(case.scan.grid.spacing_kji, float)
     truth = np.where(case.instances == S1, 0, case.instances)
     found = comparable(case, labels, body)
-    box = tuple(slice(max(0, a - 4), b + 5) for a, b in zip(np.argwhere(truth + found).min(0), np.argwhere(truth + found).max(0)))
+    box = bounding_slices(truth + found > 0, 4)
     ours, theirs = found[box] > 0, truth[box] > 0
     middle = _middle(theirs)
     figures = {

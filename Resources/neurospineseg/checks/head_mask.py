@@ -12,9 +12,9 @@ import torch
 from scipy import ndimage
 
 from neurospineseg.geometry.grid import Grid, straight_grid
-from neurospineseg.geometry.masks import filled_planes
+from neurospineseg.geometry.masks import components, filled_planes
 from neurospineseg.geometry.resample import resample
-from neurospineseg.images.intensity import quantile
+from neurospineseg.images.intensity import quantile, subsample
 from neurospineseg.images.volume import Volume
 
 LEAST_CONTRAST = 0.07
@@ -35,14 +35,12 @@ def head_mask(volumes: Mapping[str, Volume], wanted: Grid) -> np.ndarray:
     for volume in volumes.values():
         background = volume.background
         image = (resample(volume.tensor[None], volume.grid, grid, fill=background, antialias=False)[0] - background).abs()
-        sample = image.flatten()[:: max(1, image.numel() // 500_000) | 1]
+        sample = subsample(image)
         tissue |= (image > LEAST_CONTRAST * quantile(sample, 0.99)).numpy()
     opened = ndimage.binary_opening(tissue, iterations=1)
-    labels, count = ndimage.label(opened)
-    if count == 0:
+    labels, sizes = components(opened, 6)
+    if len(sizes) == 1:
         return np.ones(wanted.shape, bool)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
     kept = (sizes > 0.02 * sizes.max())[labels]
     grown = ndimage.binary_dilation(kept, iterations=3)
     for axis in range(3):

@@ -11,7 +11,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.geometry.agreement import dice
 from neurospineseg.geometry.grid import Grid, covering_grid
 from neurospineseg.geometry.resample import resample
-from neurospineseg.images.intensity import quantile
+from neurospineseg.images.intensity import quantile, subsample
 from neurospineseg.images.volume import Volume
 
 REPAIRABLE_SHARE = 0.2
@@ -74,7 +74,7 @@ def shared_field_of_view(reference: Grid, other: Grid) -> float:
 def _silhouette(volume: Volume, coarse: Grid) -> torch.Tensor:
     image = resample(volume.tensor[None], volume.grid, coarse, fill=float(volume.voxels.min()), antialias=False)[0]
     image = image - image.min()
-    return image > 0.15 * quantile(image.flatten()[:: max(1, image.numel() // 500_000) | 1], 0.98)
+    return image > 0.15 * quantile(subsample(image), 0.98)
 
 
 def check_overlaps(volumes: Mapping[str, Volume], reference_name: str) -> list[str]:

@@ -14,7 +14,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid, covering_grid
 from neurospineseg.geometry.resample import resample
-from neurospineseg.images.intensity import background_value, normalize
+from neurospineseg.images.intensity import background_value, normalize, subsample
 from neurospineseg.images.volume import Volume
 from neurospineseg.inference.head_pose import FIRST_RESIDUAL_MM, LARGEST_RESIDUAL_MM, MNI_PLACES, Pose, find_pose, upright_grid
 from neurospineseg.inference.onto_model_grid import to_model_grid
@@ -117,13 +117,9 @@ def coarse(volume: Volume, spacing: np.ndarray) -> tuple[torch.Tensor, Grid]:
     return resample(blocks[None], Grid(tuple(blocks.shape), affine), grid, level=background)[0], grid
 
 
-def _sampled(voxels: np.ndarray) -> np.ndarray:
-    return voxels.ravel()[:: max(1, voxels.size // 500_000) | 1]
-
-
 def is_mask(volume: Volume) -> bool:
     """Whether the voxels hold so few different values that they are a mask or label map."""
-    sample = _sampled(volume.voxels)
+    sample = subsample(volume.voxels)
     if len(np.unique(sample[:: len(sample) // 5000 + 1])) > FEW_VALUES:
         return False
     count = len(np.unique(sample))
@@ -136,7 +132,7 @@ def is_mask(volume: Volume) -> bool:
 
 def is_hounsfield(volume: Volume) -> bool:
     """Whether the values look like Hounsfield units: whole numbers, some far below zero."""
-    sample = _sampled(volume.voxels)
+    sample = subsample(volume.voxels)
     dark = (sample < DARK_HU).mean() > DARK_SHARE and sample.min() >= LEAST_HU
     return bool(dark and np.allclose(sample, np.round(sample), atol=1e-2))
 

@@ -1,10 +1,44 @@
-"""Neighbors and holes of a mask."""
+"""Connected components, islands, holes and neighbors of a mask."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 from scipy import ndimage
+
+
+def components(mask: np.ndarray, neighbors: int = 26) -> tuple[np.ndarray, np.ndarray]:
+    """The connected components of a bool mask (K, J, I).
+
+    Args:
+        neighbors: 26, or 6 where voxels that touch by an edge or a corner are apart.
+
+    Returns:
+        Their numbers from 1, int32 (K, J, I), 0 outside the mask; the voxels of each number, int64 (count + 1,), of which the first is 0.
+    """
+    labels, count = ndimage.label(mask, structure=ndimage.generate_binary_structure(3, {6: 1, 26: 3}[neighbors]))
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    sizes[0] = 0
+    return labels, sizes
+
+
+def islands_below(mask: np.ndarray, least_voxels: float) -> np.ndarray:
+    """The 26-connected components of a bool mask (K, J, I) that have fewer voxels than ``least_voxels``."""
+    labels, sizes = components(mask)
+    small = sizes < least_voxels
+    small[0] = False
+    return small[labels]
+
+
+def largest_component(mask: np.ndarray, neighbors: int = 26) -> np.ndarray:
+    """The connected component with the most voxels, the first of equals; bool (K, J, I), empty where the mask is."""
+    labels, sizes = components(mask, neighbors)
+    return mask & (labels == sizes.argmax())
+
+
+def all_but_largest(mask: np.ndarray) -> np.ndarray:
+    """The voxels of a bool mask (K, J, I) outside its largest 26-connected component."""
+    return mask & ~largest_component(mask)
 
 
 def filled_planes(mask: np.ndarray, axis: int) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import torch
 
@@ -35,6 +37,15 @@ def onto_grid(channel: torch.Tensor, background: float, source: Grid, target: Gr
     check_normalization(kind)
     level = 0.0 if kind == "ct_window" else background
     return resample(channel[None], source, target, fill=background - level, level=level)[0]
+
+
+Values = TypeVar("Values", np.ndarray, torch.Tensor)
+
+
+def subsample(values: Values) -> Values:
+    """At most about a million of an image's values (N,), enough for its quantiles; an odd step, so that no column of voxels is met alone."""
+    flat = values.reshape(-1)
+    return flat[:: max(1, len(flat) // 500_000) | 1]
 
 
 def quantile(values: torch.Tensor, share: float) -> torch.Tensor:
@@ -71,8 +82,7 @@ def normalize_channel(channel: torch.Tensor, kind: Normalization) -> torch.Tenso
         return ((channel + 200.0) / 1000.0).clamp(0.0, 1.0)
     shifted = channel - background_value(channel)
     exact = shifted == 0
-    step = max(1, channel.numel() // 500_000)
-    sample = shifted.flatten()[:: step | 1]
+    sample = subsample(shifted)
     top = sample[sample != 0].abs()
     if top.numel() < 16:
         return torch.zeros_like(channel)

@@ -18,6 +18,7 @@ import numpy as np
 from nrrd.errors import NRRDError
 
 from neurospineseg.errors import InputError
+from neurospineseg.geometry.affine import LPS_AND_RAS, Affine
 
 COMPRESSION = 6
 """Of zlib: half the size of level 1 in twice its time; level 9 takes six times as long for a tenth less."""
@@ -37,11 +38,10 @@ ALONG_SPACE = ("domain", "space", "time", "???", "none")
 OTHER_LENGTHS = frozenset(
     "um µm μm micron microns micrometer micrometers micrometre micrometres nm nanometer nanometers cm centimeter centimeters m meter meters metre metres in inch inches".split()
 )
-RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
-def read_nrrd(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Voxels [k, j, i], or [t, k, j, i] where there are several in one place, and the 4x4 ijk to RAS mm, as Slicer reads them.
+def read_nrrd(path: Path) -> tuple[np.ndarray, Affine]:
+    """Voxels [k, j, i], or [t, k, j, i] where there are several in one place, and their ijk to RAS mm, as Slicer reads them.
 
     Raises:
         InputError: the file cannot be used; the message says why and what to do.
@@ -60,7 +60,7 @@ def read_nrrd(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return read_voxels(path, header)
 
 
-def read_voxels(path: Path, header: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def read_voxels(path: Path, header: Mapping[str, Any]) -> tuple[np.ndarray, Affine]:
     """``read_nrrd`` without looking at the header's kinds, units and layers first."""
     from neurospineseg.images.itk_file import read_itk
 
@@ -105,21 +105,19 @@ def _range_axis(header: Mapping[str, Any]) -> int | None:
     return along[0]
 
 
-def _affine_of_teem(header: Mapping[str, Any]) -> np.ndarray:
-    """4x4 ijk to RAS mm; a space that is not the patient's counts as right-anterior-superior, and 0 lies in the middle without an origin."""
+def _affine_of_teem(header: Mapping[str, Any]) -> Affine:
+    """From ijk to RAS mm; a space that is not the patient's counts as right-anterior-superior, and 0 lies in the middle without an origin."""
     axes = [axis for axis in range(4) if axis != _range_axis(header)]
-    affine, space = np.eye(4), str(header.get("space", "")).lower()
+    space = str(header.get("space", "")).lower()
     if header.get("space directions") is not None:
-        affine[:3, :3] = np.array([header["space directions"][axis] for axis in axes], float).T
+        linear = np.array([header["space directions"][axis] for axis in axes], float).T
     else:
         steps = [header["spacings"][axis] if "spacings" in header else 1.0 for axis in axes]
-        affine[:3, :3] = np.diag(np.where(np.isfinite(steps), steps, 1.0))
-    signs = np.diag([*TO_RAS.get(space, (1.0, 1.0, 1.0)), 1.0])
+        linear = np.diag(np.where(np.isfinite(steps), steps, 1.0))
+    offset = -linear @ ((np.asarray(header["sizes"])[axes] - 1) / 2)
     if header.get("space origin") is not None and np.isfinite(header["space origin"]).all():
-        affine[:3, 3] = header["space origin"]
-    else:
-        affine[:3, 3] = -affine[:3, :3] @ ((np.asarray(header["sizes"])[axes] - 1) / 2)
-    return signs @ affine
+        offset = header["space origin"]
+    return Affine.of(np.diag(TO_RAS.get(space, (1.0, 1.0, 1.0)))) @ Affine.of(linear, offset)
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -178,7 +176,7 @@ def write_nrrd(voxels: np.ndarray, ijk_to_ras: np.ndarray, path: Path, notes: Ma
 
 
 def _fields(voxels: np.ndarray, ijk_to_ras: np.ndarray) -> list[str]:
-    matrix = RAS_TO_LPS @ ijk_to_ras + 0.0
+    matrix = LPS_AND_RAS @ ijk_to_ras + 0.0
     return [
         "NRRD0004",
         "# Complete NRRD file format specification at:",

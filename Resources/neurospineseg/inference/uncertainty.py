@@ -14,6 +14,7 @@ import torch
 from scipy import ndimage
 
 from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.masks import components
 from neurospineseg.tasks.class_scores import OutputChannel
 
 DOUBTFUL = 0.7
@@ -73,7 +74,7 @@ def uncertain_regions(
     if inside is not None:
         doubtful &= inside
     thick = ndimage.binary_opening(doubtful, ndimage.generate_binary_structure(3, 1))
-    regions, count = ndimage.label(thick)
+    regions, _ = components(thick, 6)
     places = []
     for number, box in enumerate(ndimage.find_objects(regions), 1):
         region = regions[box] == number

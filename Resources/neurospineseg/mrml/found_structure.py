@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurospineseg.geometry.bounding_box import bounding_slices
 from neurospineseg.geometry.triple import triple
-from neurospineseg.mrml.segment_masks import Box, bounds
+from neurospineseg.mrml.segment_masks import Box
 from neurospineseg.tasks.anatomy import Structure
 
 
@@ -25,7 +26,7 @@ class FoundStructure:
 
     def tight(self) -> FoundStructure:
         """Without empty margins; a single empty voxel is left where there is none else."""
-        box = bounds(self.mask)
+        box = bounding_slices(self.mask)
         if box is None:
             return FoundStructure(self.structure, np.zeros((1, 1, 1), bool), self.start)
         return FoundStructure(self.structure, self.mask[box], triple(at + part.start for at, part in zip(self.start, box)))

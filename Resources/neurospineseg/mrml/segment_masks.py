@@ -11,6 +11,7 @@ import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from neurospineseg.geometry.affine import Affine
+from neurospineseg.geometry.bounding_box import bounding_slices
 from neurospineseg.geometry.triple import triple
 from neurospineseg.mrml.volume_node import to_numpy, to_vtk, to_world
 from neurospineseg.tasks.anatomy import all_structures
@@ -118,16 +119,6 @@ def own_mask(segment: Any) -> tuple[np.ndarray, tuple[int, int, int], np.ndarray
     return None if found is None else (found[0] == segment.GetLabelValue(), *found[1:])
 
 
-def bounds(mask: np.ndarray) -> Box | None:
-    """The smallest box (k, j, i) with all voxels of a mask; None where it has none."""
-    k = np.flatnonzero(mask.any((1, 2)))
-    if not len(k):
-        return None
-    plane = np.asarray(mask[k[0] : k[-1] + 1].any(0))
-    j, i = np.flatnonzero(plane.any(1)), np.flatnonzero(plane.any(0))
-    return tuple(slice(int(part[0]), int(part[-1]) + 1) for part in (k, j, i))
-
-
 def tight_mask(segment: Any) -> tuple[np.ndarray, tuple[int, int, int], np.ndarray] | None:
     """``own_mask`` without its empty margins; a segment of a large shared layer takes little memory."""
     found = own_values(segment)
@@ -137,7 +128,7 @@ def tight_mask(segment: Any) -> tuple[np.ndarray, tuple[int, int, int], np.ndarr
     label = segment.GetLabelValue()
     planes = [k for k, plane in enumerate(values) if (plane == label).any()]
     mask = values[planes[0] : planes[-1] + 1] == label if planes else np.zeros((0, 0, 0), bool)
-    box = bounds(mask)
+    box = bounding_slices(mask)
     if box is None:
         return None
     _, j, i = box

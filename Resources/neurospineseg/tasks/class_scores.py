@@ -8,9 +8,9 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from scipy import ndimage
 
 from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.masks import all_but_largest
 from neurospineseg.tasks.structure import Structure
 from neurospineseg.tasks.task import called, task_named
 
@@ -78,27 +78,6 @@ def suppress(probabilities: torch.Tensor, channel: int, voxels: np.ndarray) -> N
     moved = probabilities[channel] * mask
     probabilities[0] += moved
     probabilities[channel] -= moved
-
-
-def islands_below(mask: np.ndarray, least_voxels: float) -> np.ndarray:
-    """The 26-connected components of a bool mask (K, J, I) that have fewer voxels than ``least_voxels``."""
-    labels, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
-    if count == 0:
-        return np.zeros_like(mask)
-    sizes = np.bincount(labels.ravel())
-    small = sizes < least_voxels
-    small[0] = False
-    return small[labels]
-
-
-def all_but_largest(mask: np.ndarray) -> np.ndarray:
-    """The voxels of a bool mask (K, J, I) outside its largest 26-connected component."""
-    labels, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
-    if count <= 1:
-        return np.zeros_like(mask)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    return mask & (labels != sizes.argmax())
 
 
 def postprocess(probabilities: torch.Tensor, grid: Grid, spec: ModelClasses) -> Postprocessed:

@@ -40,6 +40,7 @@ from typing import Any, NoReturn, TextIO
 import numpy as np
 
 from neurospineseg.errors import ImplausibleInput, InputError, missing_package
+from neurospineseg.geometry.bounding_box import bounding_box
 from neurospineseg.pipeline.memory import give_back
 from neurospineseg.worker.private_folder import remove_folder, share_with
 
@@ -251,15 +252,8 @@ def _structures(task: str):
 
 def box_of(labels: np.ndarray, label: int) -> list[int] | None:
     """The smallest [k0, k1, j0, j1, i0, i1) that holds a label value; None where there is none."""
-    mask = labels == label
-    box = []
-    for axis in range(3):
-        here = mask.any(tuple(a for a in range(3) if a != axis)).nonzero()[0]
-        if len(here) == 0:
-            return None
-        box += [int(here[0]), int(here[-1]) + 1]
-        mask = mask[(slice(None),) * axis + (slice(box[-2], box[-1]),)]
-    return box
+    box = bounding_box(labels == label)
+    return None if box is None else [n for sides in zip(*box) for n in sides]
 
 
 def rest() -> None:

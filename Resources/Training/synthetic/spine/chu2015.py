@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from neurospineseg.geometry.bounding_box import bounding_slices
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.images.volume import read_volume
 from Training.datasets.real_data import DATA
@@ -84,7 +85,7 @@ def partial_target(bodies: np.ndarray, name: str | None = None) -> np.ndarray:
         target[row][(u / 7.5) ** 2 + ((v + 8) / 5) ** 2 < 1] = any_of(CANAL)
     for upper, lower in zip(present, present[1:]):
         pair = (bodies == upper) | (bodies == lower)
-        box = tuple(slice(max(0, a - 6), b + 7) for a, b in zip(np.argwhere(pair).min(0), np.argwhere(pair).max(0)))
+        box = bounding_slices(pair, 6)
         part = bodies[box]
         (far_up, to_up), (far_down, to_down) = _nearest(part == upper), _nearest(part == lower)
         cosine = (to_up * to_down).sum(0) / np.maximum(far_up * far_down, 1e-6)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from neurospineseg.geometry.bounding_box import bounding_slices
 from Training.synthetic.spine.canvas import (
     ANNULUS,
     ARCH,
@@ -152,7 +153,7 @@ def _disc(rng: np.random.Generator, canvas: Canvas, place: Place, vertebra: Vert
     gap = free & (radial < 1)
     plate = min(rng.uniform(0.5, 1.4), 0.2 * (end - start))
     if plate > 0.35 * spacing[2] and gap.any():
-        box = tuple(slice(max(0, a - 2), b + 3) for a, b in zip(np.argwhere(gap).min(0), np.argwhere(gap).max(0)))
+        box = bounding_slices(gap, 2)
         bone = (canvas.classes[box] == BODY) | (canvas.classes[box] == SACRUM)
         gap[box] &= ndimage.distance_transform_edt(~bone, sampling=spacing[::-1]) >= plate + 0.5 * spacing[2]
     canvas.put(gap, ANNULUS, DISC, level)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from neurospineseg.geometry.bounding_box import bounding_slices
 from Training.synthetic.acquisition import artifacts, bias_field, gamma, lower_resolution, slices_with_gaps
 from Training.synthetic.nuclei.contrast import TISSUES
 from Training.synthetic.tumor.labels import (
@@ -111,8 +112,7 @@ def blurred(image: torch.Tensor, share: float) -> torch.Tensor:
 
 def _around(tumor: torch.Tensor, margin: int = 2) -> tuple[slice, ...]:
     """The part of the head (K, J, I) that holds the tumor and ``margin`` voxels."""
-    places = [(tumor > 0).any(dim=a).any(dim=b).nonzero()[:, 0] for a, b in ((2, 1), (2, 0), (1, 0))]
-    return tuple(slice(max(0, int(p[0]) - margin), int(p[-1]) + margin + 1) for p in places)
+    return bounding_slices(tumor > 0, margin)
 
 
 def _sampled(rng: np.random.Generator, image: torch.Tensor, thick: bool, spacing_mm: float) -> torch.Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.masks import components
 
 LEAST_BODY_ML, MOST_BODY_ML = 0.8, 60.0
 TALLEST_BODY_MM = 40.0
@@ -75,11 +76,8 @@ def _split(part: np.ndarray, certainty: np.ndarray, grid: Grid) -> list[np.ndarr
     if np.ptp(heights) < TALLEST_BODY_MM:
         return [part]
     for core in _seeds(part, certainty, grid.spacing_kji):
-        labels, count = ndimage.label(core)
-        if count < 2:
-            continue
-        sizes = np.bincount(labels.ravel())[1:]
-        kept = np.flatnonzero(sizes > 0.12 * sizes.sum()) + 1
+        labels, sizes = components(core, 6)
+        kept = np.flatnonzero(sizes > 0.12 * sizes.sum())
         if len(kept) < 2:
             continue
         labels[~np.isin(labels, kept)] = 0
@@ -90,8 +88,8 @@ def _split(part: np.ndarray, certainty: np.ndarray, grid: Grid) -> list[np.ndarr
 
 
 def _candidates(mask: np.ndarray, certainty: np.ndarray, grid: Grid) -> list[np.ndarray]:
-    labels, count = ndimage.label(mask)
-    found = []
+    labels, _ = components(mask, 6)
+    pieces = []
     for number, box in enumerate(ndimage.find_objects(labels), 1):
         part = labels[box] == number
         if part.sum() * grid.voxel_volume_ml < LEAST_BODY_ML:
@@ -101,8 +99,8 @@ def _candidates(mask: np.ndarray, certainty: np.ndarray, grid: Grid) -> list[np.
             if LEAST_BODY_ML <= piece.sum() * grid.voxel_volume_ml <= 2 * MOST_BODY_ML:
                 whole = np.zeros(mask.shape, bool)
                 whole[box] = piece
-                found.append(whole)
-    return found
+                pieces.append(whole)
+    return pieces
 
 
 def _worth(pieces: list[np.ndarray], disc: np.ndarray, grid: Grid) -> np.ndarray:
@@ -166,12 +164,10 @@ def _sacrum_beside(mask: np.ndarray, bodies: np.ndarray, grid: Grid) -> np.ndarr
     Args:
         bodies: bool (K, J, I), the lowest of a first column; where there is none, every piece is within reach.
     """
-    labels, count = ndimage.label(mask)
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    sizes[0] = 0
+    labels, sizes = components(mask, 6)
     if bodies.any():
         near = ndimage.distance_transform_edt(~bodies, sampling=grid.spacing_kji) < SACRUM_REACH_MM
-        beside = np.zeros(count + 1, bool)
+        beside = np.zeros(len(sizes), bool)
         beside[np.unique(labels[near & mask])] = True
         sizes[~beside] = 0
     if sizes.max() * grid.voxel_volume_ml < LEAST_SACRUM_ML:

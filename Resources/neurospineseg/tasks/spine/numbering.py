@@ -10,8 +10,9 @@ import torch
 from scipy import ndimage
 
 from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.masks import components, islands_below
 from neurospineseg.tasks.anatomy import Structure, structure
-from neurospineseg.tasks.class_scores import ModelClasses, OutputChannel, Postprocessed, argmax, islands_below, suppress
+from neurospineseg.tasks.class_scores import ModelClasses, OutputChannel, Postprocessed, argmax, suppress
 from neurospineseg.tasks.spine.column import Column, find_column
 from neurospineseg.tasks.spine.parts import PARTS, standard_parts
 from neurospineseg.tasks.spine.structures import NEUTRAL_COUNT
@@ -107,8 +108,8 @@ def label_fields(column: Column, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
 
 def _far_components(mask: np.ndarray, near: np.ndarray) -> np.ndarray:
     """The components of ``mask`` that have no voxel in ``near``."""
-    labels, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
-    kept = np.zeros(count + 1, bool)
+    labels, sizes = components(mask)
+    kept = np.zeros(len(sizes), bool)
     kept[np.unique(labels[near & mask])] = True
     return mask & ~kept[labels]
 

@@ -8,8 +8,9 @@ import torch.nn.functional as F
 
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.masks import all_but_largest
 from neurospineseg.tasks.anatomy import structure
-from neurospineseg.tasks.class_scores import ModelClasses, OutputChannel, Postprocessed, all_but_largest, argmax, suppress
+from neurospineseg.tasks.class_scores import ModelClasses, OutputChannel, Postprocessed, argmax, suppress
 
 PLAUSIBLE_MM3 = {
     "subthalamic_nucleus": (60, 300),

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from neurospineseg.geometry.bounding_box import bounding_slices
 from neurospineseg.geometry.grid import Grid
-from neurospineseg.geometry.masks import filled_planes
+from neurospineseg.geometry.masks import components, filled_planes
 from neurospineseg.tasks.anatomy import structure
 from neurospineseg.tasks.class_scores import ModelClasses, OutputChannel, Postprocessed, argmax, suppress
 
@@ -28,16 +29,15 @@ def doubtful_islands(whole: np.ndarray, tumor: np.ndarray, enhancing: np.ndarray
     Args:
         tumor, enhancing: probabilities (K, J, I) of any tumor and of its enhancing part.
     """
-    labels, count = ndimage.label(whole, structure=np.ones((3, 3, 3)))
-    if count == 0:
+    labels, sizes = components(whole)
+    if len(sizes) == 1:
         return np.zeros_like(whole)
-    numbers = np.arange(1, count + 1)
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    numbers = np.arange(1, len(sizes))
     inside = labels[whole]
     peaks = np.concatenate([[0.0], ndimage.maximum(enhancing[whole], inside, numbers)])
     means = np.concatenate([[0.0], ndimage.mean(tumor[whole], inside, numbers)])
-    lesser = sizes < LEAST_SHARE * sizes[1:].max()
-    faint = (means < LEAST_MEAN) & (sizes < sizes[1:].max())
+    lesser = sizes < LEAST_SHARE * sizes.max()
+    faint = (means < LEAST_MEAN) & (sizes < sizes.max())
     doubtful = (sizes < least_voxels) | (lesser & (peaks < SURE)) | faint
     doubtful[0] = False
     return doubtful[labels]
@@ -45,10 +45,10 @@ def doubtful_islands(whole: np.ndarray, tumor: np.ndarray, enhancing: np.ndarray
 
 def enclosed(core: np.ndarray, spacing_kji: np.ndarray) -> np.ndarray:
     """What lies inside a core's shell: filled, after closing gaps, in at least two of the three planes; bool (K, J, I)."""
-    if not core.any():
-        return np.zeros_like(core)
     margin = np.ceil(GAP_MM / spacing_kji).astype(int) + 1
-    box = tuple(slice(max(0, low - m), high + m + 1) for low, high, m in zip(np.argwhere(core).min(0), np.argwhere(core).max(0), margin))
+    box = bounding_slices(core, margin)
+    if box is None:
+        return np.zeros_like(core)
     part = np.pad(core[box], [(m, m) for m in margin])
     outward = ndimage.distance_transform_edt(~part, sampling=spacing_kji) <= GAP_MM
     closed = ndimage.distance_transform_edt(outward, sampling=spacing_kji) > GAP_MM
