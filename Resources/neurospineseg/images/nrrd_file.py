@@ -33,6 +33,7 @@ TO_RAS = {
     "las": (-1.0, 1.0, 1.0),
 }
 """Signs that take a space's axes to right, anterior and superior; Slicer converts no others."""
+VECTORS = ("space directions", "space origin", "measurement frame")
 ALONG_SPACE = ("domain", "space", "time", "???", "none")
 """Kinds of axes that are not the numbers in a voxel, or of which nothing is known."""
 OTHER_LENGTHS = frozenset(
@@ -146,7 +147,8 @@ def _lines(file: IO[bytes]) -> Iterator[str]:
         if not line.startswith("#") and value.startswith("="):
             notes[key] = line
         else:
-            lines.append(f"{key.lower() if lines else key}{mark}{_spaced(value) if '(' in value else value}")
+            field = key.lower() if lines else key
+            lines.append(f"{field}{mark}{_spaced(value) if field in VECTORS else value}")
     return iter([*lines, *notes.values()])
 
 
