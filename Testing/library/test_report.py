@@ -147,3 +147,15 @@ def test_page_of_an_empty_mask(tmp_path: Path) -> None:
     nothing = Volume(np.zeros_like(labels.voxels), labels.ijk_to_ras)
     write_page(tmp_path / "page.html", [Case("tumor", {"t1c": scan}, nothing, [], report_of({}))])
     assert "No structure was found." in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_page_shows_foreign_text_as_text(tmp_path: Path) -> None:
+    scan, labels = marked()
+    foreign = "<script>alert('x')</script>"
+    report = report_of({"core": 0.3}, model={"name": foreign, "version": "1", "sha256": "0" * 64})
+    report["volumes"]["core"]["name"] = foreign
+    report["seconds"] = {foreign: 1.0}
+    write_page(tmp_path / "page.html", [Case(None, {foreign: scan}, labels, [RED], report, note=foreign)], title=foreign, lead=foreign)
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") == 9, "title and heading, lead, model twice, note, structure, stage twice"

@@ -6,9 +6,10 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from neurospineseg import __version__
 from neurospineseg.images.volume import Volume
@@ -24,11 +25,12 @@ from neurospineseg.pages.slice_pictures import (
     orthogonal_slices,
     title_of,
 )
+from neurospineseg.pages.volume_tables import volume_tables
 from neurospineseg.tasks.task import Task, task_named
 
 STYLE = Path(__file__).with_name("page.css")
+TEMPLATE = "page.html.j2"
 STAGE_COLORS = ("#4f7cac", "#e0a458", "#5b9279", "#c8553d", "#8e7dbe", "#c0b283", "#6c757d", "#3d9db3", "#b56576")
-LONG_TABLE = 12
 ROW_INCHES, TALLEST_ROW_INCHES = 11.3, 5.2
 """Size of a row of pictures on the page, at 100 pixels to the inch."""
 
@@ -76,156 +78,81 @@ def segments_of(report: Mapping[str, Any]) -> list[Segment]:
 
 def write_page(path: Path, cases: Sequence[Case], title: str = "Segmentation report", lead: str = "") -> None:
     """Writes the page (UTF-8)."""
-    links = "".join(f'<a href="#case{n}">{escape(_heading(case))}</a>' for n, case in enumerate(cases))
-    text = f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)} - NeuroSpineSeg</title>
-<style>
-{STYLE.read_text(encoding="utf-8")}</style>
-</head>
-<body>
-<header>
-<h1>{escape(title)}</h1>
-{f'<p class="soft">{escape(lead)}</p>' if lead else ""}
-{f"<nav>{links}</nav>" if len(cases) > 1 else ""}
-<span class="notice">Research only; not for clinical use</span>
-</header>
-<main>
-{"".join(_section(case, n) for n, case in enumerate(cases))}</main>
-<footer>Axial and coronal slices show the patient's right on your left (R, L), sagittal slices show anterior on your left (A, P); positions are
-RAS millimeters. NeuroSpineSeg {__version__}.</footer>
-</body>
-</html>
-"""
+    environment = Environment(
+        loader=FileSystemLoader(STYLE.parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    text = environment.get_template(TEMPLATE).render(title=title, lead=lead, version=__version__, cases=[_section(case) for case in cases])
     path.write_text(text, encoding="utf-8")
 
 
-def _heading(case: Case) -> str:
-    return case.declared.title if case.declared else "Mask"
+def _section(case: Case) -> dict[str, Any]:
+    """What the template shows of a case."""
+    report, model = case.report, case.report.get("model", {})
+    colors = {segment.key: segment.hex_color for segment in case.segments}
+    seconds = report.get("seconds", {})
+    return {
+        "heading": case.declared.title if case.declared else "Mask",
+        "model": f"{model['name']} {model['version']}" if model else "",
+        "note": case.note,
+        "pictures": _pictures(case),
+        "tables": volume_tables(report.get("volumes", {}), colors, case.dice),
+        "seconds": sum(seconds.values()),
+        "stages": _stages(seconds),
+        "details": _details(case),
+        "warnings": list(dict.fromkeys(report.get("warnings", []))),
+    }
 
 
-def _section(case: Case, number: int) -> str:
-    report = case.report
-    model = report.get("model", {})
-    subtitle = f"{model['name']} {model['version']}" if model else ""
-    return f"""<section id="case{number}">
-<header><h2>{escape(_heading(case))}</h2><span class="soft">{escape(subtitle)}</span></header>
-{_pictures(case)}
-<div class="facts">
-<div><h3>Volumes</h3>{f"<p class='soft'>{escape(case.note)}</p>" if case.note else ""}{_volumes(case)}</div>
-<div>{_stages(report.get("seconds", {}))}{_details(case)}</div>
-</div>
-{_warnings(report.get("warnings", []))}</section>
-"""
-
-
-def _pictures(case: Case) -> str:
+def _pictures(case: Case) -> list[dict[str, Any]]:
     scan = case.scans[case.reference]
     margin = case.declared.margin_mm if case.declared else None
     window = gray_window(scan)
-    rows = [_row([(view, window, title_of(view)) for view in orthogonal_slices(scan, case.labels, case.segments, margin)], "")]
+    rows = [_row([(view, window, title_of(view)) for view in orthogonal_slices(scan, case.labels, case.segments, margin)], strip=False)]
     if len(case.scans) > 1:
         point, bounds = busiest_point(case.labels), display_bounds(scan, case.labels, margin)
         views = [
             (cut(other, case.labels, case.segments, PLANES[0], point, bounds), gray_window(other), _channel_name(case, name))
             for name, other in case.scans.items()
         ]
-        rows.append(_row(views, " strip"))
-    return "".join(rows)
+        rows.append(_row(views, strip=True))
+    return rows
 
 
 def _channel_name(case: Case, key: str) -> str:
     return case.declared.channel(key).name if case.declared else key
 
 
-def _row(views: Sequence[tuple[Slice, tuple[float, float], str]], kind: str) -> str:
-    figures = []
+def _row(views: Sequence[tuple[Slice, tuple[float, float], str]], strip: bool) -> dict[str, Any]:
+    """Pictures of one height beside each other; those of a ``strip`` follow another row."""
     height = min(TALLEST_ROW_INCHES, ROW_INCHES / sum(view.aspect for view, _, _ in views))
-    for view, window, title in views:
-        png = b64encode(as_png([(view, window, title)], height)).decode("ascii")
-        figures.append(
-            f'<figure style="flex: {view.aspect:.3f} 1 0; max-width: {view.aspect * height * 100:.0f}px"><img alt="{escape(title)} with outlines" src="data:image/png;base64,{png}"></figure>\n'
-        )
-    return f'<div class="pictures{kind}">\n{"".join(figures)}</div>\n'
+    figures = [
+        {
+            "title": title,
+            "share": view.aspect,
+            "width": f"{view.aspect * height * 100:.0f}",
+            "png": b64encode(as_png([(view, window, title)], height)).decode("ascii"),
+        }
+        for view, window, title in views
+    ]
+    return {"strip": strip, "figures": figures}
 
 
-def _volumes(case: Case) -> str:
-    volumes = case.report.get("volumes", {})
-    if not volumes:
-        return "<p>No structure was found.</p>"
-    colors = {segment.key: segment.hex_color for segment in case.segments}
-    pairs = [key.removeprefix("left_") for key in volumes if key.startswith("left_")]
-    pairs += [key.removeprefix("right_") for key in volumes if key.startswith("right_") and key.removeprefix("right_") not in pairs]
-    if pairs:
-        return _paired_table(case, pairs, colors)
-    keys = list(volumes)
-    parts = [keys] if len(keys) <= LONG_TABLE else [keys[: (len(keys) + 1) // 2], keys[(len(keys) + 1) // 2 :]]
-    tables = "".join(_plain_table(case, part, colors) for part in parts)
-    return f'<div class="columns">{tables}</div>' if len(parts) > 1 else tables
-
-
-def _swatch(color: str | None) -> str:
-    return (
-        f'<span class="swatch" style="background:{color}"></span>'
-        if color
-        else '<span class="swatch" style="background:none;border-color:transparent"></span>'
-    )
-
-
-def _plain_table(case: Case, keys: Sequence[str], colors: Mapping[str, str]) -> str:
-    volumes, dice = case.report["volumes"], case.dice
-    head = '<tr><th>Structure</th><th class="number">mL</th>' + ('<th class="number">Dice</th>' if dice is not None else "") + "</tr>"
-    rows = []
-    for key in keys:
-        kind = "" if key in colors else ' class="sum"'
-        agreement = f'<td class="number">{_score(dice, key)}</td>' if dice is not None else ""
-        rows.append(
-            f'<tr{kind}><td>{_swatch(colors.get(key))}{escape(volumes[key]["name"])}</td><td class="number">{_ml(volumes[key]["mL"])}</td>{agreement}</tr>'
-        )
-    return f"<table>{head}{''.join(rows)}</table>"
-
-
-def _paired_table(case: Case, pairs: Sequence[str], colors: Mapping[str, str]) -> str:
-    volumes, dice = case.report["volumes"], case.dice
-    heads = ["Left mL", "Right mL", *(["Dice left", "right"] if dice is not None else [])]
-    rows = []
-    for pair in pairs:
-        left, right = f"left_{pair}", f"right_{pair}"
-        known = [key for key in (left, right) if key in volumes]
-        name = volumes[known[0]]["name"].replace("Left ", "").replace("Right ", "").replace("left ", "").replace("right ", "")
-        cells = [_ml(volumes[key]["mL"]) if key in volumes else "-" for key in (left, right)]
-        if dice is not None:
-            cells += [_score(dice, left), _score(dice, right)]
-        numbers = "".join(f'<td class="number">{cell}</td>' for cell in cells)
-        rows.append(f"<tr><td>{''.join(_swatch(colors.get(key)) for key in known)}{escape(name[:1].upper() + name[1:])}</td>{numbers}</tr>")
-    head = "".join(f'<th class="number">{text}</th>' for text in heads)
-    return f"<table><tr><th>Structure</th>{head}</tr>{''.join(rows)}</table>"
-
-
-def _ml(value: float) -> str:
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
-
-
-def _score(dice: Mapping[str, float], key: str) -> str:
-    return f"{dice[key]:.2f}" if key in dice else "-"
-
-
-def _stages(seconds: Mapping[str, float]) -> str:
+def _stages(seconds: Mapping[str, float]) -> list[dict[str, Any]]:
     total = sum(seconds.values())
     if total <= 0:
-        return ""
-    parts, lines = [], []
-    for number, (stage, value) in enumerate(seconds.items()):
-        color = STAGE_COLORS[number % len(STAGE_COLORS)]
-        parts.append(f'<div style="flex:{value / total:.5f} 0 0;background:{color}" title="{escape(stage)}: {value:.2f} s"></div>')
-        lines.append(f"<li><span>{_swatch(color)}{escape(stage)}</span><span>{value:.2f} s</span></li>")
-    return f'<h3>Time: {total:.1f} s</h3><div class="bar">{"".join(parts)}</div><ul class="stages">{"".join(lines)}</ul>'
+        return []
+    return [
+        {"name": stage, "seconds": value, "share": value / total, "color": STAGE_COLORS[number % len(STAGE_COLORS)]}
+        for number, (stage, value) in enumerate(seconds.items())
+    ]
 
 
-def _details(case: Case) -> str:
+def _details(case: Case) -> dict[str, str]:
     report, reference = case.report, case.scans[case.reference]
     size = " x ".join(str(n) for n in reference.shape[::-1])
     spacing = " x ".join(f"{value:.3g}" for value in reference.spacing)
@@ -238,11 +165,4 @@ def _details(case: Case) -> str:
             "Weights": f"SHA-256 {report['model']['sha256'][:16]}...",
             "Software": ", ".join(f"{name} {version}" for name, version in software.items()),
         }
-    return f"<h3>Details</h3><dl>{''.join(f'<dt>{escape(name)}</dt><dd>{escape(value)}</dd>' for name, value in facts.items())}</dl>"
-
-
-def _warnings(warnings: Sequence[str]) -> str:
-    if not warnings:
-        return ""
-    items = "".join(f"<li>{escape(warning)}</li>" for warning in dict.fromkeys(warnings))
-    return f'<div class="warnings"><ul>{items}</ul></div>\n'
+    return facts
