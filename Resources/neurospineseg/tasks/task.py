@@ -166,8 +166,13 @@ class Task:
         for keys in ([s.key for s in self.structures], [str(s.label) for s in self.structures]):
             twice = sorted({key for key in keys if keys.count(key) > 1})
             _refuse_unless(not twice, f"Two structures of the task '{self.name}' have the same key or label value: {', '.join(twice)}.")
-        unknown = [part for composite in self.composites for part in composite.parts if part not in {s.key for s in self.structures}]
-        _refuse_unless(not unknown, f"The task '{self.name}' has no structure {unknown[:1]}, of which a composite is made.")
+        known, families = {s.key for s in self.structures}, {s.family for s in self.structures}
+        named = [part for composite in self.composites for part in composite.parts]
+        named += [key for key in self.plausible.ml if key not in families]
+        unknown = [key for key in named if key not in known] + [family for family in self.families.values() if family not in families]
+        _refuse_unless(
+            not unknown, f"The task '{self.name}' has no structure {', '.join(map(repr, unknown))}, which its declaration names."
+        )
         for modality in self.modalities:
             _refuse_unless(modality in ("MR", "CT"), f"There is no modality '{modality}'; there are MR and CT.")
 
