@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -45,6 +46,29 @@ def make_room(folder: Path, room: Path | None = None) -> Path:
         return Path(tempfile.mkdtemp(prefix=ROOM_PREFIX, dir=folder))
     room.mkdir(mode=0o700)
     return room
+
+
+class HeldOpen(PermissionError):
+    """A file cannot be replaced, since another program holds it open, as Excel does on Windows."""
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Where to write what becomes ``path`` when the block ends without an error: a file of the same name in a hidden folder beside it.
+
+    A file that was there before is replaced; after an error it is as it was.
+
+    Raises:
+        HeldOpen: another program holds the former file open.
+        OSError: the folder cannot be written to.
+    """
+    with tempfile.TemporaryDirectory(prefix=ROOM_PREFIX, dir=path.parent, ignore_cleanup_errors=True) as folder:
+        new = Path(folder) / path.name
+        yield new
+        try:
+            os.replace(new, path)
+        except PermissionError as error:
+            raise HeldOpen(*error.args) from error
 
 
 class Outputs:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurospineseg.atomic_files import whole_file
 from neurospineseg.images.volume import Volume
 from Training.datasets.cropping import bounds, box_start, crop, shifted_to_hold
 from Training.datasets.progress import each
@@ -62,7 +63,5 @@ def write_arrays(dataset: RawDataset) -> None:
 
 
 def _save(path: Path, array: np.ndarray) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as stream:
-        np.save(stream, array)
-    part.replace(path)
+    with whole_file(path) as new:
+        np.save(new, array)

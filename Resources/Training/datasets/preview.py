@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from neurospineseg.atomic_files import whole_file
 from neurospineseg.images.volume import Volume
 from neurospineseg.pages.html_page import STYLE
 from neurospineseg.pages.slice_pictures import PLANES, Segment, as_png, busiest_point, cut, display_bounds, gray_window, title_of
@@ -35,9 +36,8 @@ def write_preview(folder: Path) -> None:
     for case in each(dataset.split.named("all"), "Drawing"):
         picture = folder / "overlays" / f"{case}.png"
         if not picture.is_file() or picture.stat().st_mtime_ns < dataset.label_file(case).stat().st_mtime_ns:
-            part = picture.with_name(f".{case}.png.part")
-            part.write_bytes(picture_of(dataset, case, segments))
-            part.replace(picture)
+            with whole_file(picture) as new:
+                new.write_bytes(picture_of(dataset, case, segments))
     (folder / "overlays.html").write_text(page(dataset, segments), encoding="utf-8")
 
 

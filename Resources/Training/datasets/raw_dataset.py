@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from neurospineseg.atomic_files import whole_file
 from neurospineseg.errors import InputError
 from neurospineseg.images.volume import Volume, read_volume
 
@@ -144,9 +145,8 @@ def write_description(
 
 def write_json(path: Path, value: Any) -> None:
     """Writes indented JSON under a temporary name and moves it."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with whole_file(path) as new:
+        new.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
 def _json(path: Path) -> Any:

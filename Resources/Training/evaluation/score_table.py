@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurospineseg.atomic_files import whole_file
 from neurospineseg.errors import InputError
 from Training.evaluation.case_scores import MEASURES, Score
 
@@ -18,12 +19,10 @@ LOWER_IS_BETTER = ("hd95_mm", "volume_error")
 def write_scores(path: Path, scores: Sequence[Score]) -> None:
     """A line for each case and structure; empty where a measure is not defined."""
     rows = [{key: _cell(value) for key, value in score.row().items()} for score in scores]
-    temporary = path.with_name(path.name + ".part")
-    with open(temporary, "w", newline="", encoding="utf-8") as stream:
+    with whole_file(path) as new, open(new, "w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    temporary.replace(path)
 
 
 def _cell(value: object) -> object:

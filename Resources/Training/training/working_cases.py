@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
+from neurospineseg.atomic_files import whole_file
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.grid import Grid, straight_grid
 from neurospineseg.geometry.resample import resample
@@ -155,12 +155,8 @@ def _bring(data: RawDataset, name: str, spec: ModelSpec, folder: Path) -> None:
 
 def _save(path: Path, array: np.ndarray) -> None:
     """Writes under a temporary name and moves, since another training may have mapped the file."""
-    temporary = path.with_name(f"{path.stem}.{os.getpid()}.part.npy")
-    try:
-        np.save(temporary, array)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as new:
+        np.save(new, array)
 
 
 def labels_on(labels: Volume, grid: Grid) -> np.ndarray:

@@ -14,6 +14,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from neurospineseg.atomic_files import whole_file
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid
@@ -243,23 +244,23 @@ def write_volume(volume: Volume, path: str | Path) -> None:
         InputError: the name's ending is of none of these kinds, or the file cannot be written.
     """
     path = Path(path)
-    ending = _ending(path)
-    if ending not in LABEL_MAP_ENDINGS:
+    if _ending(path) not in LABEL_MAP_ENDINGS:
         raise InputError(f"'{path.name}' cannot be written; its name must end in {', '.join(LABEL_MAP_ENDINGS)}.")
-    temporary = path.with_name(f".{path.name[: -len(ending)]}.part{ending}")
     try:
-        if ending in (".nii", ".nii.gz"):
-            image = nib.Nifti1Image(volume.voxels.T, volume.ijk_to_ras)
-            image.header.set_xyzt_units("mm")
-            image.set_sform(volume.ijk_to_ras, code=1)
-            image.set_qform(volume.ijk_to_ras, code=1, strip_shears=True)
-            nib.save(image, temporary)
-        else:
-            from neurospineseg.images.itk_file import write_itk
-
-            write_itk(volume.voxels, volume.ijk_to_ras, temporary)
-        temporary.replace(path)
+        with whole_file(path) as new:
+            _write(volume, new)
     except (OSError, RuntimeError) as error:
         raise InputError(f"'{path}' cannot be written; check the folder and the free space.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+
+
+def _write(volume: Volume, path: Path) -> None:
+    if _ending(path) in (".nii", ".nii.gz"):
+        image = nib.Nifti1Image(volume.voxels.T, volume.ijk_to_ras)
+        image.header.set_xyzt_units("mm")
+        image.set_sform(volume.ijk_to_ras, code=1)
+        image.set_qform(volume.ijk_to_ras, code=1, strip_shears=True)
+        nib.save(image, path)
+    else:
+        from neurospineseg.images.itk_file import write_itk
+
+        write_itk(volume.voxels, volume.ijk_to_ras, path)

@@ -149,6 +149,4 @@ def _inference_config(spec: ModelSpec, network_def: dict[str, Any]) -> dict[str,
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

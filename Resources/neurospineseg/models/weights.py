@@ -13,6 +13,8 @@ from typing import Literal
 
 import torch
 
+from neurospineseg.atomic_files import whole_file
+
 Precision = Literal["int8", "half", "single"]
 SCALE = ".scale"
 LARGEST = 127
@@ -60,9 +62,8 @@ def save_weights(network: torch.nn.Module, path: Path, precision: Precision = "i
         if not stored:
             stored += _stored(value.detach().cpu(), precision, axes.get(key, 0))
         state |= dict(zip((key, f"{key}{SCALE}"), stored))
-    temporary = path.with_name(path.name + ".part")
-    torch.save(state, temporary)
-    temporary.replace(path)
+    with whole_file(path) as new:
+        torch.save(state, new)
 
 
 def _stored(value: torch.Tensor, precision: Precision, axis: int) -> list[torch.Tensor]:

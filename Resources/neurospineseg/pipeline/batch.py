@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from neurospineseg.atomic_files import beside
+from neurospineseg.atomic_files import HeldOpen, beside, whole_file
 from neurospineseg.errors import InputError
 from neurospineseg.tasks.task import Task, task_named
 
@@ -174,17 +173,11 @@ def _write_summary(summary: Path, outcomes: Mapping[str, str]) -> bool:
     Raises:
         InputError: the folder cannot be written to.
     """
-    temporary = summary.with_name(f".{summary.name}.part")
     try:
-        with open(temporary, "w", newline="", encoding="utf-8") as file:
+        with whole_file(summary) as new, open(new, "w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([HEADER, *outcomes.items()])
-        try:
-            os.replace(temporary, summary)
-        except PermissionError:
-            return False
         return True
+    except HeldOpen:
+        return False
     except OSError as error:
         raise InputError(f"The folder '{summary.parent}' cannot be written to ({error.strerror}); choose another one.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
