@@ -1,4 +1,4 @@
-"""Judges spine models on real and on drawn scans, each case with its seconds; several models are compared case by case.
+"""Evaluates spine models on real and on drawn scans, each case with its seconds; several models are compared case by case.
 
     python Resources/Training/evaluate_spine.py --model spine_3d --model spine_2d --pictures out/ --out figures.csv
 
@@ -32,7 +32,7 @@ from Training.training.program import run_program
 Row = dict[str, Any]
 
 
-class Judged(Segmenter):
+class EvaluatedSegmenter(Segmenter):
     """A segmenter that predicts once for both the structures and the classes, with choices to be measured.
 
     Args:
@@ -64,7 +64,7 @@ class Judged(Segmenter):
         return self.last[1].clone(), notes
 
 
-def judge(segmenter: Judged, case: Case, pictures: Path | None) -> tuple[Row, SegmentationResult]:
+def evaluate_case(segmenter: EvaluatedSegmenter, case: Case, pictures: Path | None) -> tuple[Row, SegmentationResult]:
     volumes = {"image": case.scan}
     started = perf_counter()
     result = segmenter.run(volumes)
@@ -151,11 +151,11 @@ def evaluate(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     tables: dict[str, list[Row]] = {}
     for model in options.model or [None]:
-        segmenter = Judged(model, options.mirror, dict(options.factor))
+        segmenter = EvaluatedSegmenter(model, options.mirror, dict(options.factor))
         rows, worst = tables.setdefault(model or segmenter.bundle.spec.name, []), Worst()
         for case in cases(*options.only):
             try:
-                row, result = judge(segmenter, case, options.pictures)
+                row, result = evaluate_case(segmenter, case, options.pictures)
             except InputError as error:
                 print(f"{case.name}: {error}")
                 rows.append({"case": case.name, "group": case.group, "refused": 1, **nothing_found(case)})

@@ -1,4 +1,4 @@
-"""Judges a model of the deep nuclei on templates with atlas labels in random poses, and on drawn heads that no model saw.
+"""Evaluates a model of the deep nuclei on templates with atlas labels in random poses, and on drawn heads that no model saw.
 
     python Resources/Training/evaluate_subcortical.py --model subcortical_nuclei_3d --draws 25 --output out/
 

@@ -1,4 +1,4 @@
-"""Judges the tumor model on gliomas with expert labels, on scans without, and on drawn heads no model was trained on.
+"""Evaluates the tumor model on gliomas with expert labels, on scans without, and on drawn heads no model was trained on.
 
     python Resources/Training/evaluate_tumor.py --drawn 24 --pictures out/
     python Resources/Training/evaluate_tumor.py --parts drawn --pictures Resources/Models/tumor_glioma/docs
@@ -149,7 +149,7 @@ def on_drawn(segmenter: Segmenter, options: argparse.Namespace) -> None:
     for name, words in (("drawn", "as drawn in training"), ("drawn_harder", "harder than drawn in training")):
         scores = DrawnScores(words, options.drawn_given)
         for case in cases(options.drawn, name == "drawn_harder", spacing):
-            scores.judge(segmenter, case)
+            scores.evaluate(segmenter, case)
         scores.tell()
         if options.pictures is not None:
             scores.picture_worst(options.pictures, name)
@@ -169,7 +169,7 @@ def contrasts(text: str) -> tuple[str, ...]:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--model", help="bundle name or folder; default: the installed tumor model")
-    made.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what it is judged on; default: all")
+    made.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what it is evaluated on; default: all")
     made.add_argument("--drawn", type=int, default=12, help="heads drawn from the held-out label maps, twice; 0 for none")
     made.add_argument(
         "--drawn-given", type=contrasts, nargs="+", default=DRAWN_GIVEN, metavar="CONTRASTS", help="of drawn heads, such as t1c,flair"

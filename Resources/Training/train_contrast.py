@@ -3,7 +3,7 @@
     python Resources/Training/train_contrast.py --models FOLDER
 
 It takes minutes: a head is drawn in six contrasts, each is looked at in a few slightly wrong poses, and a network with one hidden layer
-learns from how bright each part of the head is (``neurospineseg.checks.contrast``). Heads kept from training judge it.
+learns from how bright each part of the head is (``neurospineseg.checks.contrast``). It is evaluated on heads kept from training.
 """
 
 from __future__ import annotations

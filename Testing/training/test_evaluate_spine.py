@@ -13,7 +13,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.images.volume import Volume
 from neurospineseg.tasks.anatomy import structures_of
 from Testing.three_bodies import L3, L4, L5, result, three_bodies
-from Training.evaluate_spine import Judged, Worst, paired, summary
+from Training.evaluate_spine import EvaluatedSegmenter, Worst, paired, summary
 from Training.evaluation.spine_cases import S1, Case
 from Training.evaluation.spine_scores import comparable, score
 
@@ -91,4 +91,4 @@ def test_only_the_worst_of_the_cases_that_are_known_entirely_is_drawn(bodies: Ca
 
 def test_a_factor_for_an_unknown_class_is_refused() -> None:
     with pytest.raises(InputError, match="no class 'bone'"):
-        Judged("spine_3d", factors={"bone": 2.0})
+        EvaluatedSegmenter("spine_3d", factors={"bone": 2.0})

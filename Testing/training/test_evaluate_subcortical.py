@@ -1,4 +1,4 @@
-"""What the judging of the deep nuclei says of a head that was found and then refused."""
+"""What the evaluation of the deep nuclei says of a head that was found and then refused."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ WAYS = {
 @pytest.mark.parametrize("recipe", WAYS)
 def test_from_raw_files_to_a_model_that_segments(recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task, raw, changes, least = WAYS[recipe]
-    data, models, judged = tmp_path / "data", tmp_path / "models", tmp_path / "judged"
+    data, models, evaluated = tmp_path / "data", tmp_path / "models", tmp_path / "evaluated"
     monkeypatch.setenv("NEUROSPINESEG_MODELS", str(models))
     split = ["--n-train", "2", "--n-val", "1"] if task == "spine" else ["--n-train", "4", "--n-val", "1"]
     assert prepare.main([*raw(tmp_path / "raw"), "-o", str(data), *split, "--no-preview"]) == 0
@@ -93,8 +93,8 @@ def test_from_raw_files_to_a_model_that_segments(recipe: str, tmp_path: Path, mo
     assert train.main([recipe, "--data", str(data), *run, *SMALL, *settings]) == 0
     assert (tmp_path / "run" / "curves.png").stat().st_size > 10_000
     assert recipe in [bundle.spec.name for bundle in installed_bundles(task)]
-    assert evaluate.main([recipe, str(data), "-o", str(judged), "--device", "cpu", "--slices", "2", "--card"]) == 0
-    with open(judged / "cases.csv", newline="") as stream:
+    assert evaluate.main([recipe, str(data), "-o", str(evaluated), "--device", "cpu", "--slices", "2", "--card"]) == 0
+    with open(evaluated / "cases.csv", newline="") as stream:
         rows = [(row["structure"], float(row["dice"])) for row in csv.DictReader(stream)]
     worst = {name: min(dice for structure, dice in rows if structure == name) for name in least}
     assert all(worst[name] > bound for name, bound in least.items()), rows

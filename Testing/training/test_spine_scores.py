@@ -26,10 +26,10 @@ def test_a_refused_case_counts_as_nothing_found(bodies: Case, monkeypatch: pytes
         raise InputError("No sacrum.")
 
     monkeypatch.setattr(
-        "Training.evaluate_spine.Judged", lambda *_: SimpleNamespace(bundle=SimpleNamespace(spec=SimpleNamespace(name="m")))
+        "Training.evaluate_spine.EvaluatedSegmenter", lambda *_: SimpleNamespace(bundle=SimpleNamespace(spec=SimpleNamespace(name="m")))
     )
     monkeypatch.setattr("Training.evaluate_spine.cases", lambda *only: [bodies])
-    monkeypatch.setattr("Training.evaluate_spine.judge", refuse)
+    monkeypatch.setattr("Training.evaluate_spine.evaluate_case", refuse)
     monkeypatch.setattr(sys, "argv", ["Training.evaluate_spine.py", "--model", "m"])
     evaluate_spine.main()
     printed = capsys.readouterr().out

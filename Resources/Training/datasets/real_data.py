@@ -1,4 +1,4 @@
-"""Where the real scans and label maps lie that may teach or judge a model (never part of the project)."""
+"""Where the real scans and label maps lie that may train or evaluate a model (never part of the project)."""
 
 from __future__ import annotations
 

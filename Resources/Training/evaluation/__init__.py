@@ -1,1 +1,1 @@
-"""Judging models: scores of every case and structure, tables, pictures, comparisons."""
+"""Evaluation of models: scores of every case and structure, tables, pictures, comparisons."""

@@ -61,9 +61,9 @@ class Score:
 MEASURES = tuple(field.name for field in fields(Score))[2:]
 
 
-def score(case: str, name: str, found: np.ndarray, truth: np.ndarray, judged: np.ndarray, grid: Grid, tolerance_mm: float) -> Score:
-    """The agreement of two bool masks (K, J, I) over the voxels that are judged."""
-    found, truth = found & judged, truth & judged
+def score(case: str, name: str, found: np.ndarray, truth: np.ndarray, counted: np.ndarray, grid: Grid, tolerance_mm: float) -> Score:
+    """The agreement of two bool masks (K, J, I) over the voxels that count."""
+    found, truth = found & counted, truth & counted
     spacing = tuple(float(mm) for mm in grid.spacing_kji)
     hit, marked, true = (int(mask.sum()) for mask in (found & truth, found, truth))
     ml = grid.voxel_volume_ml
@@ -78,7 +78,7 @@ def score(case: str, name: str, found: np.ndarray, truth: np.ndarray, judged: np
         (marked - true) / true if true else float("nan"),
         hit / marked if marked else float("nan"),
         hit / true if true else float("nan"),
-        float((found == truth)[judged].mean()) if judged.any() else float("nan"),
+        float((found == truth)[counted].mean()) if counted.any() else float("nan"),
     )
 
 
@@ -128,12 +128,12 @@ def case_scores(
         tolerance_mm: of the surface Dice.
     """
     truth = labels.voxels.astype(int)
-    judged = truth != names.get(IGNORE, -1)
+    counted = truth != names.get(IGNORE, -1)
     classes = {name: value for name, value in names.items() if name not in ("background", IGNORE) and name in known}
-    result = [score(case, name, found == value, truth == value, judged, labels.grid, tolerance_mm) for name, value in classes.items()]
+    result = [score(case, name, found == value, truth == value, counted, labels.grid, tolerance_mm) for name, value in classes.items()]
     for region, parts in REGIONS.get(task, {}).items():
         if all(part in classes for part in parts):
             values = [classes[part] for part in parts]
             masks = np.isin(found, values), np.isin(truth, values)
-            result.append(score(case, region, *masks, judged, labels.grid, tolerance_mm))
+            result.append(score(case, region, *masks, counted, labels.grid, tolerance_mm))
     return result

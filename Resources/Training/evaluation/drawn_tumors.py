@@ -1,4 +1,4 @@
-"""Judges a tumor model on drawn heads of the label maps that were kept from training, run as a user's scans are."""
+"""Evaluates a tumor model on drawn heads of the label maps that were kept from training, run as a user's scans are."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class DrawnScores:
         self.false_ml: dict[tuple[str, ...], list[float]] = {chosen: [] for chosen in given}
         self.worst: dict[str, tuple[float, Case, np.ndarray]] = {}
 
-    def judge(self, segmenter: Segmenter, case: Case) -> None:
+    def evaluate(self, segmenter: Segmenter, case: Case) -> None:
         for chosen in self.dice:
             result = segmenter.run({name: case.scans[name] for name in chosen})
             found, voxel_ml = result.labels.voxels, result.labels.grid.voxel_volume_ml

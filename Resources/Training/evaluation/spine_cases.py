@@ -1,4 +1,4 @@
-"""The spines a model is judged on: real scans that taught none, and drawn ones, some harder than any drawn in training."""
+"""The spines a model is evaluated on: real scans that taught none, and drawn ones, some harder than any drawn in training."""
 
 from __future__ import annotations
 

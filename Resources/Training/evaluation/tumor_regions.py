@@ -1,4 +1,4 @@
-"""The three regions by which gliomas are judged, as sets of labels."""
+"""The three regions by which gliomas are evaluated, as sets of labels."""
 
 from __future__ import annotations
 

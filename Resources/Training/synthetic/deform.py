@@ -13,7 +13,7 @@ from neurospineseg.geometry.affine import Affine
 
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], coarse: tuple[int, ...] | int) -> torch.Tensor:
-    """Unit Gaussian noise on a coarse lattice, interpolated linearly to ``shape``; float32 of ``shape``."""
+    """Unit Gaussian noise at coarse control points, interpolated linearly to ``shape``; float32 of ``shape``."""
     coarse = (coarse,) * len(shape) if isinstance(coarse, int) else coarse
     noise = torch.from_numpy(rng.standard_normal(coarse, dtype=np.float32))
     mode = "trilinear" if len(shape) == 3 else "bilinear"

@@ -56,14 +56,14 @@ class Box:
         return control * np.float32(1.8)
 
     def warped(self, rng: np.random.Generator, amounts: tuple[tuple[float, float], ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Coordinates x, y, z (mm), each (K, J, I), displaced by noise of the given (mm, lattice mm) pairs."""
+        """Coordinates x, y, z (mm), each (K, J, I), displaced by noise of the given (mm, mm between control points) pairs."""
         x, y, z = self.axes()
         full = [
             np.broadcast_to(x[None, None], self.shape),
             np.broadcast_to(y[None, :, None], self.shape),
             np.broadcast_to(z[:, None, None], self.shape),
         ]
-        return tuple(axis + sum(np.float32(mm) * self.noise(rng, lattice) for mm, lattice in amounts) for axis in full)
+        return tuple(axis + sum(np.float32(mm) * self.noise(rng, step) for mm, step in amounts) for axis in full)
 
 
 def ellipsoid(points, center, semi_axes, directions: np.ndarray | None = None) -> np.ndarray:

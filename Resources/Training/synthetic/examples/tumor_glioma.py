@@ -79,7 +79,7 @@ class Examples:
         self.taken = 0
 
     def head(self, rng: np.random.Generator, harder: bool = False) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
-        """A whole head as it leaves a scanner; ``harder`` than in training for judging.
+        """A whole head as it leaves a scanner; ``harder`` than in training for evaluation.
 
         Returns:
             Four channels, float32 (4, K, J, I); classes (K, J, I); 4x4 from (i, j, k) to RAS mm.

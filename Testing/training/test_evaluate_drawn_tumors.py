@@ -1,4 +1,4 @@
-"""Judging on drawn heads: the same ones each time, the worst in pictures."""
+"""Evaluation on drawn heads: the same ones each time, the worst in pictures."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def test_dice_by_region(ball: np.ndarray) -> None:
 
 def test_the_worst_are_told_and_drawn(ball: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     scores = DrawnScores("tried", (CHANNELS, ("t1c",)))
-    scores.judge(Finds(ball), case(1, ball))
-    scores.judge(Finds(np.roll(ball, 5, 2)), case(2, ball))
-    scores.judge(Finds(ball), case(3, np.zeros_like(ball)))
+    scores.evaluate(Finds(ball), case(1, ball))
+    scores.evaluate(Finds(np.roll(ball, 5, 2)), case(2, ball))
+    scores.evaluate(Finds(ball), case(3, np.zeros_like(ball)))
     assert scores.worst["tumor"][1].number == 2
     assert scores.worst["no_tumor"][1].number == 3
     scores.tell()
@@ -87,7 +87,7 @@ def test_held_out_heads_are_the_same_each_time_and_lie_where_they_are_cut(monkey
 
 def test_what_is_taken_for_a_region_that_a_tumor_lacks_is_told(ball: np.ndarray, capsys: pytest.CaptureFixture) -> None:
     scores = DrawnScores("tried", (CHANNELS,))
-    scores.judge(Finds(ball), case(1, np.where(ball == 3, 1, ball)))
+    scores.evaluate(Finds(ball), case(1, np.where(ball == 3, 1, ball)))
     scores.tell()
     printed = capsys.readouterr().out
     assert f"tumors without enhancing, found mL [{(ball == 3).sum() * 0.008:.2f}]" in printed
