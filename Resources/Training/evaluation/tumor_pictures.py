@@ -43,7 +43,7 @@ def draw(scans: Mapping[str, Volume], found: np.ndarray, truth: np.ndarray | Non
         if name in masks:
             labels = _upright(masks[name], reference)[0][::-1, :, place].T
             panel.imshow(_filled(labels), origin="lower", aspect=spacing[1] / spacing[0])
-        panel.set_title(CONTRASTS[name], fontsize=9)
+        panel.set_title(CONTRASTS.get(name, name), fontsize=9)
         panel.axis("off")
     figure.suptitle(title, fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
