@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -162,10 +165,11 @@ def test_layers_become_one_label_map(tmp_path: Path) -> None:
     np.testing.assert_allclose(labels.ijk_to_ras, [[-1, 0, 0, -3], [0, -1, 0, -4], [0, 0, 2, 5], [0, 0, 0, 1]])
 
 
-def test_a_layer_that_is_not_there_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("layer", [b"7", b"-1", b"first", b"", b"9" * 400])
+def test_a_layer_that_is_not_there_is_named(layer: bytes, tmp_path: Path) -> None:
     path = layered(tmp_path)
-    path.write_bytes(path.read_bytes().replace(b"Segment2_Layer:=1", b"Segment2_Layer:=7"))
-    with pytest.raises(InputError, match="no layer 7.*'Rand'"):
+    path.write_bytes(path.read_bytes().replace(b"Segment2_Layer:=1", b"Segment2_Layer:=" + layer))
+    with pytest.raises(InputError, match="lacks the layer.*'Rand'"):
         read_segmentation(path)
 
 
@@ -221,3 +225,42 @@ def test_a_float_segmentation_is_no_label_map(tmp_path: Path) -> None:
     sitk.WriteImage(image, str(tmp_path / "mask.seg.nrrd"))
     with pytest.raises(InputError, match="is no label map"):
         read_segmentation(tmp_path / "mask.seg.nrrd")
+
+
+ODD = (
+    b"nan",
+    b"-1",
+    b"9" * 20,
+    b"1e999",
+    b"none",
+    b"()",
+    b"(1,2)",
+    b'"',
+    b"\\",
+    b"\xff",
+    b"???",
+    b"",
+    b"\n",
+    b":=",
+    b"list",
+    b"complex",
+    b"\0",
+)
+
+
+@pytest.mark.parametrize("read", [lambda path: read_volume(path, frame=0), read_segmentation], ids=["scan", "segmentation"])
+def test_damaged_headers_end_in_a_sentence(read: Callable[[Path], object], tmp_path: Path) -> None:
+    chance, path = random.Random(5), tmp_path / "odd.seg.nrrd"
+    header, _, data = layered(tmp_path).read_bytes().partition(b"\n\n")
+    told = 0
+    for _ in range(300):
+        words = list(re.finditer(rb'[^\s:=(),"]+', header))
+        odd = bytearray(header)
+        for word in sorted(chance.sample(words, 3), key=lambda each: -each.start()):
+            odd[word.start() : word.end()] = chance.choice(ODD)
+        path.write_bytes(bytes(odd) + b"\n\n" + data)
+        try:
+            read(path)
+        except InputError as error:
+            told += "'odd.seg.nrrd'" in str(error)
+    assert told > 100

@@ -128,7 +128,7 @@ def read_header(path: Path) -> dict[str, Any]:
         InputError: it is no NRRD header, or the file cannot be opened.
     """
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb") as file, np.errstate(invalid="ignore"):
             header = dict(nrrd.read_header(_lines(file)))
     except OSError as error:
         raise InputError(f"'{path.name}' cannot be opened ({error.strerror}); check the path and who may read it.") from error

@@ -81,9 +81,9 @@ def read_segmentation(path: Path) -> tuple[Volume, list[FileSegment]]:
         return Volume(array.astype(np.uint16), affine), segments
     labels = np.zeros(array.shape[1:], np.uint16)
     for number, segment in enumerate(segments):
-        layer = int(header.get(f"Segment{number}_Layer", number))
+        layer = _whole(header.get(f"Segment{number}_Layer", str(number)), -1)
         if not 0 <= layer < len(array):
-            raise InputError(f"'{path.name}' has no layer {layer}, in which its header puts '{segment.name}'; save it in Slicer again.")
+            raise InputError(f"'{path.name}' lacks the layer in which its header puts '{segment.name}'; save it in Slicer again.")
         labels[array[layer] == segment.label] = number + 1
     return Volume(labels, affine), [replace(segment, label=number + 1) for number, segment in enumerate(segments)]
 
@@ -93,16 +93,23 @@ def _count(header: Mapping[str, Any]) -> int:
 
 
 def _segment(header: Mapping[str, Any], stem: str) -> FileSegment:
-    """What a header says of the segment whose fields begin with ``stem``; gray where its color is not three numbers."""
+    """What a header says of the segment whose fields begin with ``stem``."""
     key, tags = header[f"{stem}ID"], (part.partition(":") for part in header.get(f"{stem}Tags", "").split("|") if ":" in part)
-    parts = re.findall(r"[\d.eE+-]+", header.get(f"{stem}Color", ""))
+    label, color = _whole(header.get(f"{stem}LabelValue", "1"), 1), _color(header.get(f"{stem}Color", ""))
+    return FileSegment(key, header.get(f"{stem}Name", key), label, color, {name: value for name, _, value in tags})
+
+
+def _whole(text: str, default: int) -> int:
+    return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else default
+
+
+def _color(text: str) -> tuple[int, int, int]:
+    """RGB, 0 to 255; gray where the text is not three numbers."""
     try:
-        color = tuple(min(255, max(0, round(255 * float(part)))) for part in parts)
-        label = int(header.get(f"{stem}LabelValue", 1))
+        red, green, blue = (min(255, max(0, round(255 * float(part)))) for part in text.split())
     except (ValueError, OverflowError):
-        color, label = (), 1
-    red, green, blue = color if len(color) == 3 else (128, 128, 128)
-    return FileSegment(key, header.get(f"{stem}Name", key), label, (red, green, blue), {name: value for name, _, value in tags})
+        return (128, 128, 128)
+    return red, green, blue
 
 
 def _notes(segment: FileSegment, shape: tuple[int, int, int]) -> dict[str, str]:
