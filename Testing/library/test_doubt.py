@@ -1,4 +1,4 @@
-"""The places worth a look: thick doubt, not the shell that every border has."""
+"""The places worth a look: thick uncertainty, not the shell that every border has."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def test_beyond_the_segmented_region_nothing_is_doubtful() -> None:
     middle = tuple(slice(n // 2 - 5, n // 2 + 5) for n in working.shape)
     probabilities[1][middle] = 1
     probabilities[0] = 1 - probabilities[1]
-    doubt = np.zeros(scan.shape, np.uint8)
-    labels = to_scan_grid(probabilities, CHANNELS[:2], working, scan, doubt=doubt)
+    values = np.zeros(scan.shape, np.uint8)
+    labels = to_scan_grid(probabilities, CHANNELS[:2], working, scan, uncertainties=values)
     near = ndimage.distance_transform_edt(labels == 0) < 5
     assert labels.any()
-    assert not doubt[~near].any()
-    assert doubt[near].max() > 200
+    assert not values[~near].any()
+    assert values[near].max() > 200
 
 
 def test_a_border_is_no_place() -> None:

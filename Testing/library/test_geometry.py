@@ -13,7 +13,7 @@ from neurospineseg.geometry.grid import Grid, covering_grid, straight_grid
 from neurospineseg.geometry.resample import are_parallel, resample
 from neurospineseg.images.volume import Volume
 from neurospineseg.inference.from_model_grid import LEAST_LIKELY, to_scan_grid
-from neurospineseg.inference.uncertainty import DOUBTFUL, uncertainty
+from neurospineseg.inference.uncertainty import UNCERTAIN, uncertainty
 from neurospineseg.tasks.class_scores import OutputChannel
 
 
@@ -59,9 +59,9 @@ def test_identity_network_returns_the_label_map(affine):
 
 
 @pytest.mark.parametrize("angles", [(0, 0, 0), (12, -31, 40)])
-@pytest.mark.parametrize("doubts", [False, True])
-def test_labels_and_doubts_are_those_of_scores_computed_everywhere(angles: tuple[float, ...], doubts: bool) -> None:
-    """Between turned lattices scores are computed only where a structure is likely at all: nothing else may come of it."""
+@pytest.mark.parametrize("uncertain", [False, True])
+def test_labels_and_doubts_are_those_of_scores_computed_everywhere(angles: tuple[float, ...], uncertain: bool) -> None:
+    """Between turned grids scores are computed only where a structure is likely at all: nothing else may come of it."""
     rng = np.random.default_rng(5)
     scores = torch.from_numpy(ndimage.gaussian_filter(rng.normal(0, 1, (4, 20, 22, 24)), (0, 2, 2, 2))) * 40
     scores[0] += 0.5
@@ -74,8 +74,8 @@ def test_labels_and_doubts_are_those_of_scores_computed_everywhere(angles: tuple
     target = Grid((44, 40, 36), matrix)
     label_field = np.arange(20 * 22 * 24).reshape(20, 22, 24).astype(np.uint16)
     channels = [OutputChannel(0), OutputChannel(3), OutputChannel(None, label_field), OutputChannel(5)]
-    doubt = np.zeros(target.shape, np.uint8) if doubts else None
-    found = to_scan_grid(probabilities, channels, working, target, doubt=doubt)
+    values = np.zeros(target.shape, np.uint8) if uncertain else None
+    found = to_scan_grid(probabilities, channels, working, target, uncertainties=values)
 
     everywhere = resample(probabilities, working, target, antialias=False)
     inside = everywhere.sum(0) > 0
@@ -84,11 +84,11 @@ def test_labels_and_doubts_are_those_of_scores_computed_everywhere(angles: tuple
     expected = torch.tensor([0, 3, 0, 5])[winner].where(winner != 2, own.long()).where(inside, torch.tensor(0)).numpy()
     assert (found > 0).sum() > 1000, "but for what lies just between two"
     assert (found != expected).mean() < 1e-3, "but for what lies just between two"
-    if doubts:
+    if uncertain:
         likely = (everywhere[0] < 1 - LEAST_LIKELY).logical_and(inside).numpy()
         unsure = (uncertainty(everywhere) * 255).round().numpy()
-        assert np.abs(doubt.astype(float) - unsure)[likely].max() <= 1
-        assert doubt[~likely].max() < 255 * DOUBTFUL
+        assert np.abs(values.astype(float) - unsure)[likely].max() <= 1
+        assert values[~likely].max() < 255 * UNCERTAIN
 
 
 def test_nothing_likely_gives_nothing() -> None:

@@ -52,7 +52,7 @@ def turned(degrees: float, axis: int) -> np.ndarray:
 
 
 def balls(places: dict[str, np.ndarray], radius_mm: float = 9.0) -> tuple[torch.Tensor, Grid]:
-    """Probabilities with a ball at each landmark, on a 4 mm lattice along R, A, S."""
+    """Probabilities with a ball at each landmark, on a 4 mm grid along R, A, S."""
     grid = Grid.canonical(np.mean(list(places.values()), 0), (140, 140, 120), (4, 4, 4))
     return balls_on(places, grid, radius_mm), grid
 

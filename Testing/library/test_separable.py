@@ -1,4 +1,4 @@
-"""Lattices with parallel axes: sampled axis by axis, with the values that sampling point by point gives."""
+"""Grids with parallel axes: sampled axis by axis, with the values that sampling point by point gives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from neurospineseg.geometry.resample import resample
 from neurospineseg.geometry.separable import parallel_axes
 
 
-def lattices(seed: int) -> tuple[Grid, Grid]:
+def two_grids(seed: int) -> tuple[Grid, Grid]:
     """A scan of random orientation along the patient's axes, and a grid with other voxels that covers more or less of it."""
     random = np.random.default_rng(seed)
     matrix = np.eye(4)
@@ -28,7 +28,7 @@ def lattices(seed: int) -> tuple[Grid, Grid]:
 @pytest.mark.parametrize("how", [{}, {"antialias": False}, {"mode": "nearest"}], ids=["smoothed", "linear", "nearest"])
 def test_it_equals_sampling_point_by_point(monkeypatch: pytest.MonkeyPatch, how: dict) -> None:
     for seed in range(60):
-        source, target = lattices(seed)
+        source, target = two_grids(seed)
         image = torch.randn(2, *source.shape, generator=torch.Generator().manual_seed(seed))
         found = resample(image, source, target, fill=7.0, **how)
         with monkeypatch.context() as patch:
@@ -58,7 +58,7 @@ def test_a_lattice_holds_what_lies_inside_its_outer_faces() -> None:
     turn = np.eye(4)
     turn[:2, :2] = [[0.8, -0.6], [0.6, 0.8]]
     for seed in range(20):
-        source, target = lattices(seed)
+        source, target = two_grids(seed)
         for other in (target, Grid(target.shape, turn @ target.ijk_to_ras)):
             sampled = resample(torch.ones(1, *source.shape), source, other, mode="nearest")[0] > 0.5
             assert (source.holds(other) != sampled.numpy()).mean() < 1e-3

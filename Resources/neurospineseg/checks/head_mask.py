@@ -25,14 +25,14 @@ FINEST_MM = 2.0
 """The mask is made of voxels at least as large, so that gaps are as wide and the work as small at every resolution."""
 
 
-def head_mask(volumes: Mapping[str, Volume], wanted: Grid) -> np.ndarray:
+def head_mask(scans: Mapping[str, Volume], wanted: Grid) -> np.ndarray:
     """The head, or the brain alone, on a grid: what differs from the background in any scan, gaps closed and holes filled.
 
     Pieces under a fiftieth of the largest are left out; bool (K, J, I).
     """
     grid = straight_grid(wanted, np.maximum(wanted.spacing, FINEST_MM))
     tissue = np.zeros(grid.shape, bool)
-    for volume in volumes.values():
+    for volume in scans.values():
         background = volume.background
         image = (resample(volume.tensor[None], volume.grid, grid, fill=background, antialias=False)[0] - background).abs()
         sample = subsample(image)
@@ -45,5 +45,5 @@ def head_mask(volumes: Mapping[str, Volume], wanted: Grid) -> np.ndarray:
     grown = ndimage.binary_dilation(kept, iterations=3)
     for axis in range(3):
         grown = filled_planes(grown, axis)
-    found = torch.from_numpy(ndimage.binary_erosion(grown, iterations=1, border_value=1))
-    return resample(found[None], grid, wanted, mode="nearest")[0].numpy()
+    head = torch.from_numpy(ndimage.binary_erosion(grown, iterations=1, border_value=1))
+    return resample(head[None], grid, wanted, mode="nearest")[0].numpy()

@@ -77,14 +77,14 @@ def _silhouette(volume: Volume, coarse: Grid) -> torch.Tensor:
     return image > 0.15 * quantile(subsample(image), 0.98)
 
 
-def check_overlaps(volumes: Mapping[str, Volume], reference_name: str) -> list[str]:
+def check_overlaps(scans: Mapping[str, Volume], reference_name: str) -> list[str]:
     """Warnings where a modality seems not to lie on the reference scan: of the bodies' silhouettes at 4 mm the Dice is low.
 
     Raises:
         InputError: one shares less than a tenth of the reference's field of view.
     """
-    reference = volumes[reference_name]
-    others = {name: volume for name, volume in volumes.items() if name != reference_name}
+    reference = scans[reference_name]
+    others = {name: volume for name, volume in scans.items() if name != reference_name}
     if not others:
         return []
     coarse = covering_grid(reference.grid, np.full(3, 4.0))

@@ -54,7 +54,7 @@ class Grid:
 
     @property
     def center(self) -> np.ndarray:
-        """RAS mm of the middle of the lattice, shape (3,)."""
+        """RAS mm of the middle of the grid, shape (3,)."""
         middle = (np.array(self.shape[::-1], float) - 1) / 2
         return self.affine.apply(middle)
 
@@ -69,11 +69,11 @@ class Grid:
         return self.affine.apply(ijk)
 
     def crop(self, start: tuple[int, int, int], stop: tuple[int, int, int]) -> Grid:
-        """The part ``[start, stop)`` of the lattice; both are ``(k, j, i)``."""
+        """The part ``[start, stop)`` of the grid; both are ``(k, j, i)``."""
         return Grid(tuple(int(b - a) for a, b in zip(start, stop)), self.affine.from_voxel(start))
 
     def index_box(self, ras_points: np.ndarray) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-        """The smallest ``(start, stop)`` in ``(k, j, i)`` that holds RAS points (N, 3), clipped to the lattice."""
+        """The smallest ``(start, stop)`` in ``(k, j, i)`` that holds RAS points (N, 3), clipped to the grid."""
         kji = self.affine.kji_of(ras_points)
         start = np.clip(np.floor(kji.min(0) + 0.5), 0, self.shape).astype(int)
         stop = np.clip(np.ceil(kji.max(0) + 0.5), 0, self.shape).astype(int)
@@ -81,7 +81,7 @@ class Grid:
         return tuple(int(v) for v in start), tuple(int(v) for v in stop)
 
     def holds(self, other: Grid) -> np.ndarray:
-        """Which voxel centers of another lattice lie inside this one's outer faces, bool (K', J', I')."""
+        """Which voxel centers of another grid lie inside this one's outer faces, bool (K', J', I')."""
         to_own = (self.affine.inverse @ other.affine).matrix
         along = [np.arange(n) for n in other.shape[::-1]]
         inside = np.ones(other.shape, bool)
@@ -92,12 +92,12 @@ class Grid:
         return inside
 
     def same_as(self, other: Grid, tolerance_mm: float = 1e-4) -> bool:
-        """Whether both lattices hold the same voxels: their corners agree to ``tolerance_mm``."""
+        """Whether both grids hold the same voxels: their corners agree to ``tolerance_mm``."""
         return self.shape == other.shape and bool(np.abs(self.corners() - other.corners()).max() <= tolerance_mm)
 
     @staticmethod
     def canonical(center_ras: np.ndarray, size_mm: np.ndarray, spacing: np.ndarray, axes: np.ndarray | None = None) -> Grid:
-        """A lattice with i, j, k along R, A, S (or along the columns of ``axes``), around a center.
+        """A grid with i, j, k along R, A, S (or along the columns of ``axes``), around a center.
 
         Args:
             center_ras: mm, shape (3,).
@@ -113,14 +113,14 @@ class Grid:
 
 
 def covering_grid(source: Grid, spacing: np.ndarray, margin_mm: float = 0.0) -> Grid:
-    """An R, A, S aligned lattice of ``spacing`` (mm along R, A, S) that holds the whole of ``source``."""
+    """An R, A, S aligned grid of ``spacing`` (mm along R, A, S) that holds the whole of ``source``."""
     corners = source.corners()
     low, high = corners.min(0) - margin_mm, corners.max(0) + margin_mm
     return Grid.canonical((low + high) / 2, high - low, spacing)
 
 
 def near_upright_axes(source: Grid) -> np.ndarray | None:
-    """The lattice's own axes as 3x3 unit columns, those nearest to R, A and S, each pointing there.
+    """The grid's own axes as 3x3 unit columns, those nearest to R, A and S, each pointing there.
 
     None where one is turned by more than ``MOST_TILT_DEGREES`` away, or two are not at right angles.
     """
@@ -133,10 +133,10 @@ def near_upright_axes(source: Grid) -> np.ndarray | None:
 
 
 def straight_grid(source: Grid, spacing: np.ndarray) -> Grid:
-    """A lattice of ``spacing`` (mm along R, A, S) that holds the whole of ``source``, along its own axes where they are near R, A, S.
+    """A grid of ``spacing`` (mm along R, A, S) that holds the whole of ``source``, along its own axes where they are near R, A, S.
 
-    A scan is planned along the anatomy, so that it lies straight in the scan's own axes; between parallel lattices resampling is quick too,
-    and the lattice is no larger than the scan.
+    A scan is planned along the anatomy, so that it lies straight in the scan's own axes; between parallel grids resampling is quick too,
+    and the grid is no larger than the scan.
     """
     axes = near_upright_axes(source)
     if axes is None:

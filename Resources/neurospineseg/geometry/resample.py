@@ -14,7 +14,7 @@ from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.separable import gaussian, lowered, parallel_axes, resample_parallel, sample_axis
 
 BEYOND = 1.0 + 1e-5
-"""Where a lattice ends, from its middle, in halves of its length."""
+"""Where a grid ends, from its middle, in halves of its length."""
 SMALL_PART = 0.5
 """Where a target needs a smaller share of an image than this, only that is worked on."""
 
@@ -51,12 +51,12 @@ def _coordinates(source: Grid, target: Grid, device: torch.device) -> tuple[torc
 
 
 def are_parallel(source: Grid, target: Grid) -> bool:
-    """Whether each axis of one lattice is parallel to one of the other."""
+    """Whether each axis of one grid is parallel to one of the other."""
     return parallel_axes(source.affine.inverse @ target.affine, target.shape) is not None
 
 
 def places_in(source: Grid, target: Grid, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Where those voxel centers of another lattice lie to which a wanted voxel is the nearest.
+    """Where those voxel centers of another grid lie to which a wanted voxel is the nearest.
 
     Args:
         wanted: bool (K, J, I) on ``source``.
@@ -86,12 +86,12 @@ def resample(
     antialias: bool = True,
     level: float = 0.0,
 ) -> torch.Tensor:
-    """Sample an image at the voxel centers of another lattice: one affine, one interpolation.
+    """Sample an image at the voxel centers of another grid: one affine, one interpolation.
 
     Args:
         image: tensor (C, K, J, I) on ``source``, on any device; of floats, or of whole numbers up to 2^24.
-        source: lattice of ``image``.
-        target: lattice to sample at; any orientation, shear or handedness.
+        source: grid of ``image``.
+        target: grid to sample at; any orientation, shear or handedness.
         mode: ``"bilinear"`` (trilinear in 3D) or ``"nearest"``.
         fill: value outside the source's voxels.
         antialias: smooth first along the source axes that shrink (never for ``"nearest"``).

@@ -1,4 +1,4 @@
-"""Resampling between lattices whose axes are parallel: along each axis, one small matrix smooths and interpolates at once."""
+"""Resampling between grids whose axes are parallel: along each axis, one small matrix smooths and interpolates at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STRAY_VOXELS = 1e-4
 
 @dataclass(frozen=True)
 class AxisPlaces:
-    """Where a target lattice's voxels lie along one array axis of a source.
+    """Where a target grid's voxels lie along one array axis of a source.
 
     Attributes:
         target: the target's array axis that is parallel to it.
@@ -38,7 +38,7 @@ class AxisPlaces:
 
 
 def parallel_axes(target_to_source: Affine, shape: tuple[int, int, int]) -> list[AxisPlaces] | None:
-    """For the source's array axes k, j, i the target's voxels along them; None where the lattices are turned against each other.
+    """For the source's array axes k, j, i the target's voxels along them; None where the grids are turned against each other.
 
     Args:
         target_to_source: between (i, j, k).
@@ -122,7 +122,7 @@ def pick_axis(image: torch.Tensor, axis: int, places: np.ndarray) -> torch.Tenso
 def resample_parallel(
     image: torch.Tensor, axes: Sequence[AxisPlaces], mode: str, fill: float, antialias: bool, level: float = 0.0
 ) -> torch.Tensor:
-    """What ``resample.resample`` does, for lattices whose axes are parallel.
+    """What ``resample.resample`` does, for grids whose axes are parallel.
 
     Args:
         image: (C, K, J, I).

@@ -18,10 +18,10 @@ def background_value(channel: torch.Tensor) -> float:
     Not the volume's highest, which marks saturated voxels, unless it fills nearly all of the faces.
     """
     faces = torch.cat([face.flatten().float() for axis in range(3) for face in (channel.select(axis, 0), channel.select(axis, -1))])
-    found = faces.mode().values
-    if found == highest(channel) and len(lower := faces[faces < found]) > 0.1 * len(faces):
-        found = lower.mode().values
-    return float(found)
+    value = faces.mode().values
+    if value == highest(channel) and len(lower := faces[faces < value]) > 0.1 * len(faces):
+        value = lower.mode().values
+    return float(value)
 
 
 def highest(channel: torch.Tensor) -> float:

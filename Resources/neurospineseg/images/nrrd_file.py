@@ -196,7 +196,7 @@ def _fields(voxels: np.ndarray, ijk_to_ras: np.ndarray) -> list[str]:
 
 
 def _plain(value: str) -> str:
-    return re.sub(r"\\(.)", lambda found: {"n": "\n"}.get(found[1], found[1]), value)
+    return re.sub(r"\\(.)", lambda escape: {"n": "\n"}.get(escape[1], escape[1]), value)
 
 
 def _escaped(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A coarse model looks at the whole scan, so that its fine one looks closer only where that finds anything."""
+"""A coarse model looks at the whole scan, so that its fine one looks closer only where that finds a structure."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def coarse_bundle(bundle: Bundle) -> Bundle | None:
     return coarse
 
 
-def near_found(probabilities: torch.Tensor, grid: Grid, coarse: ModelSpec, working: Grid) -> torch.Tensor:
+def near_structures(probabilities: torch.Tensor, grid: Grid, coarse: ModelSpec, working: Grid) -> torch.Tensor:
     """Where a coarse model finds anything that its task's rules keep, and ``NEAR_MM`` around it: bool (K', J', I') on ``working``.
 
     Args:
         probabilities: the coarse model's, (C, K, J, I) on ``grid``.
     """
-    found = argmax(postprocess(probabilities, grid, coarse).probabilities) > 0
-    if not bool(found.any()):
+    mask = argmax(postprocess(probabilities, grid, coarse).probabilities) > 0
+    if not bool(mask.any()):
         return torch.zeros(working.shape, dtype=torch.bool)
-    near = ndimage.distance_transform_edt(~found.cpu().numpy(), sampling=grid.spacing_kji) <= NEAR_MM
+    near = ndimage.distance_transform_edt(~mask.cpu().numpy(), sampling=grid.spacing_kji) <= NEAR_MM
     return resample(torch.from_numpy(near)[None], grid, working, mode="nearest")[0]
 
 
@@ -51,5 +51,5 @@ def box_around(near: torch.Tensor, fine: ModelSpec, context_mm: float) -> list[t
 
     None where nothing is near.
     """
-    found = bounding_box(near, round(context_mm / min(fine.spacing)))
-    return None if found is None else [at_least(*axis) for axis in zip(*found, fine.patch, near.shape)]
+    box = bounding_box(near, round(context_mm / min(fine.spacing)))
+    return None if box is None else [at_least(*axis) for axis in zip(*box, fine.patch, near.shape)]

@@ -26,11 +26,11 @@ def likely_part(
 
     No structure wins outside, between voxels neither. Where none is likely anywhere all is returned, and None for the box.
     """
-    found = bounding_box(probabilities[0] < 1 - LEAST_LIKELY, margin)
-    if found is None:
+    corners = bounding_box(probabilities[0] < 1 - LEAST_LIKELY, margin)
+    if corners is None:
         return probabilities, working, None
-    box = tuple(slice(low, high) for low, high in zip(*found))
-    return probabilities[(slice(None), *box)], working.crop(*found), box
+    box = tuple(slice(low, high) for low, high in zip(*corners))
+    return probabilities[(slice(None), *box)], working.crop(*corners), box
 
 
 def to_scan_grid(
@@ -39,12 +39,12 @@ def to_scan_grid(
     working: Grid,
     target: Grid,
     keep: set[int] | None = None,
-    doubt: np.ndarray | None = None,
+    uncertainties: np.ndarray | None = None,
 ) -> np.ndarray:
     """The label map on the scan's own grid, computed slab by slab.
 
     In each slab the probabilities are interpolated at the scan's voxel centers and the highest
-    wins, so that scores at full resolution exist for one slab only; between lattices turned
+    wins, so that scores at full resolution exist for one slab only; between grids turned
     against each other only where a structure is likely at all, since there that takes long.
 
     Args:
@@ -52,7 +52,7 @@ def to_scan_grid(
         channels: what each channel means.
         target: the scan's grid.
         keep: label values to keep; None for all.
-        doubt: uint8 (K', J', I') that receives the uncertainty (see ``neurospineseg.inference.uncertainty``), 0 to 255.
+        uncertainties: uint8 (K', J', I') that receives them (see ``neurospineseg.inference.uncertainty``), 0 to 255.
 
     Returns:
         uint16 (K', J', I') on ``target``.
@@ -88,17 +88,17 @@ def to_scan_grid(
                 continue
             scores = sample_at(probabilities, places)
         winner = argmax(scores)
-        found = label_of[winner]
+        values = label_of[winner]
         for channel, label_field in label_fields.items():
             won = winner == channel
             if not bool(won.any()):
                 continue
             if near is None:
-                found[won] = resample(label_field, part, slab, mode="nearest").flatten()[won].int()
+                values[won] = resample(label_field, part, slab, mode="nearest").flatten()[won].int()
             else:
-                found[won] = sample_at(label_field, places[won], "nearest")[0].int()
-        labels[here][chosen.numpy()] = kept[found.numpy()]
-        if doubt is not None:
+                values[won] = sample_at(label_field, places[won], "nearest")[0].int()
+        labels[here][chosen.numpy()] = kept[values.numpy()]
+        if uncertainties is not None:
             scores[0].masked_fill_(scores.amax(0) == 0, 1)
-            doubt[here][chosen.numpy()] = (uncertainty(scores) * 255).round().to(torch.uint8).numpy()
+            uncertainties[here][chosen.numpy()] = (uncertainty(scores) * 255).round().to(torch.uint8).numpy()
     return labels

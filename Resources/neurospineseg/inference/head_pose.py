@@ -75,15 +75,15 @@ def mni_place(name: str) -> np.ndarray:
 def fit_pose(places: Mapping[str, np.ndarray]) -> Pose:
     """The pose that explains landmark places (RAS mm) best; at least three, not on one line."""
     reference = np.array([mni_place(name) for name in places])
-    found = np.array([places[name] for name in places], float)
-    reference_middle, found_middle = reference.mean(0), found.mean(0)
-    a, b = reference - reference_middle, found - found_middle
+    seen = np.array([places[name] for name in places], float)
+    reference_middle, seen_middle = reference.mean(0), seen.mean(0)
+    a, b = reference - reference_middle, seen - seen_middle
     left, singular, right = np.linalg.svd(b.T @ a / len(a))
     signs = np.array([1, 1, np.sign(np.linalg.det(left @ right))])
     axes = left @ np.diag(signs) @ right
     scale = float((singular * signs).sum() / (a**2).sum(1).mean())
-    offset = found_middle - scale * axes @ reference_middle
-    error = found - (scale * reference @ axes.T + offset)
+    offset = seen_middle - scale * axes @ reference_middle
+    error = seen - (scale * reference @ axes.T + offset)
     return Pose(axes, offset, scale, float(np.sqrt((error**2).sum(1).mean())), len(places))
 
 
@@ -144,7 +144,7 @@ def upright_grid(pose: Pose, spec: ModelSpec) -> Grid:
 
 
 def find_head(
-    volumes: Mapping[str, Volume], reference: Grid, spec: ModelSpec, run: Callable[[torch.Tensor], torch.Tensor], pose: Pose | None = None
+    scans: Mapping[str, Volume], reference: Grid, spec: ModelSpec, run: Callable[[torch.Tensor], torch.Tensor], pose: Pose | None = None
 ) -> Pose:
     """The head's pose, found in the scan's frame and then again in the frame found, since a turned head is straightened incompletely at first.
 
@@ -154,18 +154,18 @@ def find_head(
         reference: the grid that is searched.
         spec: the locator's.
         run: gives its softmax (classes, K, J, I) of an image (C, K, J, I).
-        pose: where the head was found before in these scans' frame, if it was.
+        pose: where the head was found before in the frame of these scans, if it was.
 
     Raises:
         InputError: the anatomy is not in the scan.
     """
     if pose is None:
         coarse = covering_grid(reference, np.array(spec.spacing))
-        pose = find_pose(run(to_model_grid(volumes, coarse, spec)), coarse, spec, residual_mm=FIRST_RESIDUAL_MM)
+        pose = find_pose(run(to_model_grid(scans, coarse, spec)), coarse, spec, residual_mm=FIRST_RESIDUAL_MM)
     for _ in range(MOST_TURNS):
         upright = upright_grid(pose, spec)
         try:
-            former, pose = pose, find_pose(run(to_model_grid(volumes, upright, spec)), upright, spec)
+            former, pose = pose, find_pose(run(to_model_grid(scans, upright, spec)), upright, spec)
         except InputError:
             if pose.residual_mm > LARGEST_RESIDUAL_MM:
                 raise

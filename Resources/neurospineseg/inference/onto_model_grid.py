@@ -13,7 +13,7 @@ from neurospineseg.models.bundle import ModelSpec
 
 
 def to_model_grid(
-    volumes: Mapping[str, Volume], working: Grid, spec: ModelSpec, part: tuple[slice, slice, slice] = (slice(None),) * 3
+    scans: Mapping[str, Volume], working: Grid, spec: ModelSpec, part: tuple[slice, slice, slice] = (slice(None),) * 3
 ) -> torch.Tensor:
     """The scans on the working grid, normalized, in the order of the network's channels.
 
@@ -25,8 +25,8 @@ def to_model_grid(
     """
     image = torch.zeros(len(spec.channels), *(len(range(*wanted.indices(count))) for wanted, count in zip(part, working.shape)))
     for channel, name in enumerate(spec.channels):
-        if name in volumes:
-            volume = volumes[name]
+        if name in scans:
+            volume = scans[name]
             resampled = onto_grid(volume.tensor, volume.background, volume.grid, working, spec.normalization)
             image[channel] = normalize_channel(resampled, spec.normalization)[part]
     return image

@@ -81,19 +81,19 @@ def predict(
     plans = [plan for plan in attempts(spec, device, precision) if not plan.blends or _has_room(spec, image.shape[1:], plan.device)]
     for plan in plans:
         try:
-            found = _attempted(network, image, spec, plan, progress)
+            probabilities = _attempted(network, image, spec, plan, progress)
         except torch.OutOfMemoryError:
             if plan is plans[-1]:
                 raise
-            found = None
-        if found is None:  # the exception is gone by now, and with it the frames that held the attempt's tensors
+            probabilities = None
+        if probabilities is None:  # the exception is gone by now, and with it the frames that held the attempt's tensors
             torch.cuda.empty_cache()
-        elif plan.precision == torch.float16 and not found.sum().isfinite():
-            del found
-            found, used, notes = predict(network, image, spec, device, torch.float32, progress)
-            return found, used, [_beyond_half(device), *notes]
+        elif plan.precision == torch.float16 and not probabilities.sum().isfinite():
+            del probabilities
+            probabilities, used, notes = predict(network, image, spec, device, torch.float32, progress)
+            return probabilities, used, [_beyond_half(device), *notes]
         else:
-            return found, plan, _changes(plans[0], plan)
+            return probabilities, plan, _changes(plans[0], plan)
     raise AssertionError("no attempt was made")
 
 
@@ -147,8 +147,8 @@ def _one_way(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, pla
     total = 0.0
     for number, axes in enumerate(ways):
         seen = with_coordinates(image.flip(axes)) if spec.coordinates else image.flip(axes)
-        found = run(network, seen, spec, plan, lambda fraction, done=number: progress((done + fraction) / len(ways)))
-        total = total + found.flip(axes)
+        probabilities = run(network, seen, spec, plan, lambda fraction, done=number: progress((done + fraction) / len(ways)))
+        total = total + probabilities.flip(axes)
     return total / len(ways)
 
 
@@ -188,10 +188,10 @@ def _windowed(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, pl
     def scores(windows: torch.Tensor) -> torch.Tensor:
         return network(windows.to(plan.device).contiguous(memory_format=torch.channels_last_3d)).to(image.device).float()
 
-    found = windowed_scores(scores, image, len(spec.network_classes), plan.patch, plan.batch, progress)
-    for slab in found.split(SLAB, dim=1):
+    probabilities = windowed_scores(scores, image, len(spec.network_classes), plan.patch, plan.batch, progress)
+    for slab in probabilities.split(SLAB, dim=1):
         slab.copy_(torch.softmax(slab, 0))
-    return found
+    return probabilities
 
 
 def _in_windows(network: torch.nn.Module, slices: torch.Tensor, window: list[int]) -> torch.Tensor:

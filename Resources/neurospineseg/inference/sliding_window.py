@@ -1,7 +1,7 @@
 """A 3D network over an image larger than it was trained on: windows placed evenly, empty ones left out, their scores blended.
 
 The windows keep the size of the training patches, because instance normalization takes its statistics from a whole window:
-in one window around the whole head the tumor model's mean Dice on ten drawn heads fell from 0.42 to 0.37.
+in one window around the whole head the tumor model's mean Dice on ten synthetic heads fell from 0.42 to 0.37.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from neurospineseg.geometry.bounding_box import bounding_box
 
 OVERLAP = 0.5
-"""With 0.25 a head takes as many windows; drawn lumbar spines took an eighth less time and lost 0.001 of mean Dice, one 0.010."""
+"""With 0.25 a head takes as many windows; synthetic lumbar spines took an eighth less time and lost 0.001 of mean Dice, one 0.010."""
 BORDER_SIGMA = 0.125
 """A voxel's weight falls off from the middle of its window as a Gaussian of this many window sides, as in nnU-Net and MONAI."""
 MARGIN = 4
@@ -97,8 +97,8 @@ def windowed_scores(
     places = [place for place, worth in zip(places, varied) if worth]
     for first in range(0, len(places), batch):
         together = places[first : first + batch]
-        found = network(torch.stack([seen[(slice(None), *place)] for place in together]))
-        for place, each in zip(together, found):
+        scored = network(torch.stack([seen[(slice(None), *place)] for place in together]))
+        for place, each in zip(together, scored):
             sums[(slice(None), *place)].addcmul_(each, weight)
             total[place] += weight
         progress((first + len(together)) / len(places))

@@ -17,8 +17,8 @@ from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.masks import components
 from neurospineseg.tasks.class_scores import OutputChannel
 
-DOUBTFUL = 0.7
-"""A voxel is doubtful where its uncertainty is higher: the winner is less than 0.3 ahead of the second. With 0.5 the shells of
+UNCERTAIN = 0.7
+"""A voxel is uncertain where its uncertainty is higher: the winner is less than 0.3 ahead of the second. With 0.5 the shells of
 neighboring vertebrae grow together (69 mL in one piece in a lumbar scan), with 0.7 the largest piece there has 4 mL."""
 LEAST_VOXELS = 4
 MOST_PLACES = 40
@@ -26,7 +26,7 @@ MOST_PLACES = 40
 
 @dataclass(frozen=True)
 class UncertainRegion:
-    """A connected region of doubtful voxels.
+    """A connected region of uncertain voxels.
 
     Attributes:
         ras: mm, the point of the region farthest from its border.
@@ -58,9 +58,9 @@ def uncertain_regions(
     inside: np.ndarray | None = None,
     asked: Collection[int] | None = None,
 ) -> list[UncertainRegion]:
-    """The doubtful regions, the most uncertain first, at most ``MOST_PLACES``.
+    """The uncertain regions, the most uncertain first, at most ``MOST_PLACES``.
 
-    Every border between two structures is doubtful in a thin shell; an opening takes the shells away and leaves
+    Every border between two structures is uncertain in a thin shell; an opening takes the shells away and leaves
     what is thicker.
 
     Args:
@@ -70,10 +70,10 @@ def uncertain_regions(
             the likelier structure among these.
     """
     values = uncertainty(probabilities).cpu().numpy()
-    doubtful = values > DOUBTFUL
+    uncertain = values > UNCERTAIN
     if inside is not None:
-        doubtful &= inside
-    thick = ndimage.binary_opening(doubtful, ndimage.generate_binary_structure(3, 1))
+        uncertain &= inside
+    thick = ndimage.binary_opening(uncertain, ndimage.generate_binary_structure(3, 1))
     regions, _ = components(thick, 6)
     places = []
     for number, box in enumerate(ndimage.find_objects(regions), 1):

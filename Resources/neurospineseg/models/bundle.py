@@ -218,15 +218,15 @@ def installed_bundles(task: str | None = None, role: str = "segment") -> list[Bu
     Raises:
         BundleError: one of them is damaged. Of another task's that is not noticed, nor where it says of no task that it is its own.
     """
-    found: dict[str, Bundle] = {}
+    bundles: dict[str, Bundle] = {}
     for parent in model_folders():
         for folder in sorted(parent.iterdir()) if parent.is_dir() else []:
             if not (folder / "configs" / "metadata.json").is_file() or (task is not None and _task_of(folder) != task):
                 continue
             bundle = read_bundle(folder)
             if (task is None or bundle.spec.task == task) and bundle.spec.role == role:
-                found.setdefault(bundle.spec.name, bundle)
-    return list(found.values())
+                bundles.setdefault(bundle.spec.name, bundle)
+    return list(bundles.values())
 
 
 def _task_of(folder: Path) -> str | None:

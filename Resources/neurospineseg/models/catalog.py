@@ -58,13 +58,13 @@ def models_of(task: str) -> list[ModelEntry]:
         InputError: there is no such task.
     """
     task_named(task)
-    found: dict[str, ModelEntry] = {}
+    entries: dict[str, ModelEntry] = {}
     for folder in _bundles():
         spec = _read(folder)
         if spec is not None and spec["task"] == task and spec.get("role", "segment") == "segment":
             entry = ModelEntry(folder=folder, **{name: _tuple(spec[name]) for name in _FIELDS if name in spec})
-            found.setdefault(entry.name, entry)
-    return sorted(found.values(), key=lambda entry: -entry.preference)
+            entries.setdefault(entry.name, entry)
+    return sorted(entries.values(), key=lambda entry: -entry.preference)
 
 
 def damaged_models() -> list[Path]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurospineseg.errors import InputError
-from neurospineseg.mrml.segment_masks import BINARY, lattice_of, mask_in_box, shift_between, structure_of_segment, tight_mask
+from neurospineseg.mrml.segment_masks import BINARY, layer_of, mask_in_box, shift_between, structure_of_segment, tight_mask
 from neurospineseg.mrml.volume_node import geometry_in
 from neurospineseg.tasks.anatomy import Structure, structures_of
 
@@ -72,6 +72,6 @@ def label_map_of(node: Any, volume_node: Any, task: str) -> tuple[np.ndarray, li
 def is_on_grid(node: Any, volume_node: Any) -> bool:
     """Whether a segmentation's voxels are voxels of a volume, and it has any."""
     matrix, segmentation = geometry_in(node, volume_node), node.GetSegmentation()
-    lattices = [lattice_of(segmentation.GetNthSegment(number)) for number in range(segmentation.GetNumberOfSegments())]
-    matrices = [lattice[0] for lattice in lattices if lattice is not None]
+    layers = [layer_of(segmentation.GetNthSegment(number)) for number in range(segmentation.GetNumberOfSegments())]
+    matrices = [layer[0] for layer in layers if layer is not None]
     return bool(matrices) and all(shift_between(own, matrix) is not None for own in matrices)

@@ -21,7 +21,7 @@ from neurospineseg.mrml.segment_masks import (
     identify,
     image_of,
     is_locked,
-    lattice_of,
+    layer_of,
     mask_in_box,
     shift_between,
     structure_of_segment,
@@ -224,8 +224,8 @@ class Merge:
 
     def _on_grid(self, segment: Any) -> bool:
         """Whether a segment's voxels are voxels of the scan; an empty segment's are."""
-        lattice = lattice_of(segment)
-        return lattice is None or shift_between(lattice[0], self.matrix) is not None
+        layer = layer_of(segment)
+        return layer is None or shift_between(layer[0], self.matrix) is not None
 
     def _former(self, segment: Any, structure: Structure) -> FoundStructure | None:
         """The voxels a segment on the scan's grid has now; None where it has none."""

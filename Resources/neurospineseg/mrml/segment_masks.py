@@ -92,7 +92,7 @@ def image_of(mask: np.ndarray, start: tuple[int, int, int], matrix: np.ndarray) 
     return image
 
 
-def lattice_of(segment: Any) -> tuple[np.ndarray, Any] | None:
+def layer_of(segment: Any) -> tuple[np.ndarray, Any] | None:
     """4x4 ijk to the node's RAS mm of a segment's label map, and the image; None where it is empty."""
     image = segment.GetRepresentation(BINARY)
     if image is None or image.GetPointData().GetScalars() is None or min(image.GetDimensions()) < 1:
@@ -104,7 +104,7 @@ def lattice_of(segment: Any) -> tuple[np.ndarray, Any] | None:
 
 def own_values(segment: Any) -> tuple[np.ndarray, tuple[int, int, int], np.ndarray] | None:
     """A segment's layer: a view of its label values (K, J, I), its first voxel (k, j, i), 4x4 ijk to the node's RAS mm; None where empty."""
-    found = lattice_of(segment)
+    found = layer_of(segment)
     if found is None:
         return None
     matrix, image = found
@@ -114,7 +114,7 @@ def own_values(segment: Any) -> tuple[np.ndarray, tuple[int, int, int], np.ndarr
 
 
 def own_mask(segment: Any) -> tuple[np.ndarray, tuple[int, int, int], np.ndarray] | None:
-    """A segment's mask on its own lattice: bool (K, J, I), the first voxel (k, j, i), 4x4 ijk to the node's RAS mm; None where empty."""
+    """A segment's mask on its own grid: bool (K, J, I), the first voxel (k, j, i), 4x4 ijk to the node's RAS mm; None where empty."""
     found = own_values(segment)
     return None if found is None else (found[0] == segment.GetLabelValue(), *found[1:])
 
@@ -136,7 +136,7 @@ def tight_mask(segment: Any) -> tuple[np.ndarray, tuple[int, int, int], np.ndarr
 
 
 def shift_between(own: np.ndarray, matrix: np.ndarray) -> tuple[int, int, int] | None:
-    """What to add to (k, j, i) of one lattice for those of another that has the same voxels; None where the voxels differ.
+    """What to add to (k, j, i) of one grid for those of another that has the same voxels; None where the voxels differ.
 
     Args:
         own: 4x4 ijk to RAS mm, as is ``matrix``; they agree to a thousandth of a voxel over a thousand voxels.
@@ -149,10 +149,10 @@ def shift_between(own: np.ndarray, matrix: np.ndarray) -> tuple[int, int, int] |
 
 
 def mask_in_box(segment: Any, box: Box, matrix: np.ndarray) -> np.ndarray:
-    """A segment's mask in a box of another lattice: bool, of the box's shape; nearest neighbor where the lattices differ.
+    """A segment's mask in a box of another grid: bool, of the box's shape; nearest neighbor where the grids differ.
 
     Args:
-        box: slices (k, j, i) of the lattice that ``matrix`` (4x4, ijk to the node's RAS mm) describes.
+        box: slices (k, j, i) of the grid that ``matrix`` (4x4, ijk to the node's RAS mm) describes.
     """
     result = np.zeros(tuple(part.stop - part.start for part in box), bool)
     found = own_values(segment)
@@ -191,7 +191,7 @@ def segment_at(node: Any, ras: Sequence[float]) -> str | None:
     segmentation = node.GetSegmentation()
     for number in range(segmentation.GetNumberOfSegments()):
         segment = segmentation.GetNthSegment(number)
-        found = lattice_of(segment)
+        found = layer_of(segment)
         if found is None:
             continue
         matrix, image = found

@@ -18,7 +18,7 @@ from neurospineseg.geometry.agreement import volumes_ml
 from neurospineseg.geometry.grid import Grid, covering_grid, straight_grid
 from neurospineseg.geometry.region import Region
 from neurospineseg.images.volume import Volume
-from neurospineseg.inference.coarse_to_fine import box_around, near_found
+from neurospineseg.inference.coarse_to_fine import box_around, near_structures
 from neurospineseg.inference.from_model_grid import likely_part, to_scan_grid
 from neurospineseg.inference.head_pose import Pose, find_head, locate_region
 from neurospineseg.inference.onto_model_grid import to_model_grid
@@ -243,7 +243,7 @@ class Run:
         self.watch.start(Stage.RESAMPLING)
         coarse_grid = straight_grid(grid, np.array(coarse.spec.spacing))
         image = to_model_grid(self.scans, coarse_grid, coarse.spec)
-        near = near_found(self.scores(coarse, image, Stage.FINDING_REGION), coarse_grid, coarse.spec, grid)
+        near = near_structures(self.scores(coarse, image, Stage.FINDING_REGION), coarse_grid, coarse.spec, grid)
         sides = box_around(near, self.bundle.spec, CONTEXT_MM)
         if sides is None:
             return None
