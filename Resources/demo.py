@@ -29,8 +29,8 @@ from neurospineseg.pages.slice_pictures import write_overlay
 from neurospineseg.pipeline.file_job import FileJob, run_file_job
 from neurospineseg.pipeline.settings import Settings
 from neurospineseg.tasks.anatomy import all_structures, structures_of
+from neurospineseg.tasks.phantoms import drawn_tasks, phantom
 from neurospineseg.tasks.task import task_named
-from Training.synthetic.phantoms import drawn_tasks, phantom
 
 
 @dataclass(frozen=True)

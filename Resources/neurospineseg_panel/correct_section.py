@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import slicer
@@ -13,6 +12,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.mrml import renumber, segment_at, vertebrae_of
 from neurospineseg.tasks.anatomy import structure
 from neurospineseg.tasks.spine.renumbering import LEVELS, Variant
+from neurospineseg.worker.protocol import CorrectionStored
 from neurospineseg_panel.correction_run import CorrectionRun
 from neurospineseg_panel.correction_scans import reference_channel
 from neurospineseg_panel.run import Listener
@@ -147,8 +147,8 @@ class CorrectSection:
             widget.onFailed(str(error), "")
         widget._update()
 
-    def onAccepted(self, result: dict[str, Any], notes: list[str]) -> None:
-        name, dice = Path(result["folder"]).name, result["dice"]
+    def onAccepted(self, stored: CorrectionStored, notes: list[str]) -> None:
+        name, dice = stored.folder.name, stored.dice
         text = _("The correction was stored as '{name}'.").format(name=name)
         if dice:
             mean = sum(dice.values()) / len(dice)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from slicer.i18n import tr as _
 from neurospineseg.errors import InputError
 from neurospineseg.mrml import PaintedSegment, node_voxels, paint_label_map
 from neurospineseg.worker.client import WorkerClient
+from neurospineseg.worker.protocol import StoreCorrection
 from neurospineseg_panel.correction_scans import reference_channel
 from neurospineseg_panel.remaining_time import RemainingTime
 from neurospineseg_panel.run import Listener, Run, Steps
@@ -45,8 +47,7 @@ class CorrectionRun(Run):
             raise InputError(_("No folder was chosen for corrections; choose one beside the button."))
         reference = reference_channel(node, scans, result)
         scans = {reference: scans[reference], **scans}
-        fields = {"op": "store", "task": task, "folder": folder}
-        super().__init__(client, scans, fields, listener, RemainingTime(), writes_into=Path(folder))
+        super().__init__(client, scans, StoreCorrection(task, Path(folder)), listener, RemainingTime(), writes_into=Path(folder))
         self.node, self.result = node, result
         self._notes: list[str] = []
 
@@ -54,19 +55,20 @@ class CorrectionRun(Run):
         reference = next(iter(self.scans.values()))
         labels = np.zeros(node_voxels(reference).shape, np.uint16)
         painted = []
-        for segment in paint_label_map(self.node, reference, labels, self.fields["task"]):
+        for segment in paint_label_map(self.node, reference, labels, self.request.task):
             painted.append(segment)
             yield
         self._notes = judged(painted)
-        self.fields["labels"] = self.file("corrected.npy")
-        for _written in self.write(self.fields["labels"], labels):
+        corrected, predicted, model = self.file("corrected.npy"), None, None
+        for _written in self.write(corrected, labels):
             yield
         if self.result is not None and self.result.is_whole and self._fits(labels.shape):
             labels[:] = 0
             yield from self.result.paint(labels)
-            self.fields |= {"prediction": self.file("predicted.npy"), "model": self.result.report["model"]}
-            for _written in self.write(self.fields["prediction"], labels):
+            predicted, model = self.file("predicted.npy"), self.result.report["model"]
+            for _written in self.write(predicted, labels):
                 yield
+        self.request = replace(self.request, labels=corrected, prediction=predicted, model=model)
         yield from super()._send()
 
     def _work(self) -> Steps:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -13,7 +14,9 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.mrml import MergeRule, region_of_roi
+from neurospineseg.pipeline.settings import AUTOMATIC, Settings
 from neurospineseg.worker.client import WorkerClient
+from neurospineseg.worker.protocol import FindRegion, RunFiles, Segment, Warm
 from neurospineseg_panel.dependencies import ensure_dependencies, missing_packages
 from neurospineseg_panel.error_box import show_error
 from neurospineseg_panel.module_declaration import ModuleDeclaration
@@ -66,10 +69,8 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         model: str | None = None,
         device: str = "auto",
         wait: bool = True,
-        structures: Sequence[str] | None = None,
-        register: bool = False,
         mergeRule: MergeRule = MergeRule.REPLACE,
-        force: bool = False,
+        **options: Any,
     ) -> Any:
         """Segments scans of the scene.
 
@@ -80,10 +81,10 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             model: name or folder of a model; None for the default.
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
             wait: True returns when all is done; False returns at once and fills the node later (needs the application's window).
-            structures: keys of the structures to keep; None for all.
-            register: whether the scans are first aligned rigidly to the first one.
             mergeRule: what happens to segments that are there already.
-            force: whether scans that do not look like what the model expects are segmented too.
+            options: further ones of ``neurospineseg.pipeline.settings.Settings``: ``structures`` (keys of those to keep), ``register`` (whether
+                the scans are first aligned rigidly to the first one), ``force`` (whether scans that do not look like what the model expects
+                are segmented too).
 
         Returns:
             The ``vtkMRMLSegmentationNode``; with ``wait=False`` it may be empty yet.
@@ -93,10 +94,10 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
                 ``ImplausibleInput``: it can be used with ``force``.
         """
         scans = dict(inputs) if isinstance(inputs, Mapping) else {self.declaration.slots[0]: inputs}
-        fields = self.fields(model=model, device=device, region=roi, structures=structures, register=register, force=force)
+        settings = self.settings(model=model, device=device, region=roi, **options)
         self._check(scans)
         if wait:
-            result = self.wait_for(lambda listener: self.start(scans, fields, listener, segmentationNode, mergeRule))
+            result = self.wait_for(lambda listener: self.start(scans, settings, listener, segmentationNode, mergeRule))
             return result.node
         created = segmentationNode is None
         node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", self.result_name(scans)) if created else segmentationNode
@@ -107,7 +108,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             show_error(message, self.declaration.name)
 
         try:
-            self.start(scans, fields, Listener(failed=failed), node, mergeRule)
+            self.start(scans, settings, Listener(failed=failed), node, mergeRule)
         except InputError:
             if created:
                 self.scene.RemoveNode(node)
@@ -118,12 +119,8 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         self,
         inputFolder: str | Path,
         outputFolder: str | Path,
-        model: str | None = None,
-        device: str = "auto",
-        structures: Sequence[str] | None = None,
-        register: bool = False,
-        force: bool = False,
         progress: Callable[[int, int, str], None] = lambda done, count, case: None,
+        **options: Any,
     ) -> dict[str, str]:
         """Segments every case of a folder into another folder, and waits.
 
@@ -132,6 +129,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
 
         Args:
             progress: called before each case with the number done, the number of all and the case's name.
+            options: of ``neurospineseg.pipeline.settings.Settings``: ``model``, ``device``, ``structures``, ``register``, ``force``.
 
         Returns:
             For each case ``done``, ``kept`` (the mask was there) or the sentence that says what is wrong with it.
@@ -141,23 +139,11 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         """
         from neurospineseg.pipeline.batch import run_batch
 
-        settings = {
-            "model": model,
-            "device": device,
-            "register": register,
-            "structures": structures and list(structures),
-            "force": force,
-        }
+        settings = self.settings(**options)
 
         def segment_case(scans: Mapping[str, Path], output: Path) -> None:
-            fields = {
-                "op": "files",
-                "task": self.declaration.task,
-                "scans": {name: str(path) for name, path in scans.items()},
-                "output": str(output),
-                "settings": settings,
-            }
-            self.wait_for(lambda listener: self.begin(Run(self.client, {}, fields, listener, self.times, writes_into=output.parent)))
+            request = RunFiles(self.declaration.task, dict(scans), output, settings)
+            self.wait_for(lambda listener: self.begin(Run(self.client, {}, request, listener, self.times, writes_into=output.parent)))
 
         return run_batch(self.declaration.task, Path(inputFolder), Path(outputFolder), segment_case, progress)
 
@@ -171,26 +157,13 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
                 _("'{name}' is no scan of {module}; it takes {slots}.").format(name=unknown[0], module=self.declaration.name, slots=slots)
             )
 
-    def fields(
-        self,
-        *,
-        model: str | None,
-        device: str,
-        region: Any,
-        structures: Sequence[str] | None = None,
-        register: bool = False,
-        force: bool = False,
-    ) -> dict[str, Any]:
-        """The worker's words for what the user chose; ``region`` is a markups ROI node, ``auto`` or None."""
-        return {
-            "task": self.declaration.task,
-            "model": model or None,
-            "device": device,
-            "region": region if region is None or region == "auto" else region_of_roi(region),
-            "structures": list(structures) if structures else None,
-            "register": register,
-            "force": force,
-        }
+    def settings(self, *, region: Any = None, **options: Any) -> Settings:
+        """What the user chose; ``region`` is a markups ROI node, ``auto`` or None, ``options`` are the other fields of ``Settings``.
+
+        Raises:
+            InputError: there is no such option, or the box is empty.
+        """
+        return Settings.of({**options, "region": region if region is None or region == AUTOMATIC else region_of_roi(region)})
 
     def result_name(self, scans: Mapping[str, Any]) -> str:
         return self.declaration.result_name.format(scan=next(iter(scans.values())).GetName())
@@ -198,7 +171,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
     def start(
         self,
         scans: Mapping[str, Any],
-        fields: Mapping[str, Any],
+        settings: Settings,
         listener: Listener,
         target: Any = None,
         rule: MergeRule = MergeRule.REPLACE,
@@ -214,26 +187,26 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         """
         self._check(scans)
         ordered = {name: scans[name] for name in self.declaration.slots if name in scans}
+        request = Segment(self.declaration.task, replace(settings, uncertainty=True), inside=inside_only)
         return self.begin(
             SegmentationRun(
                 self.client,
                 ordered,
-                fields,
+                request,
                 listener,
                 self.times,
                 scene=self.scene,
                 target=target,
                 rule=rule,
                 name=self.result_name(ordered),
-                inside_only=inside_only,
                 save_undo=save_undo,
                 earlier=earlier,
             )
         )
 
-    def ask(self, op: str, scans: Mapping[str, Any], fields: Mapping[str, Any], listener: Listener) -> Run:
-        """Begins another request to the worker about scans; ``listener.finished`` gets the worker's result."""
-        return self.begin(Run(self.client, scans, {**fields, "op": op}, listener, RemainingTime()))
+    def find_region(self, scans: Mapping[str, Any], settings: Settings, listener: Listener) -> Run:
+        """Begins to look for the part of scans that is worth segmenting; ``listener.finished`` gets a ``RegionFound``."""
+        return self.begin(Run(self.client, scans, FindRegion(self.declaration.task, settings), listener, RemainingTime()))
 
     def begin(self, run: Run) -> Run:
         """Starts a run, once all packages are there.
@@ -280,7 +253,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         if missing_packages() or self.client.running:
             return
         try:
-            self.client.request("warm", task=self.declaration.task, model=model or None, device=device)
+            self.client.request(Warm(self.declaration.task, self.settings(model=model, device=device)))
         except OSError:
             return
         self._tick_every(IDLE_MILLISECONDS)

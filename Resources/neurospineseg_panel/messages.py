@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from slicer.i18n import tr as _
 
+from neurospineseg.pipeline.stages import Stage
 
-def stage_text(stage: str) -> str:
+
+def stage_text(stage: Stage) -> str:
     """A stage of the pipeline in the user's language."""
     known = {
-        "Sending": _("Sending the scans"),
-        "Loading the model": _("Loading the model"),
-        "Checking": _("Checking the scans"),
-        "Registering": _("Aligning the scans"),
-        "Finding the region": _("Finding the region"),
-        "Reading into the model's grid": _("Reading into the model's grid"),
-        "Segmenting": _("Segmenting"),
-        "Applying anatomy": _("Applying anatomy"),
-        "Writing onto the scan's grid": _("Writing onto the scan's grid"),
-        "Taking the result": _("Taking the result"),
-        "Storing": _("Storing"),
-        "Drawing": _("Drawing"),
+        Stage.SENDING: _("Sending the scans"),
+        Stage.LOADING: _("Loading the model"),
+        Stage.CHECKING: _("Checking the scans"),
+        Stage.REGISTERING: _("Aligning the scans"),
+        Stage.FINDING_REGION: _("Finding the region"),
+        Stage.RESAMPLING: _("Reading into the model's grid"),
+        Stage.SEGMENTING: _("Segmenting"),
+        Stage.APPLYING_ANATOMY: _("Applying anatomy"),
+        Stage.WRITING_MASK: _("Writing onto the scan's grid"),
+        Stage.TAKING_RESULT: _("Taking the result"),
     }
-    return known.get(stage, stage)
+    return known.get(stage, stage.value)
 
 
 def time_text(seconds: float) -> str:

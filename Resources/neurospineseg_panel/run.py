@@ -6,7 +6,7 @@ Nothing here waits and nothing needs Qt: whoever drives it calls ``step`` again 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,8 +17,22 @@ from slicer.i18n import tr as _
 from neurospineseg.atomic_files import ROOM_PREFIX
 from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.mrml import node_geometry, node_voxels
+from neurospineseg.pipeline.stages import Stage
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.private_folder import remove_folder
+from neurospineseg.worker.protocol import (
+    Died,
+    Done,
+    Failed,
+    FindRegion,
+    Progress,
+    Refused,
+    Request,
+    RunFiles,
+    ScanFile,
+    Segment,
+    StoreCorrection,
+)
 from neurospineseg_panel.remaining_time import RemainingTime
 
 SLAB_BYTES = 4 * 2**20
@@ -38,7 +52,7 @@ class Listener:
         implausible: one sentence: the scans are not what the model expects; with ``force`` they are segmented. None: as ``failed``.
     """
 
-    progress: Callable[[str, float, float | None], None] = lambda stage, fraction, seconds: None
+    progress: Callable[[Stage, float, float | None], None] = lambda stage, fraction, seconds: None
     finished: Callable[[Any, list[str]], None] = lambda result, notes: None
     failed: Callable[[str, str], None] = lambda message, detail: None
     log: Callable[[str], None] = lambda line: None
@@ -63,7 +77,7 @@ class Run:
     Args:
         client: the worker.
         scans: scalar volume node by channel.
-        fields: of the worker's request; ``op`` and ``task`` at least.
+        request: the worker's; where ``scans`` are given they are filled in.
         listener: see ``Listener``.
         times: what earlier runs took, for the remaining time.
         writes_into: a folder that the worker writes into; what is half written there goes when the run fails.
@@ -73,21 +87,21 @@ class Run:
         self,
         client: WorkerClient,
         scans: Mapping[str, Any],
-        fields: Mapping[str, Any],
+        request: Request,
         listener: Listener,
         times: RemainingTime,
         writes_into: Path | None = None,
     ) -> None:
-        self.client, self.scans, self.fields = client, dict(scans), dict(fields)
+        self.client, self.scans, self.request = client, dict(scans), request
         self.listener, self.times = listener, times
         self.over = False
         self._folder: Path | None = None
         self._number: int | None = None
         self._files: list[str] = []
         self._token = uuid4().hex[:8]
-        self._room = writes_into and writes_into / f"{ROOM_PREFIX}{self._token}"
-        if self._room is not None:
-            self.fields["room"] = str(self._room)
+        self._staging = writes_into and writes_into / f"{ROOM_PREFIX}{self._token}"
+        if isinstance(request, RunFiles | StoreCorrection):
+            self.request = replace(request, staging=self._staging)
         self._steps = self._work()
         times.begin()
 
@@ -129,8 +143,8 @@ class Run:
         self.over = True
         self._steps.close()
         self._remove_files()
-        if self._room is not None:
-            remove_folder(self._room)
+        if self._staging is not None:
+            remove_folder(self._staging)
         if implausible and self.listener.implausible is not None:
             self.listener.implausible(message)
         else:
@@ -164,7 +178,7 @@ class Run:
             raise WorkerEnded(unasked=self._number is None)
         return self._folder / name
 
-    def _ask(self) -> Generator[None, Any, dict[str, Any]]:
+    def _ask(self) -> Generator[None, Any, Any]:
         """Gives the worker the request and waits for its result; once more if it was just ending for want of work."""
         for attempt in (1, 2):
             self.client.start()
@@ -178,17 +192,19 @@ class Run:
 
     def _send(self) -> Steps:
         """Copies the scans into the worker's folder and sends the request."""
-        self._tell("Sending", 0.0)
-        inputs = {}
+        self._tell(Stage.SENDING, 0.0)
+        files = {}
         for number, (name, node) in enumerate(self.scans.items()):
             affine, voxels = node_geometry(node), node_voxels(node)
             file = self.file(f"scan{number}.npy")
             for written in self.write(file, voxels):
-                self._tell("Sending", (number + written) / len(self.scans))
+                self._tell(Stage.SENDING, (number + written) / len(self.scans))
                 yield
-            inputs[name] = {"file": file, "ijk_to_ras": affine.tolist()}
+            files[name] = ScanFile(file, tuple(tuple(map(float, row)) for row in affine))
         self.place("")
-        self._number = self.client.send(**self.fields, inputs=inputs)
+        if isinstance(self.request, Segment | FindRegion | StoreCorrection):
+            self.request = replace(self.request, scans=files)
+        self._number = self.client.send(self.request)
 
     def write(self, file: str, voxels: np.ndarray) -> Iterator[float]:
         """Writes (K, J, I) into the worker's folder; gives the fraction that is written."""
@@ -203,7 +219,7 @@ class Run:
                 written.write(np.ascontiguousarray(voxels[first:last]).data)
                 yield last / len(voxels)
 
-    def _answer(self) -> Generator[None, Any, dict[str, Any]]:
+    def _answer(self) -> Generator[None, Any, Any]:
         """Waits for the worker; returns its result.
 
         Raises:
@@ -211,22 +227,23 @@ class Run:
         """
         begun = False
         while True:
-            for event in self.client.answers_to(self._number):
-                kind = event["event"]
-                if kind == "died":
-                    self.listener.log(event["log"])
-                    raise WorkerEnded(unasked=not begun and event["exit_code"] == 0, message=event["message"])
+            for answer in self.client.answers_to(self._number):
+                if isinstance(answer, Died):
+                    self.listener.log(answer.log)
+                    raise WorkerEnded(unasked=not begun and answer.exit_code == 0, message=answer.message)
                 begun = True
-                if kind == "progress":
-                    self._tell(event["stage"], event["fraction"])
-                elif kind == "done":
-                    return event["result"]
-                elif kind in ("refused", "failed"):
-                    self.listener.log(event.get("detail", ""))
-                    raise (ImplausibleInput if event.get("doubtful") else InputError)(event["message"])
+                if isinstance(answer, Progress):
+                    self._tell(answer.stage, answer.fraction)
+                elif isinstance(answer, Done):
+                    return answer.result
+                elif isinstance(answer, Failed):
+                    self.listener.log(answer.detail)
+                    raise InputError(answer.message)
+                elif isinstance(answer, Refused):
+                    raise (ImplausibleInput if answer.forcible else InputError)(answer.message)
             yield
 
-    def _tell(self, stage: str, fraction: float) -> None:
+    def _tell(self, stage: Stage, fraction: float) -> None:
         self.times.at(stage, fraction)
         self.listener.progress(stage, self.times.fraction, self.times.remaining)
 

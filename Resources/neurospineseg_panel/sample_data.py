@@ -10,6 +10,7 @@ import slicer
 
 from neurospineseg.errors import InputError
 from neurospineseg.mrml import node_from_array
+from neurospineseg.worker.protocol import DrawSample
 from neurospineseg_panel.module_declaration import ModuleDeclaration
 
 CATEGORY = "NeuroSpineSeg"
@@ -41,18 +42,18 @@ def load_sample(declaration: ModuleDeclaration) -> list[Any]:
     from neurospineseg_panel.run import Run
 
     logic = SegmentLogic(declaration)
-    fields = {"op": "draw", "task": declaration.task, "seed": SEED}
+    request = DrawSample(declaration.task, SEED)
     try:
         with slicer.util.WaitCursor():
-            drawn = logic.wait_for(lambda listener: logic.begin(Run(logic.client, {}, fields, listener, logic.times)))
+            drawn = logic.wait_for(lambda listener: logic.begin(Run(logic.client, {}, request, listener, logic.times)))
     except InputError as error:
         slicer.util.errorDisplay(str(error), windowTitle=declaration.name)
         return []
     nodes = []
-    for name, file in drawn["images"].items():
+    for name, file in drawn.images.items():
         title = declaration.sample_name if name == "image" else f"{declaration.sample_name} {name}"
         voxels = np.load(logic.client.folder / file)
-        node = node_from_array(voxels.round().astype(np.int16), np.array(drawn["ijk_to_ras"]), slicer.mrmlScene, title)
+        node = node_from_array(voxels.round().astype(np.int16), np.array(drawn.ijk_to_ras), slicer.mrmlScene, title)
         node.CreateDefaultDisplayNodes()
         nodes.append(node)
     if slicer.app.layoutManager() is not None:

@@ -15,7 +15,10 @@ from slicer.util import VTKObservationMixin
 from neurospineseg.errors import InputError
 from neurospineseg.models.catalog import ModelEntry, models_of
 from neurospineseg.mrml import MergeRule, roi_from_region
+from neurospineseg.pipeline.settings import Settings
+from neurospineseg.pipeline.stages import Stage
 from neurospineseg.tasks.anatomy import structures_of
+from neurospineseg.worker.protocol import RegionFound
 from neurospineseg_panel.anonymous import anonymous
 from neurospineseg_panel.correct_section import CorrectSection
 from neurospineseg_panel.input_guess import guess_inputs, scan_info
@@ -245,9 +248,9 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             raise InputError(_("No box was chosen for the region; create one or segment the whole scan."))
         return {RegionKind.WHOLE: None, RegionKind.AUTOMATIC: "auto", RegionKind.BOX: self.parameters.region}[kind]
 
-    def fields(self, region: Any, force: bool = False) -> dict[str, Any]:
+    def settings(self, region: Any, force: bool = False) -> Settings:
         parameters = self.parameters
-        return self.logic.fields(
+        return self.logic.settings(
             model=parameters.model,
             device=parameters.device.value,
             region=region,
@@ -280,10 +283,10 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         asked = {"target": target, "rule": rule, "region": region, "inside_only": inside_only, "earlier": earlier}
         given, self._doubted = self._given(), None
         try:
-            fields = self.fields(self.region() if region is ... else region, force)
+            settings = self.settings(self.region() if region is ... else region, force)
             self.logic.start(
                 self.scans(),
-                fields,
+                settings,
                 Listener(
                     self.onProgress, self.onSegmented, self.onFailed, self.log, lambda message: self.onImplausible(message, given, asked)
                 ),
@@ -304,7 +307,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic.warm(self.parameters.model, self.parameters.device.value)
         self._update()
 
-    def onProgress(self, stage: str, fraction: float, seconds: float | None) -> None:
+    def onProgress(self, stage: Stage, fraction: float, seconds: float | None) -> None:
         self._doubted = None
         self.ui.progressBar.setValue(round(1000 * fraction))
         self.ui.statusLabel.text = stage_text(stage) if seconds is None else f"{stage_text(stage)} – {time_text(seconds)}"
@@ -366,13 +369,13 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         listener = Listener(self.onProgress, self.onRegionFound, self.onFailed, self.log)
         try:
-            self.logic.ask("region", self.scans(), self.fields(None), listener)
+            self.logic.find_region(self.scans(), self.settings(None), listener)
         except InputError as error:
             self.onFailed(str(error), "")
         self._update()
 
-    def onRegionFound(self, region: dict[str, Any], notes: list[str]) -> None:
-        node = roi_from_region(region, slicer.mrmlScene, _("Region to segment"), self.parameters.region)
+    def onRegionFound(self, found: RegionFound, notes: list[str]) -> None:
+        node = roi_from_region(found.region, slicer.mrmlScene, _("Region to segment"), self.parameters.region)
         self.parameters.region = node
         self._show_box(node)
         self.say(_("The box shows the region that was found; choose 'Inside a box' to change it."))

@@ -23,7 +23,9 @@ from neurospineseg.errors import InputError
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.inference.device import choose_device
 from neurospineseg.models.bundle import find_bundle
+from neurospineseg.pipeline.settings import Settings
 from neurospineseg.worker.client import WorkerClient
+from neurospineseg.worker.protocol import Died, Done, Failed, Refused, ScanFile, Segment, Warm
 from Testing.benchmarks.case import save_case
 from Testing.benchmarks.drawn_case import drawn_case
 from Testing.benchmarks.fresh_process import in_fresh_process
@@ -40,7 +42,7 @@ FRESH = {
 WAITING_S = 0.005
 
 
-def answered(client: WorkerClient, number: int) -> dict[str, Any]:
+def answered(client: WorkerClient, number: int) -> Any:
     """Waits for a request's result.
 
     Raises:
@@ -49,10 +51,10 @@ def answered(client: WorkerClient, number: int) -> dict[str, Any]:
     while True:
         client.poll()
         for answer in client.answers_to(number):
-            if answer["event"] == "done":
-                return answer["result"]
-            if answer["event"] in ("refused", "failed", "died"):
-                raise InputError(f"The worker gave no result: {answer['message']}")
+            if isinstance(answer, Done):
+                return answer.result
+            if isinstance(answer, Refused | Failed | Died):
+                raise InputError(f"The worker gave no result: {answer.message}")
         sleep(WAITING_S)
 
 
@@ -60,12 +62,12 @@ def click(client: WorkerClient, task: str, volumes: Mapping[str, Volume], model:
     """Seconds from handing the voxels over until the label map can be read, as the panel asks for it (with the doubtful places)."""
     started = perf_counter()
     client.start()
-    inputs = {}
+    scans = {}
     for name, volume in volumes.items():
         np.save(client.folder / f"scan-{name}.npy", volume.voxels)
-        inputs[name] = {"file": f"scan-{name}.npy", "ijk_to_ras": volume.ijk_to_ras.tolist()}
-    number = client.request("segment", task=task, inputs=inputs, model=model, device=device, doubts=True, force=True)
-    labels = np.load(client.folder / answered(client, number)["labels"], mmap_mode="r")
+        scans[name] = ScanFile(f"scan-{name}.npy", volume.ijk_to_ras.tolist())
+    number = client.request(Segment(task, Settings(model=model, device=device, uncertainty=True, force=True), scans))
+    labels = np.load(client.folder / answered(client, number).labels, mmap_mode="r")
     int(labels.max())
     return perf_counter() - started
 
@@ -83,7 +85,7 @@ def measure(task: str, model: str | None, options: Any, room: Path) -> dict[str,
             client.stop()
             seconds[COLD].append(click(client, task, volumes, model, options.device))
             client.stop()
-            answered(client, client.request("warm", task=task, model=model, device=options.device))
+            answered(client, client.request(Warm(task, Settings(model=model, device=options.device))))
             seconds[LOADED].append(click(client, task, volumes, model, options.device))
             seconds[AGAIN].append(click(client, task, volumes, model, options.device))
             for way, name in FRESH.items():

@@ -18,13 +18,13 @@ LOADED_AT_START = (
     "neurospineseg.pipeline.settings",
     "neurospineseg.pipeline.stages",
     "neurospineseg.worker.client",
+    "neurospineseg.worker.protocol",
     "neurospineseg.errors",
 )
 """Modules; of a package all its modules, but of the library only its face."""
 WITHOUT_NUMPY = ("neurospineseg.models.catalog", "neurospineseg.cli.main", "neurospineseg.errors", "neurospineseg")
 """What a shell loads to show its help or the list of models."""
 STILL_UPWARD = (
-    ("neurospineseg.worker.server", "Training.synthetic.phantoms"),
     ("neurospineseg_panel.correct_section", "neurospineseg_panel.widget"),
     ("neurospineseg_panel.report_text", "neurospineseg_panel.widget"),
     ("neurospineseg_panel.result_section", "neurospineseg_panel.widget"),

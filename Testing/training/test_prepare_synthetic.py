@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from neurospineseg.tasks.anatomy import structures_of
+from neurospineseg.tasks.phantoms import phantom
 from neurospineseg.tasks.task import task_named
 from Testing.raw_miniatures_spine import sagittal
 from Training import prepare
 from Training.datasets import synthetic
 from Training.datasets.class_names import class_of
 from Training.datasets.raw_dataset import read_dataset
-from Training.synthetic.phantoms import phantom
 
 SHAPE = (20, 24, 28)
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from neurospineseg.errors import InputError
 from neurospineseg.images.volume import Volume
+from neurospineseg.tasks.phantoms import drawn_tasks, phantom
 from neurospineseg.tasks.task import task_named
 from Training.datasets.class_names import class_of, mapped, values_of
 from Training.datasets.preparing import LoadedCase, Plan, PlannedCase
-from Training.synthetic.phantoms import drawn_tasks, phantom
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from neurospineseg.worker.json_lines import line_of, message_in
 from neurospineseg.worker.private_folder import make_private_folder, remove_folder, sweep_private_folders
+from neurospineseg.worker.protocol import FINAL, Answer, Died, Request
 
 IDLE_SECONDS = 600.0
 LOG_TAIL_CHARACTERS = 4000
@@ -42,7 +44,7 @@ class WorkerClient:
         self._unread = b""
         self._number = 0
         self._waiting: set[int] = set()
-        self._answers: dict[int, list[dict[str, Any]]] = {}
+        self._answers: dict[int, list[Answer]] = {}
         self._ended_at: float | None = None
 
     @property
@@ -84,28 +86,27 @@ class WorkerClient:
         self._unread, self._ended_at = b"", None
         self._waiting.clear()
 
-    def request(self, op: str, **fields: Any) -> int:
-        """Sends a request, starting the process where there is none; returns the request's id.
+    def request(self, request: Request) -> int:
+        """Sends a request, starting the process where there is none; returns the request's number.
 
         Raises:
             OSError: the process cannot be started.
         """
         self.start()
-        return self.send(op, **fields)
+        return self.send(request)
 
-    def send(self, op: str, **fields: Any) -> int:
+    def send(self, request: Request) -> int:
         """As ``request``, to the process that was started and to no other: where it has ended meanwhile, ``poll`` says so."""
         self._number += 1
         self._waiting.add(self._number)
         self._answers[self._number] = []
-        line = json.dumps({"id": self._number, "op": op, **fields}) + "\n"
         try:
-            self._process.stdin.write(line.encode("utf-8"))
+            self._process.stdin.write(line_of(request, self._number).encode("utf-8"))
         except (BrokenPipeError, OSError):
             pass  # it has just died; poll says so
         return self._number
 
-    def answers_to(self, number: int) -> list[dict[str, Any]]:
+    def answers_to(self, number: int) -> list[Answer]:
         """What the worker has said of a request since the last call; each answer is given once."""
         answers = self._answers.get(number, [])
         self._answers[number] = []
@@ -113,37 +114,30 @@ class WorkerClient:
             del self._answers[number]
         return answers
 
-    def poll(self) -> list[dict[str, Any]]:
+    def poll(self) -> list[Answer]:
         """What the worker has said since the last call; returns at once.
 
-        Besides the worker's own answers there may be ``{"event": "died", "exit_code", "message", "log"}``: the process ended
-        with work undone. It is gone then, and the next request starts a new one.
+        Besides the worker's own answers there may be ``Died``: the process ended with work undone, or not well. It is gone then, and the next
+        request starts a new one.
         """
         if self._process is None:
             return []
-        events, ended = self._read()
-        for event in events:
-            number = event.get("id")
-            if number in self._answers:
-                self._answers[number].append(event)
-            if event.get("event") in ("done", "refused", "failed"):
-                self._waiting.discard(number)
+        answers, ended = self._read()
         code = self._process.poll()
         if ended and code is None:
             self._ended_at = self._ended_at or monotonic()
             if monotonic() - self._ended_at < 1.0:
-                return events
+                return answers
         if code is None and not ended:
-            return events
+            return answers
         if not ended:
-            events += self._read()[0]
-        undone, log = sorted(self._waiting), self.log_tail()
-        died = {"event": "died", "undone": undone, "exit_code": code, "message": _words_for(code), "log": log}
+            answers += self._read()[0]
+        died = Died(tuple(sorted(self._waiting)), code, _words_for(code), self.log_tail())
         self._end(died)
-        return [*events, died] if undone or code != 0 else events
+        return [*answers, died] if died.undone or code != 0 else answers
 
-    def _read(self) -> tuple[list[dict[str, Any]], bool]:
-        """Complete lines, and whether the worker closed its output."""
+    def _read(self) -> tuple[list[Answer], bool]:
+        """What complete lines say, which also waits for who asked, and whether the worker closed its output."""
         ended = False
         while True:
             try:
@@ -158,7 +152,15 @@ class WorkerClient:
                 break
             self._unread += block
         *lines, self._unread = self._unread.split(b"\n")
-        return [answer for answer in map(_answer_in, lines) if answer is not None], ended
+        answers = []
+        for said in filter(None, map(_said_in, lines)):
+            answer, number = message_in(said, Answer), said.get("id")
+            answers.append(answer)
+            if number in self._answers:
+                self._answers[number].append(answer)
+            if isinstance(answer, FINAL):
+                self._waiting.discard(number)
+        return answers, ended
 
     def log_tail(self) -> str:
         """The end of what the worker and its libraries printed."""
@@ -170,11 +172,11 @@ class WorkerClient:
     def stop(self) -> None:
         """Ends the process with all its children at once and removes its folder; undone requests are answered with ``died``."""
         message = "The segmentation process was stopped; nothing was changed: click Segment again."
-        self._end({"event": "died", "undone": sorted(self._waiting), "exit_code": None, "message": message, "log": ""})
+        self._end(Died(tuple(sorted(self._waiting)), None, message))
 
-    def _end(self, died: dict[str, Any]) -> None:
+    def _end(self, died: Died) -> None:
         process, self._process = self._process, None
-        self.exit_code = died["exit_code"]
+        self.exit_code = died.exit_code
         for number in self._waiting:
             self._answers[number].append(died)
         self._waiting.clear()
@@ -190,13 +192,13 @@ class WorkerClient:
             self.folder = None
 
 
-def _answer_in(line: bytes) -> dict[str, Any] | None:
+def _said_in(line: bytes) -> dict[str, Any] | None:
     """What a line says; None where it is not the worker's but, say, a launcher's."""
     try:
-        answer = json.loads(line)
+        said = json.loads(line)
     except ValueError:
         return None
-    return answer if isinstance(answer, dict) else None
+    return said if isinstance(said, dict) and "message" in said else None
 
 
 def _own_group() -> dict[str, Any]:
