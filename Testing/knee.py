@@ -6,7 +6,15 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from textwrap import indent
+
+import pytest
+
+from neurospineseg import tasks
+from neurospineseg.tasks.task import forget_task
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "Resources" / "docs" / "adding-a-module.md"
@@ -44,6 +52,20 @@ def write_module(folder: Path) -> Path:
     first, declaration, words = blocks("python")[3:6]
     text = re.sub(r'\A""".*?"""\n', lambda found: first, file.read_text(encoding="utf-8"))
     text = re.sub(r"^DECLARATION = .*?^\)\n", lambda found: declaration, text, flags=re.S | re.M)
-    text = re.sub(r"^        parent\.helpText = .*?^        \)\n", lambda found: words, text, flags=re.S | re.M)
+    text = re.sub(r"^        parent\.helpText = .*?^        \)\n", lambda found: indent(words, 8 * " "), text, flags=re.S | re.M)
     file.write_text(text, encoding="utf-8")
     return file
+
+
+@contextmanager
+def known_knee(folder: Path) -> Iterator[Path]:
+    """A repository's root with the task and the model, both known to this process and to those that it starts; yields ``folder``."""
+    with pytest.MonkeyPatch.context() as patch:
+        made = write_task(folder)
+        patch.setenv("NEUROSPINESEG_TASKS", str(made))
+        patch.setenv("NEUROSPINESEG_MODELS", str(write_model(folder)))
+        patch.setattr(tasks, "__path__", [*tasks.__path__, str(made)])
+        yield folder
+        forget_task("knee")
+        for name in [name for name in sys.modules if name.startswith("neurospineseg.tasks.knee")]:
+            del sys.modules[name]

@@ -10,6 +10,7 @@ import slicer
 
 from neurospineseg.errors import InputError
 from neurospineseg.mrml import node_from_array
+from neurospineseg.tasks.task import task_named
 from neurospineseg.worker.protocol import DrawSample
 from neurospineseg_panel.module_declaration import ModuleDeclaration
 
@@ -18,11 +19,13 @@ SEED = 7
 
 
 def register_sample_data(declaration: ModuleDeclaration, folder: Path) -> None:
-    """Adds the module's sample to Slicer's Sample Data module.
+    """Adds the module's sample to Slicer's Sample Data module, if its task says what draws one.
 
     Args:
         folder: the module's, with its icon.
     """
+    if task_named(declaration.task).phantom is None:
+        return
     import SampleData
 
     SampleData.SampleDataLogic.registerCustomSampleDataCategory(CATEGORY, title="NeuroSpineSeg")
@@ -51,7 +54,7 @@ def load_sample(declaration: ModuleDeclaration) -> list[Any]:
         return []
     nodes = []
     for name, file in drawn.images.items():
-        title = declaration.sample_name if name == "image" else f"{declaration.sample_name} {name}"
+        title = declaration.sample_name if task_named(declaration.task).single else f"{declaration.sample_name} {name}"
         voxels = np.load(logic.client.folder / file)
         node = node_from_array(voxels.round().astype(np.int16), np.array(drawn.ijk_to_ras), slicer.mrmlScene, title)
         node.CreateDefaultDisplayNodes()

@@ -8,6 +8,7 @@ import slicer
 
 from neurospineseg.models.catalog import models_of
 from neurospineseg.tasks.anatomy import structures_of, terminology_entry
+from neurospineseg.tasks.task import task_named
 from neurospineseg_panel.dependencies import missing_packages
 from neurospineseg_panel.logic import SegmentLogic
 from neurospineseg_panel.sample_data import load_sample
@@ -29,6 +30,9 @@ def run_self_test(test: Any, logic: SegmentLogic) -> None:
     missing = missing_packages()
     if missing:
         test.delayDisplay(f"Not segmented, since packages are missing: {', '.join(missing)}.")
+        return
+    if task_named(logic.declaration.task).phantom is None:
+        test.delayDisplay("Not segmented, since no sample scan can be drawn.")
         return
     nodes = load_sample(logic.declaration)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurospineseg import tasks
 from neurospineseg.cli.main import main
 from neurospineseg.errors import InputError
 from neurospineseg.images.volume import Volume
@@ -21,7 +19,7 @@ from neurospineseg.tasks.structure import Code, Structure
 from neurospineseg.tasks.task import forget_task, register_task, registered_tasks, task_named
 from neurospineseg.tasks.terminology import document
 from neurospineseg.worker.client import WorkerClient
-from Testing.knee import PAGE, write_model, write_task
+from Testing.knee import PAGE, known_knee
 from Testing.library.test_worker import answer
 from Testing.small_scans import ball, oblique_affine, write_nifti
 
@@ -30,16 +28,8 @@ BONES = {"femur", "tibia", "patella"}
 
 @pytest.fixture(scope="module")
 def knee(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The root folder of a repository with the task and the model; both are known to this process and to those that it starts."""
-    folder = tmp_path_factory.mktemp("repository")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEUROSPINESEG_TASKS", str(write_task(folder)))
-        patch.setenv("NEUROSPINESEG_MODELS", str(write_model(folder)))
-        patch.setattr(tasks, "__path__", [*tasks.__path__, str(folder / "Resources" / "neurospineseg" / "tasks")])
+    with known_knee(tmp_path_factory.mktemp("repository")) as folder:
         yield folder
-        forget_task("knee")
-        for name in [name for name in sys.modules if name.startswith("neurospineseg.tasks.knee")]:
-            del sys.modules[name]
 
 
 def test_it_is_found_beside_the_others(knee: Path) -> None:
