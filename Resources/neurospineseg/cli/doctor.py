@@ -37,9 +37,9 @@ def examine() -> bool:
     rows = [("NeuroSpineSeg", __version__), ("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")]
     missing = []
     for package in NEEDED:
-        found = _version(package)
-        rows.append((package, found or "missing"))
-        if found is None:
+        installed = _version(package)
+        rows.append((package, installed or "missing"))
+        if installed is None:
             missing.append(f"The package {package} is missing; run `python3 -m pip install {package}` in this environment.")
             continue
         try:
@@ -93,7 +93,8 @@ def _seconds_per_patch(device, precision) -> float:
 
     from neurospineseg.models.network import build_to_run
 
-    network = build_to_run(TRIAL_NETWORK).eval().to(device, memory_format=torch.channels_last_3d)
+    network = build_to_run(TRIAL_NETWORK).eval().to(device)
+    network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     image = torch.zeros(1, 1, *[TRIAL_VOXELS] * 3, device=device).contiguous(memory_format=torch.channels_last_3d)
     times = []
     with torch.inference_mode(), torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):

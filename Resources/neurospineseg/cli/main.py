@@ -15,7 +15,7 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from neurospineseg import __version__
 from neurospineseg.cli.run_options import add_run_options
@@ -42,7 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"NeuroSpineSeg {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
 
-    general = argparse.ArgumentParser(add_help=False)
+    general = _Parser(add_help=False)
     general.add_argument("--debug", action="store_true", help="show the traceback of an unexpected failure")
 
     segment = commands.add_parser("segment", help="segment a scan", description="Segments a scan.")
@@ -113,8 +113,8 @@ def _reading_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _segment_options() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
+def _segment_options() -> _Parser:
+    shared = _Parser(add_help=False)
     shared.add_argument(
         "-o", "--output", type=Path, required=True, metavar="MASK", help="the file to write: .seg.nrrd, .nii.gz, .nii, .nrrd or .mha"
     )
@@ -205,7 +205,7 @@ def _run(options: argparse.Namespace, debug: bool) -> int:
     return DONE
 
 
-def _cancel_on_terminate() -> object | None:
+def _cancel_on_terminate() -> Any:
     """Lets a polite request to end (SIGTERM) clean up as Ctrl-C does; the former handler, None off the main thread."""
 
     def cancel(number: int, frame: object) -> NoReturn:
