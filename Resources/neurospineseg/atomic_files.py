@@ -89,7 +89,8 @@ class Outputs:
 
     def __init__(self, paths: Sequence[Path], *, inputs: Sequence[Path] = (), overwrite: bool = False, room: Path | None = None) -> None:
         self.paths, self.inputs, self.overwrite = [Path(path) for path in paths], list(inputs), overwrite
-        self._asked, self._room = room, None
+        self._asked = room
+        self._room: Path | None = None
 
     def __enter__(self) -> Outputs:
         for path in self.paths:
@@ -124,4 +125,5 @@ class Outputs:
                 for path in self.paths:
                     os.replace(self.temporary(path), path)
         finally:
-            shutil.rmtree(self._room, ignore_errors=True)
+            if self._room is not None:
+                shutil.rmtree(self._room, ignore_errors=True)

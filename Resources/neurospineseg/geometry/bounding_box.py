@@ -21,14 +21,21 @@ def bounding_box(mask: np.ndarray | torch.Tensor, margin: int | Sequence[int] | 
     Args:
         margin: by how many voxels the box is wider, on every side or along k, j, i; it ends where the array ends.
     """
-    slabs = _places(mask.any(2).any(1))
+    slabs = _places(_any(mask, 2, 1))
     if not len(slabs):
         return None
-    plane = mask[int(slabs[0]) : int(slabs[-1]) + 1].any(0)
-    ends = [(int(places[0]), int(places[-1]) + 1) for places in (slabs, _places(plane.any(1)), _places(plane.any(0)))]
+    plane = _any(mask[int(slabs[0]) : int(slabs[-1]) + 1], 0)
+    ends = [(int(places[0]), int(places[-1]) + 1) for places in (slabs, _places(_any(plane, 1)), _places(_any(plane, 0)))]
     wider = np.broadcast_to(margin, 3).tolist()
     start = triple(max(0, low - more) for (low, _), more in zip(ends, wider))
     return start, triple(min(count, high + more) for (_, high), more, count in zip(ends, wider, mask.shape))
+
+
+def _any(mask: Any, *axes: int) -> Any:
+    """Whether any voxel is set along axes, the last first."""
+    for axis in axes:
+        mask = mask.any(axis)
+    return mask
 
 
 def _places(line: Any) -> np.ndarray:

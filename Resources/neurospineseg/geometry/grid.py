@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurospineseg.geometry.affine import Affine
+from neurospineseg.geometry.triple import triple
 
 MOST_TILT_DEGREES = 20.0
 """So far from R, A, S the axes of a scan may be turned for a network to look along them; the networks saw anatomy turned by some 15 degrees."""
@@ -70,7 +71,7 @@ class Grid:
 
     def crop(self, start: tuple[int, int, int], stop: tuple[int, int, int]) -> Grid:
         """The part ``[start, stop)`` of the grid; both are ``(k, j, i)``."""
-        return Grid(tuple(int(b - a) for a, b in zip(start, stop)), self.affine.from_voxel(start))
+        return Grid(triple(int(b - a) for a, b in zip(start, stop)), self.affine.from_voxel(start))
 
     def index_box(self, ras_points: np.ndarray) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
         """The smallest ``(start, stop)`` in ``(k, j, i)`` that holds RAS points (N, 3), clipped to the grid."""
@@ -78,7 +79,7 @@ class Grid:
         start = np.clip(np.floor(kji.min(0) + 0.5), 0, self.shape).astype(int)
         stop = np.clip(np.ceil(kji.max(0) + 0.5), 0, self.shape).astype(int)
         stop = np.maximum(start, stop)
-        return tuple(int(v) for v in start), tuple(int(v) for v in stop)
+        return triple(int(v) for v in start), triple(int(v) for v in stop)
 
     def holds(self, other: Grid) -> np.ndarray:
         """Which voxel centers of another grid lie inside this one's outer faces, bool (K', J', I')."""
@@ -109,7 +110,7 @@ class Grid:
         counts = np.maximum(1, np.ceil(np.asarray(size_mm, float) / spacing - 1e-6)).astype(int)
         linear = (np.eye(3) if axes is None else axes) @ np.diag(spacing)
         offset = np.asarray(center_ras, float) - linear @ ((counts - 1) / 2)
-        return Grid(tuple(int(n) for n in counts[::-1]), Affine.of(linear, offset))
+        return Grid(triple(int(n) for n in counts[::-1]), Affine.of(linear, offset))
 
 
 def covering_grid(source: Grid, spacing: np.ndarray, margin_mm: float = 0.0) -> Grid:

@@ -9,6 +9,7 @@ import numpy as np
 
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.affine import Affine
+from neurospineseg.geometry.triple import triple
 
 if TYPE_CHECKING:
     from neurospineseg.geometry.grid import Grid
@@ -32,13 +33,13 @@ class Region:
         if len(bounds) != 6 or not np.isfinite(bounds).all() or any(bounds[n] >= bounds[n + 1] for n in (0, 2, 4)):
             raise InputError("A region needs six numbers in mm, low before high: R low, R high, A low, A high, S low, S high.")
         low, high = np.array(bounds[::2], float), np.array(bounds[1::2], float)
-        return Region(tuple((low + high) / 2), tuple(high - low))
+        return Region(triple((low + high) / 2), triple(high - low))
 
     @staticmethod
     def around(grid: Grid) -> Region:
         """The box that a grid without shear fills, voxel faces included."""
         axes, size = grid.affine.axes, grid.size_mm
-        return Region(tuple(map(float, grid.center)), tuple(map(float, size)), tuple(tuple(map(float, row)) for row in axes))
+        return Region(triple(map(float, grid.center)), triple(map(float, size)), triple(triple(map(float, row)) for row in axes))
 
     def contains(self, grid: Grid) -> np.ndarray:
         """bool (K, J, I): whether each voxel center lies in the box."""
@@ -78,8 +79,8 @@ class Region:
         Raises:
             InputError: a side is not positive or the axes do not span space.
         """
-        center, size = (tuple(float(x) for x in lists[key]) for key in ("center_ras_mm", "size_mm"))
-        axes = tuple(tuple(float(x) for x in row) for row in lists["axes"])
+        center, size = (triple(float(x) for x in lists[key]) for key in ("center_ras_mm", "size_mm"))
+        axes = triple(triple(float(x) for x in row) for row in lists["axes"])
         if min(size) <= 0 or abs(np.linalg.det(np.array(axes))) < 0.5:
             raise InputError("The region of interest is empty; draw it again around the anatomy.")
         return Region(center, size, axes)

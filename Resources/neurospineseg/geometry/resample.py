@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.separable import gaussian, lowered, parallel_axes, resample_parallel, sample_axis
+from neurospineseg.geometry.triple import triple
 
 BEYOND = 1.0 + 1e-5
 """Where a grid ends, from its middle, in halves of its length."""
@@ -112,7 +113,7 @@ def resample(
     box = [slice(max(0, a - r), min(count, b + r)) for a, b, r, count in zip(start, stop, reach, source.shape)]
     if np.prod([part.stop - part.start for part in box]) < SMALL_PART * np.prod(source.shape):
         image = image[(slice(None), *box)]
-        source = source.crop(tuple(part.start for part in box), tuple(part.stop for part in box))
+        source = source.crop(triple(part.start for part in box), triple(part.stop for part in box))
         to_source = source.affine.inverse @ target.affine
     axes = parallel_axes(to_source, target.shape)
     if axes is not None:

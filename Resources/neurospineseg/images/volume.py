@@ -10,6 +10,7 @@ import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -18,6 +19,7 @@ from neurospineseg.atomic_files import whole_file
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.triple import triple
 
 NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".img")
 ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -53,7 +55,7 @@ class Volume:
         if voxels.ndim != 3 or 0 in voxels.shape:
             raise InputError(f"The image has {voxels.ndim} dimensions of sizes {voxels.shape}; a 3D volume is needed.")
         object.__setattr__(self, "voxels", voxels)
-        object.__setattr__(self, "grid", Grid(tuple(int(n) for n in voxels.shape), Affine.checked(ijk_to_ras)))
+        object.__setattr__(self, "grid", Grid(triple(int(n) for n in voxels.shape), Affine.checked(ijk_to_ras)))
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -166,7 +168,7 @@ def _gray(array: np.ndarray, name: str, compact: bool, slope: float = 1.0, inter
 def _read_nifti(path: Path, frame: int | None, orientation: str | None, compact: bool) -> Volume:
     name = path.name
     try:
-        image = nib.load(path)
+        image: Any = nib.load(path)
         with nib.openers.Opener(str(image.file_map.get("header", image.file_map["image"]).filename)) as stream:
             raw = type(image.header)(stream.read(image.header.sizeof_hdr), endianness=image.header.endianness, check=False)
         spacing = np.asarray(raw["pixdim"][1:4], float)
@@ -201,7 +203,7 @@ def _triple(values: np.ndarray) -> str:
     return " x ".join(f"{value:g}" for value in values)
 
 
-def _records_orientation(image: nib.spatialimages.SpatialImage, path: Path) -> bool:
+def _records_orientation(image: Any, path: Path) -> bool:
     if "sform_code" in image.header:
         return int(image.header["sform_code"]) > 0 or int(image.header["qform_code"]) > 0
     return path.with_suffix(".mat").is_file()

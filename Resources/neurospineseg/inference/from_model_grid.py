@@ -11,6 +11,7 @@ from neurospineseg.geometry.bounding_box import bounding_box
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.masks import with_neighbors
 from neurospineseg.geometry.resample import are_parallel, places_in, resample, sample_at
+from neurospineseg.geometry.triple import triple
 from neurospineseg.inference.uncertainty import uncertainty
 from neurospineseg.tasks.class_scores import OutputChannel, argmax
 
@@ -29,7 +30,7 @@ def likely_part(
     corners = bounding_box(probabilities[0] < 1 - LEAST_LIKELY, margin)
     if corners is None:
         return probabilities, working, None
-    box = tuple(slice(low, high) for low, high in zip(*corners))
+    box = triple(slice(low, high) for low, high in zip(*corners))
     return probabilities[(slice(None), *box)], working.crop(*corners), box
 
 

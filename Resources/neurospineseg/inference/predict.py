@@ -9,6 +9,7 @@ from math import prod
 import torch
 import torch.nn.functional as F
 
+from neurospineseg.geometry.triple import triple
 from neurospineseg.inference.device import choose_precision, free_bytes
 from neurospineseg.inference.sliding_window import windowed_scores
 from neurospineseg.models.bundle import ModelSpec
@@ -49,7 +50,7 @@ def attempts(spec: ModelSpec, device: torch.device, precision: torch.dtype) -> I
         yield Attempt(device, precision, patch, 1)
         if spec.slice_axis is None:
             while max(patch) > SMALLEST_PATCH:
-                patch = tuple(max(SMALLEST_PATCH, n // 32 * 16) for n in patch)
+                patch = triple(max(SMALLEST_PATCH, n // 32 * 16) for n in patch)
                 yield Attempt(device, precision, patch, 1)
     cpu = torch.device("cpu")
     yield Attempt(cpu, precision if device.type == "cpu" else choose_precision(cpu), spec.patch, 1 if spec.slice_axis is None else 8)
@@ -138,18 +139,23 @@ def with_coordinates(image: torch.Tensor) -> torch.Tensor:
     return torch.cat([image, torch.stack(axes)])
 
 
+def _part_of(progress: Progress, number: int, count: int) -> Progress:
+    """The progress of one of several equal parts."""
+    return lambda fraction: progress((number + fraction) / count)
+
+
 def _one_way(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan: Attempt, progress: Progress) -> torch.Tensor:
     """Softmax probabilities (network classes, K, J, I), the mean over the image and its mirror images along ``spec.flips``."""
     run = _sliced if spec.slice_axis is not None else _windowed
     if not spec.flips:
         return run(network, with_coordinates(image) if spec.coordinates else image, spec, plan, progress)
     ways = ((), *((axis + 1,) for axis in spec.flips))
-    total = 0.0
+    total: torch.Tensor | float = 0.0
     for number, axes in enumerate(ways):
         seen = with_coordinates(image.flip(axes)) if spec.coordinates else image.flip(axes)
-        probabilities = run(network, seen, spec, plan, lambda fraction, done=number: progress((done + fraction) / len(ways)))
+        probabilities = run(network, seen, spec, plan, _part_of(progress, number, len(ways)))
         total = total + probabilities.flip(axes)
-    return total / len(ways)
+    return torch.as_tensor(total) / len(ways)
 
 
 def _both_sides(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan: Attempt, progress: Progress) -> torch.Tensor:
@@ -183,7 +189,7 @@ def joined(left: torch.Tensor, right: torch.Tensor, whole: int) -> torch.Tensor:
 
 
 def _windowed(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan: Attempt, progress: Progress) -> torch.Tensor:
-    network = network.to(memory_format=torch.channels_last_3d)
+    network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     def scores(windows: torch.Tensor) -> torch.Tensor:
         return network(windows.to(plan.device).contiguous(memory_format=torch.channels_last_3d)).to(image.device).float()
@@ -200,15 +206,19 @@ def _in_windows(network: torch.nn.Module, slices: torch.Tensor, window: list[int
         return network(slices)
     from monai.inferers import sliding_window_inference
 
-    return sliding_window_inference(slices, window, slices.shape[0], network, overlap=0.25, mode="gaussian")
+    scores = sliding_window_inference(slices, window, slices.shape[0], network, overlap=0.25, mode="gaussian")
+    assert isinstance(scores, torch.Tensor)
+    return scores
 
 
 def _sliced(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan: Attempt, progress: Progress) -> torch.Tensor:
-    network = network.to(memory_format=torch.channels_last)
-    stack = image.movedim(spec.slice_axis + 1, 0)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    assert spec.slice_axis is not None
+    axis = spec.slice_axis
+    stack = image.movedim(axis + 1, 0)
     count, reach = stack.shape[0], spec.slices // 2
     height, width = stack.shape[2:]
-    window = [-(-n // spec.divisor) * spec.divisor for axis, n in enumerate(plan.patch) if axis != spec.slice_axis]
+    window = [-(-n // spec.divisor) * spec.divisor for other, n in enumerate(plan.patch) if other != axis]
     padding = (0, -width % spec.divisor, 0, -height % spec.divisor)
     result = torch.empty(count, len(spec.network_classes), height, width, device=image.device)
     progress(0.0)
@@ -221,4 +231,4 @@ def _sliced(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan
         scores = _in_windows(network, slices, window)[..., :height, :width].float()
         result[start:stop] = torch.softmax(scores, 1).to(image.device)
         progress(stop / count)
-    return result.movedim(0, spec.slice_axis + 1)
+    return result.movedim(0, axis + 1)

@@ -41,7 +41,7 @@ def register_rigid(fixed: Volume, moving: Volume) -> Volume:
     )
     in_place = sitk.Euler3DTransform(centered)
     in_place.SetTranslation((0.0, 0.0, 0.0))
-    best: tuple[float, sitk.Transform] | None = None
+    best: tuple[float, sitk.Euler3DTransform] | None = None
     for start in (in_place, sitk.Euler3DTransform(centered)):
         method = sitk.ImageRegistrationMethod()
         method.SetMetricAsMattesMutualInformation(32)

@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.masks import components
+from neurospineseg.geometry.triple import triple
 from neurospineseg.tasks.class_scores import OutputChannel
 
 UNCERTAIN = 0.7
@@ -82,7 +83,7 @@ def uncertain_regions(
         if size < LEAST_VOXELS:
             continue
         depth = ndimage.distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1, 1:-1]
-        peak = tuple(int(at + part.start) for at, part in zip(np.unravel_index(depth.argmax(), depth.shape), box))
+        peak = triple(int(at + part.start) for at, part in zip(np.unravel_index(depth.argmax(), depth.shape), box))
         here = probabilities[:, peak[0], peak[1], peak[2]]
         rivals = {int(channel): _label_at(channels[channel], peak) for channel in here.topk(2).indices}
         wanted, label = next(((c, label) for c, label in rivals.items() if label and (asked is None or label in asked)), (0, 0))
@@ -92,7 +93,7 @@ def uncertain_regions(
         score = float(values[box][region].sum()) * grid.voxel_volume_ml
         places.append(
             UncertainRegion(
-                tuple(round(float(x), 2) for x in ras),
+                triple(round(float(x), 2) for x in ras),
                 label,
                 bool(int(here.argmax()) == wanted),
                 round(size * grid.voxel_volume_ml, 4),
