@@ -14,11 +14,13 @@ from neurospineseg.cli.main import main
 from neurospineseg.errors import InputError
 from neurospineseg.images.volume import Volume
 from neurospineseg.pipeline.corrections import store_correction
+from neurospineseg.pipeline.settings import Settings
 from neurospineseg.tasks.anatomy import structure
 from neurospineseg.tasks.structure import Code, Structure
 from neurospineseg.tasks.task import forget_task, register_task, registered_tasks, task_named
 from neurospineseg.tasks.terminology import document
 from neurospineseg.worker.client import WorkerClient
+from neurospineseg.worker.protocol import ScanFile, Segment
 from Testing.knee import PAGE, known_knee
 from Testing.library.test_worker import answer
 from Testing.small_scans import ball, oblique_affine, write_nifti
@@ -87,12 +89,11 @@ def test_the_worker_segments(knee: Path) -> None:
     try:
         client.start()
         np.save(client.folder / "image.npy", ball())
-        inputs = {"image": {"file": "image.npy", "ijk_to_ras": oblique_affine().tolist()}}
-        client.request("segment", task="knee", inputs=inputs, device="cpu")
-        result = answer(client)["result"]
-        assert {found["key"] for found in result["found"]} <= BONES
-        assert result["found"]
-        assert set(result["sought"]) == BONES
+        client.request(Segment("knee", Settings(device="cpu"), {"image": ScanFile("image.npy", oblique_affine().tolist())}))
+        result = answer(client).result
+        assert {found.key for found in result.structures} <= BONES
+        assert result.structures
+        assert set(result.sought) == BONES
     finally:
         client.stop()
 
