@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,14 +82,27 @@ def test_an_endless_header_ends(tmp_path: Path) -> None:
         read_header(tmp_path / "scan.nrrd")
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_simpleitk_reads_what_is_written(dtype: type, tmp_path: Path) -> None:
-    voxels = np.arange(60, dtype=dtype).reshape(3, 4, 5) * (1 if dtype == np.uint8 else 300)
-    write_nrrd(voxels, oblique_affine(), tmp_path / "mask.nrrd", {})
-    found = read_volume(tmp_path / "mask.nrrd", compact=True)
-    assert found.voxels.dtype == dtype
-    assert np.array_equal(found.voxels, voxels)
-    np.testing.assert_allclose(found.ijk_to_ras, oblique_affine(), rtol=0, atol=1e-12)
+@pytest.mark.parametrize("dtype", ["i1", "u1", "<i2", ">i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f4", ">f4", "<f8"])
+def test_simpleitk_reads_what_is_written(dtype: str, tmp_path: Path) -> None:
+    voxels = np.arange(60).reshape(3, 4, 5).astype(dtype) * 2
+    write_volume(Volume(voxels[::-1], oblique_affine()), tmp_path / "mask.nrrd")
+    image = sitk.ReadImage(str(tmp_path / "mask.nrrd"))
+    found = sitk.GetArrayFromImage(image)
+    assert found.dtype == np.dtype(dtype).newbyteorder("=")
+    assert np.array_equal(found, voxels[::-1])
+    np.testing.assert_allclose(read_volume(tmp_path / "mask.nrrd").ijk_to_ras, oblique_affine(), rtol=0, atol=1e-12)
+
+
+def test_yes_and_no_become_1_and_0(tmp_path: Path) -> None:
+    write_volume(Volume(np.arange(60).reshape(3, 4, 5) % 2 == 0, np.eye(4)), tmp_path / "mask.nrrd")
+    assert sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "mask.nrrd"))).ravel()[:3].tolist() == [1, 0, 1]
+
+
+def test_masks_are_written_without_simpleitk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "SimpleITK", None)
+    monkeypatch.delitem(sys.modules, "neurospineseg.images.itk_file", raising=False)
+    write_volume(Volume(np.zeros((3, 4, 5), np.uint16), np.eye(4)), tmp_path / "mask.nrrd")
+    assert read_header(tmp_path / "mask.nrrd")["type"] == "unsigned short"
 
 
 def test_ordinary_files_are_read_as_by_simpleitk(tmp_path: Path) -> None:

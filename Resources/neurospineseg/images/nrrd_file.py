@@ -20,10 +20,22 @@ from nrrd.errors import NRRDError
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.affine import LPS_AND_RAS, Affine
 
-COMPRESSION = 6
-"""Of zlib: half the size of level 1 in twice its time; level 9 takes six times as long for a tenth less."""
-WORDS = {np.dtype(np.uint8): "unsigned char", np.dtype(np.uint16): "unsigned short"}
-"""NRRD's names of the types of voxel that are written."""
+QUICK, SMALL = 2, 6
+"""Levels of zlib. A noisy scan takes five times as long at the higher one and is no smaller, a label map twice as long and is half as large."""
+WORDS = {
+    "b1": "unsigned char",
+    "i1": "signed char",
+    "u1": "unsigned char",
+    "i2": "short",
+    "u2": "unsigned short",
+    "i4": "int",
+    "u4": "unsigned int",
+    "i8": "long long int",
+    "u8": "unsigned long long int",
+    "f4": "float",
+    "f8": "double",
+}
+"""NRRD's names of types of voxel, in Slicer's spelling, by numpy's."""
 LONGEST_HEADER = 2**24
 """Bytes."""
 TO_RAS = {
@@ -157,19 +169,20 @@ def _spaced(vectors: str) -> str:
     return re.sub(r"(?<=\))(?=[(n])|(?<=none)(?=\()", " ", re.sub(r"\s*([(,)])\s*", r"\1", vectors))
 
 
-def write_nrrd(voxels: np.ndarray, ijk_to_ras: np.ndarray, path: Path, notes: Mapping[str, str]) -> None:
+def write_nrrd(voxels: np.ndarray, ijk_to_ras: np.ndarray, path: Path, notes: Mapping[str, str], level: int = QUICK) -> None:
     """Writes voxels with gzip, plane by plane.
 
     Args:
-        voxels: uint8 or uint16 (K, J, I).
+        voxels: (K, J, I) of whole numbers or floats of 32 or 64 bits.
         ijk_to_ras: 4x4, mm.
         notes: key/value pairs below the fields, of any letters.
+        level: of compression.
 
     Raises:
         OSError: the file cannot be written.
     """
     lines = [*_fields(voxels, ijk_to_ras), *(f"{key}:={_escaped(notes[key])}" for key in sorted(notes)), "", ""]
-    packer = zlib.compressobj(COMPRESSION, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    packer = zlib.compressobj(level, zlib.DEFLATED, zlib.MAX_WBITS | 16)
     with open(path, "wb") as file:
         file.write("\n".join(lines).encode("utf-8"))
         for plane in voxels:
@@ -183,7 +196,7 @@ def _fields(voxels: np.ndarray, ijk_to_ras: np.ndarray) -> list[str]:
         "NRRD0004",
         "# Complete NRRD file format specification at:",
         "# http://teem.sourceforge.net/nrrd/format.html",
-        f"type: {WORDS[voxels.dtype.newbyteorder('=')]}",
+        f"type: {WORDS[voxels.dtype.str[1:]]}",
         "dimension: 3",
         "space: left-posterior-superior",
         f"sizes: {nrrd.format_number_list(voxels.shape[::-1])}",

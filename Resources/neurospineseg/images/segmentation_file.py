@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from neurospineseg.errors import InputError
-from neurospineseg.images.nrrd_file import read_header, read_voxels, write_nrrd
+from neurospineseg.images.nrrd_file import SMALL, read_header, read_voxels, write_nrrd
 from neurospineseg.images.volume import Volume
 
 BINARY = "Binary labelmap"
@@ -59,7 +59,7 @@ def write_segmentation(labels: Volume, segments: Sequence[FileSegment], path: Pa
     for number, segment in enumerate(segment for segment in segments if present[segment.label]):
         notes |= {f"Segment{number}_{name}": value for name, value in _notes(segment, labels.shape).items()}
     try:
-        write_nrrd(voxels, _as_slicer_holds_it(labels.ijk_to_ras), path, notes)
+        write_nrrd(voxels, _as_slicer_holds_it(labels.ijk_to_ras), path, notes, SMALL)
     except OSError as error:
         raise InputError(f"'{path.name}' could not be written ({error.strerror}); check the folder and the free space.") from error
 

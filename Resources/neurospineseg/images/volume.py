@@ -262,6 +262,10 @@ def _write(volume: Volume, path: Path) -> None:
         image.set_sform(volume.ijk_to_ras, code=1)
         image.set_qform(volume.ijk_to_ras, code=1, strip_shears=True)
         nib.save(image, path)
+    elif _ending(path) == ".nrrd":
+        from neurospineseg.images.nrrd_file import write_nrrd
+
+        write_nrrd(volume.voxels, volume.ijk_to_ras, path, {})
     else:
         from neurospineseg.images.itk_file import write_itk
 

@@ -91,10 +91,10 @@ def _writable_ending(output: Path) -> str:
     Raises:
         InputError: it cannot be written here.
     """
-    from neurospineseg.images.volume import ITK_ENDINGS
+    from neurospineseg.images.volume import META_IMAGE
 
     ending = mask_ending(output)
-    if ending in ITK_ENDINGS and importlib.util.find_spec("SimpleITK") is None:
+    if ending in META_IMAGE and importlib.util.find_spec("SimpleITK") is None:
         raise InputError(f"Writing {ending} needs the package SimpleITK, which this Python does not have; choose .nii.gz.")
     return ending
 
