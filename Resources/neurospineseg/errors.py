@@ -2,7 +2,15 @@
 
 
 class InputError(ValueError):
-    """What was given cannot be used. The message is one sentence: what is wrong and what to do."""
+    """What was given cannot be used. The message is one sentence: what is wrong and what to do.
+
+    >>> from neurospineseg import read_volume
+    >>> try:
+    ...     read_volume("nowhere.nii.gz")
+    ... except InputError as error:
+    ...     print(error)
+    The file 'nowhere.nii.gz' does not exist; check the path.
+    """
 
 
 MODULES = {"pynrrd": "nrrd"}
@@ -17,4 +25,8 @@ def missing_package(error: ImportError) -> str:
 
 
 class ImplausibleInput(InputError):
-    """A scan or its result is not what the model expects; whoever knows better may have it segmented all the same."""
+    """A scan or its result is not what the model expects; whoever knows better may have it segmented all the same.
+
+    >>> issubclass(ImplausibleInput, InputError)
+    True
+    """

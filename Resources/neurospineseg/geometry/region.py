@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Region:
-    """A box of ``size`` mm around ``center`` (RAS mm), along the columns of ``axes`` (3x3, unit columns)."""
+    """A box of ``size`` mm around ``center`` (RAS mm), along the columns of ``axes`` (3x3, unit columns).
+
+    >>> Region.from_bounds((-10, 10, -20, 20, 0, 30)).center
+    (0.0, 0.0, 15.0)
+    """
 
     center: tuple[float, float, float]
     size: tuple[float, float, float]
@@ -33,13 +37,13 @@ class Region:
         if len(bounds) != 6 or not np.isfinite(bounds).all() or any(bounds[n] >= bounds[n + 1] for n in (0, 2, 4)):
             raise InputError("A region needs six numbers in mm, low before high: R low, R high, A low, A high, S low, S high.")
         low, high = np.array(bounds[::2], float), np.array(bounds[1::2], float)
-        return Region(triple((low + high) / 2), triple(high - low))
+        return Region(triple(((low + high) / 2).tolist()), triple((high - low).tolist()))
 
     @staticmethod
     def around(grid: Grid) -> Region:
         """The box that a grid without shear fills, voxel faces included."""
         axes, size = grid.affine.axes, grid.size_mm
-        return Region(triple(map(float, grid.center)), triple(map(float, size)), triple(triple(map(float, row)) for row in axes))
+        return Region(tuple(map(float, grid.center)), tuple(map(float, size)), tuple(tuple(map(float, row)) for row in axes))
 
     def contains(self, grid: Grid) -> np.ndarray:
         """bool (K, J, I): whether each voxel center lies in the box."""
@@ -79,8 +83,8 @@ class Region:
         Raises:
             InputError: a side is not positive or the axes do not span space.
         """
-        center, size = (triple(float(x) for x in lists[key]) for key in ("center_ras_mm", "size_mm"))
-        axes = triple(triple(float(x) for x in row) for row in lists["axes"])
+        center, size = (tuple(float(x) for x in lists[key]) for key in ("center_ras_mm", "size_mm"))
+        axes = tuple(tuple(float(x) for x in row) for row in lists["axes"])
         if min(size) <= 0 or abs(np.linalg.det(np.array(axes))) < 0.5:
             raise InputError("The region of interest is empty; draw it again around the anatomy.")
         return Region(center, size, axes)

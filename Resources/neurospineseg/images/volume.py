@@ -117,6 +117,13 @@ def read_volume(path: str | Path, *, frame: int | None = None, orientation: str 
 
     Raises:
         InputError: the file cannot be used; the message says why and what to do.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_volume(Volume(np.ones((4, 5, 6), np.int16), np.eye(4)), f"{folder}/scan.nii.gz")
+    ...     scan = read_volume(f"{folder}/scan.nii.gz", compact=True)
+    >>> scan.shape, scan.voxels.dtype.name
+    ((4, 5, 6), 'int16')
     """
     path = Path(path)
     if not path.exists():
@@ -244,6 +251,12 @@ def write_volume(volume: Volume, path: str | Path) -> None:
 
     Raises:
         InputError: the name's ending is of none of these kinds, or the file cannot be written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_volume(Volume(np.ones((4, 5, 6), np.uint16), np.eye(4)), f"{folder}/mask.nii.gz")
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['mask.nii.gz']
     """
     path = Path(path)
     if _ending(path) not in LABEL_MAP_ENDINGS:

@@ -23,6 +23,10 @@ class SegmentationResult:
         warnings: sentences for the user.
         uncertainty: uint8 (K, J, I) on the reference scan's grid, 255 where two outcomes are equally likely; None unless asked for.
         uncertain_regions: where to look first, the most uncertain first; empty unless asked for.
+
+    >>> mask = Volume(np.zeros((4, 4, 4), np.uint16), np.eye(4))
+    >>> SegmentationResult(mask, [], {"warnings": []}).uncertainty is None
+    True
     """
 
     labels: Volume

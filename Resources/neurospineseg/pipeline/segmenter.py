@@ -34,6 +34,17 @@ class Segmenter:
 
     Raises:
         InputError: the task, the model, the device or a structure is not there.
+
+    >>> import numpy as np
+    >>> scan = Volume(np.random.default_rng(0).random((10, 10, 10), np.float32), np.diag([8.0, 8.0, 8.0, 1.0]))
+    >>> segmenter = Segmenter("tumor", Settings(model="tumor_glioma", device="cpu", structures=("edema",), force=True))
+    >>> [structure.key for structure in segmenter.sought]
+    ['edema']
+    >>> segmenter.run({"flair": scan}).labels.shape
+    (10, 10, 10)
+    >>> probabilities = segmenter.probabilities({"flair": scan})
+    >>> probabilities.values.shape[0] == len(segmenter.bundle.spec.classes), probabilities.class_map().shape
+    (True, (10, 10, 10))
     """
 
     def __init__(self, task: str, settings: Settings = DEFAULTS, networks: dict[str, torch.nn.Module] | None = None) -> None:
