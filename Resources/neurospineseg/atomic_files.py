@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -15,7 +15,7 @@ from neurospineseg.errors import InputError
 SEGMENTATION_ENDING = ".seg.nrrd"
 MASK_ENDINGS = (SEGMENTATION_ENDING, ".nii.gz", ".nii", ".nrrd", ".mha")
 """Kinds of mask that can be written, longest match first."""
-ROOM_PREFIX = ".neurospineseg-"
+STAGING_PREFIX = ".neurospineseg-"
 
 
 def mask_ending(path: Path) -> str:
@@ -36,16 +36,23 @@ def beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name[: -len(mask_ending(path))] + ending)
 
 
-def make_room(folder: Path, room: Path | None = None) -> Path:
-    """A new hidden folder in ``folder`` for what is being written; ``room`` where its name was agreed on.
+@contextmanager
+def staging_folder(parent: Path, agreed: Path | None = None) -> Iterator[Path]:
+    """A new hidden folder in ``parent`` for what is being written, removed at the end with what is still in it.
+
+    Args:
+        agreed: its name, where somebody else must be able to remove it.
 
     Raises:
         OSError: it cannot be made, or it is there already.
     """
-    if room is None:
-        return Path(tempfile.mkdtemp(prefix=ROOM_PREFIX, dir=folder))
-    room.mkdir(mode=0o700)
-    return room
+    if agreed is not None:
+        agreed.mkdir(mode=0o700)
+    staging = agreed or Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=parent))
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 class HeldOpen(PermissionError):
@@ -62,8 +69,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         HeldOpen: another program holds the former file open.
         OSError: the folder cannot be written to.
     """
-    with tempfile.TemporaryDirectory(prefix=ROOM_PREFIX, dir=path.parent, ignore_cleanup_errors=True) as folder:
-        new = Path(folder) / path.name
+    with staging_folder(path.parent) as staging:
+        new = staging / path.name
         yield new
         try:
             os.replace(new, path)
@@ -80,24 +87,23 @@ class Outputs:
         paths: the files to be written, all in one folder.
         inputs: files that must not be overwritten, whatever the user says.
         overwrite: whether existing files may be replaced.
-        room: of the hidden folder, where somebody else must be able to remove it.
+        staging: the name of the hidden folder, where somebody else must be able to remove it.
 
     Raises:
         InputError: (on entering) the folder is missing or cannot be written to, a file exists,
             is a folder, or is one of the inputs.
     """
 
-    def __init__(self, paths: Sequence[Path], *, inputs: Sequence[Path] = (), overwrite: bool = False, room: Path | None = None) -> None:
+    def __init__(self, paths: Sequence[Path], *, inputs: Sequence[Path] = (), overwrite: bool = False, staging: Path | None = None) -> None:
         self.paths, self.inputs, self.overwrite = [Path(path) for path in paths], list(inputs), overwrite
-        self._asked = room
-        self._room: Path | None = None
+        self._agreed, self._cleaning = staging, ExitStack()
 
     def __enter__(self) -> Outputs:
         for path in self.paths:
             self._check(path)
         folder = self.paths[0].parent
         try:
-            self._room = make_room(folder, self._asked)
+            self._staging = self._cleaning.enter_context(staging_folder(folder, self._agreed))
         except OSError as error:
             raise InputError(f"The folder '{folder}' cannot be written to ({error.strerror}); choose another one.") from error
         return self
@@ -116,14 +122,10 @@ class Outputs:
 
     def temporary(self, path: Path) -> Path:
         """Where to write what will become ``path``."""
-        assert self._room is not None
-        return self._room / path.name
+        return self._staging / path.name
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        try:
+        with self._cleaning:
             if kind is None:
                 for path in self.paths:
                     os.replace(self.temporary(path), path)
-        finally:
-            if self._room is not None:
-                shutil.rmtree(self._room, ignore_errors=True)

@@ -14,7 +14,7 @@ from uuid import uuid4
 import numpy as np
 from slicer.i18n import tr as _
 
-from neurospineseg.atomic_files import ROOM_PREFIX
+from neurospineseg.atomic_files import STAGING_PREFIX
 from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.mrml import node_geometry, node_voxels
 from neurospineseg.pipeline.stages import Stage
@@ -99,7 +99,7 @@ class Run:
         self._number: int | None = None
         self._files: list[str] = []
         self._token = uuid4().hex[:8]
-        self._staging = writes_into and writes_into / f"{ROOM_PREFIX}{self._token}"
+        self._staging = writes_into and writes_into / f"{STAGING_PREFIX}{self._token}"
         if isinstance(request, RunFiles | StoreCorrection):
             self.request = replace(request, staging=self._staging)
         self._steps = self._work()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurospineseg.atomic_files import HeldOpen, whole_file
+from neurospineseg.atomic_files import HeldOpen, staging_folder, whole_file
 from neurospineseg.images.volume import Volume, write_volume
 
 
@@ -57,3 +57,20 @@ def test_a_scan_that_cannot_be_written_leaves_the_former_one(tmp_path: Path, mon
         write_volume(scan, tmp_path / "scan.nii.gz")
     assert (tmp_path / "scan.nii.gz").read_bytes() == former
     assert [path.name for path in tmp_path.iterdir()] == ["scan.nii.gz"]
+
+
+def test_a_staging_folder_goes_with_what_is_in_it(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), staging_folder(tmp_path) as staging:
+        (staging / "half").write_text("ha")
+        assert staging.name.startswith(".")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_the_name_agreed_on_is_not_taken_over(tmp_path: Path) -> None:
+    agreed = tmp_path / ".neurospineseg-mine"
+    agreed.mkdir()
+    (agreed / "theirs").write_text("kept")
+    with pytest.raises(FileExistsError), staging_folder(tmp_path, agreed):
+        pass
+    assert (agreed / "theirs").read_text() == "kept"

@@ -6,9 +6,9 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
+from neurospineseg.atomic_files import staging_folder
 from neurospineseg.models.bundle import ModelSpec
 
 
@@ -25,13 +25,13 @@ def write_bundle(parent: Path, spec: ModelSpec, network_def: dict[str, Any], wei
     """
     folder = Path(parent) / spec.name
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".neurospineseg-", dir=folder.parent) as room:
-        new = Path(room) / spec.name
+    with staging_folder(folder.parent) as staging:
+        new = staging / spec.name
         if folder.is_dir():
             shutil.copytree(folder, new)
         _fill(new, spec, network_def, weights, card)
         if folder.is_dir():
-            folder.rename(Path(room) / "former")
+            folder.rename(staging / "former")
         new.rename(folder)
     return folder
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from neurospineseg.atomic_files import make_room
+from neurospineseg.atomic_files import staging_folder
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.agreement import dice
 from neurospineseg.images.volume import Volume, write_volume
@@ -32,7 +31,7 @@ def store_correction(
     labels: Volume,
     prediction: np.ndarray | None,
     model: Mapping[str, str] | None,
-    room: Path | None = None,
+    staging: Path | None = None,
 ) -> tuple[Path, dict[str, float]]:
     """Writes a corrected case into a new folder below ``folder``, which appears when it is complete.
 
@@ -41,7 +40,7 @@ def store_correction(
         labels: corrected label map, uint16.
         prediction: what the model had found, uint16 on the same grid; None where that is not known.
         model: name, version and sha256 of the model, if one was used.
-        room: of the hidden folder below ``folder`` in which the case grows; made up by default.
+        staging: the hidden folder below ``folder`` in which the case grows; made up by default.
 
     Returns:
         The case's folder, and the Dice between prediction and correction by structure key.
@@ -64,18 +63,15 @@ def store_correction(
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        room = make_room(folder, room)
-        try:
+        with staging_folder(folder, staging) as new:
             for channel, volume in scans.items():
-                write_volume(volume, room / f"{channel}.nii.gz")
-            write_volume(labels, room / "label.nii.gz")
-            (room / "case.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
-            room.chmod(0o755)
+                write_volume(volume, new / f"{channel}.nii.gz")
+            write_volume(labels, new / "label.nii.gz")
+            (new / "case.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+            new.chmod(0o755)
             while (case := folder / f"{task}-{datetime.now():%Y%m%d-%H%M%S%f}-{checksum}").exists():
                 sleep(0.001)
-            room.rename(case)
-        finally:
-            shutil.rmtree(room, ignore_errors=True)
+            new.rename(case)
     except OSError as error:
         raise InputError(f"The corrections folder cannot be written to ({error.strerror}); choose another one.") from error
     return case, scores

@@ -71,7 +71,7 @@ def run_file_job(job: FileJob, progress: Progress, networks: dict[str, Any] | No
         InputError: an input or the output cannot be used; nothing is left behind.
     """
     ending = _writable_ending(job.output)
-    with Outputs(list(job.paths.values()), inputs=list(job.scans.values()), overwrite=job.overwrite, room=job.staging) as outputs:
+    with Outputs(list(job.paths.values()), inputs=list(job.scans.values()), overwrite=job.overwrite, staging=job.staging) as outputs:
         started = perf_counter()
         scans = _read(job, progress)
         reading, started = perf_counter() - started, perf_counter()
