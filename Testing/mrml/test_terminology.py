@@ -11,6 +11,11 @@ from neurospineseg.tasks.anatomy import OWN_CONTEXT, structure, structures_of, t
 from neurospineseg.tasks.terminology import FILE, as_text
 
 
+def in_order(points: np.ndarray) -> np.ndarray:
+    """Points (N, 3) sorted to a thousandth."""
+    return points[np.lexsort(np.round(points, 3).T)]
+
+
 def test_the_file_is_what_the_structures_say():
     assert FILE.read_text(encoding="utf-8") == as_text(), "run: python -m neurospineseg.tasks.terminology"
 
@@ -63,5 +68,4 @@ def test_slicerio_reads_names_codes_and_voxels_back(tmp_path):
         assert segment["terminology"]["type"][1] == structure(key).type.value
         mine = np.argwhere(voxels == structure(key).label)[:, ::-1] @ affine[:3, :3].T + affine[:3, 3]
         theirs = np.argwhere(read["voxels"] == segment["labelValue"]) @ ijk_to_lps[:3, :3].T + ijk_to_lps[:3, 3]
-        order = lambda points: points[np.lexsort(np.round(points, 3).T)]  # noqa: E731
-        np.testing.assert_allclose(order(theirs * [-1, -1, 1]), order(mine), atol=1e-4)
+        np.testing.assert_allclose(in_order(theirs * [-1, -1, 1]), in_order(mine), atol=1e-4)

@@ -91,14 +91,13 @@ class Bench:
 
     def spin(self, until: Callable[[], Any] | float, seconds: float = 120.0) -> None:
         """Runs the event loop until something holds, or for a time; measures how long it was ever blocked."""
-        if isinstance(until, (int, float)):
-            end = time.monotonic() + until
-            until = lambda: time.monotonic() > end  # noqa: E731
+        begun = time.monotonic()
+        holds = until if callable(until) else lambda: time.monotonic() > begun + until
         from PySide6 import QtCore
 
         last = time.monotonic()
         limit = last + seconds
-        while not until():
+        while not holds():
             now = time.monotonic()
             assert now < limit, f"it did not happen in time: {[self._state_of(widget) for widget in self.widgets]}"
             QtCore.QCoreApplication.processEvents(QtCore.QEventLoop.ProcessEventsFlag.AllEvents, 5)

@@ -12,7 +12,7 @@ import pytest
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 pytest.importorskip("PySide6", reason="PySide6 is not installed")
 
-from Testing.knee import known_knee, write_module  # noqa: E402
+from Testing.knee import known_knee, write_module
 
 BONES = {"Femur", "Tibia", "Patella"}
 
