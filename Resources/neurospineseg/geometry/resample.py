@@ -100,7 +100,12 @@ def resample(
 
     Returns:
         Tensor (C, K', J', I') on the same device; of the same dtype, but of whole numbers interpolated float32.
+
+    Raises:
+        ValueError: there is no such ``mode``.
     """
+    if mode not in ("bilinear", "nearest"):
+        raise ValueError(f"there is no interpolation '{mode}'; choose bilinear or nearest")
     kind = image.dtype if mode == "nearest" or image.dtype.is_floating_point else torch.float32
     if source.shape == target.shape and np.allclose(source.ijk_to_ras, target.ijk_to_ras, atol=1e-9):
         return (image.to(kind) - level) if level and mode != "nearest" else image.to(kind, copy=True)

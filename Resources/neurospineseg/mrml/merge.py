@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import slicer
@@ -43,6 +43,10 @@ class MergeRule(Enum):
     REPLACE = "replace"
     ONLY_EMPTY = "only_empty"
     ADD = "add"
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        raise InputError(f"There is no merge rule '{value}'; there are {', '.join(rule.value for rule in cls)}.")
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ class Merge:
         name: str = "Segmentation",
         shape: tuple[int, int, int] | None = None,
     ) -> None:
-        self.scene, self.volume_node, self.target, self.rule, self.name = scene, volume_node, target, rule, name
+        self.scene, self.volume_node, self.target, self.rule, self.name = scene, volume_node, target, MergeRule(rule), name
         self.shape = shape or self._size()
         self.notes: list[str] = []
         self._given: list[FoundStructure] = []
