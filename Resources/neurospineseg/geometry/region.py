@@ -43,7 +43,7 @@ class Region:
     def around(grid: Grid) -> Region:
         """The box that a grid without shear fills, voxel faces included."""
         axes, size = grid.affine.axes, grid.size_mm
-        return Region(tuple(map(float, grid.center)), tuple(map(float, size)), tuple(tuple(map(float, row)) for row in axes))
+        return Region(triple(grid.center.tolist()), triple(size.tolist()), triple(triple(row) for row in axes.tolist()))
 
     def contains(self, grid: Grid) -> np.ndarray:
         """bool (K, J, I): whether each voxel center lies in the box."""
@@ -83,8 +83,8 @@ class Region:
         Raises:
             InputError: a side is not positive or the axes do not span space.
         """
-        center, size = (tuple(float(x) for x in lists[key]) for key in ("center_ras_mm", "size_mm"))
-        axes = tuple(tuple(float(x) for x in row) for row in lists["axes"])
+        center, size = (triple(float(x) for x in lists[key]) for key in ("center_ras_mm", "size_mm"))
+        axes = triple(triple(float(x) for x in row) for row in lists["axes"])
         if min(size) <= 0 or abs(np.linalg.det(np.array(axes))) < 0.5:
             raise InputError("The region of interest is empty; draw it again around the anatomy.")
         return Region(center, size, axes)

@@ -109,26 +109,36 @@ def resample(
     kind = image.dtype if mode == "nearest" or image.dtype.is_floating_point else torch.float32
     if source.shape == target.shape and np.allclose(source.ijk_to_ras, target.ijk_to_ras, atol=1e-9):
         return (image.to(kind) - level) if level and mode != "nearest" else image.to(kind, copy=True)
-    to_source = source.affine.inverse @ target.affine
-    steps = np.linalg.norm(to_source.linear, axis=1)[::-1]
-    start, stop = source.index_box(target.corners())
-    if any(a >= b for a, b in zip(start, stop)):
+    steps = np.linalg.norm((source.affine.inverse @ target.affine).linear, axis=1)[::-1]
+    box = _needed_part(source, target, steps)
+    if box is None:
         return image.new_full((len(image), *target.shape), fill, dtype=kind)
-    reach = [len(gaussian(step, count)) // 2 + 2 for step, count in zip(steps, source.shape)]
-    box = [slice(max(0, a - r), min(count, b + r)) for a, b, r, count in zip(start, stop, reach, source.shape)]
     if np.prod([part.stop - part.start for part in box]) < SMALL_PART * np.prod(source.shape):
         image = image[(slice(None), *box)]
         source = source.crop(triple(part.start for part in box), triple(part.stop for part in box))
-        to_source = source.affine.inverse @ target.affine
-    axes = parallel_axes(to_source, target.shape)
+    axes = parallel_axes(source.affine.inverse @ target.affine, target.shape)
     if axes is not None:
         return resample_parallel(image, axes, mode, fill, antialias, level).to(kind)
     if mode == "nearest":
-        sampled = image.float()
+        image = image.float()
     else:
-        sampled = _smooth(image, steps, level) if antialias else lowered(image, level)
+        image = _smooth(image, steps, level) if antialias else lowered(image, level)
+    return _sampled_at_each(image, source, target, mode, fill).to(kind)
+
+
+def _needed_part(source: Grid, target: Grid, steps: np.ndarray) -> tuple[slice, slice, slice] | None:
+    """The box (k, j, i) of the source that is read, with what smoothing for ``steps`` reaches; None where the target lies outside."""
+    start, stop = source.index_box(target.corners())
+    if any(a >= b for a, b in zip(start, stop)):
+        return None
+    reach = [len(gaussian(step, count)) // 2 + 2 for step, count in zip(steps, source.shape)]
+    return triple(slice(max(0, a - r), min(count, b + r)) for a, b, r, count in zip(start, stop, reach, source.shape))
+
+
+def _sampled_at_each(image: torch.Tensor, source: Grid, target: Grid, mode: str, fill: float) -> torch.Tensor:
+    """Floats (C, K, J, I) at every voxel center of a grid that may be turned or sheared; ``fill`` outside."""
     coordinates, outside = _coordinates(source, target, image.device)
-    sampled = F.grid_sample(sampled[None], coordinates, mode=mode, padding_mode="border", align_corners=False)[0]
+    sampled = F.grid_sample(image[None], coordinates, mode=mode, padding_mode="border", align_corners=False)[0]
     if outside is not None:
         sampled.masked_fill_(outside, fill)
-    return sampled.to(kind)
+    return sampled

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 
-from neurospineseg.geometry.bounding_box import bounding_box
+from neurospineseg.geometry.bounding_box import Corner, bounding_box
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.masks import with_neighbors
 from neurospineseg.geometry.resample import are_parallel, places_in, resample, sample_at
@@ -64,42 +64,79 @@ def to_scan_grid(
     start, stop = target.index_box(part.corners())
     if box is None or any(a >= b for a, b in zip(start, stop)):
         return labels
-
-    label_fields = {
-        n: torch.from_numpy(channel.label_field[box].astype(np.float32))[None]
-        for n, channel in enumerate(channels)
-        if channel.label_field is not None
-    }
-    label_of = torch.tensor([channel.label or 0 for channel in channels], dtype=torch.int32)
+    values_of = _ValuesOfChannels(channels, box)
     near = None if are_parallel(part, target) else with_neighbors(probabilities[0] < 1 - LEAST_LIKELY)
     kept = np.arange(2**16).astype(np.uint16)
     if keep is not None:
         kept[~np.isin(kept, list(keep))] = 0
-    row_bytes = (stop[1] - start[1]) * (stop[2] - start[2]) * 4 * (len(channels) + 8)
-    thickness = max(1, SLAB_BYTES // max(1, row_bytes))
-    for first in range(start[0], stop[0], thickness):
-        here = tuple(slice(low, high) for low, high in ((first, min(stop[0], first + thickness)), *zip(start[1:], stop[1:])))
-        slab = target.crop(*zip(*((side.start, side.stop) for side in here)))
-        if near is None:
-            chosen = torch.ones(slab.shape, dtype=torch.bool)
-            scores = resample(probabilities, part, slab, antialias=False).flatten(1)
-        else:
-            places, chosen = places_in(part, slab, near)
-            if len(places) == 0:
-                continue
-            scores = sample_at(probabilities, places)
-        winner = argmax(scores)
-        values = label_of[winner]
-        for channel, label_field in label_fields.items():
-            won = winner == channel
-            if not bool(won.any()):
-                continue
-            if near is None:
-                values[won] = resample(label_field, part, slab, mode="nearest").flatten()[won].int()
-            else:
-                values[won] = sample_at(label_field, places[won], "nearest")[0].int()
-        labels[here][chosen.numpy()] = kept[values.numpy()]
+    for here in _slabs(start, stop, len(channels)):
+        slab = _Slab(part, target.crop(*zip(*((side.start, side.stop) for side in here))), near)
+        if not bool(slab.voxels.any()):
+            continue
+        scores, voxels = slab.scores(probabilities), slab.voxels.numpy()
+        labels[here][voxels] = kept[values_of(argmax(scores), slab).numpy()]
         if uncertainties is not None:
             scores[0].masked_fill_(scores.amax(0) == 0, 1)
-            uncertainties[here][chosen.numpy()] = (uncertainty(scores) * 255).round().to(torch.uint8).numpy()
+            uncertainties[here][voxels] = (uncertainty(scores) * 255).round().to(torch.uint8).numpy()
     return labels
+
+
+def _slabs(start: Corner, stop: Corner, channels: int) -> Iterator[tuple[slice, slice, slice]]:
+    """The box from ``start`` to ``stop`` (k, j, i) in slabs along k whose scores fit into ``SLAB_BYTES``."""
+    row_bytes = (stop[1] - start[1]) * (stop[2] - start[2]) * 4 * (channels + 8)
+    thickness = max(1, SLAB_BYTES // max(1, row_bytes))
+    for first in range(start[0], stop[0], thickness):
+        yield slice(first, min(stop[0], first + thickness)), slice(start[1], stop[1]), slice(start[2], stop[2])
+
+
+class _Slab:
+    """Samples what lies on the model's grid at the voxels of a slab of the scan's.
+
+    Args:
+        part: the grid that is sampled.
+        slab: the grid of the slab.
+        near: bool (K, J, I) on ``part``, where anything is worth sampling; None for everywhere.
+
+    Attributes:
+        voxels: which voxels of the slab are sampled, N in number; bool (K', J', I').
+    """
+
+    def __init__(self, part: Grid, slab: Grid, near: torch.Tensor | None) -> None:
+        self.part, self.grid = part, slab
+        self.places: torch.Tensor | None = None
+        self.voxels = torch.ones(slab.shape, dtype=torch.bool)
+        if near is not None:
+            self.places, self.voxels = places_in(part, slab, near)
+
+    def scores(self, probabilities: torch.Tensor) -> torch.Tensor:
+        """Probabilities (C, K, J, I), interpolated: (C, N)."""
+        if self.places is None:
+            return resample(probabilities, self.part, self.grid, antialias=False).flatten(1)
+        return sample_at(probabilities, self.places)
+
+    def values(self, label_field: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        """The nearest values of a label field (1, K, J, I) at those of the N voxels that are ``wanted``, int32."""
+        if self.places is None:
+            return resample(label_field, self.part, self.grid, mode="nearest").flatten()[wanted].int()
+        return sample_at(label_field, self.places[wanted], "nearest")[0].int()
+
+
+class _ValuesOfChannels:
+    """The label values that winning channels stand for; label fields are cut to ``box``."""
+
+    def __init__(self, channels: Sequence[OutputChannel], box: tuple[slice, slice, slice]) -> None:
+        self.labels = torch.tensor([channel.label or 0 for channel in channels], dtype=torch.int32)
+        self.fields = {
+            number: torch.from_numpy(channel.label_field[box].astype(np.float32))[None]
+            for number, channel in enumerate(channels)
+            if channel.label_field is not None
+        }
+
+    def __call__(self, winner: torch.Tensor, slab: _Slab) -> torch.Tensor:
+        """Of the winning channels (N,) of a slab's sampled voxels, int32 (N,)."""
+        values = self.labels[winner]
+        for channel, label_field in self.fields.items():
+            won = winner == channel
+            if bool(won.any()):
+                values[won] = slab.values(label_field, won)
+        return values
