@@ -254,15 +254,15 @@ def test_a_folder_that_is_canceled_has_nothing_half_written(logic, tmp_path, mon
     cases, output = tmp_path / "cases", tmp_path / "masks"
     (cases / "case0").mkdir(parents=True)
     write_nifti(cases / "case0" / "case0_t1ce.nii.gz", ball())
-    tick, rooms = logic.tick, []
+    tick, staging = logic.tick, []
 
     def cancel_when_it_writes() -> None:
         tick()
-        rooms.extend(output.glob(".neurospineseg-*"))
-        if rooms:
+        staging.extend(output.glob(".neurospineseg-*"))
+        if staging:
             logic.cancel()
 
     monkeypatch.setattr(logic, "tick", cancel_when_it_writes)
     assert logic.segmentFolder(cases, output, model="tiny_tumor") == {"case0": "Canceled."}
-    assert rooms
+    assert staging
     assert [path.name for path in output.iterdir()] == ["summary.csv"]

@@ -77,13 +77,13 @@ def _stem(path: Path) -> str:
 
 
 def _channels(folder: Path, task: Task) -> dict[str, Path]:
-    found = {}
+    scans: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         word = _stem(path).lower().replace("-", "_").split("_")[-1] if _is_scan(path) else ""
         for channel in task.channels:
             if word in (channel.key, *channel.file_words):
-                found.setdefault(channel.key, path)
-    return found
+                scans.setdefault(channel.key, path)
+    return scans
 
 
 def run_batch(

@@ -141,8 +141,8 @@ def _write_mask(result: SegmentationResult, path: Path, ending: str) -> None:
     if ending == SEGMENTATION_ENDING:
         from neurospineseg.images.segmentation_file import FileSegment, write_segmentation
 
-        found = [FileSegment(each.key, each.name, each.label, each.color, segment_tags(each)) for each in result.structures]
-        write_segmentation(result.labels, found, path)
+        segments = [FileSegment(each.key, each.name, each.label, each.color, segment_tags(each)) for each in result.structures]
+        write_segmentation(result.labels, segments, path)
     else:
         from neurospineseg.images.volume import write_volume
 

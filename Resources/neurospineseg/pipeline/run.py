@@ -81,7 +81,7 @@ class Run:
         expected: what is expected of the scans; None where the model says nothing of it.
         watch: seconds by stage.
         warnings: sentences for the user, so far.
-        mask, uncertainty, uncertain_regions, structures: what was found, see ``SegmentationResult``; known when the run is over.
+        mask, uncertainty, uncertain_regions, structures: the result, see ``SegmentationResult``; known when the run is over.
         ml: volume by label value.
     """
 
@@ -148,7 +148,7 @@ class Run:
             self.region.part_of(self.reference_scan.grid, 0.0)
         self.expected = self.expectations()
         if self.expected is not None:
-            self.doubt(self.expected.implausible_scans(self.scans))
+            self.refuse_or_warn(self.expected.implausible_scans(self.scans))
 
     def chosen_region(self) -> Region | None:
         """The user's region; an automatic one is found here, unless the model looks for its own."""
@@ -169,7 +169,7 @@ class Run:
         self.warnings += check_overlaps(self.scans, self.reference)
         if self.expected is not None:
             self.watch.start(Stage.CHECKING)
-            self.doubt(self.expected.implausible_contrasts(self.scans))
+            self.refuse_or_warn(self.expected.implausible_contrasts(self.scans))
             self.warnings += self.expected.notes
 
     def judge(self) -> None:
@@ -178,7 +178,7 @@ class Run:
         self.region = self.chosen_region()
         self.expected = self.expectations()
         if self.expected is not None:
-            self.doubt(self.expected.implausible_scans(self.scans) + self.expected.implausible_contrasts(self.scans))
+            self.refuse_or_warn(self.expected.implausible_scans(self.scans) + self.expected.implausible_contrasts(self.scans))
             self.warnings += self.expected.notes
 
     def expectations(self) -> InputPlausibility | None:
@@ -196,7 +196,7 @@ class Run:
         recognizer = Recognizer(locator, lambda image: self.scores(locator, image, Stage.CHECKING), known)
         return InputPlausibility(self.task, self.reference, recognizer, self.region is not None)
 
-    def doubt(self, sentences: Sequence[str]) -> None:
+    def refuse_or_warn(self, sentences: Sequence[str]) -> None:
         """Raises ImplausibleInput, or adds the sentences to the warnings where the user wants the result anyway."""
         if sentences and not self.settings.force:
             raise ImplausibleInput(" ".join(sentences))
@@ -278,10 +278,10 @@ class Run:
         self.warnings += [note for note in notes if note not in self.warnings]
         return values
 
-    def apply_rules(self, found: ClassProbabilities) -> tuple[Postprocessed, Grid]:
+    def apply_rules(self, classes: ClassProbabilities) -> tuple[Postprocessed, Grid]:
         """What anatomy demands, in the part of the grid where anything is likely."""
         self.watch.start(Stage.APPLYING_ANATOMY)
-        likely, grid, _ = likely_part(found.values, found.grid)
+        likely, grid, _ = likely_part(classes.values, classes.grid)
         done = postprocess(likely.clone(), grid, self.bundle.spec)
         self.warnings += done.notes
         return done, grid
@@ -316,13 +316,13 @@ class Run:
         return labels
 
     def judge_result(self, structures: Sequence[Structure], labels: np.ndarray) -> None:
-        """Doubts a result that cannot be, where the whole scan was looked at by a model that doubts."""
+        """Refuses a result that cannot be, or warns of it, where the whole scan was looked at by a model that tells what scans show."""
         if self.bundle.spec.recognizer is None or self.region is not None:
             return
         uncut = whole_labels(labels, self.ml) if self.task.plausible.ml else set()
         ml = {structure.key: self.ml[structure.label] for structure in structures if structure.label in self.ml}
         odd = implausible_volumes(self.task, ml, [structure.key for structure in structures if structure.label in uncut])
-        self.doubt([odd] if odd else [])
+        self.refuse_or_warn([odd] if odd else [])
 
     def warn_of_missing(self) -> None:
         missing = [key for key in self.settings.structures or () if key not in {structure.key for structure in self.structures}]

@@ -26,7 +26,7 @@ class Settings:
         region: only inside it is anything segmented; None for the whole scan. ``auto`` is the part that shows tissue, for models that do
             not look for their region themselves.
         register: whether modalities are first aligned rigidly to the reference scan.
-        force: whether scans and results that the model's recognizer doubts are warned of instead of refused.
+        force: whether scans and results that are not what the model expects are warned of instead of refused.
         uncertainty: whether the result also says where the model is uncertain.
 
     >>> Settings(structures=("edema",)).structures
