@@ -37,38 +37,38 @@ class InputPlausibility:
         self.head: Head | None = None
         self.notes: list[str] = []
 
-    def implausible_scans(self, volumes: Mapping[str, Volume]) -> list[str]:
+    def implausible_scans(self, scans: Mapping[str, Volume]) -> list[str]:
         """What speaks against each scan by itself.
 
         Raises:
             InputError: the task needs a head to work at all, and none was found.
         """
-        found = [
+        sentences = [
             f"{self._words(name)} holds only a few different values, as a mask does; choose the scan itself."
-            for name, volume in volumes.items()
+            for name, volume in scans.items()
             if is_mask(volume)
         ]
-        found += [sentence for name, volume in volumes.items() if (sentence := self._of_modality(name, volume))]
+        sentences += [sentence for name, volume in scans.items() if (sentence := self._of_modality(name, volume))]
         if self.task.head == "any" or (self.task.head == "unwanted" and self.part):
-            return found
-        head, words = self.recognizer.head(volumes[self.reference]), self._words(self.reference)
+            return sentences
+        head, words = self.recognizer.head(scans[self.reference]), self._words(self.reference)
         if self.task.head == "unwanted":
             what = self.task.plausible.called
             if head is not None:
-                found.append(f"{words} shows a head, and this model segments {what}; choose a scan or a region that shows them.")
-            return found
+                sentences.append(f"{words} shows a head, and this model segments {what}; choose a scan or a region that shows them.")
+            return sentences
         self.head = head
         if head is None and self.task.head == "needed":
-            raise InputError(found[0] if found else NOT_FOUND)
-        if head is None and not found:
-            found.append(
+            raise InputError(sentences[0] if sentences else NOT_FOUND)
+        if head is None and not sentences:
+            sentences.append(
                 f"No brain was found in {words[:1].lower()}{words[1:]} (both thalami are looked for); check that it is a brain MR."
             )
         if self.head is not None and self.head.brain_seen < LEAST_BRAIN_SEEN:
             self.notes.append(f"The field of view holds about {self.head.brain_seen:.0%} of the brain; what lies outside it is not judged.")
-        return found
+        return sentences
 
-    def implausible_contrasts(self, volumes: Mapping[str, Volume]) -> list[str]:
+    def implausible_contrasts(self, scans: Mapping[str, Volume]) -> list[str]:
         """What speaks against scans that lie on each other: CT, proton density, and wrong slots as far as they can be told.
 
         T2 is told from all others, and T1 and FLAIR where each is in the other's slot.
@@ -76,15 +76,15 @@ class InputPlausibility:
         if self.head is None:
             return []
         pose = self.head.pose
-        seen = {name: look for name, volume in volumes.items() if (look := self.recognizer.look(volume, pose)) is not None}
-        found = [
+        seen = {name: look for name, volume in scans.items() if (look := self.recognizer.look(volume, pose)) is not None}
+        sentences = [
             f"{self._words(name)} looks like a CT (its bone outshines all that is in the brain), and this model knows MR only; choose an MR scan."
             for name, look in seen.items()
             if look.bone_contrast > LARGEST_BONE_CONTRAST
         ]
         wanted = {channel.contrast: channel.key for channel in self.task.channels if channel.contrast is not None}
-        if found:
-            return found
+        if sentences:
+            return sentences
         return self._misplaced({contrast: seen[key].contrasts for contrast, key in wanted.items() if key in seen}, wanted)
 
     def _misplaced(self, shares: Mapping[str, Mapping[str, float]], wanted: Mapping[str, str]) -> list[str]:
@@ -94,22 +94,22 @@ class InputPlausibility:
             shares: by the contrast that a slot wants, how likely its scan has each contrast.
             wanted: the slots' channels by the contrast that they want.
         """
-        found = []
+        sentences = []
         for contrast, share in shares.items():
             likeliest = CONTRASTS[max(share, key=lambda name: share[name])]
             if share["pd"] > SURE and contrast != "pd":
-                found.append(
+                sentences.append(
                     f"{self._words(wanted[contrast])} looks like proton density, and this model knows T1, T2 and FLAIR only; choose one of these."
                 )
             elif (share["t2"] < 1 - SURE) if contrast == "t2" else (share["t2"] > SURE):
-                found.append(f"{self._words(wanted[contrast])} looks like {likeliest}; check which scan is in which slot.")
+                sentences.append(f"{self._words(wanted[contrast])} looks like {likeliest}; check which scan is in which slot.")
         for name in ("t1c", "t1"):
             if name in shares and "flair" in shares and t1_share(shares[name]) < 0.5 * shares[name]["flair"]:
                 if shares["flair"]["flair"] < 0.5 * t1_share(shares["flair"]):
-                    found.append(
+                    sentences.append(
                         f"The scans given as {CONTRASTS[name]} and as FLAIR seem to be exchanged; check which scan is in which slot."
                     )
-        return found
+        return sentences
 
     def _of_modality(self, name: str, volume: Volume) -> str:
         """What speaks against a scan's modality as its values tell it; empty where nothing does."""

@@ -191,7 +191,7 @@ def write_nrrd(voxels: np.ndarray, ijk_to_ras: np.ndarray, path: Path, notes: Ma
 
 
 def _fields(voxels: np.ndarray, ijk_to_ras: np.ndarray) -> list[str]:
-    matrix = LPS_AND_RAS @ ijk_to_ras + 0.0
+    to_lps = Affine(LPS_AND_RAS @ ijk_to_ras + 0.0)
     return [
         "NRRD0004",
         "# Complete NRRD file format specification at:",
@@ -200,11 +200,11 @@ def _fields(voxels: np.ndarray, ijk_to_ras: np.ndarray) -> list[str]:
         "dimension: 3",
         "space: left-posterior-superior",
         f"sizes: {nrrd.format_number_list(voxels.shape[::-1])}",
-        f"space directions: {nrrd.format_vector_list(matrix[:3, :3].T)}",
+        f"space directions: {nrrd.format_vector_list(to_lps.linear.T)}",
         "kinds: domain domain domain",
         *(["endian: little"] if voxels.itemsize > 1 else []),
         "encoding: gzip",
-        f"space origin: {nrrd.format_vector(matrix[:3, 3])}",
+        f"space origin: {nrrd.format_vector(to_lps.offset)}",
     ]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from neurospineseg.errors import InputError
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.images.nrrd_file import SMALL, read_header, read_voxels, write_nrrd
 from neurospineseg.images.volume import Volume
 
@@ -143,9 +144,6 @@ def _number(value: float) -> str:
 
 def _as_slicer_holds_it(ijk_to_ras: np.ndarray) -> np.ndarray:
     """The matrix after Slicer has taken it apart into spacing and directions, rounded where they are nearly the identity's, and joined them."""
-    matrix, identity = ijk_to_ras.copy(), np.eye(3)
-    spacing = np.linalg.norm(matrix[:3, :3], axis=0)
-    directions = matrix[:3, :3] / spacing
-    matrix[:3, :3] = np.where(np.abs(directions - identity) < np.finfo(float).eps, identity, directions) * spacing
-    matrix[:3, 3] += 0.0
-    return matrix
+    affine, identity = Affine(ijk_to_ras), np.eye(3)
+    directions = np.where(np.abs(affine.axes - identity) < np.finfo(float).eps, identity, affine.axes)
+    return Affine.of(directions * affine.spacing, affine.offset + 0.0).matrix
