@@ -4,11 +4,10 @@ import sys
 from pathlib import Path
 
 from slicer.i18n import tr as _
-from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleTest
 
 _HERE = Path(__file__).resolve().parent
-sys.path += [str(folder) for folder in (_HERE.parent / "Resources", _HERE / "Resources" / "NeuroSpineSeg") if folder.is_dir()]
+sys.path += [str(f) for f in (_HERE.parent / "Resources", _HERE / "Resources/NeuroSpineSeg") if f.is_dir() and str(f) not in sys.path]
 
 from neurospineseg_panel.declare import declare  # noqa: E402
 from neurospineseg_panel.logic import SegmentLogic  # noqa: E402
@@ -19,18 +18,14 @@ from neurospineseg_panel.widget import SegmentWidget  # noqa: E402
 DECLARATION = ModuleDeclaration(
     name="SpineSeg",
     task="spine",
-    slots=("image",),
     result_name=_("{scan} spine"),
     sample_name=_("Drawn lumbar spine"),
-    renumbers=True,
 )
 
 
 class SpineSeg(ScriptedLoadableModule):
     def __init__(self, parent):
         ScriptedLoadableModule.__init__(self, parent)
-        parent.title = _("SpineSeg")
-        parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
         parent.helpText = _(
             """Segments and names vertebrae, discs, the sacrum and the spinal canal in MR or CT. Where no sacrum is in view the names are neutral; name one vertebra and the others follow. Research only; not for clinical use."""
         )

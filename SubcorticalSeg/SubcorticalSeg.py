@@ -4,11 +4,10 @@ import sys
 from pathlib import Path
 
 from slicer.i18n import tr as _
-from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleTest
 
 _HERE = Path(__file__).resolve().parent
-sys.path += [str(folder) for folder in (_HERE.parent / "Resources", _HERE / "Resources" / "NeuroSpineSeg") if folder.is_dir()]
+sys.path += [str(f) for f in (_HERE.parent / "Resources", _HERE / "Resources/NeuroSpineSeg") if f.is_dir() and str(f) not in sys.path]
 
 from neurospineseg_panel.declare import declare  # noqa: E402
 from neurospineseg_panel.logic import SegmentLogic  # noqa: E402
@@ -19,7 +18,6 @@ from neurospineseg_panel.widget import SegmentWidget  # noqa: E402
 DECLARATION = ModuleDeclaration(
     name="SubcorticalSeg",
     task="subcortical",
-    slots=("image",),
     result_name=_("{scan} deep nuclei"),
     sample_name=_("Drawn head"),
 )
@@ -28,8 +26,6 @@ DECLARATION = ModuleDeclaration(
 class SubcorticalSeg(ScriptedLoadableModule):
     def __init__(self, parent):
         ScriptedLoadableModule.__init__(self, parent)
-        parent.title = _("SubcorticalSeg")
-        parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
         parent.helpText = _(
             """Segments the left and right subthalamic nucleus, red nucleus, substantia nigra, zona incerta, pallidum and thalamus in brain MR. Research only; not for clinical use and not for planning stimulation."""
         )

@@ -4,11 +4,10 @@ import sys
 from pathlib import Path
 
 from slicer.i18n import tr as _
-from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleTest
 
 _HERE = Path(__file__).resolve().parent
-sys.path += [str(folder) for folder in (_HERE.parent / "Resources", _HERE / "Resources" / "NeuroSpineSeg") if folder.is_dir()]
+sys.path += [str(f) for f in (_HERE.parent / "Resources", _HERE / "Resources/NeuroSpineSeg") if f.is_dir() and str(f) not in sys.path]
 
 from neurospineseg_panel.declare import declare  # noqa: E402
 from neurospineseg_panel.logic import SegmentLogic  # noqa: E402
@@ -19,18 +18,14 @@ from neurospineseg_panel.widget import SegmentWidget  # noqa: E402
 DECLARATION = ModuleDeclaration(
     name="TumorSeg",
     task="tumor",
-    slots=("t1c", "t1", "t2", "flair"),
     result_name=_("{scan} tumor"),
     sample_name=_("Drawn glioma"),
-    registers=True,
 )
 
 
 class TumorSeg(ScriptedLoadableModule):
     def __init__(self, parent):
         ScriptedLoadableModule.__init__(self, parent)
-        parent.title = _("TumorSeg")
-        parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
         parent.helpText = _(
             """Segments the necrotic core, the edema and the enhancing part of a glioma from any of T1 with contrast, T1, T2 and FLAIR. The scans may lie on different grids. Research only; not for clinical use."""
         )

@@ -1,4 +1,4 @@
-"""What all three modules tell Slicer when it starts: quick, and without torch."""
+"""What every module tells Slicer when it starts: quick, and without torch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
+from slicer.i18n import translate
 
 from neurospineseg.tasks.anatomy import OWN_CONTEXT
 from neurospineseg_panel.module_declaration import ModuleDeclaration
@@ -23,12 +24,14 @@ TERMINOLOGY = (
 
 
 def declare(parent: Any, declaration: ModuleDeclaration, folder: Path) -> None:
-    """Fills in a module's declaration; sample data and terminology are registered when Slicer has started, each on its own.
+    """Says what Slicer lists of a module; sample data and terminology are registered when Slicer has started, each on its own.
 
     Args:
         parent: the ``qSlicerScriptedLoadableModule``.
         folder: the module's own.
     """
+    parent.title = declaration.name
+    parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
     parent.contributors = CONTRIBUTORS
     parent.acknowledgementText = _(
         """Built on 3D Slicer, PyTorch, MONAI and SimpleITK. Each model's card names the data that it was trained on and their licenses. Codes are those of SNOMED CT, UBERON and the NCI Thesaurus."""

@@ -93,7 +93,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             InputError: something given cannot be used; the message says what and what to do. The scene is unchanged.
                 ``ImplausibleInput``: it can be used with ``force``.
         """
-        scans = dict(inputs) if isinstance(inputs, Mapping) else {self.declaration.slots[0]: inputs}
+        scans = dict(inputs) if isinstance(inputs, Mapping) else {self.declaration.channel_keys[0]: inputs}
         settings = self.settings(model=model, device=device, region=roi, **options)
         self._check(scans)
         if wait:
@@ -150,11 +150,13 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
     def _check(self, scans: Mapping[str, Any]) -> None:
         if not scans or any(node is None for node in scans.values()):
             raise InputError(_("No scan was chosen; choose the scan to segment."))
-        unknown = [name for name in scans if name not in self.declaration.slots]
+        unknown = [name for name in scans if name not in self.declaration.channel_keys]
         if unknown:
-            slots = ", ".join(self.declaration.slots)
+            keys = ", ".join(self.declaration.channel_keys)
             raise InputError(
-                _("'{name}' is no scan of {module}; it takes {slots}.").format(name=unknown[0], module=self.declaration.name, slots=slots)
+                _("'{name}' is no scan of {module}; it takes {channels}.").format(
+                    name=unknown[0], module=self.declaration.name, channels=keys
+                )
             )
 
     def settings(self, *, region: Any = None, **options: Any) -> Settings:
@@ -186,7 +188,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             InputError: no scan is given, packages are missing and not installed, or the module is segmenting already.
         """
         self._check(scans)
-        ordered = {name: scans[name] for name in self.declaration.slots if name in scans}
+        ordered = {name: scans[name] for name in self.declaration.channel_keys if name in scans}
         request = Segment(self.declaration.task, replace(settings, uncertainty=True), inside=inside_only)
         return self.begin(
             SegmentationRun(

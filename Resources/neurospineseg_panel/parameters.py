@@ -6,6 +6,7 @@ Enumerations are stored by the names of their members: do not rename them.
 from __future__ import annotations
 
 from enum import Enum
+from typing import Any, cast
 
 from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
@@ -37,29 +38,15 @@ class Device(Enum):
         return {Device.AUTO: _("Automatic"), Device.CUDA: "CUDA", Device.MPS: "MPS (Apple)", Device.CPU: "CPU"}[self]
 
 
-class ExistingSegments(Enum):
-    """What happens to segments that are there already; the values are those of ``MergeRule``."""
-
-    REPLACE = MergeRule.REPLACE.value
-    ONLY_EMPTY = MergeRule.ONLY_EMPTY.value
-    ADD = MergeRule.ADD.value
-
-    def label(self) -> str:
-        return {
-            ExistingSegments.REPLACE: _("Replace the same structures"),
-            ExistingSegments.ONLY_EMPTY: _("Write only where empty"),
-            ExistingSegments.ADD: _("Keep and add new ones"),
-        }[self]
-
-
 @parameterNodeWrapper
 class SegmentParameters:
-    """The parameters of all three panels.
+    """The parameters of every panel.
 
     Attributes:
-        image, t1c, t1, t2, flair: the scans; a panel uses those that its model takes.
+        image, t1c, t1, t2, flair: scans by channel, see ``scan_of``; a panel uses those that its task takes.
         regionKind, region: which part is segmented.
         model: name of a model; empty for the task's default.
+        mergeRule: what happens to segments that are there already.
         result: the segmentation that receives the result; None for a new one.
         shown: the segmentation that is shown, measured and corrected.
         structures: keys of the structures to keep; empty for all.
@@ -77,7 +64,31 @@ class SegmentParameters:
     device: Device = Device.AUTO
     register: bool = False
     result: vtkMRMLSegmentationNode
-    mergeRule: ExistingSegments = ExistingSegments.REPLACE
+    mergeRule: MergeRule = MergeRule.REPLACE
     shown: vtkMRMLSegmentationNode
     structures: list[str] = []
     corrections: str = ""
+
+
+NAMED_CHANNELS = ("image", "t1c", "t1", "t2", "flair")
+"""Channels whose scans are parameters of their own; those of other tasks are node references."""
+
+
+def scan_of(parameters: SegmentParameters, channel: str) -> vtkMRMLScalarVolumeNode | None:
+    """The scan that was chosen for a channel."""
+    if channel in NAMED_CHANNELS:
+        return getattr(parameters, channel)
+    return cast(Any, parameters).parameterNode.GetNodeReference(_role(channel))
+
+
+def choose_scan(parameters: SegmentParameters, channel: str, scan: vtkMRMLScalarVolumeNode | None) -> None:
+    """Chooses a scan for a channel; None for no scan."""
+    if channel in NAMED_CHANNELS:
+        setattr(parameters, channel, scan)
+    else:
+        cast(Any, parameters).parameterNode.SetNodeReferenceID(_role(channel), scan.GetID() if scan is not None else None)
+
+
+def _role(channel: str) -> str:
+    """A role that no parameter has."""
+    return f"scan.{channel}"

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
 
 import slicer
 
 from neurospineseg import __version__
-
-if TYPE_CHECKING:
-    from neurospineseg_panel.widget import SegmentWidget
+from neurospineseg.models.catalog import ModelEntry
+from neurospineseg_panel.parameters import SegmentParameters
 
 PACKAGES = ("torch", "monai", "numpy", "scipy", "SimpleITK", "pydantic")
 
 
-def report_text(widget: SegmentWidget) -> str:
-    parameters, model = widget.parameters, widget.model
+def report_text(module: str, parameters: SegmentParameters, model: ModelEntry | None, channels: Iterable[str], log: str) -> str:
+    """The report.
+
+    Args:
+        module: its name.
+        model: the chosen one.
+        channels: for which scans are chosen.
+        log: all messages, without names.
+    """
     lines = [
-        f"NeuroSpineSeg {__version__}, {widget.declaration.name}",
+        f"NeuroSpineSeg {__version__}, {module}",
         f"Slicer {slicer.app.applicationVersion} on {platform.system()} {platform.release()} ({platform.machine()}), Python {platform.python_version()}",
         ", ".join(f"{name} {_version(name)}" for name in PACKAGES),
         f"Model: {model.name} {model.version}" if model else "Model: none",
-        f"Scans: {', '.join(widget.scans()) or 'none'}",
+        f"Scans: {', '.join(channels) or 'none'}",
         f"Device: {parameters.device.value}, region: {parameters.regionKind.name}, existing segments: {parameters.mergeRule.name}, align: {parameters.register}",
         f"Structures: {', '.join(parameters.structures) or 'all'}",
         "",
-        widget.anonymous(widget.ui.logText.plainText),
+        log,
     ]
     return "\n".join(lines)
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import qt
 import slicer
 from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
 
 from neurospineseg.mrml import volumes_table, volumes_table_node
-
-if TYPE_CHECKING:
-    from neurospineseg_panel.widget import SegmentWidget
 
 SETTLING_MILLISECONDS = 600
 
 
-class ResultSection:
-    """Follows the shown segmentation; volumes are measured anew when its segments have stopped changing."""
+class ResultSection(VTKObservationMixin):
+    """Follows the shown segmentation; volumes are measured anew when its segments have stopped changing.
 
-    def __init__(self, widget: SegmentWidget) -> None:
-        self.widget, self.ui = widget, widget.ui
+    Args:
+        ui: the panel's widgets.
+        say: gives the user a message.
+    """
+
+    def __init__(self, ui: Any, say: Callable[[str], None]) -> None:
+        VTKObservationMixin.__init__(self)
+        self.ui, self._say = ui, say
         self.node: Any = None
         self._settled = qt.QTimer()
         self._settled.setSingleShot(True)
@@ -45,7 +50,7 @@ class ResultSection:
         events = (kind.SegmentAdded, kind.SegmentRemoved, kind.SegmentModified, kind.SourceRepresentationModified)
         if self.node is not None:
             for event in events:
-                (self.widget.addObserver if on else self.widget.removeObserver)(self.node, event, self.onChanged)
+                (self.addObserver if on else self.removeObserver)(self.node, event, self.onChanged)
 
     def onChanged(self, caller: Any, event: Any) -> None:
         self._settled.start()
@@ -69,7 +74,7 @@ class ResultSection:
 
     def onTable(self, checked: bool = False) -> None:
         table = volumes_table_node(self.node, slicer.mrmlScene)
-        self.widget.say(_("The table '{name}' was added to the scene.").format(name=table.GetName()))
+        self._say(_("The table '{name}' was added to the scene.").format(name=table.GetName()))
 
     def cleanup(self) -> None:
         self._settled.stop()

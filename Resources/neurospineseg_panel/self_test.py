@@ -36,7 +36,7 @@ def run_self_test(test: Any, logic: SegmentLogic) -> None:
         return
     nodes = load_sample(logic.declaration)
     try:
-        segmentation = logic.segment(dict(zip(logic.declaration.slots, nodes)))
+        segmentation = logic.segment(dict(zip(logic.declaration.channel_keys, nodes)))
         test.assertGreater(segmentation.GetSegmentation().GetNumberOfSegments(), 0)
         test.assertEqual(segmentation.GetTransformNodeID(), nodes[0].GetTransformNodeID())
     finally:

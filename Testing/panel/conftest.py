@@ -49,15 +49,16 @@ class Bench:
         app.answer = True
         slicer.packaging.asked.clear()
 
-    def open(self, name: str) -> Any:
-        """Imports a module's file as Slicer does, makes its widget and enters it."""
+    def open(self, name: str, folder: Path | None = None) -> Any:
+        """Imports a module's file as Slicer does, makes its widget and enters it; ``folder`` is the module's where it is not ours."""
         import slicer
 
-        spec = importlib.util.spec_from_file_location(name, ROOT / name / f"{name}.py")
+        file = (folder or ROOT / name) / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(name, file)
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = slicer.loadedModules[name] = module
         spec.loader.exec_module(module)
-        self.declared = type("Parent", (), {"path": str(ROOT / name / f"{name}.py")})()
+        self.declared = type("Parent", (), {"path": str(file)})()
         getattr(module, name)(self.declared)
         parent = slicer.qMRMLWidget()
         qt = sys.modules["qt"]

@@ -57,11 +57,11 @@ def test_the_result_goes_into_the_chosen_segmentation_and_undo_takes_it_back(ben
 
 
 def test_the_rule_of_the_panel_is_used(bench, tumor_panel, mine) -> None:
-    from neurospineseg_panel.parameters import ExistingSegments
+    from neurospineseg.mrml import MergeRule
 
     before = segments(mine)
     tumor_panel.parameters.result = mine
-    tumor_panel.parameters.mergeRule = ExistingSegments.ADD
+    tumor_panel.parameters.mergeRule = MergeRule.ADD
     bench.segment(tumor_panel)
     after = segments(mine)
     assert {key: after[key] for key in before} == before
@@ -111,7 +111,7 @@ def test_next_uncertain_region_centers_the_slices(bench, tumor_panel) -> None:
         {"ras": [5.0, -7.0, 9.0], "key": "necrotic_core", "marked": True, "ml": 1.25, "score": 1.0},
         {"ras": [0.0, 0.0, 1.0], "key": "enhancing_tumor", "marked": False, "ml": 0.5, "score": 0.4},
     ]
-    tumor_panel.correct.sceneClosed()  # a result of an earlier session tells its places by its attribute
+    tumor_panel.correct.scene_closes()  # a result of an earlier session tells its places by its attribute
     node.SetAttribute("NeuroSpineSeg.Doubtful", json.dumps(places))
     tumor_panel._update()
     for number in (0, 1, 0):
@@ -119,7 +119,7 @@ def test_next_uncertain_region_centers_the_slices(bench, tumor_panel) -> None:
         for view in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
             matrix = view.GetSliceToRAS()
             np.testing.assert_allclose([matrix.GetElement(row, 3) for row in range(3)], places[number]["ras"], atol=1e-6)
-        assert f"Place {number + 1} of 2" in tumor_panel.ui.uncertainLabel.text
+        assert f"Region {number + 1} of 2" in tumor_panel.ui.uncertainLabel.text
     assert "1.25 mL" in tumor_panel.ui.uncertainLabel.text
 
 
@@ -193,7 +193,7 @@ def test_the_box_again_changes_what_was_predicted_in_the_box_only_and_undo_bring
     assert json.loads(node.GetAttribute("NeuroSpineSeg.Doubtful")) == second.uncertain_regions()
     correct.editor.undo()
     assert correct._results.of(node) is first
-    assert correct._uncertain() == first.uncertain
+    assert correct.uncertain_regions() == first.uncertain
 
 
 def test_a_correction_is_never_stored_with_another_scan(bench, tumor_panel, scan, tmp_path) -> None:
@@ -288,7 +288,7 @@ def test_renumber_from_here(bench) -> None:
     widget = bench.open("SpineSeg")
     widget.parameters.shown = node
     before = segments(node)
-    assert [name for _, name in widget.correct._vertebrae] == [structure(f"vertebra_{n}").name for n in (1, 2, 3)]
+    assert [name for _, name in widget.correct.renumbering.vertebrae] == [structure(f"vertebra_{n}").name for n in (1, 2, 3)]
     widget.ui.renumberSegmentSelector.setCurrentIndex(1)
     widget.ui.renumberLevelSelector.setCurrentIndex(LEVELS.index("L4"))
     bench.click(widget.ui.renumberButton)

@@ -130,7 +130,7 @@ def test_neither_log_nor_report_says_what_nodes_are_called(bench, panel, scan) -
     bench.click(panel.ui.volumesNodeButton)
     assert "'Miller^Anna tumor volumes'" in panel.ui.statusLabel.text, "the user sees the name"
     panel.say("'Annas tumor' of Miller^Anna is not like '(Miller)^Anna'.")
-    panel.log(f"No such file or directory: {str(Path.home() / 'scan.nii')!r}")
+    panel.messages.log(f"No such file or directory: {str(Path.home() / 'scan.nii')!r}")
     scan.SetName("11")
     bench.click(panel.ui.copyReportButton)
     log, report = panel.ui.logText.plainText, bench.app.clipboard().text()
@@ -153,7 +153,7 @@ def test_an_implausible_scan_is_segmented_only_where_the_user_insists(bench, pan
     assert not slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
     bench.spin(lambda: panel.ui.forceButton.isVisibleTo(panel.panel))
     bench.click(panel.ui.forceButton)
-    bench.spin(lambda: idle(panel) and "structures by" in panel.ui.statusLabel.text)
+    bench.spin(lambda: idle(panel) and " by " in panel.ui.statusLabel.text)
     assert "No brain was found" in panel.ui.statusLabel.text, "the warning is told with the result"
     assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
     assert not panel.ui.forceButton.isVisibleTo(panel.panel)
@@ -180,12 +180,12 @@ def implausible(bench, panel, scan, doubting_models, monkeypatch):
 
 
 def test_another_target_or_rule_clears_the_question(bench, implausible) -> None:
-    from neurospineseg_panel.parameters import ExistingSegments
+    from neurospineseg.mrml import MergeRule
 
-    implausible.parameters.mergeRule = ExistingSegments.ADD
+    implausible.parameters.mergeRule = MergeRule.ADD
     bench.spin(0.1)
     assert not implausible.ui.forceButton.isVisibleTo(implausible.panel)
-    implausible.parameters.mergeRule = ExistingSegments.REPLACE
+    implausible.parameters.mergeRule = MergeRule.REPLACE
     implausible.parameters.result = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
     bench.spin(0.1)
     assert not implausible.ui.forceButton.isVisibleTo(implausible.panel)
@@ -193,7 +193,7 @@ def test_another_target_or_rule_clears_the_question(bench, implausible) -> None:
 
 def test_the_question_ends_with_the_scene(bench, implausible) -> None:
     implausible.onSceneStartClose(None, None)
-    assert implausible._doubted is None
+    assert implausible.runs.refused is None
 
 
 def test_the_console_says_how_to_go_on(implausible, scan) -> None:

@@ -184,11 +184,12 @@ def test_entering_warms_the_worker_up(bench, panel) -> None:
 
 
 def test_a_saved_scene_brings_the_choices_back(bench, panel, scan, tmp_path) -> None:
-    from neurospineseg_panel.parameters import Device, ExistingSegments, RegionKind
+    from neurospineseg.mrml import MergeRule
+    from neurospineseg_panel.parameters import Device, RegionKind
 
     bench.segment(panel)
     parameters = panel.parameters
-    parameters.device, parameters.mergeRule, parameters.regionKind = Device.CPU, ExistingSegments.ADD, RegionKind.AUTOMATIC
+    parameters.device, parameters.mergeRule, parameters.regionKind = Device.CPU, MergeRule.ADD, RegionKind.AUTOMATIC
     parameters.structures, parameters.register = ["edema"], True
     uncertain = panel.ui.uncertainButton.enabled
     text = slicer.mrmlScene
@@ -204,7 +205,7 @@ def test_a_saved_scene_brings_the_choices_back(bench, panel, scan, tmp_path) -> 
     slicer.mrmlScene.SetLoadFromXMLString(0)
     bench.enter(panel)
     parameters = panel.parameters
-    assert (parameters.device, parameters.mergeRule, parameters.regionKind) == (Device.CPU, ExistingSegments.ADD, RegionKind.AUTOMATIC)
+    assert (parameters.device, parameters.mergeRule, parameters.regionKind) == (Device.CPU, MergeRule.ADD, RegionKind.AUTOMATIC)
     assert list(parameters.structures) == ["edema"]
     assert parameters.register
     assert parameters.model == "tiny_tumor"
