@@ -69,7 +69,7 @@ class Plan:
     """What an adapter found.
 
     Attributes:
-        task: ``tumor``, ``spine`` or ``subcortical``.
+        task: name of a registered task.
         channels: modality names in the order of the channels.
         labels: values by class name: ``background`` 0, then consecutive; ``ignore``, if there is one, last.
         cases: sorted by name.

@@ -51,7 +51,7 @@ class RawDataset:
 
     Attributes:
         folder: where it lies.
-        task: ``tumor``, ``spine`` or ``subcortical``.
+        task: name of a registered task.
         channels: modality of each image file of a case, in the order of their numbers.
         labels: value of each class in the label maps; ``background`` is 0, ``ignore`` (if any) the highest.
         split: which cases are for what.

@@ -37,7 +37,7 @@ def paint_label_map(node: Any, volume_node: Any, labels: np.ndarray, task: str) 
 
     Args:
         labels: uint16 (K, J, I) of zeros on the volume node's grid.
-        task: ``tumor``, ``spine`` or ``subcortical``; label values are unique within one.
+        task: name of a registered task; label values are unique within one.
 
     Raises:
         InputError: the nodes lie under different transforms that are not linear, or the segments are no label maps.
