@@ -51,7 +51,7 @@ def store_correction(
     scans = {channel: storable(volume) for channel, volume in scans.items()}
     scores = {} if prediction is None else _scores(task, labels.voxels, prediction)
     first = next(iter(scans.values()))
-    checksum = hashlib.sha256(np.ascontiguousarray(first.voxels)).hexdigest()[:8]
+    checksum = hashlib.sha256(np.ascontiguousarray(first.voxels).data).hexdigest()[:8]
     present = set(np.unique(labels.voxels).tolist())
     description: dict[str, Any] = {
         "task": task,

@@ -47,7 +47,9 @@ def _model(bundle: Bundle) -> dict[str, str]:
 
 
 def _volumes(task: str, structures: Sequence[Structure], ml: Mapping[int, float]) -> dict[str, dict[str, Any]]:
-    table = {structure.key: {"name": structure.name, "mL": round(ml[structure.label], 4)} for structure in structures}
+    table: dict[str, dict[str, Any]] = {
+        structure.key: {"name": structure.name, "mL": round(ml[structure.label], 4)} for structure in structures
+    }
     for union in task_named(task).composites:
         if any(part in table for part in union.parts):
             table[union.key] = {"name": union.name, "mL": round(sum(table[part]["mL"] for part in union.parts if part in table), 4)}

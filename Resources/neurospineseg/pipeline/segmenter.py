@@ -128,7 +128,7 @@ class Segmenter:
     def load(self) -> None:
         """Loads the model and those that help it, onto the device, so that the first run need not."""
         spec = self.bundle.spec
-        helpers = [find_bundle(name) for name in {spec.locator, spec.recognizer, spec.coarse} - {None}]
+        helpers = [find_bundle(name) for name in {spec.locator, spec.recognizer, spec.coarse} if name is not None]
         for bundle in (self.bundle, *helpers):
             self.network(bundle).to(self.device)
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import IO, Any
 
 from neurospineseg.worker.json_lines import line_of, message_in
 from neurospineseg.worker.private_folder import make_private_folder, remove_folder, sweep_private_folders
@@ -67,7 +67,7 @@ class WorkerClient:
             OSError: it cannot be started.
         """
         if self._process is not None:
-            if self.folder.is_dir():
+            if self.folder is not None and self.folder.is_dir():
                 return
             self.stop()
         sweep_private_folders()
@@ -82,7 +82,8 @@ class WorkerClient:
         except OSError:
             self._remove_folder()
             raise
-        os.set_blocking(self._process.stdout.fileno(), False)
+        _, stdout = _pipes(self._process)
+        os.set_blocking(stdout.fileno(), False)
         self._unread, self._ended_at = b"", None
         self._waiting.clear()
 
@@ -96,13 +97,20 @@ class WorkerClient:
         return self.send(request)
 
     def send(self, request: Request) -> int:
-        """As ``request``, to the process that was started and to no other: where it has ended meanwhile, ``poll`` says so."""
+        """As ``request``, to the process that was started and to no other: where it has ended meanwhile, ``poll`` says so.
+
+        Raises:
+            OSError: none was started, or ``poll`` has said that it ended.
+        """
+        if self._process is None:
+            raise OSError("There is no process to send a request to.")
+        stdin, _ = _pipes(self._process)
         self._number += 1
         self._waiting.add(self._number)
         self._answers[self._number] = []
         try:
-            self._process.stdin.write(line_of(request, self._number).encode("utf-8"))
-        except (BrokenPipeError, OSError):
+            stdin.write(line_of(request, self._number).encode("utf-8"))
+        except OSError:
             pass  # it has just died; poll says so
         return self._number
 
@@ -122,7 +130,7 @@ class WorkerClient:
         """
         if self._process is None:
             return []
-        answers, ended = self._read()
+        answers, ended = self._read(self._process)
         code = self._process.poll()
         if ended and code is None:
             self._ended_at = self._ended_at or monotonic()
@@ -131,17 +139,18 @@ class WorkerClient:
         if code is None and not ended:
             return answers
         if not ended:
-            answers += self._read()[0]
+            answers += self._read(self._process)[0]
         died = Died(tuple(sorted(self._waiting)), code, _words_for(code), self.log_tail())
         self._end(died)
         return [*answers, died] if died.undone or code != 0 else answers
 
-    def _read(self) -> tuple[list[Answer], bool]:
+    def _read(self, process: subprocess.Popen[bytes]) -> tuple[list[Answer], bool]:
         """What complete lines say, which also waits for who asked, and whether the worker closed its output."""
         ended = False
+        _, stdout = _pipes(process)
         while True:
             try:
-                block = os.read(self._process.stdout.fileno(), 1 << 16)
+                block = os.read(stdout.fileno(), 1 << 16)
             except BlockingIOError:
                 break
             except OSError:
@@ -164,9 +173,11 @@ class WorkerClient:
 
     def log_tail(self) -> str:
         """The end of what the worker and its libraries printed."""
+        if self.folder is None:
+            return ""
         try:
             return (self.folder / "worker.log").read_text(encoding="utf-8", errors="replace")[-LOG_TAIL_CHARACTERS:]
-        except (OSError, TypeError):
+        except OSError:
             return ""
 
     def stop(self) -> None:
@@ -182,8 +193,8 @@ class WorkerClient:
         self._waiting.clear()
         if process is not None:
             _kill_tree(process)
-            process.stdin.close()
-            process.stdout.close()
+            for pipe in _pipes(process):
+                pipe.close()
         self._remove_folder()
 
     def _remove_folder(self) -> None:
@@ -201,9 +212,16 @@ def _said_in(line: bytes) -> dict[str, Any] | None:
     return said if isinstance(said, dict) and "message" in said else None
 
 
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    """What the worker reads and what it says."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    return process.stdin, process.stdout
+
+
 def _own_group() -> dict[str, Any]:
     """Below the window's priority, and in a group that can be ended as a whole."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW | subprocess.BELOW_NORMAL_PRIORITY_CLASS
         return {"creationflags": flags}
     return {"start_new_session": True}
@@ -211,9 +229,9 @@ def _own_group() -> dict[str, Any]:
 
 def _kill_tree(process: subprocess.Popen[bytes]) -> None:
     """Ends a process and its children (Slicer's ``PythonSlicer`` is a launcher whose child does the work)."""
-    if os.name == "nt":
-        hidden = {"creationflags": subprocess.CREATE_NO_WINDOW, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], check=False, **hidden)
+    if sys.platform == "win32":
+        command, silent = ["taskkill", "/F", "/T", "/PID", str(process.pid)], subprocess.DEVNULL
+        subprocess.run(command, check=False, creationflags=subprocess.CREATE_NO_WINDOW, stdout=silent, stderr=silent)
     else:
         try:
             os.killpg(process.pid, signal.SIGKILL)

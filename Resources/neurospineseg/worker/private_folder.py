@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -66,7 +67,7 @@ def remove_folder(folder: Path) -> None:
 
 def is_alive(pid: int) -> bool:
     """Whether there is a process of this id; in doubt there is."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         return _is_alive_on_windows(pid)
     try:
         os.kill(pid, 0)
@@ -79,6 +80,8 @@ def is_alive(pid: int) -> bool:
 
 def _is_alive_on_windows(pid: int) -> bool:
     """There ``os.kill`` would end the process."""
+    if sys.platform != "win32":
+        raise OSError("this asks Windows")
     import ctypes
     from ctypes import wintypes
 
