@@ -11,12 +11,14 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from neurospineseg.geometry.grid import Grid, straight_grid
+from neurospineseg.geometry.grid import Grid, covering_grid, straight_grid
 from neurospineseg.geometry.masks import components, filled_planes
+from neurospineseg.geometry.region import Region
 from neurospineseg.geometry.resample import resample
 from neurospineseg.images.intensity import quantile, subsample
 from neurospineseg.images.volume import Volume
 
+TISSUE_SPACING_MM = 4.0
 LEAST_CONTRAST = 0.07
 """Share of the 99th percentile's distance from the background value above which a voxel is taken for tissue."""
 
@@ -47,3 +49,11 @@ def head_mask(scans: Mapping[str, Volume], wanted: Grid) -> np.ndarray:
         grown = filled_planes(grown, axis)
     head = torch.from_numpy(ndimage.binary_erosion(grown, iterations=1, border_value=1))
     return resample(head[None], grid, wanted, mode="nearest")[0].numpy()
+
+
+def tissue_region(name: str, scan: Volume) -> Region:
+    """The box along a scan's grid of all that is not air, seen at ``TISSUE_SPACING_MM``; ``name`` is the scan's channel."""
+    coarse = covering_grid(scan.grid, np.full(3, TISSUE_SPACING_MM))
+    tissue = np.argwhere(head_mask({name: scan}, coarse))
+    low, high = np.maximum(tissue.min(0) - 2, 0), np.minimum(tissue.max(0) + 3, coarse.shape)
+    return Region.around(coarse.crop(tuple(low), tuple(high)))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from neurospineseg import __version__
-from neurospineseg.cli.run_options import add_run_options
+from neurospineseg.cli.run_options import add_register_option, add_run_options
 from neurospineseg.errors import ImplausibleInput, InputError, missing_package
 from neurospineseg.tasks.task import Task, registered_tasks
 
@@ -66,7 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="holds the cases: scans or DICOM folders; for a task of several scans a subfolder for each",
     )
     batch.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="receives CASE.seg.nrrd, CASE.json, summary.csv")
-    batch.add_argument("--register", action="store_true", help="align the scans of a case rigidly first")
+    add_register_option(batch)
     add_run_options(batch)
 
     view = commands.add_parser(
@@ -103,7 +103,7 @@ def _channel_options(parser: argparse.ArgumentParser, task: Task) -> None:
             words = f"{channel.name} scan; the first given of {order} is the reference"
             parser.add_argument(f"--{channel.key}", type=Path, metavar="SCAN", help=words)
     if task.registers:
-        parser.add_argument("--register", action="store_true", help="align the scans rigidly to the reference first")
+        add_register_option(parser)
 
 
 def _reading_options(parser: argparse.ArgumentParser) -> None:

@@ -19,6 +19,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--anyway", dest="force", action="store_true", help=argparse.SUPPRESS)  # its name before
 
 
+def add_register_option(parser: argparse.ArgumentParser) -> None:
+    """For commands of tasks that take several scans."""
+    parser.add_argument("--register", action="store_true", help="align the scans rigidly to the reference first")
+
+
 def settings_of(options: argparse.Namespace) -> Settings:
     """The settings of a parsed command line; a command need not offer every option.
 

@@ -26,6 +26,13 @@ class ClassProbabilities:
     grid: Grid
     scan_grid: Grid
 
+    @classmethod
+    def of_nothing(cls, classes: int, grid: Grid, scan_grid: Grid) -> ClassProbabilities:
+        """Background everywhere."""
+        values = torch.zeros(classes, *grid.shape)
+        values[0] = 1
+        return cls(values, grid, scan_grid)
+
     def class_map(self) -> Volume:
         """Where each class is the likeliest: uint16 numbers of classes on the scan's grid."""
         channels = [OutputChannel(number) for number in range(len(self.values))]

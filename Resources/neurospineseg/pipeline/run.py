@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
 
-from neurospineseg.checks.head_mask import head_mask
-from neurospineseg.checks.input_checks import check_field_of_view, check_overlaps, repaired
+from neurospineseg.checks.head_mask import head_mask, tissue_region
+from neurospineseg.checks.input_checks import check_overlaps
 from neurospineseg.checks.input_plausibility import InputPlausibility, implausible_volumes, whole_labels
 from neurospineseg.checks.scan_recognition import Recognizer
 from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.geometry.agreement import volumes_ml
-from neurospineseg.geometry.grid import Grid, covering_grid, straight_grid
+from neurospineseg.geometry.grid import Grid, straight_grid
 from neurospineseg.geometry.region import Region
 from neurospineseg.images.volume import Volume
 from neurospineseg.inference.coarse_to_fine import box_around, near_structures
@@ -24,34 +23,17 @@ from neurospineseg.inference.head_pose import Pose, find_head, locate_region
 from neurospineseg.inference.onto_model_grid import to_model_grid
 from neurospineseg.inference.uncertainty import UncertainRegion, uncertain_regions
 from neurospineseg.models.bundle import Bundle, find_bundle
+from neurospineseg.pipeline.accepted_scans import accepted_scans
 from neurospineseg.pipeline.class_probabilities import ClassProbabilities
-from neurospineseg.pipeline.settings import AUTOMATIC, Settings
+from neurospineseg.pipeline.settings import AUTOMATIC
 from neurospineseg.pipeline.stages import Progress, Stage, StageWatch, no_progress
+from neurospineseg.pipeline.task_models import TaskModels
 from neurospineseg.tasks.anatomy import Structure
 from neurospineseg.tasks.class_scores import Postprocessed, postprocess, suppress
 from neurospineseg.tasks.task import called, task_named
 
 CONTEXT_MM = 24.0
-TISSUE_SPACING_MM = 4.0
 CONTRAST_BUNDLE = "brain_contrast"
-
-
-class Models(Protocol):
-    """What a run needs of its segmenter: the models of a task, ready for a device."""
-
-    task: str
-    settings: Settings
-    bundle: Bundle
-    coarse: Bundle | None
-    device: torch.device
-    precision: torch.dtype
-
-    @property
-    def sought(self) -> list[Structure]: ...
-
-    def network(self, bundle: Bundle) -> torch.nn.Module: ...
-
-    def predict(self, bundle: Bundle, image: torch.Tensor, progress: Callable[[float], None] = ...) -> tuple[torch.Tensor, list[str]]: ...
 
 
 @dataclass(frozen=True)
@@ -85,7 +67,7 @@ class Run:
         ml: volume by label value.
     """
 
-    def __init__(self, segmenter: Models, scans: Mapping[str, Volume], progress: Progress = no_progress) -> None:
+    def __init__(self, segmenter: TaskModels, scans: Mapping[str, Volume], progress: Progress = no_progress) -> None:
         self.segmenter, self.bundle, self.settings = segmenter, segmenter.bundle, segmenter.settings
         self.task = task_named(segmenter.task)
         self.scans = dict(scans)
@@ -115,9 +97,7 @@ class Run:
         grid = self.working_grid()
         part = self.look_coarsely(grid)
         if part is None:
-            background = torch.zeros(len(self.bundle.spec.classes), *grid.shape)
-            background[0] = 1
-            return ClassProbabilities(background, grid, self.reference_scan.grid)
+            return ClassProbabilities.of_nothing(len(self.bundle.spec.classes), grid, self.reference_scan.grid)
         return self.predict(grid, part)
 
     def accept(self) -> None:
@@ -127,18 +107,9 @@ class Run:
             InputError: one cannot be used or is missing.
         """
         self.watch.start(Stage.CHECKING)
-        spec = self.bundle.spec
-        self.reference = reference_of(spec.channels, spec.optional_channels, spec.name, self.scans)
-        lacking = [name for name in spec.advised_channels if name not in self.scans]
-        if lacking:
-            self.warnings.append(
-                f"Without {' and '.join(lacking)} the model '{spec.name}' finds far less (see its model card); give {'it' if len(lacking) == 1 else 'them'} if you can."
-            )
-        for name, scan in self.scans.items():
-            words = "the scan" if self.task.single else f"the scan {name}"
-            check_field_of_view(scan, self.task.least_extent_mm, words)
-            self.scans[name], notes = repaired(scan, words)
-            self.warnings += notes
+        accepted = accepted_scans(self.scans, self.bundle.spec, self.task)
+        self.scans, self.reference = accepted.scans, accepted.reference
+        self.warnings += accepted.warnings
 
     def check(self) -> None:
         """Accepts the scans, settles the region, and judges each scan by itself."""
@@ -230,10 +201,7 @@ class Run:
     def tissue_region(self) -> Region:
         """All that is not air."""
         self.watch.start(Stage.FINDING_REGION)
-        coarse = covering_grid(self.reference_scan.grid, np.full(3, TISSUE_SPACING_MM))
-        tissue = np.argwhere(head_mask({self.reference: self.reference_scan}, coarse))
-        low, high = np.maximum(tissue.min(0) - 2, 0), np.minimum(tissue.max(0) + 3, coarse.shape)
-        return Region.around(coarse.crop(tuple(low), tuple(high)))
+        return tissue_region(self.reference, self.reference_scan)
 
     def look_coarsely(self, grid: Grid) -> Part | None:
         """Where the coarse model finds anything; everywhere where there is none, None where it finds nothing."""
@@ -330,18 +298,3 @@ class Run:
             self.warnings.append(f"Asked for but not found in this scan: {', '.join(missing)}.")
         elif not self.structures:
             self.warnings.append("Nothing was found in this scan; check that it shows the anatomy and that the right model was chosen.")
-
-
-def reference_of(channels: Sequence[str], optional: bool, model: str, scans: Mapping[str, Volume]) -> str:
-    """The first of a model's channels that is given.
-
-    Raises:
-        InputError: a scan is not of its channels, or one is missing that it needs.
-    """
-    unknown = [name for name in scans if name not in channels]
-    if unknown:
-        raise InputError(f"The model '{model}' takes {', '.join(channels)}; it has no use for '{unknown[0]}'.")
-    missing = [name for name in channels if name not in scans]
-    if len(missing) == len(channels) or (missing and not optional):
-        raise InputError(f"The model '{model}' needs {' and '.join(missing)}; give {'at least one of them' if optional else 'them'}.")
-    return next(name for name in channels if name in scans)
