@@ -1,18 +1,11 @@
-"""A scan in memory, read from and written to files; the turn from LPS to RAS happens here and nowhere else.
-
-NIfTI and Analyze are read by nibabel, because ITK refuses or straightens a
-sheared sform; everything else by SimpleITK, which is imported when it is needed: it holds a hundred megabytes.
-"""
+"""A scan in memory, read from and written to files of any kind. SimpleITK is imported when it is needed: it holds a hundred megabytes."""
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import nibabel as nib
 import numpy as np
 
 from neurospineseg.atomic_files import whole_file
@@ -20,6 +13,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.triple import triple
+from neurospineseg.images.nifti_file import read_nifti, write_nifti
 
 NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".img")
 ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -173,58 +167,9 @@ def _gray(array: np.ndarray, name: str, compact: bool, slope: float = 1.0, inter
 
 
 def _read_nifti(path: Path, frame: int | None, orientation: str | None, compact: bool) -> Volume:
-    name = path.name
-    try:
-        image: Any = nib.load(path)
-        with nib.openers.Opener(str(image.file_map.get("header", image.file_map["image"]).filename)) as stream:
-            raw = type(image.header)(stream.read(image.header.sizeof_hdr), endianness=image.header.endianness, check=False)
-        spacing = np.asarray(raw["pixdim"][1:4], float)
-        if not (np.isfinite(spacing).all() and (spacing > 0).all()):
-            raise InputError(f"'{name}' states a voxel spacing of {_triple(spacing)} mm; it must be above zero, correct the file's header.")
-        array, slope, intercept = np.asanyarray(image.dataobj.get_unscaled()), image.dataobj.slope, image.dataobj.inter
-    except InputError:
-        raise
-    except MemoryError as error:
-        raise InputError(f"'{name}' needs more memory than there is to read; its header may be damaged.") from error
-    except (
-        nib.filebasedimages.ImageFileError,
-        EOFError,
-        OSError,
-        zlib.error,
-        ValueError,
-        KeyError,
-        nib.spatialimages.HeaderDataError,
-    ) as error:
-        raise InputError(f"'{name}' cannot be read as an image: it is truncated, damaged or not what its name says.") from error
-    array = _gray(_pick_frame(array.T, frame, name), name, compact, slope, intercept)
-    matrix = np.asarray(image.affine, float)
-    if not _records_orientation(image, path):
-        if orientation is None:
-            raise InputError(f"'{name}' does not record which side is left; confirm its orientation with, for example, --orientation LAS.")
-        matrix = _affine_from_codes(orientation, array.shape, spacing).matrix
-    unit = {1: 1000.0, 3: 0.001}.get(int(image.header["xyzt_units"]) % 8 if "xyzt_units" in image.header else 2, 1.0)
-    return Volume(array, np.vstack([matrix[:3] * unit, [0, 0, 0, 1]]))
-
-
-def _triple(values: np.ndarray) -> str:
-    return " x ".join(f"{value:g}" for value in values)
-
-
-def _records_orientation(image: Any, path: Path) -> bool:
-    if "sform_code" in image.header:
-        return int(image.header["sform_code"]) > 0 or int(image.header["qform_code"]) > 0
-    return path.with_suffix(".mat").is_file()
-
-
-def _affine_from_codes(codes: str, shape: tuple[int, ...], spacing: np.ndarray) -> Affine:
-    codes = codes.upper()
-    if len(codes) != 3 or any(len(set(codes) & set(pair)) != 1 for pair in ("LR", "AP", "SI")):
-        raise InputError(f"'{codes}' is no orientation; give three letters such as LAS or RAS, one each of L/R, A/P and S/I.")
-    orientation = nib.orientations.axcodes2ornt(tuple(codes))
-    linear = np.zeros((3, 3))
-    for axis, (target, sign) in enumerate(orientation):
-        linear[int(target), axis] = sign * spacing[axis]
-    return Affine.of(linear, -linear @ ((np.array(shape[::-1]) - 1) / 2))
+    file = read_nifti(path)
+    voxels = _gray(_pick_frame(file.voxels, frame, path.name), path.name, compact, file.slope, file.intercept)
+    return Volume(voxels, file.ijk_to_ras(orientation, voxels.shape))
 
 
 def _read_dicom(path: Path, compact: bool) -> Volume:
@@ -270,11 +215,7 @@ def write_volume(volume: Volume, path: str | Path) -> None:
 
 def _write(volume: Volume, path: Path) -> None:
     if _ending(path) in (".nii", ".nii.gz"):
-        image = nib.Nifti1Image(volume.voxels.T, volume.ijk_to_ras)
-        image.header.set_xyzt_units("mm")
-        image.set_sform(volume.ijk_to_ras, code=1)
-        image.set_qform(volume.ijk_to_ras, code=1, strip_shears=True)
-        nib.save(image, path)
+        write_nifti(volume.voxels, volume.ijk_to_ras, path)
     elif _ending(path) == ".nrrd":
         from neurospineseg.images.nrrd_file import write_nrrd
 
