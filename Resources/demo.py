@@ -9,7 +9,6 @@ page shows the masks, the volumes, the seconds per stage and the Dice against wh
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,20 +18,19 @@ from time import perf_counter
 import nibabel as nib
 import numpy as np
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE / "Training")]
-
-from neurospineseg.anatomy import structures_of  # noqa: E402
-from neurospineseg.cli import BAD_INPUT, CANCELED, DONE  # noqa: E402
-from neurospineseg.console import StageProgress, forgive_encoding, out, say, table  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.measure import dice  # noqa: E402
-from neurospineseg.outputs import SEGMENTATION_ENDING  # noqa: E402
-from neurospineseg.overlay import write_overlay  # noqa: E402
-from neurospineseg.report import MARGIN_MM, Case, segments_of, write_page  # noqa: E402
-from neurospineseg.segment_command import Request, run_request  # noqa: E402
-from neurospineseg.volume import Volume, read_volume  # noqa: E402
-from synthetic.phantoms import PHANTOMS, phantom  # noqa: E402
+from neurospineseg.atomic_files import SEGMENTATION_ENDING
+from neurospineseg.cli.console import StageProgress, forgive_encoding, out, say, table
+from neurospineseg.cli.main import BAD_INPUT, CANCELED, DONE
+from neurospineseg.errors import InputError
+from neurospineseg.geometry.agreement import dice
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.pages.html_page import Case, segments_of, write_page
+from neurospineseg.pages.slice_pictures import write_overlay
+from neurospineseg.pipeline.file_job import FileJob, run_file_job
+from neurospineseg.pipeline.settings import Settings
+from neurospineseg.tasks.anatomy import all_structures, structures_of
+from neurospineseg.tasks.phantoms import drawn_tasks, phantom
+from neurospineseg.tasks.task import task_named
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def main() -> int:
     started = perf_counter()
     cases, failed = [], False
     try:
-        for task in [options.only] if options.only else PHANTOMS:
+        for task in [options.only] if options.only else drawn_tasks():
             try:
                 cases.append(_run(task, folder / task, options.seed, options.device))
             except InputError as error:
@@ -62,7 +60,7 @@ def main() -> int:
         return CANCELED
     if not cases:
         return BAD_INPUT
-    page, names = folder / "index.html", {structure.key: structure.name for task in PHANTOMS for structure in structures_of(task)}
+    page, names = folder / "index.html", {structure.key: structure.name for structure in all_structures()}
     lead = (
         "The program drew these scans itself: Dice says how well a mask agrees with what was drawn, not how well it would on a real scan."
     )
@@ -75,9 +73,14 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="demo", description="Segments drawn scans and shows them on a page.")
-    parser.add_argument("--output", type=Path, default=HERE.parent / "demo-output", help="folder to write to (default: demo-output)")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path(__file__).resolve().parent.parent / "demo-output",
+        help="folder to write to (default: demo-output)",
+    )
     parser.add_argument("--seed", type=int, default=7, help="decides what is drawn")
-    parser.add_argument("--only", choices=list(PHANTOMS), help="one task only")
+    parser.add_argument("--only", choices=drawn_tasks(), help="one task only")
     parser.add_argument("--device", default="auto")
     return parser.parse_args()
 
@@ -86,13 +89,13 @@ def _run(task: str, folder: Path, seed: int, device: str) -> Case:
     with StageProgress() as progress:
         progress(f"Drawing a scan: {task}", 0.0)
         drawing = draw(task, folder, seed)
-        output = folder / f"{task}{SEGMENTATION_ENDING if importlib.util.find_spec('slicer') else '.nii.gz'}"
-        request = Request(task, drawing.scans, output, {"device": device}, overwrite=True)
-        result = run_request(request, progress)
+        output = folder / f"{task}{SEGMENTATION_ENDING}"
+        job = FileJob(task, drawing.scans, output, Settings(device=device), overwrite=True)
+        result = run_file_job(job, progress)
         progress("Drawing the pictures", 0.0)
         scans = {name: read_volume(path) for name, path in drawing.scans.items()}
         case = Case(task, scans, result.labels, segments_of(result.report), result.report, agreement(result, drawing.truth))
-        write_overlay(folder / f"{task}.png", scans[case.reference], case.labels, case.segments, MARGIN_MM.get(task))
+        write_overlay(folder / f"{task}.png", scans[case.reference], case.labels, case.segments, task_named(task).margin_mm)
     return case
 
 
@@ -111,10 +114,6 @@ def draw(task: str, folder: Path, seed: int) -> Drawing:
 
 def truth_masks(task: str, labels: np.ndarray) -> dict[str, np.ndarray]:
     """What was drawn as one bool mask (K, J, I) per structure key."""
-    if task == "subcortical":
-        from synthetic.nuclei import NUCLEI
-
-        return {f"{side}_{name}": labels == value for name, pair in NUCLEI.items() for side, value in zip(("left", "right"), pair)}
     return {structure.key: labels == structure.label for structure in structures_of(task) if (labels == structure.label).any()}
 
 

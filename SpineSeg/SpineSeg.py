@@ -4,44 +4,37 @@ import sys
 from pathlib import Path
 
 from slicer.i18n import tr as _
-from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleTest
 
 _HERE = Path(__file__).resolve().parent
-for _folder in (_HERE.parent / "Resources", _HERE / "Resources" / "NeuroSpineSeg"):
-    if (_folder / "neurospineseg").is_dir() and str(_folder) not in sys.path:
-        sys.path.insert(0, str(_folder))
+sys.path += [str(f) for f in (_HERE.parent / "Resources", _HERE / "Resources/NeuroSpineSeg") if f.is_dir() and str(f) not in sys.path]
 
-from panel.declare import declare  # noqa: E402
-from panel.logic import SegmentLogic  # noqa: E402
-from panel.module_job import ModuleJob  # noqa: E402
-from panel.self_test import run_self_test  # noqa: E402
-from panel.widget import SegmentWidget  # noqa: E402
+from neurospineseg_panel.declare import declare  # noqa: E402
+from neurospineseg_panel.logic import SegmentLogic  # noqa: E402
+from neurospineseg_panel.module_declaration import ModuleDeclaration  # noqa: E402
+from neurospineseg_panel.self_test import run_self_test  # noqa: E402
+from neurospineseg_panel.widget import SegmentWidget  # noqa: E402
 
-JOB = ModuleJob(
+DECLARATION = ModuleDeclaration(
     name="SpineSeg",
     task="spine",
-    slots=("image",),
     result_name=_("{scan} spine"),
     sample_name=_("Drawn lumbar spine"),
-    renumbers=True,
 )
 
 
 class SpineSeg(ScriptedLoadableModule):
     def __init__(self, parent):
         ScriptedLoadableModule.__init__(self, parent)
-        parent.title = _("SpineSeg")
-        parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
         parent.helpText = _(
             """Segments and names vertebrae, discs, the sacrum and the spinal canal in MR or CT. Where no sacrum is in view the names are neutral; name one vertebra and the others follow. Research only; not for clinical use."""
         )
-        declare(parent, JOB, _HERE)
+        declare(parent, DECLARATION, _HERE)
 
 
 class SpineSegWidget(SegmentWidget):
     def __init__(self, parent=None):
-        self.job, self.logicClass = JOB, SpineSegLogic
+        self.declaration, self.logicClass = DECLARATION, SpineSegLogic
         SegmentWidget.__init__(self, parent)
 
 
@@ -49,7 +42,7 @@ class SpineSegLogic(SegmentLogic):
     """Segments without a window; see ``SegmentLogic.segment`` and ``SegmentLogic.segmentFolder``."""
 
     def __init__(self, scene=None):
-        SegmentLogic.__init__(self, JOB, scene)
+        SegmentLogic.__init__(self, DECLARATION, scene)
 
 
 class SpineSegTest(ScriptedLoadableModuleTest):

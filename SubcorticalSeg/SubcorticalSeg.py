@@ -4,24 +4,20 @@ import sys
 from pathlib import Path
 
 from slicer.i18n import tr as _
-from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleTest
 
 _HERE = Path(__file__).resolve().parent
-for _folder in (_HERE.parent / "Resources", _HERE / "Resources" / "NeuroSpineSeg"):
-    if (_folder / "neurospineseg").is_dir() and str(_folder) not in sys.path:
-        sys.path.insert(0, str(_folder))
+sys.path += [str(f) for f in (_HERE.parent / "Resources", _HERE / "Resources/NeuroSpineSeg") if f.is_dir() and str(f) not in sys.path]
 
-from panel.declare import declare  # noqa: E402
-from panel.logic import SegmentLogic  # noqa: E402
-from panel.module_job import ModuleJob  # noqa: E402
-from panel.self_test import run_self_test  # noqa: E402
-from panel.widget import SegmentWidget  # noqa: E402
+from neurospineseg_panel.declare import declare  # noqa: E402
+from neurospineseg_panel.logic import SegmentLogic  # noqa: E402
+from neurospineseg_panel.module_declaration import ModuleDeclaration  # noqa: E402
+from neurospineseg_panel.self_test import run_self_test  # noqa: E402
+from neurospineseg_panel.widget import SegmentWidget  # noqa: E402
 
-JOB = ModuleJob(
+DECLARATION = ModuleDeclaration(
     name="SubcorticalSeg",
     task="subcortical",
-    slots=("image",),
     result_name=_("{scan} deep nuclei"),
     sample_name=_("Drawn head"),
 )
@@ -30,17 +26,15 @@ JOB = ModuleJob(
 class SubcorticalSeg(ScriptedLoadableModule):
     def __init__(self, parent):
         ScriptedLoadableModule.__init__(self, parent)
-        parent.title = _("SubcorticalSeg")
-        parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
         parent.helpText = _(
             """Segments the left and right subthalamic nucleus, red nucleus, substantia nigra, zona incerta, pallidum and thalamus in brain MR. Research only; not for clinical use and not for planning stimulation."""
         )
-        declare(parent, JOB, _HERE)
+        declare(parent, DECLARATION, _HERE)
 
 
 class SubcorticalSegWidget(SegmentWidget):
     def __init__(self, parent=None):
-        self.job, self.logicClass = JOB, SubcorticalSegLogic
+        self.declaration, self.logicClass = DECLARATION, SubcorticalSegLogic
         SegmentWidget.__init__(self, parent)
 
 
@@ -48,7 +42,7 @@ class SubcorticalSegLogic(SegmentLogic):
     """Segments without a window; see ``SegmentLogic.segment`` and ``SegmentLogic.segmentFolder``."""
 
     def __init__(self, scene=None):
-        SegmentLogic.__init__(self, JOB, scene)
+        SegmentLogic.__init__(self, DECLARATION, scene)
 
 
 class SubcorticalSegTest(ScriptedLoadableModuleTest):

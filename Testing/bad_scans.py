@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 
-from small_scans import ball, oblique_affine, write_nifti
+from Testing.small_scans import ball, oblique_affine, write_nifti
 
 PIXDIM_OFFSET, SFORM_OFFSET = 76, 280
 

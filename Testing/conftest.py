@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from neurospineseg.bundle import ModelSpec, read_bundle, write_bundle
-from neurospineseg.network import build_network, save_weights
-from small_scans import ball, write_nifti
+from neurospineseg.models.bundle import ModelSpec, read_bundle
+from neurospineseg.models.bundle_writer import write_bundle
+from neurospineseg.models.network import build_network
+from neurospineseg.models.weights import save_weights
+from Testing.small_scans import ball, write_nifti
 
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start: how sums are rounded depends on it

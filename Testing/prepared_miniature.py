@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.raw_dataset import Split, write_description
-from neurospineseg.volume import Volume, write_volume
+from neurospineseg.images.volume import Volume, write_volume
+from Training.datasets.raw_dataset import Split, write_description
 
 CHANNELS = ("t1c", "t1", "t2", "flair")
 LABELS = {"background": 0, "necrotic_core": 1, "edema": 2, "enhancing_tumor": 3}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neurospineseg.volume import Volume, write_volume
+from neurospineseg.images.volume import Volume, write_volume
 
 GRAY = {"t1": {"fat": 120, "bone": 300, "disc": 200, "canal": 40}, "t2": {"fat": 120, "bone": 300, "disc": 200, "canal": 420}}
 """Mean intensities; ``t2_SPACE`` has those of ``t2``. Air is 0."""

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from judging.spine_cases import S1, Case
-from neurospineseg.volume import Volume
+from neurospineseg.images.volume import Volume
+from Training.evaluation.spine_cases import S1, Case
 
 L5, L4, L3 = 24, 23, 22
 

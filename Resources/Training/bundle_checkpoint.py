@@ -18,14 +18,13 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from fitting.network_shape import model_spec, network_def  # noqa: E402
-from fitting.recipe import Recipe  # noqa: E402
-from neurospineseg.bundle import write_bundle  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.network import build_network, save_weights  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.models.bundle_writer import write_bundle
+from neurospineseg.models.network import build_network
+from neurospineseg.models.weights import save_weights
+from Training.training.network_shape import model_spec, network_def
+from Training.training.program import run_program
+from Training.training.recipe import Recipe
 
 PREFIX = "network."
 
@@ -87,13 +86,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = parser().parse_args(arguments)
-    try:
-        print(bundle_of(options.run, options.name, options.models, not options.latest))
-    except InputError as error:
-        print(error)
-        return 2
-    return 0
+    return run_program(parser(), run, arguments)
+
+
+def run(options: argparse.Namespace) -> None:
+    print(bundle_of(options.run, options.name, options.models, not options.latest))
 
 
 if __name__ == "__main__":

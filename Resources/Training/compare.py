@@ -14,27 +14,16 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from judging.case_scores import MEASURES  # noqa: E402
-from judging.comparison import Difference, draw_comparison, paired  # noqa: E402
-from judging.score_table import read_scores  # noqa: E402
-from neurospineseg.console import forgive_encoding, out, say, table  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
+from neurospineseg.cli.console import out, say, table
+from neurospineseg.errors import InputError
+from Training.evaluation.case_scores import MEASURES
+from Training.evaluation.comparison import Difference, draw_comparison, paired
+from Training.evaluation.score_table import read_scores
+from Training.training.program import run_program
 
 
 def main(arguments: list[str] | None = None) -> int:
-    forgive_encoding(sys.stdout, sys.stderr)
-    options = parser().parse_args(arguments)
-    try:
-        if len(options.evaluations) < 2:
-            raise InputError("There is nothing to compare; give the folders of two or more evaluations.")
-        compare(options)
-    except InputError as error:
-        say(str(error))
-        return 2
-    return 0
+    return run_program(parser(), compare, arguments)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -46,6 +35,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def compare(options: argparse.Namespace) -> None:
+    if len(options.evaluations) < 2:
+        raise InputError("There is nothing to compare; give the folders of two or more evaluations.")
     names = [folder.resolve().name for folder in options.evaluations]
     if len(set(names)) < len(names):
         names = ["/".join(folder.resolve().parts[-2:]) for folder in options.evaluations]

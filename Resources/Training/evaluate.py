@@ -17,31 +17,21 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from datasets.raw_dataset import read_dataset  # noqa: E402
-from fitting.card import with_evaluation  # noqa: E402
-from judging.case_scores import Score, case_scores, class_values, predicted  # noqa: E402
-from judging.score_table import as_markdown, heads, summary, write_scores  # noqa: E402
-from judging.slices_page import draw_slice, write_page  # noqa: E402
-from neurospineseg.bundle import find_bundle  # noqa: E402
-from neurospineseg.console import forgive_encoding, out, say, table  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
-from neurospineseg.volume import read_volume  # noqa: E402
+from neurospineseg.cli.console import out, say, table
+from neurospineseg.errors import InputError
+from neurospineseg.images.volume import read_volume
+from neurospineseg.models.bundle import find_bundle
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from Training.datasets.raw_dataset import read_dataset
+from Training.evaluation.case_scores import Score, case_scores, class_values, predicted
+from Training.evaluation.score_table import as_markdown, heads, summary, write_scores
+from Training.evaluation.slices_page import draw_slice, write_page
+from Training.training.card import with_evaluation
+from Training.training.program import run_program
 
 
 def main(arguments: list[str] | None = None) -> int:
-    forgive_encoding(sys.stdout, sys.stderr)
-    options = parser().parse_args(arguments)
-    try:
-        return evaluate(options)
-    except InputError as error:
-        say(str(error))
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    return run_program(parser(), evaluate, arguments)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,7 +52,7 @@ def evaluate(options: argparse.Namespace) -> int:
     data, bundle = read_dataset(options.data), find_bundle(options.model)
     if bundle.spec.task != data.task:
         raise InputError(f"The model '{bundle.spec.name}' is for {bundle.spec.task}, the data set '{data.folder.name}' for {data.task}.")
-    segmenter = Segmenter(data.task, Settings(model=str(bundle.folder), device=options.device, anyway=True))
+    segmenter = Segmenter(data.task, Settings(model=str(bundle.folder), device=options.device, force=True))
     known = [data.classes[number] for number in class_values(bundle.spec, data.classes)]
     cases, rng = data.split.named(options.part), np.random.default_rng(options.seed)
     drawn = rng.choice(len(cases), options.slices)

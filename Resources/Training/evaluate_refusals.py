@@ -17,14 +17,12 @@ from pathlib import Path
 
 import torch
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from neurospineseg.bundle import Task, find_bundle  # noqa: E402
-from neurospineseg.errors import DoubtfulScan, InputError  # noqa: E402
-from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
-from neurospineseg.volume import Volume, read_volume  # noqa: E402
-from real_data import DATA  # noqa: E402
+from neurospineseg.errors import ImplausibleInput, InputError
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.models.bundle import find_bundle
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from Training.datasets.real_data import DATA
+from Training.training.program import run_program
 
 SLOTS = ("t1c", "t1", "t2", "flair")
 BRAIN, SPINE, HEAD_CT, SPINE_CT, OTHER = "brain MR", "spine MR", "head CT", "spine CT", "other"
@@ -63,7 +61,7 @@ class Offer:
 
     scan: str
     shows: str
-    task: Task
+    task: str
     slot: str
     fits: bool
 
@@ -88,7 +86,7 @@ def outcome(offer: Offer, volume: Volume, segmenters: dict[str, Segmenter]) -> t
     """``passed``, ``doubted`` or ``refused``, and the sentence."""
     try:
         besides = segmenters[offer.task].check({offer.slot: volume})
-    except DoubtfulScan as error:
+    except ImplausibleInput as error:
         return "doubted", str(error)
     except InputError as error:
         return "refused", str(error)
@@ -101,8 +99,11 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main() -> None:
-    options = parser().parse_args()
+def main(arguments: list[str] | None = None) -> int:
+    return run_program(parser(), evaluate, arguments)
+
+
+def evaluate(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     segmenters = {task: Segmenter(task, Settings(device="cpu")) for task in SHOWN}
     for segmenter in segmenters.values():
@@ -135,4 +136,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Judges spine models on patients labeled as SPIDER's are: vertebrae with their arches 1, discs 2, canal 3; the sacrum is not.
+"""Evaluates spine models on patients labeled as SPIDER's are: vertebrae with their arches 1, discs 2, canal 3; the sacrum is not.
 
     python Resources/Training/evaluate_spider.py --model spine_3d --fold 0 --out spider.csv --pictures out/
 
@@ -19,17 +19,15 @@ from typing import Any
 import numpy as np
 import torch
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from judging.spine_cases import CANAL, S1  # noqa: E402
-from judging.spine_scores import is_disc, is_vertebra  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.measure import dice, hd95  # noqa: E402
-from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
-from neurospineseg.volume import Volume, read_volume  # noqa: E402
-from real_data import UNPACKED  # noqa: E402
-from synthetic.spine_patients import held_out  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.geometry.agreement import dice, hd95
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from Training.datasets.real_data import UNPACKED
+from Training.evaluation.spine_cases import CANAL, S1
+from Training.evaluation.spine_scores import is_disc, is_vertebra
+from Training.synthetic.spine.patients import held_out
+from Training.training.program import run_program
 
 STRUCTURES = ("vertebra", "disc", "canal")
 Row = dict[str, Any]
@@ -49,7 +47,7 @@ def scores(labels: np.ndarray, truth: np.ndarray, spacing_kji: tuple[float, floa
     return row
 
 
-def judge(segmenter: Segmenter, name: str, scan: Volume, truth: np.ndarray, pictures: Path | None) -> Row:
+def evaluate_case(segmenter: Segmenter, name: str, scan: Volume, truth: np.ndarray, pictures: Path | None) -> Row:
     """One case's figures, the levels it was given, its sacrum in mL and its seconds."""
     started = perf_counter()
     try:
@@ -68,7 +66,7 @@ def judge(segmenter: Segmenter, name: str, scan: Volume, truth: np.ndarray, pict
         "seconds": perf_counter() - started,
     }
     if pictures is not None:
-        from judging.spider_pictures import draw
+        from Training.evaluation.spider_pictures import draw
 
         draw(name, scan, truth, labels, pictures / f"{name}.png")
     return row
@@ -105,21 +103,19 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = parser().parse_args(arguments)
+    return run_program(parser(), run, arguments)
+
+
+def run(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
-    try:
-        segmenter = Segmenter("spine", Settings(model=options.model, device="cpu", anyway=True))
-    except InputError as error:
-        print(error)
-        return 2
+    segmenter = Segmenter("spine", Settings(model=options.model, device="cpu", force=True))
     folders = found(options.patients, options.fold)[:: options.every]
     if not folders:
-        print(f"No patients are in '{options.patients}'; unpack them there or name another folder with --patients.")
-        return 2
+        raise InputError(f"No patients are in '{options.patients}'; unpack them there or name another folder with --patients.")
     rows = []
     for folder in folders:
         scan, truth = read_volume(folder / "img.nii.gz"), read_volume(folder / "seg.nii.gz").voxels.round().astype(int)
-        rows.append(judge(segmenter, folder.name, scan, truth, options.pictures))
+        rows.append(evaluate_case(segmenter, folder.name, scan, truth, options.pictures))
         print({key: round(value, 3) if isinstance(value, float) else value for key, value in rows[-1].items()}, flush=True)
     print(summary(rows))
     if options.out is not None:
@@ -127,7 +123,6 @@ def main(arguments: list[str] | None = None) -> int:
             writer = csv.DictWriter(file, max((list(row) for row in rows), key=len))
             writer.writeheader()
             writer.writerows(rows)
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Judges spine models on real and on drawn scans, each case with its seconds; several models are compared case by case.
+"""Evaluates spine models on real and on drawn scans, each case with its seconds; several models are compared case by case.
 
     python Resources/Training/evaluate_spine.py --model spine_3d --model spine_2d --pictures out/ --out figures.csv
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -21,19 +21,18 @@ from typing import Any
 import numpy as np
 import torch
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from judging.spine_cases import Case, cases  # noqa: E402
-from judging.spine_scores import ENTRIES, MASKS, nothing_found, score  # noqa: E402
-from neurospineseg.bundle import Bundle  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.pipeline import Result, Segmenter, Settings  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.models.bundle import Bundle
+from neurospineseg.pipeline.segmentation_result import SegmentationResult
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from Training.evaluation.spine_cases import Case, cases
+from Training.evaluation.spine_scores import ENTRIES, MASKS, nothing_found, score
+from Training.training.program import run_program
 
 Row = dict[str, Any]
 
 
-class Judged(Segmenter):
+class EvaluatedSegmenter(Segmenter):
     """A segmenter that predicts once for both the structures and the classes, with choices to be measured.
 
     Args:
@@ -42,7 +41,7 @@ class Judged(Segmenter):
     """
 
     def __init__(self, model: str | None, mirror: bool = False, factors: Mapping[str, float] | None = None) -> None:
-        super().__init__("spine", Settings(model=model, device="cpu", anyway=True))
+        super().__init__("spine", Settings(model=model, device="cpu", force=True))
         classes, factors = self.bundle.spec.classes, factors or {}
         unknown = next((name for name in factors if name not in classes), None)
         if unknown is not None:
@@ -50,19 +49,22 @@ class Judged(Segmenter):
         self.mirror, self.factors = mirror, torch.tensor([factors.get(name, 1.0) for name in classes])
         self.last: tuple[torch.Tensor, torch.Tensor] | None = None
 
-    def _predict(self, bundle: Bundle, image: torch.Tensor, *others: Any) -> torch.Tensor:
+    def predict(
+        self, bundle: Bundle, image: torch.Tensor, progress: Callable[[float], None] = lambda fraction: None
+    ) -> tuple[torch.Tensor, list[str]]:
         if bundle is not self.bundle:
-            return super()._predict(bundle, image, *others)
+            return super().predict(bundle, image, progress)
+        notes: list[str] = []
         if self.last is None or self.last[0].shape != image.shape or not torch.equal(self.last[0], image):
-            found = super()._predict(bundle, image, *others).clone()
+            probabilities, notes = super().predict(bundle, image, progress)
             if self.mirror:
-                found = (found + super()._predict(bundle, image.flip(-1), *others).flip(-1)) / 2
-            found *= self.factors[:, None, None, None]
-            self.last = image.clone(), found / found.sum(0)
-        return self.last[1].clone()
+                probabilities = (probabilities + super().predict(bundle, image.flip(-1), progress)[0].flip(-1)) / 2
+            weighted = probabilities * self.factors[:, None, None, None]
+            self.last = image.clone(), weighted / weighted.sum(0)
+        return self.last[1].clone(), notes
 
 
-def judge(segmenter: Judged, case: Case, pictures: Path | None) -> tuple[Row, Result]:
+def evaluate_case(segmenter: EvaluatedSegmenter, case: Case, pictures: Path | None) -> tuple[Row, SegmentationResult]:
     volumes = {"image": case.scan}
     started = perf_counter()
     result = segmenter.run(volumes)
@@ -70,7 +72,7 @@ def judge(segmenter: Judged, case: Case, pictures: Path | None) -> tuple[Row, Re
     classes = segmenter.bundle.spec.classes
     body = segmenter.class_map(volumes).voxels == classes.index("vertebra_body" if "vertebra_body" in classes else "vertebra")
     if pictures is not None:
-        from judging.spine_pictures import draw
+        from Training.evaluation.spine_pictures import draw
 
         draw(case, result, pictures / segmenter.bundle.spec.name / f"{case.name}.png")
     return {"case": case.name, "group": case.group, "seconds": round(seconds, 1), **score(case, result, body)}, result
@@ -80,14 +82,14 @@ class Worst:
     """The case of each group with the lowest Dice, of those that are known entirely: the drawn ones."""
 
     def __init__(self) -> None:
-        self.kept: dict[str, tuple[float, Case, Result]] = {}
+        self.kept: dict[str, tuple[float, Case, SegmentationResult]] = {}
 
-    def look(self, row: Row, case: Case, result: Result) -> None:
+    def look(self, row: Row, case: Case, result: SegmentationResult) -> None:
         if case.everything is not None and row["Dice"] < self.kept.get(case.group, (2.0,))[0]:
             self.kept[case.group] = row["Dice"], case, result
 
     def draw(self, folder: Path) -> None:
-        from judging.spine_pictures import draw_for_card
+        from Training.evaluation.spine_pictures import draw_for_card
 
         for group, (_, case, result) in self.kept.items():
             draw_for_card(case, result, folder / f"worst_{group.replace(', ', '_')}.jpg")
@@ -145,16 +147,19 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main() -> None:
-    options = parser().parse_args()
+def main(arguments: list[str] | None = None) -> int:
+    return run_program(parser(), evaluate, arguments)
+
+
+def evaluate(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     tables: dict[str, list[Row]] = {}
     for model in options.model or [None]:
-        segmenter = Judged(model, options.mirror, dict(options.factor))
+        segmenter = EvaluatedSegmenter(model, options.mirror, dict(options.factor))
         rows, worst = tables.setdefault(model or segmenter.bundle.spec.name, []), Worst()
         for case in cases(*options.only, fold=options.fold, sacrum=options.sacra):
             try:
-                row, result = judge(segmenter, case, options.pictures)
+                row, result = evaluate_case(segmenter, case, options.pictures)
             except InputError as error:
                 print(f"{case.name}: {error}")
                 rows.append({"case": case.name, "group": case.group, "refused": 1, **nothing_found(case)})
@@ -177,4 +182,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

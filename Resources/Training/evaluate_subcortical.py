@@ -1,4 +1,4 @@
-"""Judges a model of the deep nuclei on templates with atlas labels in random poses, and on drawn heads that no model saw.
+"""Evaluates a model of the deep nuclei on templates with atlas labels in random poses, and on drawn heads that no model saw.
 
     python Resources/Training/evaluate_subcortical.py --model subcortical_nuclei_3d --draws 25 --output out/
 
@@ -24,24 +24,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from drawn.subcortical_nuclei_3d import Examples  # noqa: E402
-from judging.nuclei_pictures import draw_region, draw_scan  # noqa: E402
-from neurospineseg.anatomy import structure, structures_of  # noqa: E402
-from neurospineseg.bundle import find_bundle  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.grid import Grid  # noqa: E402
-from neurospineseg.locate import REGION_CENTER_MNI, find_head  # noqa: E402
-from neurospineseg.measure import dice  # noqa: E402
-from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
-from neurospineseg.predict import predict  # noqa: E402
-from neurospineseg.subcortical_postprocess import T1_NOTE  # noqa: E402
-from neurospineseg.volume import Volume, read_volume  # noqa: E402
-from real_data import DATA  # noqa: E402
-from synthetic.nuclei import DEEP_GRAY, cached_heads  # noqa: E402
-from synthetic.nuclei_template import STN, Template, as_scanned, labels_on, mean_ellipsoid, random_pose, read_template  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.geometry.affine import Affine
+from neurospineseg.geometry.agreement import dice
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.inference.head_pose import REGION_CENTER_MNI, find_head
+from neurospineseg.inference.predict import predict
+from neurospineseg.models.bundle import find_bundle
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from neurospineseg.tasks.anatomy import structure, structures_of
+from neurospineseg.tasks.subcortical.rules import T1_NOTE
+from Training.datasets.real_data import DATA
+from Training.evaluation.nuclei_pictures import draw_region, draw_scan
+from Training.synthetic.examples.subcortical_nuclei_3d import Examples
+from Training.synthetic.nuclei.heads import DEEP_GRAY, cached_heads
+from Training.synthetic.nuclei.template import STN, Template, as_scanned, labels_on, mean_ellipsoid, random_pose, read_template
+from Training.training.program import run_program
 
 TEMPLATES = ("ICBM2009_T1w_ZonaBB", "MNI6_T1w_1mm_ZonaBB")
 SCAN_MM = (1.0, 1.0, 3.0)
@@ -57,7 +56,7 @@ def scores(found: np.ndarray, truth: np.ndarray, other: np.ndarray, grid: Grid) 
     value = dice(found, truth)
     if not found.any():
         return 0.0, np.nan, 0
-    places = [grid.ijk_to_ras[:3, :3] @ np.argwhere(mask).mean(0)[::-1] for mask in (found, truth)]
+    places = [grid.centroid(mask) for mask in (found, truth)]
     return value, float(np.linalg.norm(places[0] - places[1])), int(dice(found, other) > value)
 
 
@@ -76,9 +75,7 @@ def located(segmenter: Segmenter, scan: Volume) -> np.ndarray:
         locator.spec,
         lambda image: predict(network, image, locator.spec, segmenter.device, segmenter.precision)[0],
     )
-    from_mni = np.eye(4)
-    from_mni[:3, :3], from_mni[:3, 3] = pose.scale * pose.axes, pose.offset
-    return np.linalg.inv(from_mni)
+    return pose.mni_to_ras.inverse.matrix
 
 
 def template_rows(
@@ -100,10 +97,10 @@ def template_rows(
     except InputError as error:
         print(*start, error)
         labels = np.zeros(scan.shape, np.uint16)
-    turn = to_mni @ pose
-    angle = np.degrees(np.arccos(np.clip((np.trace(turn[:3, :3]) / np.cbrt(np.linalg.det(turn[:3, :3])) - 1) / 2, -1, 1)))
+    turn = Affine(to_mni @ pose)
+    angle = np.degrees(np.arccos(np.clip((np.trace(turn.linear) / np.cbrt(np.linalg.det(turn.linear)) - 1) / 2, -1, 1)))
     center = np.array(REGION_CENTER_MNI)
-    yield (*start, "locator", "place", np.nan, np.linalg.norm(turn[:3, :3] @ center + turn[:3, 3] - center), 0)
+    yield (*start, "locator", "place", np.nan, np.linalg.norm(turn.apply(center) - center), 0)
     yield (*start, "locator", TURN, np.nan, angle, 0)
     ellipsoids = {key: mean_ellipsoid(scan.grid, key.split("_")[0], to_mni) for key in STN}
     anything = np.argwhere((truth > 0) | (labels > 0) | ellipsoids[STN[0]] | ellipsoids[STN[1]])
@@ -213,10 +210,13 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main() -> None:
-    options = parser().parse_args()
+def main(arguments: list[str] | None = None) -> int:
+    return run_program(parser(), evaluate, arguments)
+
+
+def evaluate(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
-    segmenter = Segmenter("subcortical", Settings(model=options.model, device="cpu", anyway=True))
+    segmenter = Segmenter("subcortical", Settings(model=options.model, device="cpu", force=True))
     rows: list[tuple] = []
     pictures: dict[str, tuple] = {}
     for name in TEMPLATES if options.draws else ():
@@ -242,4 +242,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Judges the tumor model on gliomas with expert labels, on scans without, and on drawn heads no model was trained on.
+"""Evaluates the tumor model on gliomas with expert labels, on scans without, and on drawn heads no model was trained on.
 
     python Resources/Training/evaluate_tumor.py --drawn 24 --pictures out/
     python Resources/Training/evaluate_tumor.py --parts drawn --pictures Resources/Models/tumor_glioma/docs
@@ -23,17 +23,16 @@ from time import perf_counter
 import numpy as np
 import torch
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from judging.drawn_tumors import CHANNELS, DRAWINGS, DRAWN_GIVEN, DrawnScores, cases  # noqa: E402
-from judging.tumor_pictures import draw  # noqa: E402
-from judging.tumor_regions import REGIONS  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.measure import dice, hd95  # noqa: E402
-from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
-from neurospineseg.volume import Volume, read_volume  # noqa: E402
-from real_data import DATA  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.geometry.agreement import dice, hd95
+from neurospineseg.geometry.bounding_box import bounding_slices
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from Training.datasets.real_data import DATA
+from Training.evaluation.drawn_tumors import CHANNELS, DRAWINGS, DRAWN_GIVEN, DrawnScores, cases
+from Training.evaluation.tumor_pictures import draw
+from Training.evaluation.tumor_regions import REGIONS
+from Training.training.program import run_program
 
 FOLDER = DATA / "tumor"
 GIVEN = [chosen for count in (4, 3, 2, 1) for chosen in combinations(CHANNELS, count)]
@@ -61,11 +60,8 @@ def line(found: np.ndarray, truth: np.ndarray, spacing_kji: tuple[float, ...], v
 
 
 def _boxed(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    places = np.argwhere(a | b)
-    if len(places) == 0:
-        return a, b
-    box = tuple(slice(max(0, low - 2), high + 3) for low, high in zip(places.min(0), places.max(0)))
-    return a[box], b[box]
+    box = bounding_slices(a | b, 2)
+    return (a, b) if box is None else (a[box], b[box])
 
 
 def deepmedic(number: int) -> tuple[dict[str, Volume], np.ndarray]:
@@ -100,7 +96,9 @@ def run(name: str, segmenter: Segmenter, scans: Mapping[str, Volume], pictures: 
     reference = next(iter(scans.values()))
     volumes = {key: entry["mL"] for key, entry in result.report["volumes"].items()}
     figures = (
-        line(result.labels.voxels, truth, tuple(reference.spacing[::-1]), reference.grid.voxel_volume_ml) if truth is not None else volumes
+        line(result.labels.voxels, truth, tuple(reference.grid.spacing_kji), reference.grid.voxel_volume_ml)
+        if truth is not None
+        else volumes
     )
     print(f"{name} | {seconds:.1f} s | {figures} | {result.warnings}", flush=True)
     if pictures is not None:
@@ -132,7 +130,7 @@ def on_subsets(segmenter: Segmenter, options: argparse.Namespace) -> None:
 
 def on_raw(segmenter: Segmenter, options: argparse.Namespace) -> None:
     run("TCGA raw", segmenter, tcga(), options.pictures)
-    registering = Segmenter("tumor", Settings(model=options.model, device="cpu", register=True, anyway=True))
+    registering = Segmenter("tumor", Settings(model=options.model, device="cpu", register=True, force=True))
     run("TCGA raw registered", registering, tcga(), options.pictures)
 
 
@@ -151,7 +149,7 @@ def on_drawn(segmenter: Segmenter, options: argparse.Namespace) -> None:
     for name, words in (("drawn", "as drawn in training"), ("drawn_harder", "harder than drawn in training")):
         scores = DrawnScores(words, options.drawn_given)
         for case in cases(options.drawn, name == "drawn_harder", spacing):
-            scores.judge(segmenter, case)
+            scores.evaluate(segmenter, case)
         scores.tell()
         if options.pictures is not None:
             scores.picture_worst(options.pictures, name)
@@ -171,7 +169,7 @@ def contrasts(text: str) -> tuple[str, ...]:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--model", help="bundle name or folder; default: the installed tumor model")
-    made.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what it is judged on; default: all")
+    made.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what it is evaluated on; default: all")
     made.add_argument("--drawn", type=int, default=12, help="heads drawn from the held-out label maps, twice; 0 for none")
     made.add_argument(
         "--drawn-given", type=contrasts, nargs="+", default=DRAWN_GIVEN, metavar="CONTRASTS", help="of drawn heads, such as t1c,flair"
@@ -181,10 +179,13 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main() -> None:
-    options = parser().parse_args()
+def main(arguments: list[str] | None = None) -> int:
+    return run_program(parser(), evaluate, arguments)
+
+
+def evaluate(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
-    segmenter = Segmenter("tumor", Settings(model=options.model, device="cpu", anyway=True))
+    segmenter = Segmenter("tumor", Settings(model=options.model, device="cpu", force=True))
     for part in options.parts:
         if part != "drawn" or options.drawn:
             try:
@@ -194,4 +195,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

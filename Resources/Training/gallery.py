@@ -22,21 +22,19 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from fitting.examples import Drawn  # noqa: E402
-from fitting.losses import UNKNOWN, known_classes  # noqa: E402
-from fitting.network_shape import model_spec  # noqa: E402
-from fitting.recipe import RECIPES, read_recipe  # noqa: E402
-from fitting.session import drawn_source  # noqa: E402
-from neurospineseg.bundle import ModelSpec  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.grid import Grid, straight_grid  # noqa: E402
-from neurospineseg.passage import bring_in  # noqa: E402
-from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
-from neurospineseg.volume import Volume, read_volume  # noqa: E402
-from real_data import DATA  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.geometry.grid import Grid, straight_grid
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.inference.onto_model_grid import to_model_grid
+from neurospineseg.models.bundle import ModelSpec
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from Training.datasets.real_data import DATA
+from Training.training.examples import Drawn
+from Training.training.losses import UNKNOWN, known_classes
+from Training.training.network_shape import model_spec
+from Training.training.program import run_program
+from Training.training.recipe import RECIPES, read_recipe
+from Training.training.session import drawn_source
 
 COLUMNS, SIDE_INCHES = 4, 2.4
 REAL: Mapping[str, tuple[Mapping[str, str], ...]] = {
@@ -94,7 +92,7 @@ def real_tiles(spec: ModelSpec) -> Iterator[tuple[str, np.ndarray, None]]:
             grid = _patch_grid(spec, volumes)
         except InputError:
             continue
-        image = bring_in(volumes, grid, spec).numpy()
+        image = to_model_grid(volumes, grid, spec).numpy()
         channel = spec.channels.index(next(iter(names)))
         yield f"{next(iter(names))}, real", _slice_3d(spec, image[channel]), None
 
@@ -151,8 +149,11 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main() -> None:
-    options = parser().parse_args()
+def main(arguments: list[str] | None = None) -> int:
+    return run_program(parser(), draw_page, arguments)
+
+
+def draw_page(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     parts = []
     for name in options.recipes:
@@ -175,4 +176,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

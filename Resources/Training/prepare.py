@@ -15,59 +15,47 @@ import importlib
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from datasets.preparing import Plan, Report, draw_split, prepare  # noqa: E402
-from datasets.preview import write_preview  # noqa: E402
-from datasets.raw_dataset import Split  # noqa: E402
-from neurospineseg.console import forgive_encoding, say  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
+from neurospineseg.cli.console import say
+from neurospineseg.errors import InputError
+from Training.datasets.preparing import Plan, Report, draw_split, prepare
+from Training.datasets.preview import write_preview
+from Training.datasets.raw_dataset import Split
+from Training.training.program import run_program
 
 ADAPTERS = ("stn", "brats", "spider", "nrrd-list", "corrections", "nnunet", "synthetic")
 NOT_ON_DISK = ("adapter", "output", "dry_run", "no_preview", "source", "slices")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    forgive_encoding(sys.stdout, sys.stderr)
-    options = parser().parse_args(arguments)
+    return run_program(parser(), run, arguments, stopped="Stopped; the same command goes on from here.")
+
+
+def run(options: argparse.Namespace) -> int:
     if options.adapter == "check":
         return check(options.source)
-    adapter = importlib.import_module(f"datasets.{options.adapter.replace('-', '_')}")
-    try:
-        plan = adapter.plan(options)
-        for problem in plan.problems:
-            say(problem)
-        if not plan.cases:
-            raise InputError(
-                f"No case of the form '{options.adapter}' was found; 'prepare.py {options.adapter} --help' says what is expected."
-            )
-        if plan.split is None:
-            draw_split(plan.cases, options.n_train, options.n_val, options.seed)
-        if options.dry_run:
-            describe(plan, options.output)
-            return 0
-        fingerprint = {key: _plain(value) for key, value in vars(options).items() if key not in NOT_ON_DISK}
-        fingerprint |= {"adapter": options.adapter, "task": plan.task}
-        report = prepare(
-            plan,
-            options.output,
-            fingerprint,
-            lambda cases: _kept(plan, cases) or draw_split(cases, options.n_train, options.n_val, options.seed),
-        )
-        if not options.no_preview:
-            write_preview(options.output)
-        tell(plan, report, options.output)
-        return 1 if plan.problems or report.faulty else 0
-    except InputError as error:
-        say(str(error))
-        return 2
-    except OSError as error:
-        say(f"'{error.filename or options.output}' cannot be read or written ({error.strerror}); check the folder and the free space.")
-        return 2
-    except KeyboardInterrupt:
-        say("Stopped; the same command goes on from here.")
-        return 130
+    adapter = importlib.import_module(f"Training.datasets.{options.adapter.replace('-', '_')}")
+    plan = adapter.plan(options)
+    for problem in plan.problems:
+        say(problem)
+    if not plan.cases:
+        raise InputError(f"No case of the form '{options.adapter}' was found; 'prepare.py {options.adapter} --help' says what is expected.")
+    if plan.split is None:
+        draw_split(plan.cases, options.n_train, options.n_val, options.seed)
+    if options.dry_run:
+        describe(plan, options.output)
+        return 0
+    fingerprint = {key: _plain(value) for key, value in vars(options).items() if key not in NOT_ON_DISK}
+    fingerprint |= {"adapter": options.adapter, "task": plan.task}
+    report = prepare(
+        plan,
+        options.output,
+        fingerprint,
+        lambda cases: _kept(plan, cases) or draw_split(cases, options.n_train, options.n_val, options.seed),
+    )
+    if not options.no_preview:
+        write_preview(options.output)
+    tell(plan, report, options.output)
+    return 1 if plan.problems or report.faulty else 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -76,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     looks = commands.add_parser("check", help="Draws the page of a prepared data set anew.")
     looks.add_argument("source", type=Path, metavar="DATASET")
     for name in ADAPTERS:
-        adapter = importlib.import_module(f"datasets.{name.replace('-', '_')}")
+        adapter = importlib.import_module(f"Training.datasets.{name.replace('-', '_')}")
         lines = adapter.__doc__.strip().splitlines()
         command = commands.add_parser(
             name, help=lines[0], description=adapter.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -93,11 +81,7 @@ def parser() -> argparse.ArgumentParser:
 
 def check(folder: Path) -> int:
     """Draws ``overlays.html`` of a prepared data set."""
-    try:
-        write_preview(folder)
-    except InputError as error:
-        say(str(error))
-        return 2
+    write_preview(folder)
     print(f"Look at {folder / 'overlays.html'}.")
     return 0
 

@@ -18,16 +18,16 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from neurospineseg.grid import Grid, covering_grid, resample  # noqa: E402
-from neurospineseg.locate import fit_pose, region_center  # noqa: E402
-from neurospineseg.volume import Volume, read_volume  # noqa: E402
-from real_data import DATA  # noqa: E402
-from synthetic.nuclei import BRAINSTEM, CACHE, LANDMARKS, NUCLEI, PEDUNCLE, RIGHT, VENTRAL_DC, Head, combined  # noqa: E402
-from synthetic.nuclei_registration import Deformation, centroid, sample_at, voxel_centers  # noqa: E402
-from synthetic.shapes import tube  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.geometry.grid import Grid, covering_grid
+from neurospineseg.geometry.resample import resample
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.inference.head_pose import fit_pose, region_center
+from Training.datasets.real_data import DATA
+from Training.synthetic.brain.shapes import tube
+from Training.synthetic.nuclei.heads import BRAINSTEM, CACHE, LANDMARKS, NUCLEI, PEDUNCLE, RIGHT, VENTRAL_DC, Head, combined
+from Training.synthetic.nuclei.registration import Deformation, centroid, sample_at, through, voxel_centers
+from Training.training.program import run_program
 
 DEEP_MM, DEEP_SPACING = (116.0, 124.0, 108.0), 0.8
 PEDUNCLE_PATH = np.array([(17.5, -9, -3, 4.5), (14.5, -15, -10.5, 4.5), (11.5, -18.5, -18, 4.5), (8, -21, -27, 5)])
@@ -59,9 +59,8 @@ def smooth_labels(volume: Volume, grid: Grid) -> np.ndarray:
 
 def with_layers(labels: np.ndarray, grid: Grid, atlas: Volume, deformation: Deformation) -> tuple[np.ndarray, np.ndarray]:
     """Labels (K, J, I) of a head with the pallidum split and the peduncle marked, and the atlas's small nuclei, uint16 (K, J, I)."""
-    ras = deformation(voxel_centers(grid.shape, grid.ijk_to_ras))
-    inverse = torch.from_numpy(atlas.grid.ras_to_ijk.astype(np.float32))
-    ijk = ras @ inverse[:3, :3].T + inverse[:3, 3]
+    ras = deformation(voxel_centers(grid.shape, grid.affine))
+    ijk = through(atlas.affine.inverse, ras)
 
     def share(value: int) -> np.ndarray:
         mask = ndimage.gaussian_filter((atlas.voxels == value).astype(np.float32), 0.6)
@@ -92,7 +91,7 @@ def prepare(file: Path, atlas: Volume, coarse_atlas: tuple[np.ndarray, Grid]) ->
     head = Volume(np.round(head.voxels).astype(np.uint16), head.ijk_to_ras)
     whole = covering_grid(head.grid, np.full(3, 2.0))
     labels = nearest(head, whole)
-    start, stop = whole.index_box(voxel_centers(whole.shape, whole.ijk_to_ras)[torch.from_numpy(labels > 0)].numpy())
+    start, stop = whole.index_box(voxel_centers(whole.shape, whole.affine)[torch.from_numpy(labels > 0)].numpy())
     cropped = whole.crop(start, stop)
     np.savez_compressed(CACHE / f"whole_{number:02d}.npz", labels=labels[tuple(map(slice, start, stop))], ijk_to_ras=cropped.ijk_to_ras)
 
@@ -110,12 +109,7 @@ def prepare(file: Path, atlas: Volume, coarse_atlas: tuple[np.ndarray, Grid]) ->
     final = combined(Head(torch.from_numpy(labels.astype(np.int16)), box.ijk_to_ras, torch.from_numpy(nuclei.astype(np.int16)))).labels
     volumes = {name: tuple(int((final == value).sum() * DEEP_SPACING**3) for value in sides) for name, sides in NUCLEI.items()}
     print(number, f"loss {deformation.loss:.3f} scale {pose.scale:.3f} residual {pose.residual_mm:.1f} mm", volumes, flush=True)
-    return np.array(
-        [
-            [deformation.affine[:3, :3] @ places[f"{side}_{name}"] + deformation.affine[:3, 3] for side in ("left", "right")]
-            for name in LANDMARKS
-        ]
-    )
+    return np.array([[deformation.affine.apply(places[f"{side}_{name}"]) for side in ("left", "right")] for name in LANDMARKS])
 
 
 def parser() -> argparse.ArgumentParser:
@@ -125,15 +119,18 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main() -> None:
-    options = parser().parse_args()
+def main(arguments: list[str] | None = None) -> int:
+    return run_program(parser(), prepare_heads, arguments)
+
+
+def prepare_heads(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     CACHE.mkdir(parents=True, exist_ok=True)
     files = sorted(options.label_maps.glob("training_seg_[0-9][0-9].nii.gz"))
     if options.heads:
         files = [file for file in files if int(file.name[13:15]) in options.heads]
     if not files:
-        parser.error(f"'{options.label_maps}' holds no training_seg_NN.nii.gz that was asked for; give their folder with --label-maps.")
+        raise InputError(f"'{options.label_maps}' holds no training_seg_NN.nii.gz that was asked for; give their folder with --label-maps.")
     atlas = read_volume(options.label_maps / "zonabb_mni152_2009b_asym.nii.gz")
     atlas = Volume(np.round(atlas.voxels).astype(np.uint16), atlas.ijk_to_ras)
     coarse = Grid.canonical((0, -8, -4), (120, 130, 110), (2, 2, 2))
@@ -146,4 +143,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -3,7 +3,7 @@
     python Resources/Training/prepare_spine.py --teacher spine_3d
 
 Read are the folder ``spine`` of what ``unpack.py`` wrote (``NEUROSPINESEG_UNPACKED``) and the sets of ``NEUROSPINESEG_DATA``. What no
-label tells is taken from a former model where that is sure and agrees with what is labeled (``synthetic/spine_teaching.py``).
+label tells is taken from a former model where that is sure and agrees with what is labeled (``synthetic/spine/teaching.py``).
 """
 
 from __future__ import annotations
@@ -17,22 +17,21 @@ import numpy as np
 import torch
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from neurospineseg.bundle import Bundle, find_bundle  # noqa: E402
-from neurospineseg.device import choose_device, choose_precision  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.grid import resample, straight_grid  # noqa: E402
-from neurospineseg.network import build_to_run, load_weights  # noqa: E402
-from neurospineseg.passage import bring_in  # noqa: E402
-from neurospineseg.predict import predict  # noqa: E402
-from neurospineseg.vertebral_parts import standard_parts  # noqa: E402
-from neurospineseg.volume import Volume, read_volume  # noqa: E402
-from real_data import DATA, UNPACKED  # noqa: E402
-from synthetic import chu2015  # noqa: E402
-from synthetic.spine_patients import FOLDER, SETS  # noqa: E402
-from synthetic.spine_teaching import agreeing, bodies_target, discs_target, spider_target  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.geometry.grid import straight_grid
+from neurospineseg.geometry.resample import resample
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.inference.device import choose_device, choose_precision
+from neurospineseg.inference.onto_model_grid import to_model_grid
+from neurospineseg.inference.predict import predict
+from neurospineseg.models.bundle import Bundle, find_bundle
+from neurospineseg.models.network import build_to_run, load_weights
+from neurospineseg.tasks.spine.parts import standard_parts
+from Training.datasets.real_data import DATA, UNPACKED
+from Training.synthetic.spine import chu2015
+from Training.synthetic.spine.patients import FOLDER, SETS
+from Training.synthetic.spine.teaching import agreeing, bodies_target, discs_target, spider_target
+from Training.training.program import run_program
 
 ASIDE_MM = {"VB1": 0.0, "VB3": 4.0}
 """MyoSegmenTUM's labels end some millimeters outside the visible bodies at the sides."""
@@ -59,7 +58,7 @@ def answers(bundle: Bundle, network: torch.nn.Module, scan: Volume) -> np.ndarra
     """The former model's probabilities of the six parts on the scan's grid, (6, K, J, I); background where it did not look."""
     spec, device = bundle.spec, choose_device("cpu")
     working = straight_grid(scan.grid, np.array(spec.spacing))
-    found = predict(network, bring_in({spec.channels[0]: scan}, working, spec), spec, device, choose_precision(device))[0]
+    found = predict(network, to_model_grid({spec.channels[0]: scan}, working, spec), spec, device, choose_precision(device))[0]
     return resample(standard_parts(found, spec.classes), working, scan.grid, antialias=False).numpy()
 
 
@@ -110,15 +109,15 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = parser().parse_args(arguments)
+    return run_program(parser(), run, arguments)
+
+
+def run(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
-    try:
-        count = prepare(options.teacher, options.only)
-    except InputError as error:
-        print(error)
-        return 2
+    count = prepare(options.teacher, options.only)
+    if not count:
+        raise InputError(f"There are no cases in '{UNPACKED}' or '{DATA}'; set NEUROSPINESEG_UNPACKED and NEUROSPINESEG_DATA.")
     print(f"{count} cases are in {FOLDER}.")
-    return 0 if count else 2
 
 
 if __name__ == "__main__":

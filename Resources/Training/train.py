@@ -17,50 +17,27 @@ import os
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from fitting.session import Session, train  # noqa: E402
-from neurospineseg.catalog import MODELS_FOLDER, user_models_folder  # noqa: E402
-from neurospineseg.console import forgive_encoding, say  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
+from neurospineseg.models.catalog import MODELS_FOLDER, user_models_folder
+from Training.training.program import run_program
+from Training.training.session import Session, train
 
 
 def main(arguments: list[str] | None = None) -> int:
-    forgive_encoding(sys.stdout, sys.stderr)
-    options = parser().parse_args(arguments)
-    try:
-        bundle = train(
-            Session(
-                recipe=options.recipe,
-                changes=options.changes,
-                data=options.data,
-                start=options.start,
-                weights=options.weights,
-                name=options.name,
-                run=options.run,
-                models=options.models,
-                resume=options.resume,
-                device=options.device,
-                devices=options.devices,
-                workers=options.workers,
-                minutes=options.minutes,
-            )
-        )
-    except InputError as error:
-        say(str(error))
-        return 2
-    except OSError as error:
-        say(f"A file of the training cannot be read or written ({error}); make room or choose another place, then go on with --resume.")
-        return 2
-    except KeyboardInterrupt:
-        say("Stopped; the same command with --resume goes on from the last epoch.")
-        return 130
+    return run_program(
+        parser(),
+        run,
+        arguments,
+        unreadable="The file '{name}' of the training cannot be read or written ({reason}); make room or choose another place, then go on with --resume.",
+        stopped="Stopped; the same command with --resume goes on from the last epoch.",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    bundle = train(Session(**vars(options)))
     if bundle is not None and int(os.environ.get("RANK", 0)) == 0:
         print(f"The model '{bundle.name}' is in {bundle}; `neurospineseg models` lists it and the panel offers it.")
         if (MODELS_FOLDER / bundle.name).is_dir() and bundle.parent.resolve() != MODELS_FOLDER:
             print("It takes the place of the model of that name that comes with the program, until you remove it.")
-    return 0
 
 
 def _whole(text: str) -> int:

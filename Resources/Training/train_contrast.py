@@ -3,7 +3,7 @@
     python Resources/Training/train_contrast.py --models FOLDER
 
 It takes minutes: a head is drawn in six contrasts, each is looked at in a few slightly wrong poses, and a network with one hidden layer
-learns from how bright each part of the head is (``neurospineseg.contrast``). Heads kept from training judge it.
+learns from how bright each part of the head is (``neurospineseg.checks.contrast``). It is evaluated on heads kept from training.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from neurospineseg.bundle import ModelSpec, write_bundle  # noqa: E402
-from neurospineseg.catalog import user_models_folder  # noqa: E402
-from neurospineseg.contrast import features, head_view  # noqa: E402
-from neurospineseg.locate import Pose  # noqa: E402
-from neurospineseg.network import build_network, save_weights  # noqa: E402
-from synthetic.brain_contrasts import CONTRASTS, contrasts_of  # noqa: E402
-from synthetic.deform import random_linear  # noqa: E402
-from synthetic.head_pool import HeadPool  # noqa: E402
-from synthetic.nuclei import cached_heads, mirrored  # noqa: E402
+from neurospineseg.checks.contrast import features, head_view
+from neurospineseg.inference.head_pose import Pose
+from neurospineseg.models.bundle import ModelSpec
+from neurospineseg.models.bundle_writer import write_bundle
+from neurospineseg.models.catalog import user_models_folder
+from neurospineseg.models.network import build_network
+from neurospineseg.models.weights import save_weights
+from Training.synthetic.brain.contrasts import CONTRASTS, contrasts_of
+from Training.synthetic.brain.head_pool import HeadPool
+from Training.synthetic.deform import random_linear
+from Training.synthetic.nuclei.heads import cached_heads, mirrored
+from Training.training.program import run_program
 
 VIEW_SPACING, HIDDEN = 8.0, 32
 POSES = 3
@@ -96,8 +96,11 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main() -> None:
-    options = parser().parse_args()
+def main(arguments: list[str] | None = None) -> int:
+    return run_program(parser(), train, arguments)
+
+
+def train(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
     heads = [form for head in cached_heads("whole") for form in (head, mirrored(head))]
@@ -125,4 +128,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,5 +1,5 @@
 """``python -m neurospineseg``: the same as the command ``neurospineseg``."""
 
-from neurospineseg.cli import main
+from neurospineseg.cli.main import main
 
 raise SystemExit(main())

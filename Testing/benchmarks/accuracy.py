@@ -1,6 +1,6 @@
 """The accuracy that our way keeps: its mean Dice beside that of its float32 references, case by case over drawn and real scans.
 
-    python Testing/benchmarks/accuracy.py [--count 8] [--tasks tumor spine subcortical] [--model NAME] [--real] [--json figures.json]
+    python -m Testing.benchmarks.accuracy [--count 8] [--tasks tumor spine subcortical] [--model NAME] [--real] [--json figures.json]
 
 Every scan is read once and segmented from memory by our way, by the float32 reference and by the mirrored one (``reference.py``).
 Printed is what ours lacks, the reference's mean Dice over the structures less ours, of each case and as the mean over the cases with its
@@ -25,17 +25,16 @@ from typing import Any
 
 import numpy as np
 
-import project_path  # noqa: F401
-from case import Case, read_labels
-from drawn_case import drawn_case
-from machine import machine, machine_line, write_json
-from neurospineseg.bundle import find_bundle
-from neurospineseg.pipeline import Segmenter, Settings
-from neurospineseg.volume import Volume, read_volume
-from options import TASKS, case_options, ended, parser, positive
-from real_case import labeled_cases, real_cases
-from reference import mean_dice, references, written
-from ways import OWN
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.models.bundle import find_bundle
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from Testing.benchmarks.case import Case, read_labels
+from Testing.benchmarks.drawn_case import drawn_case
+from Testing.benchmarks.machine import machine, machine_line, write_json
+from Testing.benchmarks.options import TASKS, case_options, ended, parser, positive
+from Testing.benchmarks.real_case import labeled_cases, real_cases
+from Testing.benchmarks.reference import mean_dice, references, written
+from Testing.benchmarks.ways import OWN
 
 FIRST_SEED, COUNT, QUICK_COUNT = 1001, 8, 2
 LIMIT = 0.002
@@ -106,7 +105,7 @@ def show_summary(group: str, found: Mapping[str, Mapping[str, Any]]) -> None:
 
 def judge(task: str, model: str | None, device: str, groups: Mapping[str, Sequence[Case]]) -> dict[str, Any]:
     """Measures a model on the cases of each group, and prints it."""
-    own = Segmenter(task, Settings(model=model, device=device, anyway=True))
+    own = Segmenter(task, Settings(model=model, device=device, force=True))
     ways = {OWN: own, **references(task, model, device)}
     figures: dict[str, Any] = {"task": task, "model": own.bundle.spec.name, "groups": {}}
     print(f"\n{figures['model']}: mean Dice of ours, and what it lacks (seconds of {', '.join(ways)})")

@@ -11,7 +11,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from neurospineseg.grid import Grid
+from neurospineseg.geometry.grid import Grid
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Case:
     Attributes:
         name: for tables.
         scans: NIfTI file of each modality; the first one's grid is the result's.
-        truth: label map with the label values of ``neurospineseg.anatomy`` on that grid; None where nobody knows.
+        truth: label map with the label values of ``neurospineseg.tasks.anatomy`` on that grid; None where nobody knows.
         whole: whether every modality is there that the default model takes.
         region: the part of the scan that the model looks at; None: not looked for, or the whole of it.
         bodies: whether the truth holds the bodies of the vertebrae alone, without their arches.

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import torch
 
-from neurospineseg.anatomy import structures_of
-from neurospineseg.bundle import Bundle, ModelSpec, find_bundle, write_bundle
-from neurospineseg.network import save_weights
-from plain_network import built_plainly, plain_network
+from neurospineseg.models.bundle import Bundle, ModelSpec, find_bundle
+from neurospineseg.models.bundle_writer import write_bundle
+from neurospineseg.models.weights import save_weights
+from neurospineseg.tasks.anatomy import structures_of
+from Testing.benchmarks.plain_network import built_plainly, plain_network
 
 LAST_LAYER = "output_block.conv.conv"
 LESS = 2.0
@@ -48,5 +49,5 @@ def with_classes(folder: Path, count: int, model: str = "tumor_glioma") -> Bundl
         recognizer=first.spec.recognizer,
     )
     weights = folder / f"classes_{count}.pt"
-    save_weights(wider, weights)
+    save_weights(wider, weights, "half")
     return Bundle(write_bundle(folder, spec, definition, weights), spec, definition)

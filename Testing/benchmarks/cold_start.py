@@ -1,6 +1,6 @@
 """From the click to the first result, with a cold and a warm worker, and in a process started for it.
 
-    python Testing/benchmarks/cold_start.py [--rounds 3] [--tasks spine] [--device cpu] [--json figures.json]
+    python -m Testing.benchmarks.cold_start [--rounds 3] [--tasks spine] [--device cpu] [--json figures.json]
 
 The panel hands voxels that are in memory to its worker: once to one that must be started, once to one that has loaded the model while nobody
 waited, and once more. Beside it, from the same scan's file, our way and MONAI's (standard and tuned) in a fresh Python process, as a program
@@ -19,18 +19,19 @@ from typing import Any
 
 import numpy as np
 
-import project_path  # noqa: F401
-from case import save_case
-from drawn_case import drawn_case
-from fresh_process import in_fresh_process
-from machine import machine, machine_line, write_json
-from neurospineseg.bundle import find_bundle
-from neurospineseg.client import WorkerClient
-from neurospineseg.device import choose_device
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume, read_volume
-from options import TASKS, case_options, ended, parser
-from ways import OWN, with_region
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.inference.device import choose_device
+from neurospineseg.models.bundle import find_bundle
+from neurospineseg.pipeline.settings import Settings
+from neurospineseg.worker.client import WorkerClient
+from neurospineseg.worker.protocol import Died, Done, Failed, Refused, ScanFile, Segment, Warm
+from Testing.benchmarks.case import save_case
+from Testing.benchmarks.drawn_case import drawn_case
+from Testing.benchmarks.fresh_process import in_fresh_process
+from Testing.benchmarks.machine import machine, machine_line, write_json
+from Testing.benchmarks.options import TASKS, case_options, ended, parser
+from Testing.benchmarks.ways import OWN, with_region
 
 COLD, LOADED, AGAIN = "worker not started", "worker with the model loaded", "the same worker again"
 FRESH = {
@@ -41,7 +42,7 @@ FRESH = {
 WAITING_S = 0.005
 
 
-def answered(client: WorkerClient, number: int) -> dict[str, Any]:
+def answered(client: WorkerClient, number: int) -> Any:
     """Waits for a request's result.
 
     Raises:
@@ -50,10 +51,10 @@ def answered(client: WorkerClient, number: int) -> dict[str, Any]:
     while True:
         client.poll()
         for answer in client.answers_to(number):
-            if answer["event"] == "done":
-                return answer["result"]
-            if answer["event"] in ("refused", "failed", "died"):
-                raise InputError(f"The worker gave no result: {answer['message']}")
+            if isinstance(answer, Done):
+                return answer.result
+            if isinstance(answer, Refused | Failed | Died):
+                raise InputError(f"The worker gave no result: {answer.message}")
         sleep(WAITING_S)
 
 
@@ -61,12 +62,12 @@ def click(client: WorkerClient, task: str, volumes: Mapping[str, Volume], model:
     """Seconds from handing the voxels over until the label map can be read, as the panel asks for it (with the doubtful places)."""
     started = perf_counter()
     client.start()
-    inputs = {}
+    scans = {}
     for name, volume in volumes.items():
         np.save(client.folder / f"scan-{name}.npy", volume.voxels)
-        inputs[name] = {"file": f"scan-{name}.npy", "ijk_to_ras": volume.ijk_to_ras.tolist()}
-    number = client.request("segment", task=task, inputs=inputs, model=model, device=device, doubts=True, anyway=True)
-    labels = np.load(client.folder / answered(client, number)["labels"], mmap_mode="r")
+        scans[name] = ScanFile(f"scan-{name}.npy", volume.ijk_to_ras.tolist())
+    number = client.request(Segment(task, Settings(model=model, device=device, uncertainty=True, force=True), scans))
+    labels = np.load(client.folder / answered(client, number).labels, mmap_mode="r")
     int(labels.max())
     return perf_counter() - started
 
@@ -84,7 +85,7 @@ def measure(task: str, model: str | None, options: Any, room: Path) -> dict[str,
             client.stop()
             seconds[COLD].append(click(client, task, volumes, model, options.device))
             client.stop()
-            answered(client, client.request("warm", task=task, model=model, device=options.device))
+            answered(client, client.request(Warm(task, Settings(model=model, device=options.device))))
             seconds[LOADED].append(click(client, task, volumes, model, options.device))
             seconds[AGAIN].append(click(client, task, volumes, model, options.device))
             for way, name in FRESH.items():

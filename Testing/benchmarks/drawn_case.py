@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from case import Case, load_case, save_case, write_image
-from neurospineseg.anatomy import structure
-from neurospineseg.grid import Grid, resample
-from synthetic.nuclei import DEEP_GRAY
-from synthetic.nuclei_phantom import subcortical_phantom
-from synthetic.spine_phantom import spine_phantom
-from synthetic.tumor_phantom import tumor_phantom
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.resample import resample
+from neurospineseg.tasks.anatomy import structure
+from Testing.benchmarks.case import Case, load_case, save_case, write_image
+from Training.synthetic.nuclei.heads import DEEP_GRAY
+from Training.synthetic.nuclei.phantom import subcortical_phantom
+from Training.synthetic.spine.phantom import spine_phantom
+from Training.synthetic.tumor.phantom import tumor_phantom
 
 SEED = 11
 TUMOR_SIZE_MM, QUICK_TUMOR_SIZE_MM = (240.0, 240.0, 155.0), (120.0, 152.0, 120.0)

@@ -1,6 +1,6 @@
 """One way from a scan's files to a mask in a process of its own: its seconds and its peak memory.
 
-    python Testing/benchmarks/fresh_process.py WAY CASE_FOLDER OUTPUT [--model NAME] [--device cpu]
+    python -m Testing.benchmarks.fresh_process WAY CASE_FOLDER OUTPUT [--model NAME] [--device cpu]
 
 prints one JSON line. ``in_fresh_process`` starts it and reads that.
 """
@@ -15,10 +15,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import project_path  # noqa: F401
-from case import load_case
 from neurospineseg.errors import InputError
-from peak_memory import forget_peak, peak_bytes, peak_gpu_bytes
+from Testing.benchmarks.case import load_case
+from Testing.benchmarks.peak_memory import forget_peak, peak_bytes, peak_gpu_bytes
 
 
 def in_fresh_process(way: str, folder: Path, output: Path, model: str | None, device: str, again: bool = False) -> dict[str, Any]:
@@ -35,7 +34,7 @@ def in_fresh_process(way: str, folder: Path, output: Path, model: str | None, de
     Raises:
         InputError: the process failed; the message ends with what it said last.
     """
-    command = [sys.executable, str(Path(__file__).resolve()), way, str(folder), str(output), "--device", device]
+    command = [sys.executable, "-m", "Testing.benchmarks.fresh_process", way, str(folder), str(output), "--device", device]
     command += ["--model", model] if model else []
     command += ["--again"] if again else []
     done = subprocess.run(command, capture_output=True, text=True)
@@ -55,7 +54,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true")
     options = parser.parse_args()
     started = perf_counter()
-    from ways import make_way
+    from Testing.benchmarks.ways import make_way
 
     case = load_case(options.case)
     way = make_way(options.way, case, options.model, options.device)

@@ -1,6 +1,6 @@
 """From scan to mask: our way, MONAI's standard and tuned ways with the same weights, and nnU-Net's predictor with a network of the same size.
 
-    python Testing/benchmarks/inference.py [--rounds 3] [--tasks tumor spine subcortical] [--device cpu] [--real] [--json figures.json]
+    python -m Testing.benchmarks.inference [--rounds 3] [--tasks tumor spine subcortical] [--device cpu] [--real] [--json figures.json]
 
 Each way reads the same NIfTI files and writes a .nii.gz. Its networks are loaded beforehand, and it has segmented the task's small scan once;
 all are run in turns, with torch's own number of threads. Prints the median seconds and how many times as long as ours each takes; our seconds
@@ -17,23 +17,22 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import project_path  # noqa: F401
-from case import Case, read_labels
-from drawn_case import drawn_case
-from flop_rate import flops_by_stage, matmul_flops_per_s
-from interleave import Times, interleaved
-from machine import machine, machine_line, write_json
-from neurospineseg.anatomy import structure
-from neurospineseg.bundle import find_bundle
-from neurospineseg.device import choose_device, choose_precision
-from neurospineseg.pipeline import Segmenter
-from neurospineseg.volume import read_volume
-from nnunet_path import NNUNET_MISSING, nnunet_is_installed
-from options import TASKS, case_options, ended, parser
-from own_path import FILE_STAGES, NETWORK_STAGE, OwnPath
-from real_case import real_cases
-from reference import mean_dice, references, written
-from ways import OWN, WAYS, available, make_way, usual_ways, with_region
+from neurospineseg.images.volume import read_volume
+from neurospineseg.inference.device import choose_device, choose_precision
+from neurospineseg.models.bundle import find_bundle
+from neurospineseg.pipeline.segmenter import Segmenter
+from neurospineseg.tasks.anatomy import structure
+from Testing.benchmarks.case import Case, read_labels
+from Testing.benchmarks.drawn_case import drawn_case
+from Testing.benchmarks.flop_rate import flops_by_stage, matmul_flops_per_s
+from Testing.benchmarks.interleave import Times, interleaved
+from Testing.benchmarks.machine import machine, machine_line, write_json
+from Testing.benchmarks.nnunet_path import NNUNET_MISSING, nnunet_is_installed
+from Testing.benchmarks.options import TASKS, case_options, ended, parser
+from Testing.benchmarks.own_path import FILE_STAGES, NETWORK_STAGE, OwnPath
+from Testing.benchmarks.real_case import real_cases
+from Testing.benchmarks.reference import mean_dice, references, written
+from Testing.benchmarks.ways import OWN, WAYS, available, make_way, usual_ways, with_region
 
 
 def measure(case: Case, model: str | None, options: Any, room: Path) -> dict[str, Any]:

@@ -8,10 +8,11 @@ import nibabel as nib
 import numpy as np
 import torch
 
-from case import Case, load_case, save_case
-from neurospineseg.grid import Grid, resample
-from synthetic.nuclei_phantom import subcortical_phantom
-from synthetic.spine_phantom import spine_phantom
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.resample import resample
+from Testing.benchmarks.case import Case, load_case, save_case
+from Training.synthetic.nuclei.phantom import subcortical_phantom
+from Training.synthetic.spine.phantom import spine_phantom
 
 LARGE = {"ct": ((1000, 512, 512), (0.7, 0.7, 0.7)), "head": ((420, 480, 400), (0.5, 0.5, 0.5))}
 """Voxels along k, j, i, and mm along R, A, S."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from neurospineseg.device import choose_device, choose_precision
+from neurospineseg.inference.device import choose_device, choose_precision
 
 
 def machine(device_name: str) -> dict[str, Any]:

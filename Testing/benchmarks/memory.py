@@ -1,6 +1,6 @@
 """Peak memory from scan to mask: our way, MONAI's standard and tuned ways and nnU-Net's predictor, each in a fresh process.
 
-    python Testing/benchmarks/memory.py [--rounds 1] [--tasks tumor spine subcortical] [--device cpu] [--large] [--json figures.json]
+    python -m Testing.benchmarks.memory [--rounds 1] [--tasks tumor spine subcortical] [--device cpu] [--large] [--json figures.json]
 
 Prints the median of the peak of resident memory, without and with what the process holds before it reads the scan (Python, torch, the
 network), and how many times ours each takes; on a GPU also the most that torch reserved there. ``--large`` segments scans at the limit by our
@@ -16,17 +16,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import project_path  # noqa: F401
-from case import Case, save_case
-from drawn_case import drawn_case
-from fresh_process import in_fresh_process
-from large_case import LARGE, large_case
-from machine import machine, machine_line, write_json
-from neurospineseg.bundle import find_bundle
-from neurospineseg.device import choose_device
-from nnunet_path import NNUNET_MISSING, nnunet_is_installed
-from options import TASKS, case_options, ended, parser
-from ways import OWN, WAYS, available, usual_ways, with_region
+from neurospineseg.inference.device import choose_device
+from neurospineseg.models.bundle import find_bundle
+from Testing.benchmarks.case import Case, save_case
+from Testing.benchmarks.drawn_case import drawn_case
+from Testing.benchmarks.fresh_process import in_fresh_process
+from Testing.benchmarks.large_case import LARGE, large_case
+from Testing.benchmarks.machine import machine, machine_line, write_json
+from Testing.benchmarks.nnunet_path import NNUNET_MISSING, nnunet_is_installed
+from Testing.benchmarks.options import TASKS, case_options, ended, parser
+from Testing.benchmarks.ways import OWN, WAYS, available, usual_ways, with_region
 
 USUAL = (OWN, "monai float32", "monai tuned", "nnunet")
 MIB = 2**20

@@ -22,12 +22,12 @@ from monai import transforms as mt
 from monai.data import MetaTensor
 from monai.inferers import SlidingWindowInferer
 
-from neurospineseg.bundle import Bundle
-from neurospineseg.device import choose_precision
 from neurospineseg.errors import InputError
-from neurospineseg.grid import Grid
-from neurospineseg.predict import joined, with_coordinates
-from plain_network import plain_network
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.inference.device import choose_precision
+from neurospineseg.inference.predict import joined, with_coordinates
+from neurospineseg.models.bundle import Bundle
+from Testing.benchmarks.plain_network import plain_network
 
 warnings.filterwarnings("ignore", message=".*(labels|always_return_as_numpy|non-tuple sequence)", module="monai")
 
@@ -123,7 +123,7 @@ class MonaiPath:
         return full
 
     def _both_sides(self, image: torch.Tensor) -> torch.Tensor:
-        """Probabilities (1, classes, K, J, I) of a model that sees one side at a time, as ``neurospineseg.predict`` puts them together."""
+        """Probabilities (1, classes, K, J, I) of a model that sees one side at a time, as ``neurospineseg.inference.predict`` puts them together."""
         whole, wide = image.shape[-1], min(image.shape[-1], self.spec.patch[2])
 
         def side(seen: torch.Tensor) -> torch.Tensor:

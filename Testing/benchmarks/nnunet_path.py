@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
-from neurospineseg.bundle import Bundle, ModelSpec
-from plain_network import built_plainly, plain_network
+from neurospineseg.models.bundle import Bundle, ModelSpec
+from Testing.benchmarks.plain_network import built_plainly, plain_network
 
 NNUNET_MISSING = "nnU-Net is not installed here and was left out; to measure it too, run `python -m pip install 'nnunetv2==2.6.*'`."
 CONFIGURATION = "3d_fullres"

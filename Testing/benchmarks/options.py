@@ -6,9 +6,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-import project_path  # noqa: F401
-from neurospineseg.cli import BAD_INPUT, CANCELED, DONE, FAULT
-from neurospineseg.console import say
+from neurospineseg.cli.console import say
+from neurospineseg.cli.main import BAD_INPUT, CANCELED, DONE, FAULT
 from neurospineseg.errors import InputError
 
 TASKS = ("tumor", "spine", "subcortical")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 
 import torch
 
-from neurospineseg.bundle import find_bundle
-from neurospineseg.pipeline import CONTRAST_BUNDLE, Result, Segmenter, Settings
-from neurospineseg.segment_command import Request, run_request
+from neurospineseg.models.bundle import find_bundle
+from neurospineseg.pipeline.file_job import FileJob, run_file_job
+from neurospineseg.pipeline.run import CONTRAST_BUNDLE
+from neurospineseg.pipeline.segmentation_result import SegmentationResult
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from neurospineseg.pipeline.stages import Progress, no_progress
 
 NETWORK_STAGE = "Segmenting"
 FILE_STAGES = ("Reading files", "Writing files")
@@ -28,22 +31,20 @@ class OwnPath:
     """
 
     def __init__(self, task: str, model: str | None, device: str) -> None:
-        self.task, self.settings = task, {"model": model, "device": device, "anyway": True}
+        self.task, self.settings = task, Settings(model=model, device=device, force=True)
         self.networks: dict[str, torch.nn.Module] = {}
-        self.segmenter = Segmenter(task, Settings(**self.settings), self.networks)
+        self.segmenter = Segmenter(task, self.settings, self.networks)
         bundle = self.segmenter.bundle
-        helpers = {bundle.spec.locator, bundle.spec.recognizer, bundle.spec.coarse} - {None}
-        for loaded in (bundle, *map(find_bundle, helpers)):
-            self.segmenter.network(loaded).to(self.segmenter.device)
+        self.segmenter.load()
         if bundle.spec.recognizer is not None:
             self.segmenter.network(find_bundle(CONTRAST_BUNDLE))
         self.network_seconds = 0.0
         for network in self.networks.values():
             self._time(network)
 
-    def __call__(self, scans: Mapping[str, Path], output: Path, progress: Callable[[str, float], None] = lambda *_: None) -> Result:
-        request = Request(self.task, scans, output, self.settings, sidecar=False, overwrite=True)
-        return run_request(request, progress, self.networks)
+    def __call__(self, scans: Mapping[str, Path], output: Path, progress: Progress = no_progress) -> SegmentationResult:
+        job = FileJob(self.task, scans, output, self.settings, sidecar=False, overwrite=True)
+        return run_file_job(job, progress, self.networks)
 
     def _time(self, network: torch.nn.Module) -> None:
         """Adds what the network's calls take to ``network_seconds``: on a CPU, where a call ends with its work."""

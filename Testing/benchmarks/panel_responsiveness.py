@@ -1,6 +1,6 @@
 """How the panel feels: opening, blocked event loop, cancel, first against second click.
 
-    python Testing/benchmarks/panel_responsiveness.py [--module SpineSeg] [--scan FILE] [--rounds 3] [--output times.json]
+    python -m Testing.benchmarks.panel_responsiveness [--module SpineSeg] [--scan FILE] [--rounds 3] [--output times.json]
 
 On the panel's test bench (PySide6 offscreen, Slicer's MRML), on the module's drawn sample unless a scan is given. Prints medians.
 """
@@ -10,18 +10,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-TESTING = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTING / "panel"), str(TESTING), str(TESTING.parent / "Resources")]
 
-import bench  # noqa: E402
-from conftest import Bench  # noqa: E402
+from Testing.panel import bench
+from Testing.panel.conftest import Bench
 
 
 def measure(application: Any, module: str, scan: Path | None) -> dict[str, float]:
@@ -33,12 +30,12 @@ def measure(application: Any, module: str, scan: Path | None) -> dict[str, float
     widget = made.open(module)
     seconds["open the module"] = perf_counter() - started
     if scan is None:
-        from panel.sample_data import load_sample
+        from neurospineseg_panel.sample_data import load_sample
 
-        load_sample(widget.job)
+        load_sample(widget.declaration)
     else:
+        from neurospineseg.images.volume import read_volume
         from neurospineseg.mrml import node_from_volume
-        from neurospineseg.volume import read_volume
 
         node_from_volume(read_volume(scan), slicer.mrmlScene, "scan")
     made.leave(widget)

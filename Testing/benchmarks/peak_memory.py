@@ -33,7 +33,7 @@ def peak_gpu_bytes(device_name: str) -> int | None:
     """The most memory that torch has reserved on a GPU; None for another device."""
     import torch
 
-    from neurospineseg.device import choose_device
+    from neurospineseg.inference.device import choose_device
 
     device = choose_device(device_name)
     return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else None

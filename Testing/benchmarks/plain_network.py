@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from neurospineseg.bundle import Bundle
+from neurospineseg.models.bundle import Bundle
 
 
 def built_plainly(definition: dict[str, Any]) -> torch.nn.Module:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from case import Case, write_image
-from judging.spine_cases import S1
-from judging.spine_cases import cases as spine_cases
-from neurospineseg.anatomy import structure
 from neurospineseg.errors import InputError
-from neurospineseg.volume import read_volume
-from real_data import DATA
-from synthetic.nuclei_template import STN
+from neurospineseg.images.volume import read_volume
+from neurospineseg.tasks.anatomy import structure
+from Testing.benchmarks.case import Case, write_image
+from Training.datasets.real_data import DATA
+from Training.evaluation.spine_cases import S1
+from Training.evaluation.spine_cases import cases as spine_cases
+from Training.synthetic.nuclei.template import STN
 
 DEEPMEDIC_LABELS = np.array([0, 1, 2, 1, 3])
 """Label value of BraTS 2013's 0 background, 1 necrosis, 2 edema, 3 non-enhancing and 4 enhancing tumor."""

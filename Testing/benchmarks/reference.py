@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
 from monai.inferers import SlidingWindowInferer
 
-from neurospineseg.bundle import Bundle
 from neurospineseg.errors import InputError
-from neurospineseg.measure import dice
-from neurospineseg.pipeline import Segmenter, Settings
-from neurospineseg.predict import joined, with_coordinates
-from plain_network import plain_network
+from neurospineseg.geometry.agreement import dice
+from neurospineseg.inference.predict import joined, with_coordinates
+from neurospineseg.models.bundle import Bundle
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from Testing.benchmarks.plain_network import plain_network
 
 
 @contextmanager
@@ -44,7 +43,7 @@ class Reference(Segmenter):
     """
 
     def __init__(self, task: str, model: str | None, device: str, mirrored: bool) -> None:
-        super().__init__(task, Settings(model=model, device=device, anyway=True))
+        super().__init__(task, Settings(model=model, device=device, force=True))
         if self.bundle.spec.slice_axis is not None:
             raise InputError(
                 f"The model '{self.bundle.spec.name}' works slice by slice; the accuracy kept is measured with 3D models only."
@@ -54,8 +53,9 @@ class Reference(Segmenter):
 
     @torch.no_grad()
     @without_tf32()
-    def _predict(self, bundle: Bundle, image: torch.Tensor, stage: str, watch: Any, warnings: list[str]) -> torch.Tensor:
-        watch.start(stage)
+    def predict(
+        self, bundle: Bundle, image: torch.Tensor, progress: Callable[[float], None] = lambda fraction: None
+    ) -> tuple[torch.Tensor, list[str]]:
         spec, name = bundle.spec, bundle.spec.name
         if name not in self._plain:
             self._plain[name] = plain_network(bundle).to(self.device)
@@ -68,11 +68,11 @@ class Reference(Segmenter):
         if spec.bilateral:
             whole, wide = image.shape[-1], min(image.shape[-1], spec.patch[2])
             left = softmax(image.flip(-1)[..., whole - wide :]).flip(-1)
-            return joined(left, softmax(image[..., whole - wide :]), whole)
+            return joined(left, softmax(image[..., whole - wide :]), whole), []
         found = softmax(image)
         if self.mirrored and bundle is self.bundle:
             found = (found + softmax(image.flip(-1)).flip(-1)) / 2
-        return found
+        return found, []
 
 
 def references(task: str, model: str | None, device: str) -> dict[str, Reference]:

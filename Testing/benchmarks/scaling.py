@@ -1,6 +1,6 @@
 """Seconds and peak memory against the number of voxels and of classes: our way beside MONAI's, each in a fresh process.
 
-    python Testing/benchmarks/scaling.py [--rounds 1] [--voxel-mm 2 1 0.7] [--classes 4 25] [--device cpu] [--json figures.json]
+    python -m Testing.benchmarks.scaling [--rounds 1] [--voxel-mm 2 1 0.7] [--classes 4 25] [--device cpu] [--json figures.json]
 
 The drawn glioma in four modalities, its field of view cut into ever smaller voxels; then at 1 mm with models that have copies of their
 classes. Each process segments its scan twice: the memory is the first time's, the seconds the second's. Prints medians, and how many times
@@ -18,15 +18,14 @@ from typing import Any
 
 import numpy as np
 
-import project_path  # noqa: F401
-from case import Case, save_case
-from class_copies import with_classes
-from drawn_case import drawn_case, drawn_glioma
-from fresh_process import in_fresh_process
-from machine import machine, machine_line, write_json
-from neurospineseg.device import choose_device
-from options import ended, parser
-from ways import OWN
+from neurospineseg.inference.device import choose_device
+from Testing.benchmarks.case import Case, save_case
+from Testing.benchmarks.class_copies import with_classes
+from Testing.benchmarks.drawn_case import drawn_case, drawn_glioma
+from Testing.benchmarks.fresh_process import in_fresh_process
+from Testing.benchmarks.machine import machine, machine_line, write_json
+from Testing.benchmarks.options import ended, parser
+from Testing.benchmarks.ways import OWN
 
 WAYS = (OWN, "monai float32", "monai tuned")
 FIGURES = ("seconds", "peak_bytes", "added_bytes")

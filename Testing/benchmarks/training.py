@@ -1,6 +1,6 @@
 """Steps per second of ``train.py brats_unet3d`` beside a plain MONAI loop with the same network, patches, loss and threads.
 
-    python Testing/benchmarks/training.py [--rounds 3] [--steps 7] [--patch 32] [--batch 2] [--workers 1] [--device cpu] [--json figures.json]
+    python -m Testing.benchmarks.training [--rounds 3] [--steps 7] [--patch 32] [--batch 2] [--workers 1] [--device cpu] [--json figures.json]
 
 Three drawn gliomas of 128 x 128 x 128 voxels of 1 mm in four modalities. The plain loop is that of MONAI's tutorials: ``CacheDataset``,
 ``DataLoader`` and dictionary transforms of the kinds and chances that the recipe has, with the labeled voxels found beforehand.
@@ -24,20 +24,19 @@ from monai import transforms as mt
 from monai.data import CacheDataset, DataLoader, list_data_collate
 from torch.utils.data import ConcatDataset
 
-import project_path  # noqa: F401
-from datasets.raw_dataset import RawDataset, read_dataset
-from fitting.losses import make_loss
-from fitting.network_shape import network_def
-from fitting.recipe import Recipe, read_recipe
-from fitting.segmentation_training import SegmentationTraining, make_optimizer
-from fitting.session import Examples, Session, _model, _trainer
-from fitting.working_cases import working_cases
-from machine import machine, machine_line, write_json
-from neurospineseg.bundle import ModelSpec
 from neurospineseg.errors import InputError
-from neurospineseg.network import build_network
-from options import ended, parser, positive
-from prepared_miniature import write_dataset
+from neurospineseg.models.bundle import ModelSpec
+from neurospineseg.models.network import build_network
+from Testing.benchmarks.machine import machine, machine_line, write_json
+from Testing.benchmarks.options import ended, parser, positive
+from Testing.prepared_miniature import write_dataset
+from Training.datasets.raw_dataset import RawDataset, read_dataset
+from Training.training.losses import make_loss
+from Training.training.network_shape import network_def
+from Training.training.recipe import Recipe, read_recipe
+from Training.training.segmentation_training import SegmentationTraining, make_optimizer
+from Training.training.session import Examples, Session, _model, _trainer
+from Training.training.working_cases import working_cases
 
 CASES, UNCOUNTED = 3, 2
 OWN, PLAIN = "train.py", "plain MONAI"

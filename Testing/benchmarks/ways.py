@@ -9,16 +9,15 @@ from typing import Any
 
 import torch
 
-import project_path  # noqa: F401
-from case import Case
-from neurospineseg.bundle import find_bundle
-from neurospineseg.device import choose_device
-from neurospineseg.locate import find_head, locate_region
-from neurospineseg.pipeline import Segmenter, Settings
-from neurospineseg.predict import predict
-from neurospineseg.volume import read_volume
-from nnunet_path import NnunetPath, nnunet_is_installed
-from own_path import OwnPath
+from neurospineseg.images.volume import read_volume
+from neurospineseg.inference.device import choose_device
+from neurospineseg.inference.head_pose import find_head, locate_region
+from neurospineseg.inference.predict import predict
+from neurospineseg.models.bundle import find_bundle
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from Testing.benchmarks.case import Case
+from Testing.benchmarks.nnunet_path import NnunetPath, nnunet_is_installed
+from Testing.benchmarks.own_path import OwnPath
 
 OWN = "neurospineseg"
 WAYS = (OWN, "monai float32", "monai autocast", "monai tuned", "nnunet", "nnunet mirrored")
@@ -53,12 +52,12 @@ def make_way(name: str, case: Case, model: str | None, device_name: str) -> Way:
     """
     if name == OWN:
         return OwnPath(case.task, model, device_name)
-    segmenter, device = Segmenter(case.task, Settings(model=model, device=device_name, anyway=True)), choose_device(device_name)
+    segmenter, device = Segmenter(case.task, Settings(model=model, device=device_name, force=True)), choose_device(device_name)
     if name.startswith("nnunet"):
         return NnunetPath(segmenter.bundle, device, name.endswith("mirrored"))
     if segmenter.bundle.spec.locator is not None and case.region is None:
         raise ValueError(f"'{case.name}' has no region")
-    from monai_path import MonaiPath
+    from Testing.benchmarks.monai_path import MonaiPath
 
     return MonaiPath(segmenter.bundle, device, name.removeprefix("monai "), case.region)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from neurospineseg.anatomy import family, structures_of, structures_of_classes
 from neurospineseg.errors import InputError
-from neurospineseg.postprocess import check_classes
+from neurospineseg.tasks.anatomy import family, structures_of, structures_of_classes
+from neurospineseg.tasks.class_scores import check_classes
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from neurospineseg.batch import find_cases, run_batch
-from neurospineseg.cli import main
+from neurospineseg.cli.main import main
 from neurospineseg.errors import InputError
-from small_scans import ball, write_nifti
+from neurospineseg.pipeline.batch import find_cases, run_batch
+from Testing.small_scans import ball, write_nifti
 
 
 @pytest.fixture
@@ -81,20 +81,23 @@ def test_a_file_that_lies_where_a_report_would_go_stays(cases: Path, tmp_path: P
         target.write_text("mask")
 
     outcomes = run_batch("tumor", cases, output, segment)
-    assert seen == ["b.seg.nrrd"] and outcomes["b"] == "done"
-    assert "'a.json'" in outcomes["a"] and "another output folder" in outcomes["a"]
+    assert seen == ["b.seg.nrrd"]
+    assert outcomes["b"] == "done"
+    assert "'a.json'" in outcomes["a"]
+    assert "another output folder" in outcomes["a"]
     (output / "a.json").unlink()
     assert run_batch("tumor", cases, output, segment) == {"a": "done", "b": "kept"}
 
 
 def test_from_the_shell(cases: Path, tmp_path: Path, tiny_models: Path, capsys) -> None:
-    pytest.importorskip("slicer", reason="slicer-core is not installed")
     (cases / "b" / "b-t1c.nii.gz").write_bytes(b"broken")
     command = ["batch", "tumor", str(cases), "-o", str(tmp_path / "masks"), "--model", str(tiny_models / "tiny_tumor"), "--device", "cpu"]
     assert main(command) == 2
     printed = capsys.readouterr()
-    assert "1 segmented, 0 had their masks, 1 failed" in printed.out and "b-t1c" in printed.err
-    assert (tmp_path / "masks" / "a.seg.nrrd").is_file() and not (tmp_path / "masks" / "b.seg.nrrd").exists()
+    assert "1 segmented, 0 had their masks, 1 failed" in printed.out
+    assert "b-t1c" in printed.err
+    assert (tmp_path / "masks" / "a.seg.nrrd").is_file()
+    assert not (tmp_path / "masks" / "b.seg.nrrd").exists()
 
 
 def test_a_summary_that_another_program_holds_open_stops_nothing(cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +114,9 @@ def test_a_summary_that_another_program_holds_open_stops_nothing(cases: Path, tm
 
     monkeypatch.setattr(os, "replace", replace_unless_locked)
     assert run_batch("tumor", cases, output, segment, warn=told.append) == {"a": "done", "b": "done"}
-    assert len(told) == 2 and "is open in another program" in told[0] and "run again" in told[1]
+    assert len(told) == 2
+    assert "is open in another program" in told[0]
+    assert "run again" in told[1]
     assert sorted(path.name for path in output.iterdir()) == ["a.seg.nrrd", "b.seg.nrrd"]
     told.clear()
     (output / "b.seg.nrrd").unlink()
@@ -121,7 +126,8 @@ def test_a_summary_that_another_program_holds_open_stops_nothing(cases: Path, tm
         target.write_text("mask")
 
     assert run_batch("tumor", cases, output, close_and_segment, warn=told.append) == {"a": "kept", "b": "done"}
-    assert told == [] and (output / "summary.csv").read_text().splitlines() == ["case,outcome", "a,kept", "b,done"]
+    assert told == []
+    assert (output / "summary.csv").read_text().splitlines() == ["case,outcome", "a,kept", "b,done"]
 
 
 @pytest.mark.parametrize("mine", ["subject,age\n1,60\n", "case,outcome,dice\na,done,0.9\n", ""])
@@ -134,7 +140,8 @@ def test_a_summary_that_is_somebody_elses_stays(cases: Path, tmp_path: Path, min
         target.write_text("mask")
 
     run_batch("tumor", cases, output, segment, warn=told.append)
-    assert len(told) == 1 and "'summary-2.csv'" in told[0]
+    assert len(told) == 1
+    assert "'summary-2.csv'" in told[0]
     run_batch("tumor", cases, output, segment, warn=told.append)
     assert sorted(path.name for path in output.glob("*.csv")) == ["summary-2.csv", "summary.csv"]
     assert (output / "summary.csv").read_text() == mine

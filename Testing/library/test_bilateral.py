@@ -6,8 +6,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from neurospineseg.bundle import ModelSpec
-from neurospineseg.predict import joined, predict
+from neurospineseg.inference.predict import joined, predict
+from neurospineseg.models.bundle import ModelSpec
 
 CLASSES = ("background", "left_thalamus", "right_thalamus", "left_caudate", "right_caudate")
 
@@ -46,8 +46,10 @@ def test_each_side_gets_its_own_names() -> None:
     image[..., 30:34] = 9.0
     found, _, notes = predict(Outermost(4), image, spec(), torch.device("cpu"), torch.float32)
     winner = found.argmax(0)
-    assert found.shape == (5, 32, 32, 50) and not notes
-    assert (winner[..., :4] == 1).all() and (winner[..., -4:] == 2).all()
+    assert found.shape == (5, 32, 32, 50)
+    assert not notes
+    assert (winner[..., :4] == 1).all()
+    assert (winner[..., -4:] == 2).all()
     assert (winner[..., 32:34] == 4).all()
     assert (winner[..., 4:18] == 0).all()
     torch.testing.assert_close(found.sum(0), torch.ones(32, 32, 50))

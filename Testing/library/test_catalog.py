@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from neurospineseg import catalog
-from neurospineseg.bundle import BundleError, ModelSpec, installed_bundles
-from neurospineseg.catalog import MODELS_FOLDER, ModelEntry, damaged_models, models_of
+from neurospineseg.models import catalog
+from neurospineseg.models.bundle import BundleError, ModelSpec, installed_bundles
+from neurospineseg.models.catalog import MODELS_FOLDER, ModelEntry, damaged_models, models_of
 
 SPEC = {
     "name": "a",
@@ -64,7 +64,8 @@ def test_what_a_panel_needs(models: Path) -> None:
         advised_channels=("flair",),
         optional_channels=True,
     )
-    assert entry.card == folder / "docs" / "README.md" and models_of("spine") == []
+    assert entry.card == folder / "docs" / "README.md"
+    assert models_of("spine") == []
 
 
 def test_the_preferred_one_is_first(models: Path) -> None:
@@ -108,12 +109,14 @@ def test_the_earlier_folder_counts(models: Path, tmp_path: Path, monkeypatch: py
 def test_a_damaged_one_is_left_out_and_named(models: Path, spec: Any) -> None:
     damaged = write(models, "damaged", spec)
     write(models, "whole", {**SPEC, "name": "whole"})
-    assert [entry.name for entry in models_of("tumor")] == ["whole"] and damaged_models() == [damaged]
+    assert [entry.name for entry in models_of("tumor")] == ["whole"]
+    assert damaged_models() == [damaged]
 
 
 def test_without_weights_it_is_damaged(models: Path) -> None:
     damaged = write(models, "a", weights=False)
-    assert models_of("tumor") == [] and damaged_models() == [damaged]
+    assert models_of("tumor") == []
+    assert damaged_models() == [damaged]
 
 
 def test_folders_that_are_not_there_hold_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -130,12 +133,14 @@ def test_fields_are_those_of_the_bundle() -> None:
 def test_bundled_models(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NEUROSPINESEG_MODELS", raising=False)
     entries = models_of(task)
-    assert entries and all(entry.title and entry.channels and entry.modalities and entry.card.is_file() for entry in entries)
-    assert damaged_models() == [] and all(entry.folder.parent == MODELS_FOLDER for entry in entries)
+    assert entries
+    assert all(entry.title and entry.channels and entry.modalities and entry.card.is_file() for entry in entries)
+    assert damaged_models() == []
+    assert all(entry.folder.parent == MODELS_FOLDER for entry in entries)
 
 
 def test_listing_loads_nothing_heavy() -> None:
-    code = "import sys; import neurospineseg.catalog as c; c.models_of('spine'); assert not {'torch', 'monai', 'pydantic', 'numpy'} & set(sys.modules)"
+    code = "import sys; import neurospineseg.models.catalog as c; c.models_of('spine'); assert not {'torch', 'monai', 'pydantic', 'numpy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=MODELS_FOLDER.parent)
 
 

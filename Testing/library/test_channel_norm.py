@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import TINY_NETWORK
 
-from neurospineseg.channel_norm import ChannelNorm, with_channel_norms
-from neurospineseg.network import build_network
+from neurospineseg.models.channel_norm import ChannelNorm, with_channel_norms
+from neurospineseg.models.network import build_network
+from Testing.conftest import TINY_NETWORK
 
 LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
 NORMS = {2: torch.nn.InstanceNorm2d, 3: torch.nn.InstanceNorm3d}
@@ -25,7 +25,8 @@ def test_it_is_instance_normalization_and_keeps_the_layout(dimensions: int, affi
     image = (3 * torch.randn(2, 6, *[9] * dimensions) + 20).contiguous(memory_format=LAYOUTS[dimensions])
     found = ChannelNorm(former)(image.to(precision))
     torch.testing.assert_close(found.float(), former(image.to(precision).float()), atol=tolerance, rtol=tolerance)
-    assert found.dtype == precision and found.is_contiguous(memory_format=LAYOUTS[dimensions])
+    assert found.dtype == precision
+    assert found.is_contiguous(memory_format=LAYOUTS[dimensions])
 
 
 def test_a_network_keeps_its_weights_and_its_answer() -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bad_scans import BAD_SCANS, constant, four_dimensions
-from neurospineseg.cli import BAD_INPUT, DONE, main
-from small_scans import ball, oblique_affine, write_nifti
+from neurospineseg.cli.main import BAD_INPUT, DONE, main
+from Testing.bad_scans import BAD_SCANS, constant, four_dimensions
+from Testing.small_scans import ball, oblique_affine, write_nifti
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -24,7 +24,8 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     lines = captured.err.splitlines()
     assert len(lines) == 1, captured.err
     sentence = lines[0]
-    assert sentence.endswith(".") and not sentence.endswith(".."), sentence
+    assert sentence.endswith("."), sentence
+    assert not sentence.endswith(".."), sentence
     assert sentence[0].isupper() or sentence[0] == "'", sentence
     assert "Traceback" not in sentence
     return sentence
@@ -168,4 +169,5 @@ def test_few_nan_voxels_are_repaired_with_a_warning(
     code = main(["segment", "tumor", "--t1c", str(scan), "-o", str(out_folder / "mask.nii.gz"), "--model", "tiny_tumor"])
     error = capsys.readouterr().err
     assert code == DONE, error
-    assert error.count("not numbers") == 1 and "Warning: " in error
+    assert error.count("not numbers") == 1
+    assert "Warning: " in error

@@ -7,12 +7,12 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from neurospineseg.bundle import Bundle, find_bundle
-from neurospineseg.coarse_search import coarse_bundle
 from neurospineseg.errors import InputError
-from neurospineseg.measure import dice
-from neurospineseg.pipeline import Segmenter, Settings
-from neurospineseg.volume import Volume
+from neurospineseg.geometry.agreement import dice
+from neurospineseg.images.volume import Volume
+from neurospineseg.inference.coarse_to_fine import coarse_bundle
+from neurospineseg.models.bundle import Bundle, find_bundle
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
 
 FINE, COARSE = "tumor_glioma_1mm", "tumor_glioma"
 RADIUS_MM = 15.0
@@ -51,7 +51,7 @@ def segmenter(coarse_level: float) -> tuple[Segmenter, Brighter]:
     fine = Brighter(1.0)
     assert find_bundle(FINE).spec.coarse == COARSE
     networks: dict[str, torch.nn.Module] = {FINE: fine, COARSE: Brighter(coarse_level)}
-    made = Segmenter("tumor", Settings(model=FINE, device="cpu", anyway=True), networks)
+    made = Segmenter("tumor", Settings(model=FINE, device="cpu", force=True), networks)
     return made, fine
 
 
@@ -61,19 +61,23 @@ def test_only_what_the_coarse_model_found_is_looked_at(balls: tuple[Volume, np.n
     result = both.run({"t1c": volume})
     found = result.labels
     assert result.report["coarse_model"]["name"] == COARSE
-    assert found.shape == volume.shape and np.array_equal(found.ijk_to_ras, volume.ijk_to_ras)
+    assert found.shape == volume.shape
+    assert np.array_equal(found.ijk_to_ras, volume.ijk_to_ras)
     assert dice(found.voxels > 0, brighter | darker) > 0.95
     everywhere = fine.windows
     one, fine = segmenter(4.0)
     labels = one.run({"t1c": volume}).labels.voxels
-    assert dice(labels > 0, brighter) > 0.95 and not labels[darker].any()
+    assert dice(labels > 0, brighter) > 0.95
+    assert not labels[darker].any()
     assert 0 < fine.windows < everywhere
 
 
 def test_where_the_coarse_model_finds_nothing_nothing_is_marked(balls: tuple[Volume, np.ndarray, np.ndarray]) -> None:
     none, fine = segmenter(100.0)
     result = none.run({"t1c": balls[0]})
-    assert not result.labels.voxels.any() and result.structures == [] and fine.windows == 0
+    assert not result.labels.voxels.any()
+    assert result.structures == []
+    assert fine.windows == 0
     assert any("Nothing was found" in warning for warning in result.warnings)
 
 

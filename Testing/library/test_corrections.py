@@ -9,11 +9,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from neurospineseg import corrections
-from neurospineseg.corrections import store_correction
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume
-from small_scans import ball, oblique_affine
+from neurospineseg.images.volume import Volume
+from neurospineseg.pipeline import corrections
+from neurospineseg.pipeline.corrections import store_correction
+from Testing.small_scans import ball, oblique_affine
 
 
 def stored(voxels: np.ndarray, folder: Path) -> np.ndarray:
@@ -54,7 +54,8 @@ def test_numbers_that_no_type_keeps(tmp_path: Path) -> None:
 def test_corrections_of_one_scan_follow_each_other(tmp_path: Path) -> None:
     scans, labels = {"t1c": Volume(ball(), oblique_affine())}, Volume(np.ones(ball().shape, np.uint16), oblique_affine())
     cases = [store_correction(tmp_path, "tumor", scans, labels, None, None)[0].name for _ in range(5)]
-    assert sorted(path.name for path in tmp_path.iterdir()) == cases and len(set(cases)) == 5
+    assert sorted(path.name for path in tmp_path.iterdir()) == cases
+    assert len(set(cases)) == 5
     assert len({case.rsplit("-", 1)[1] for case in cases}) == 1
 
 

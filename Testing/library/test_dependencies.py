@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurospineseg.errors import InputError
+from neurospineseg.errors import MODULES, InputError, missing_package
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,7 +49,7 @@ def packaging(monkeypatch: pytest.MonkeyPatch) -> Packaging:
 
 @pytest.fixture
 def dependencies(packaging: Packaging) -> Any:
-    spec = importlib.util.spec_from_file_location("dependencies_under_test", ROOT / "Resources/panel/dependencies.py")
+    spec = importlib.util.spec_from_file_location("dependencies_under_test", ROOT / "Resources/neurospineseg_panel/dependencies.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -102,6 +102,18 @@ def test_what_is_missing_is_told_without_importing(site: Site) -> None:
     assert not any(name in sys.modules for name in names)
 
 
+def test_a_package_whose_module_has_another_name_is_found(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODULES, "nssdistribution", "nss_module")
+    (site.folder / "nss_module.py").write_text("")
+    site.install("nssdistribution", "1.4", code=False)
+    site.require("nssdistribution>=1.2")
+    assert site.dependencies.missing_packages() == []
+
+
+def test_a_module_that_is_gone_is_told_by_the_name_of_its_package() -> None:
+    assert "--force-reinstall pynrrd`" in missing_package(ModuleNotFoundError("No module named 'nrrd'", name="nrrd.errors"))
+
+
 def test_nothing_missing_asks_nothing(site: Site, packaging: Packaging) -> None:
     site.install("nss_good", "1.4")
     site.require("nss_good>=1.2")
@@ -115,8 +127,10 @@ def test_one_question_and_what_slicer_ships_is_pinned(site: Site, packaging: Pac
     packaging.answer = lambda: [site.install(name, "3.0") for name in ("nss_one", "nss_two")]
     site.dependencies.ensure_dependencies("TumorSeg")
     ((requirements, requester, pins),) = packaging.asked
-    assert requirements == ["nss_one>=1.2", "nss_two>=3"] and requester == "TumorSeg"
-    assert f"numpy=={np.__version__}" in pins and all(re.fullmatch(r"[\w-]+==\S+", pin) for pin in pins)
+    assert requirements == ["nss_one>=1.2", "nss_two>=3"]
+    assert requester == "TumorSeg"
+    assert f"numpy=={np.__version__}" in pins
+    assert all(re.fullmatch(r"[\w-]+==\S+", pin) for pin in pins)
 
 
 def test_an_installed_torch_is_pinned_with_its_build(site: Site, packaging: Packaging) -> None:
@@ -124,7 +138,8 @@ def test_an_installed_torch_is_pinned_with_its_build(site: Site, packaging: Pack
     site.require("torch>=2.8", "nss_one>=1.2")
     packaging.answer = lambda: site.install("nss_one", "1.2")
     site.dependencies.ensure_dependencies("SpineSeg")
-    assert packaging.asked[0][0] == ["nss_one>=1.2"] and "torch==2.9.1+cu130" in packaging.asked[0][2]
+    assert packaging.asked[0][0] == ["nss_one>=1.2"]
+    assert "torch==2.9.1+cu130" in packaging.asked[0][2]
 
 
 def test_an_old_torch_is_replaced(site: Site, packaging: Packaging) -> None:
@@ -132,7 +147,29 @@ def test_an_old_torch_is_replaced(site: Site, packaging: Packaging) -> None:
     site.require("torch>=2.8")
     with pytest.raises(InputError, match=r"half installed \(torch\)"):
         site.dependencies.ensure_dependencies("SpineSeg")
-    assert packaging.asked[0][0] == ["torch>=2.8"] and not any(pin.startswith("torch") for pin in packaging.asked[0][2])
+    assert packaging.asked[0][0] == ["torch>=2.8"]
+    assert not any(pin.startswith("torch") for pin in packaging.asked[0][2])
+
+
+@pytest.mark.parametrize("card, platform, sources", [(False, "linux", 1), (False, "win32", 1), (True, "linux", 0), (False, "darwin", 0)])
+def test_no_build_for_cuda_where_no_card_is(
+    site: Site, packaging: Packaging, monkeypatch: pytest.MonkeyPatch, card: bool, platform: str, sources: int
+) -> None:
+    site.require("torch>=99", "nss_one>=1")
+    monkeypatch.setattr(site.dependencies, "has_nvidia_card", lambda: card)
+    monkeypatch.setattr(site.dependencies.sys, "platform", platform)
+    with pytest.raises(InputError):
+        site.dependencies.ensure_dependencies("TumorSeg")
+    named = [line for line in packaging.asked[0][2] if line.startswith("--")]
+    assert named == ["--extra-index-url https://download.pytorch.org/whl/cpu"] * sources
+
+
+def test_other_packages_come_from_their_usual_index(site: Site, packaging: Packaging, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.require("nss_one>=1")
+    monkeypatch.setattr(site.dependencies, "has_nvidia_card", lambda: False)
+    packaging.answer = lambda: site.install("nss_one", "1.0")
+    site.dependencies.ensure_dependencies("TumorSeg")
+    assert not any(line.startswith("--") for line in packaging.asked[0][2])
 
 
 def decline() -> None:
@@ -162,7 +199,8 @@ def test_each_way_to_fail_has_its_sentence(site: Site, packaging: Packaging, req
     packaging.answer = answer
     with pytest.raises(site.dependencies.DependencyError, match=words) as caught:
         site.dependencies.ensure_dependencies("TumorSeg")
-    assert isinstance(caught.value, InputError) and str(caught.value).endswith(".")
+    assert isinstance(caught.value, InputError)
+    assert str(caught.value).endswith(".")
 
 
 def test_what_is_still_half_installed_is_named(site: Site, packaging: Packaging) -> None:
@@ -193,7 +231,9 @@ def test_torch_comes_through_its_extension(site: Site, packaging: Packaging, ext
     extension.answer = lambda: (site.install("torch", "99.1+cpu"), "the module")[1]
     packaging.answer = lambda: site.install("nss_one", "1.0")
     site.dependencies.ensure_dependencies("TumorSeg")
-    assert extension.asked == [(True, ">=99")] and packaging.asked[0][0] == ["nss_one>=1"] and "torch==99.1+cpu" in packaging.asked[0][2]
+    assert extension.asked == [(True, ">=99")]
+    assert packaging.asked[0][0] == ["nss_one>=1"]
+    assert "torch==99.1+cpu" in packaging.asked[0][2]
 
 
 @pytest.mark.parametrize(

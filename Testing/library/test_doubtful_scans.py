@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from neurospineseg.bundle import read_bundle, write_bundle
-from neurospineseg.cli import main
-from neurospineseg.contrast import bone_contrast, features, head_view
-from neurospineseg.errors import DoubtfulScan, InputError
-from neurospineseg.expectations import Expectations, implausible, whole_labels
-from neurospineseg.grid import Grid
-from neurospineseg.locate import Pose
-from neurospineseg.pipeline import Segmenter, Settings
-from neurospineseg.recognize import NAMES, Head, Look, brain_seen, coarse, is_hounsfield, is_mask
-from neurospineseg.volume import Volume
-from small_scans import ball, oblique_affine
+from neurospineseg.checks.contrast import bone_contrast, features, head_view
+from neurospineseg.checks.input_plausibility import InputPlausibility, implausible_volumes, whole_labels
+from neurospineseg.checks.scan_recognition import Head, Look, brain_seen, coarse, is_hounsfield, is_mask
+from neurospineseg.cli.main import main
+from neurospineseg.errors import ImplausibleInput, InputError
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.images.volume import Volume
+from neurospineseg.inference.head_pose import Pose
+from neurospineseg.models.bundle import read_bundle
+from neurospineseg.models.bundle_writer import write_bundle
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from neurospineseg.tasks.task import PlausibleVolumes, task_named
+from Testing.small_scans import ball, oblique_affine
 
 UPRIGHT = Pose(np.eye(3), np.zeros(3), 1.0, 0.0)
 
@@ -36,17 +39,19 @@ def segmenter(models: Path, **settings) -> Segmenter:
     return Segmenter("tumor", Settings(model=str(models / "tiny_tumor"), device="cpu", **settings))
 
 
-def test_a_scan_without_a_brain_is_refused_and_segmented_with_anyway(doubting_models: Path) -> None:
+def test_a_scan_without_a_brain_is_refused_and_segmented_with_force(doubting_models: Path) -> None:
     volumes = {"flair": scan(ball())}
-    with pytest.raises(DoubtfulScan, match="No brain was found in the scan given as FLAIR"):
+    with pytest.raises(ImplausibleInput, match="No brain was found in the scan given as FLAIR"):
         segmenter(doubting_models).run(volumes)
-    result = segmenter(doubting_models, anyway=True).run(volumes)
-    assert result.structures and any("No brain was found" in warning for warning in result.warnings)
-    assert result.warnings == result.report["warnings"] and result.report["settings"]["anyway"]
+    result = segmenter(doubting_models, force=True).run(volumes)
+    assert result.structures
+    assert any("No brain was found" in warning for warning in result.warnings)
+    assert result.warnings == result.report["warnings"]
+    assert result.report["settings"]["force"]
 
 
 def test_a_mask_is_no_scan(doubting_models: Path) -> None:
-    with pytest.raises(DoubtfulScan, match="as a mask does"):
+    with pytest.raises(ImplausibleInput, match="as a mask does"):
         segmenter(doubting_models).run({"t1c": scan(ball() > ball().mean())})
 
 
@@ -58,9 +63,10 @@ def test_the_shell_says_how_to_go_on(doubting_models: Path, head: Path, tmp_path
     mask = tmp_path / "mask.nii.gz"
     line = ["segment", "tumor", "--t1c", str(head), "-o", str(mask), "--model", str(doubting_models / "tiny_tumor"), "--device", "cpu"]
     assert main(line) == 2
-    assert capsys.readouterr().err.strip().splitlines()[-1].endswith("With --anyway it is segmented all the same.")
+    assert capsys.readouterr().err.strip().splitlines()[-1].endswith("With --force it is segmented all the same.")
     assert not mask.exists()
-    assert main([*line, "--anyway"]) == 0 and mask.exists()
+    assert main([*line, "--force"]) == 0
+    assert mask.exists()
     assert "Warning: No brain was found" in capsys.readouterr().err
 
 
@@ -80,15 +86,18 @@ def test_the_batch_says_so_for_each_case(doubting_models: Path, head: Path, tmp_
         "cpu",
     ]
     assert main(line) == 2
-    assert "With --anyway" in (tmp_path / "out" / "summary.csv").read_text()
+    assert "With --force" in (tmp_path / "out" / "summary.csv").read_text()
 
 
 def test_masks_and_hounsfield_units_are_told_from_scans(noise: np.ndarray) -> None:
-    assert is_mask(scan(noise > 100)) and not is_mask(scan(noise))
+    assert is_mask(scan(noise > 100))
+    assert not is_mask(scan(noise))
     blocks = np.kron(np.arange(27).reshape(3, 3, 3), np.ones((8, 8, 8)))
-    assert is_mask(scan(blocks)) and not is_mask(scan(np.round(noise / 5))), "a scan of few gray levels is none"
+    assert is_mask(scan(blocks)), "a scan of few gray levels is none"
+    assert not is_mask(scan(np.round(noise / 5))), "a scan of few gray levels is none"
     ct = np.where(noise > 100, 40, -1000) + np.round(noise / 10)
-    assert is_hounsfield(scan(ct)) and not is_hounsfield(scan(noise))
+    assert is_hounsfield(scan(ct))
+    assert not is_hounsfield(scan(noise))
     assert not is_hounsfield(scan(noise - 2000.4)), "values between whole numbers are no Hounsfield units"
 
 
@@ -114,14 +123,14 @@ class Shown:
         return Look(next(self.seen), self.bone)
 
     def doubts(self, noise: np.ndarray, task: str = "tumor", part: bool = False) -> tuple[list[str], list[str]]:
-        expected = Expectations(task, self.names[0], self, part)
+        expected = InputPlausibility(task_named(task), self.names[0], self, part)
         volumes = {name: scan(noise) for name in self.names}
-        return expected.doubts_of_scans(volumes) + expected.doubts_of_contrasts(volumes), expected.notes
+        return expected.implausible_scans(volumes) + expected.implausible_contrasts(volumes), expected.notes
 
 
 def shares(**given: float) -> dict[str, float]:
     rest = (1 - sum(given.values())) / 6
-    return {name: given.get(name, 0.0) + rest for name in NAMES}
+    return {name: given.get(name, 0.0) + rest for name in ("t1c", "t1", "t2", "flair", "pd", "ct")}
 
 
 def test_scans_in_each_others_slots_are_doubted(noise: np.ndarray) -> None:
@@ -166,7 +175,8 @@ def test_what_cannot_be_told_is_not_doubted(seen: dict, noise: np.ndarray) -> No
 
 def test_a_ct_is_doubted_by_the_brains_models(noise: np.ndarray) -> None:
     against, _ = Shown({"image": shares()}, bone=60).doubts(noise, "subcortical")
-    assert len(against) == 1 and "looks like a CT" in against[0]
+    assert len(against) == 1
+    assert "looks like a CT" in against[0]
 
 
 def test_a_head_is_doubted_by_the_spines_models(noise: np.ndarray) -> None:
@@ -180,19 +190,31 @@ def test_a_spine_without_a_head_is_not_doubted(noise: np.ndarray) -> None:
 
 def test_a_brain_that_is_cut_off_is_said(noise: np.ndarray) -> None:
     against, besides = Shown({"flair": shares(flair=1.0)}, brain=0.6).doubts(noise)
-    assert not against and "about 60% of the brain" in besides[0]
+    assert not against
+    assert "about 60% of the brain" in besides[0]
+
+
+def implausible(task: str, volumes_ml: dict[str, float]) -> str | None:
+    return implausible_volumes(task_named(task), volumes_ml, volumes_ml)
 
 
 def test_results_that_cannot_be() -> None:
-    assert implausible("tumor", {"edema": 300.0, "necrotic_core": 250.0}) and not implausible("tumor", {"edema": 90.0})
+    assert implausible("tumor", {"edema": 300.0, "necrotic_core": 250.0})
+    assert not implausible("tumor", {"edema": 90.0})
     usual = {"left_thalamus": 7.0, "right_thalamus": 7.2, "left_subthalamic_nucleus": 0.15, "left_putamen": 4.5}
     assert implausible("subcortical", usual) is None
     assert "3 of the deep nuclei" in implausible(
         "subcortical", {**usual, "left_thalamus": 70.0, "right_thalamus": 0.5, "left_putamen": 40.0}
     )
-    spine = {"vertebra_l1": 40.0, "vertebra_l2": 45.0, "vertebra_l3": 50.0, "sacrum": 300.0}
+    spine = {"vertebra_L1": 40.0, "vertebra_L2": 45.0, "vertebra_L3": 50.0, "sacrum": 300.0}
     assert implausible("spine", spine) is None
     assert "3 of the vertebrae" in implausible("spine", {key: 10 * ml for key, ml in spine.items()})
+
+
+def test_only_whole_structures_are_judged_by_themselves() -> None:
+    cut = {"vertebra_L1": 0.1, "vertebra_L2": 0.1, "vertebra_L3": 0.1}
+    assert implausible_volumes(task_named("spine"), cut, cut)
+    assert implausible_volumes(task_named("spine"), cut, ["vertebra_L1", "vertebra_L2"]) is None
 
 
 def test_a_head_outside_the_region_is_not_doubted(noise: np.ndarray) -> None:
@@ -202,7 +224,7 @@ def test_a_head_outside_the_region_is_not_doubted(noise: np.ndarray) -> None:
 def test_the_deep_nuclei_are_not_sought_without_a_head(noise: np.ndarray) -> None:
     with pytest.raises(InputError, match="were not found") as refused:
         Shown({"image": {}}, brain=None).doubts(noise, "subcortical")
-    assert not isinstance(refused.value, DoubtfulScan), "no one can have it segmented all the same"
+    assert not isinstance(refused.value, ImplausibleInput), "no one can have it segmented all the same"
 
 
 HEAD = Grid.canonical((0, -18, 8), np.full(3, 220.0), np.full(3, 4.0))
@@ -250,14 +272,14 @@ def test_a_coarse_scan_lies_where_the_scan_lies() -> None:
     k, j, i = np.indices(grid.shape)
     ras = np.stack([i, j, k], -1) @ grid.ijk_to_ras[:3, :3].T + grid.ijk_to_ras[:3, 3]
     blob = np.exp(-((ras - place) ** 2).sum(-1) / (2 * 8.0**2)).astype(np.float32)
-    seen, lattice = coarse(Volume(blob, grid.ijk_to_ras), np.full(3, 4.0))
+    seen, coarse_grid = coarse(Volume(blob, grid.ijk_to_ras), np.full(3, 4.0))
     weights = seen.clamp_min(0).numpy()
     kji = np.indices(weights.shape).reshape(3, -1) @ weights.ravel() / weights.sum()
-    np.testing.assert_allclose(lattice.ijk_to_ras[:3, :3] @ kji[::-1] + lattice.ijk_to_ras[:3, 3], place, atol=0.6)
+    np.testing.assert_allclose(coarse_grid.affine.apply_kji(kji), place, atol=0.6)
 
 
 def test_scans_that_do_not_overlap_are_refused_for_that(doubting_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neurospineseg.recognize.Recognizer.head", lambda self, volume: Head(UPRIGHT, 1.0))
+    monkeypatch.setattr("neurospineseg.checks.scan_recognition.Recognizer.head", lambda self, volume: Head(UPRIGHT, 1.0))
     near, far = scan(ball()), oblique_affine()
     far[:3, 3] += 500
     with pytest.raises(InputError, match="do not overlap"):
@@ -267,8 +289,9 @@ def test_scans_that_do_not_overlap_are_refused_for_that(doubting_models: Path, m
 def test_what_cannot_be_checked_is_said_and_segmented(tiny_models: Path, tmp_path: Path) -> None:
     bundle = read_bundle(tiny_models / "tiny_tumor")
     write_bundle(tmp_path, bundle.spec.model_copy(update={"recognizer": "nowhere"}), bundle.network_def, bundle.weights)
-    result = segmenter(tmp_path, anyway=True).run({"flair": scan(ball())})
-    assert result.structures and any("was not checked" in warning for warning in result.warnings)
+    result = segmenter(tmp_path, force=True).run({"flair": scan(ball())})
+    assert result.structures
+    assert any("was not checked" in warning for warning in result.warnings)
 
 
 def test_structures_cut_by_the_border_are_not_whole() -> None:
@@ -278,9 +301,10 @@ def test_structures_cut_by_the_border_are_not_whole() -> None:
 
 
 def test_an_impossible_tumor_is_doubted_though_it_touches_the_border(doubting_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neurospineseg.recognize.Recognizer.head", lambda self, volume: Head(UPRIGHT, 1.0))
-    monkeypatch.setattr("neurospineseg.expectations.LARGEST_TUMOR_ML", 0.5)
+    monkeypatch.setattr("neurospineseg.checks.scan_recognition.Recognizer.head", lambda self, volume: Head(UPRIGHT, 1.0))
+    small = replace(task_named("tumor"), plausible=PlausibleVolumes("parts", total_ml=0.5, total_doubt="The tumor found measures {ml}."))
+    monkeypatch.setattr("neurospineseg.pipeline.run.task_named", lambda name: small)
     whole = np.full(ball().shape, 2, np.uint16)
-    monkeypatch.setattr("neurospineseg.pipeline.take_out", lambda *_: whole)
-    with pytest.raises(DoubtfulScan, match="The tumor found measures"):
+    monkeypatch.setattr("neurospineseg.pipeline.run.to_scan_grid", lambda *_: whole)
+    with pytest.raises(ImplausibleInput, match="The tumor found measures"):
         segmenter(doubting_models).run({"flair": scan(ball())})

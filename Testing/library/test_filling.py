@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from neurospineseg.filling import filled_planes
+from neurospineseg.geometry.masks import filled_planes
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from neurospineseg.doubt import DOUBTFUL, uncertainty
-from neurospineseg.grid import Grid, are_parallel, covering_grid, resample, straight_grid
-from neurospineseg.measure import dice
-from neurospineseg.passage import LEAST_LIKELY, take_out
-from neurospineseg.postprocess import OutputChannel
-from neurospineseg.volume import Volume
+from neurospineseg.geometry.agreement import dice
+from neurospineseg.geometry.grid import Grid, covering_grid, straight_grid
+from neurospineseg.geometry.resample import are_parallel, resample
+from neurospineseg.images.volume import Volume
+from neurospineseg.inference.from_model_grid import LEAST_LIKELY, to_scan_grid
+from neurospineseg.inference.uncertainty import UNCERTAIN, uncertainty
+from neurospineseg.tasks.class_scores import OutputChannel
 
 
 @st.composite
@@ -51,16 +52,16 @@ def test_identity_network_returns_the_label_map(affine):
     one_hot = torch.stack([torch.from_numpy((labels == value).astype(np.float32)) for value in (1, 2)])
     inside = resample(one_hot, scan.grid, working)
     probabilities = torch.cat([1 - inside.sum(0, keepdim=True), inside])
-    found = take_out(probabilities, [OutputChannel(0), OutputChannel(1), OutputChannel(2)], working, scan.grid)
+    found = to_scan_grid(probabilities, [OutputChannel(0), OutputChannel(1), OutputChannel(2)], working, scan.grid)
     assert found.shape == labels.shape
     for value in (1, 2):
         assert dice(found == value, labels == value) >= 0.99
 
 
 @pytest.mark.parametrize("angles", [(0, 0, 0), (12, -31, 40)])
-@pytest.mark.parametrize("doubts", [False, True])
-def test_labels_and_doubts_are_those_of_scores_computed_everywhere(angles: tuple[float, ...], doubts: bool) -> None:
-    """Between turned lattices scores are computed only where a structure is likely at all: nothing else may come of it."""
+@pytest.mark.parametrize("uncertain", [False, True])
+def test_labels_and_doubts_are_those_of_scores_computed_everywhere(angles: tuple[float, ...], uncertain: bool) -> None:
+    """Between turned grids scores are computed only where a structure is likely at all: nothing else may come of it."""
     rng = np.random.default_rng(5)
     scores = torch.from_numpy(ndimage.gaussian_filter(rng.normal(0, 1, (4, 20, 22, 24)), (0, 2, 2, 2))) * 40
     scores[0] += 0.5
@@ -71,22 +72,23 @@ def test_labels_and_doubts_are_those_of_scores_computed_everywhere(angles: tuple
     matrix[:3, :3] = Rotation.from_euler("xyz", angles, degrees=True).as_matrix() * 1.3
     matrix[:3, 3] = (3.11, 1.07, -3.87)
     target = Grid((44, 40, 36), matrix)
-    territory = np.arange(20 * 22 * 24).reshape(20, 22, 24).astype(np.uint16)
-    channels = [OutputChannel(0), OutputChannel(3), OutputChannel(None, territory), OutputChannel(5)]
-    doubt = np.zeros(target.shape, np.uint8) if doubts else None
-    found = take_out(probabilities, channels, working, target, doubt=doubt)
+    label_field = np.arange(20 * 22 * 24).reshape(20, 22, 24).astype(np.uint16)
+    channels = [OutputChannel(0), OutputChannel(3), OutputChannel(None, label_field), OutputChannel(5)]
+    values = np.zeros(target.shape, np.uint8) if uncertain else None
+    found = to_scan_grid(probabilities, channels, working, target, uncertainties=values)
 
     everywhere = resample(probabilities, working, target, antialias=False)
     inside = everywhere.sum(0) > 0
     winner = everywhere.argmax(0)
-    own = resample(torch.from_numpy(territory.astype(np.float32))[None], working, target, mode="nearest")[0]
+    own = resample(torch.from_numpy(label_field.astype(np.float32))[None], working, target, mode="nearest")[0]
     expected = torch.tensor([0, 3, 0, 5])[winner].where(winner != 2, own.long()).where(inside, torch.tensor(0)).numpy()
-    assert (found > 0).sum() > 1000 and (found != expected).mean() < 1e-3, "but for what lies just between two"
-    if doubts:
+    assert (found > 0).sum() > 1000, "but for what lies just between two"
+    assert (found != expected).mean() < 1e-3, "but for what lies just between two"
+    if uncertain:
         likely = (everywhere[0] < 1 - LEAST_LIKELY).logical_and(inside).numpy()
         unsure = (uncertainty(everywhere) * 255).round().numpy()
-        assert np.abs(doubt.astype(float) - unsure)[likely].max() <= 1
-        assert doubt[~likely].max() < 255 * DOUBTFUL
+        assert np.abs(values.astype(float) - unsure)[likely].max() <= 1
+        assert values[~likely].max() < 255 * UNCERTAIN
 
 
 def test_nothing_likely_gives_nothing() -> None:
@@ -96,7 +98,7 @@ def test_nothing_likely_gives_nothing() -> None:
     matrix = np.eye(4)
     matrix[:3, :3] = Rotation.from_euler("x", 20, degrees=True).as_matrix() * 0.02
     matrix[:3, 3] = (1, 1, 1)
-    labels = take_out(probabilities, [OutputChannel(0), OutputChannel(1)], Grid((8, 9, 10), np.eye(4)), Grid((9, 9, 9), matrix))
+    labels = to_scan_grid(probabilities, [OutputChannel(0), OutputChannel(1)], Grid((8, 9, 10), np.eye(4)), Grid((9, 9, 9), matrix))
     assert not labels.any()
 
 
@@ -113,12 +115,17 @@ def turned(angles: tuple[float, ...], order: tuple[int, ...] = (0, 1, 2), signs:
 def test_a_straight_grid_lies_along_the_scan_and_holds_it(angles, order, signs) -> None:
     scan = turned(angles, order, signs)
     grid = straight_grid(scan, np.array([2.0, 2.5, 3.0]))
-    assert are_parallel(scan, grid) and are_parallel(grid, scan)
-    assert np.allclose(grid.spacing, (2.0, 2.5, 3.0)) and (np.diag(grid.ijk_to_ras)[:3] > 0).all() and np.linalg.det(grid.ijk_to_ras) > 0
-    places = scan.corners() @ grid.ras_to_ijk[:3, :3].T + grid.ras_to_ijk[:3, 3]
+    assert are_parallel(scan, grid)
+    assert are_parallel(grid, scan)
+    assert np.allclose(grid.spacing, (2.0, 2.5, 3.0))
+    assert (np.diag(grid.ijk_to_ras)[:3] > 0).all()
+    assert np.linalg.det(grid.ijk_to_ras) > 0
+    places = grid.affine.inverse.apply(scan.corners())
     upper = np.array(grid.shape[::-1]) - 0.5
-    assert (places >= -0.5 - 1e-6).all() and (places <= upper + 1e-6).all(), "the whole scan is in it"
-    assert (places.min(0) < 0.5).all() and (places.max(0) > upper - 1).all(), "and it is no larger than needed"
+    assert (places >= -0.5 - 1e-6).all(), "the whole scan is in it"
+    assert (places <= upper + 1e-6).all(), "the whole scan is in it"
+    assert (places.min(0) < 0.5).all(), "and it is no larger than needed"
+    assert (places.max(0) > upper - 1).all(), "and it is no larger than needed"
 
 
 @pytest.mark.parametrize("scan", [turned((30, 0, 0)), turned((45, 40, 10)), turned((5, 0, 0), shear=0.2)])

@@ -39,5 +39,7 @@ def test_the_history_stays_small(history: list[tuple[str, int]]) -> None:
     weights = [(name, size) for name, size in history if WEIGHTS_NAME.fullmatch(name)]
     assert weights, "the names of the weights are those looked for"
     assert sum(size for _, size in history) < HISTORY
-    assert sum(size for _, size in weights) < WEIGHTS, "publish further models as bundles to download, see Resources/Training/docs/bundled.md"
+    assert sum(size for _, size in weights) < WEIGHTS, (
+        "publish further models as bundles to download, see Resources/Training/docs/bundled.md"
+    )
     assert [name for name, size in history if size > ONE_FILE] == []

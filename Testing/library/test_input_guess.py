@@ -1,11 +1,20 @@
-"""Scans find their slots by their names and DICOM attributes."""
+"""Scans find their channels by their names and DICOM attributes."""
 
 from __future__ import annotations
 
 import pytest
-from panel.input_guess import ScanInfo, contrast_of, guess_inputs, scan_info
 
-TUMOR = ("t1c", "t1", "t2", "flair")
+from neurospineseg.tasks.task import Channel, Suitability, Task, task_named
+from neurospineseg_panel.input_guess import ScanInfo, contrast_of, guess_inputs, scan_info
+
+TUMOR = task_named("tumor")
+
+
+def task_of(*channels: Channel, modalities: tuple[str, ...] = ("MR", "CT")) -> Task:
+    return Task("knee", "Knee", "bones of the knee", channels, (), (10.0, 10.0, 10.0), modalities=modalities)
+
+
+ANY = task_of(Channel("image", "Scan"))
 
 
 @pytest.mark.parametrize(
@@ -29,7 +38,7 @@ TUMOR = ("t1c", "t1", "t2", "flair")
         ("t2_tse_tra_512", "t2"),
         ("AX T2 FSE", "t2"),
         ("ep2d_diff_3scan_trace_ADC", None),
-        ("t2star swi", None),
+        ("t2star swi", "t2_star"),
         ("localizer", None),
         ("spacer", None),
         ("CT1_thin", None),
@@ -74,9 +83,11 @@ TUMOR = ("t1c", "t1", "t2", "flair")
         ("t2_spc_da-fl_sag_p2", "flair"),
         ("3D T2 SPACE", "t2"),
         ("AxT2", "t2"),
-        ("T2*", None),
-        ("t2_fl2d_tra_hemo", None),
-        ("t2_star", None),
+        ("T2*", "t2_star"),
+        ("t2_fl2d_tra_hemo", "t2_star"),
+        ("t2_star", "t2_star"),
+        ("pd_tse_fs_sag", "pd"),
+        ("sag PD FS", "pd"),
         ("T2 STIR cor", None),
         ("T1 map", None),
         ("T1_SUB", None),
@@ -93,7 +104,7 @@ def test_dicom_tells_more_than_the_name() -> None:
     assert contrast_of(ScanInfo("4: series", "MPRAGE", "MR", "GADOVIST")) == "t1c"
     assert contrast_of(ScanInfo("4: series", "MPRAGE", "MR", "NONE")) == "t1"
     assert contrast_of(ScanInfo("4: series", "MPRAGE nativ", "MR", "GADOVIST")) == "t1"
-    assert contrast_of(ScanInfo("4: t1", "", "CT")) is None
+    assert contrast_of(ScanInfo("4: t1", "", "CT")) == "ct"
     assert contrast_of(ScanInfo("4: t1", is_scan=False)) is None
 
 
@@ -104,18 +115,29 @@ def test_a_whole_study() -> None:
 
 def test_two_that_fit_equally_are_left_to_the_user() -> None:
     assert guess_inputs(TUMOR, [ScanInfo("t1c day 1"), ScanInfo("t1c day 2"), ScanInfo("flair")]) == {"flair": 2}
-    assert guess_inputs(("image",), [ScanInfo("a"), ScanInfo("b")]) == {}
+    assert guess_inputs(ANY, [ScanInfo("a"), ScanInfo("b")]) == {}
 
 
 def test_the_same_scan_twice_is_taken() -> None:
     assert guess_inputs(TUMOR, [ScanInfo("t1c"), ScanInfo("t1c")]) == {"t1c": 0}
 
 
-def test_one_slot() -> None:
-    assert guess_inputs(("image",), [ScanInfo("anything")]) == {"image": 0}
-    assert guess_inputs(("image",), [ScanInfo("t1_tse_sag"), ScanInfo("t2_tse_sag"), ScanInfo("t2_tse_tra")]) == {"image": 1}
-    assert guess_inputs(("image",), [ScanInfo("labels", is_scan=False), ScanInfo("x_seg")]) == {}
-    assert guess_inputs(("image",), []) == {}
+def test_a_channel_for_any_contrast() -> None:
+    ranked = task_of(Channel("image", "Scan", suits=Suitability({"t2": 2, "t1": 1}, sagittal=2)))
+    assert guess_inputs(ANY, [ScanInfo("anything")]) == {"image": 0}
+    assert guess_inputs(ranked, [ScanInfo("t1_tse_sag"), ScanInfo("t2_tse_sag"), ScanInfo("t2_tse_tra")]) == {"image": 1}
+    assert guess_inputs(ANY, [ScanInfo("labels", is_scan=False), ScanInfo("x_seg")]) == {}
+    assert guess_inputs(ANY, []) == {}
+
+
+def test_channels_of_another_task() -> None:
+    knee = task_of(Channel("pd", "PD", contrast="pd"), Channel("bones", "CT", contrast="ct"), Channel("more", "Another scan"))
+    scans = [ScanInfo("pd_tse_fs_cor"), ScanInfo("knee", "", "CT"), ScanInfo("t1_se_sag")]
+    assert guess_inputs(knee, scans) == {"pd": 0, "bones": 1, "more": 2}
+
+
+def test_two_channels_for_any_contrast_are_left_to_the_user() -> None:
+    assert guess_inputs(task_of(Channel("before", "Before"), Channel("after", "After")), [ScanInfo("a")]) == {}
 
 
 @pytest.mark.parametrize(
@@ -135,14 +157,14 @@ def test_one_slot() -> None:
     ],
 )
 def test_what_suits_a_task(task: str, names: list[str], chosen: int | None) -> None:
-    guess = guess_inputs(("image",), [ScanInfo(name) for name in names], task)
+    guess = guess_inputs(task_named(task), [ScanInfo(name) for name in names])
     assert guess == ({} if chosen is None else {"image": chosen})
 
 
 def test_no_ct_for_the_brain() -> None:
     scans = [ScanInfo("4: head", "Kopf nativ", "CT"), ScanInfo("5: head", "", "MR")]
-    assert guess_inputs(("image",), scans, "subcortical") == {"image": 1}
-    assert guess_inputs(("image",), scans[:1], "subcortical") == {}
+    assert guess_inputs(task_named("subcortical"), scans) == {"image": 1}
+    assert guess_inputs(task_named("subcortical"), scans[:1]) == {}
 
 
 class Node:
@@ -162,7 +184,8 @@ class Node:
 def test_reading_a_node() -> None:
     values = {"0008,103e": "T1 MPRAGE", "0008,0060": "MR", "0018,0010": "Dotarem", "0018,0015": "BRAIN"}
     info = scan_info(Node(), lambda uid, tag: values.get(tag, "") if uid == "1.2.3" else "")
-    assert contrast_of(info) == "t1c" and info.description == "T1 MPRAGE BRAIN"
+    assert contrast_of(info) == "t1c"
+    assert info.description == "T1 MPRAGE BRAIN"
     assert scan_info(Node(), None) == ScanInfo("4: x")
 
 

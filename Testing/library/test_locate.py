@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from neurospineseg import locate, recognize
-from neurospineseg.bundle import ModelSpec
+from neurospineseg.checks import scan_recognition as recognize
+from neurospineseg.checks.scan_recognition import Recognizer
 from neurospineseg.errors import InputError
-from neurospineseg.grid import Grid
-from neurospineseg.locate import (
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.images.volume import Volume
+from neurospineseg.inference import head_pose as locate
+from neurospineseg.inference.head_pose import (
     FIRST_RESIDUAL_MM,
     LARGEST_RESIDUAL_MM,
     MNI_PLACES,
@@ -25,8 +27,7 @@ from neurospineseg.locate import (
     mni_place,
     upright_grid,
 )
-from neurospineseg.recognize import Recognizer
-from neurospineseg.volume import Volume
+from neurospineseg.models.bundle import ModelSpec
 
 CLASSES = ("background", *(f"{side}_{name}" for name in MNI_PLACES for side in ("left", "right")))
 SPEC = ModelSpec(
@@ -51,7 +52,7 @@ def turned(degrees: float, axis: int) -> np.ndarray:
 
 
 def balls(places: dict[str, np.ndarray], radius_mm: float = 9.0) -> tuple[torch.Tensor, Grid]:
-    """Probabilities with a ball at each landmark, on a 4 mm lattice along R, A, S."""
+    """Probabilities with a ball at each landmark, on a 4 mm grid along R, A, S."""
     grid = Grid.canonical(np.mean(list(places.values()), 0), (140, 140, 120), (4, 4, 4))
     return balls_on(places, grid, radius_mm), grid
 
@@ -99,8 +100,8 @@ def grids_seen(monkeypatch: pytest.MonkeyPatch) -> list[Grid]:
         grids.append(grid)
         return torch.zeros(1, *grid.shape)
 
-    monkeypatch.setattr(locate, "bring_in", remember)
-    monkeypatch.setattr(recognize, "bring_in", remember)
+    monkeypatch.setattr(locate, "to_model_grid", remember)
+    monkeypatch.setattr(recognize, "to_model_grid", remember)
     monkeypatch.setattr(recognize, "coarse", lambda volume, spacing: (remember(None, volume.grid, SPEC)[0], volume.grid))
     return grids
 
@@ -120,14 +121,17 @@ def test_a_turned_head_is_straightened_step_by_step(grids_seen: list[Grid]) -> N
 
     reference = Grid.canonical(shift, (200, 200, 200), (2, 2, 2))
     pose = locate.find_head({}, reference, SPEC, half_straightened)
-    assert len(seen) == 3 and seen[0] == pytest.approx(28, abs=0.5) and abs(seen[-1]) < 8
+    assert len(seen) == 3
+    assert seen[0] == pytest.approx(28, abs=0.5)
+    assert abs(seen[-1]) < 8
     assert np.degrees(np.arccos(np.clip((np.trace(pose.axes.T @ rotation) - 1) / 2, -1, 1))) < 4
 
 
 def test_a_pose_that_is_known_is_not_looked_for(grids_seen: list[Grid]) -> None:
     known = fit_pose({name: mni_place(name) for name in CLASSES[1:]})
     pose = locate.find_head({}, WHOLE, SPEC, lambda _: balls_on({name: mni_place(name) for name in CLASSES[1:]}, grids_seen[-1]), known)
-    assert [grid.shape for grid in grids_seen] == [upright_grid(known, SPEC).shape] and pose.residual_mm < 2
+    assert [grid.shape for grid in grids_seen] == [upright_grid(known, SPEC).shape]
+    assert pose.residual_mm < 2
 
 
 STRETCHED = {name: mni_place(name) * (1.0, 1.5, 0.65) for name in CLASSES[1:]}
@@ -150,10 +154,13 @@ def find(way: str, run: Callable[[torch.Tensor], torch.Tensor]) -> Pose | None:
 def test_a_pose_that_fits_badly_at_first_is_confirmed_upright_or_refused(way: str, grids_seen: list[Grid]) -> None:
     assert LARGEST_RESIDUAL_MM < fit_pose(STRETCHED).residual_mm < FIRST_RESIDUAL_MM
     pose = find(way, lambda _: balls_on(STRETCHED if len(grids_seen) == 1 else TURNED, grids_seen[-1]))
-    assert pose is not None and pose.residual_mm < 2 and len(grids_seen) >= 2
+    assert pose is not None
+    assert pose.residual_mm < 2
+    assert len(grids_seen) >= 2
     np.testing.assert_allclose(pose.axes, turned(28.0, 2), atol=0.06)
     grids_seen.clear()
-    assert find(way, lambda _: balls_on(STRETCHED, grids_seen[-1])) is None and len(grids_seen) == 2
+    assert find(way, lambda _: balls_on(STRETCHED, grids_seen[-1])) is None
+    assert len(grids_seen) == 2
 
 
 def test_two_landmarks_may_be_missing_but_not_three() -> None:
@@ -174,9 +181,12 @@ def test_scattered_landmarks_are_refused() -> None:
 
 def test_what_lacks_a_landmark_must_look_like_a_head_upright_too(grids_seen: list[Grid]) -> None:
     some = {name: mni_place(name) for name in CLASSES[1:-1]}
-    assert find("recognizer", lambda _: balls_on(some if len(grids_seen) == 1 else {}, grids_seen[-1])) is None and len(grids_seen) == 2
+    assert find("recognizer", lambda _: balls_on(some if len(grids_seen) == 1 else {}, grids_seen[-1])) is None
+    assert len(grids_seen) == 2
     grids_seen.clear()
-    assert find("recognizer", lambda _: balls_on(some, grids_seen[-1])) is not None and len(grids_seen) == 2
+    assert find("recognizer", lambda _: balls_on(some, grids_seen[-1])) is not None
+    assert len(grids_seen) == 2
     grids_seen.clear()
     whole = {**some, CLASSES[-1]: mni_place(CLASSES[-1])}
-    assert find("recognizer", lambda _: balls_on(whole, grids_seen[-1])) is not None and len(grids_seen) == 1
+    assert find("recognizer", lambda _: balls_on(whole, grids_seen[-1])) is not None
+    assert len(grids_seen) == 1

@@ -1,4 +1,4 @@
-"""Weights on disk: half precision, nothing twice, nothing lost."""
+"""Networks that bundles name, with and without MONAI."""
 
 from __future__ import annotations
 
@@ -9,26 +9,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY_NETWORK
 
-from neurospineseg.bundle import find_bundle
-from neurospineseg.network import NetworkError, build_network, build_to_run, load_weights, save_weights
-from neurospineseg.perceptron import Perceptron
-from neurospineseg.unet import UNet, understood
+from neurospineseg.models.bundle import find_bundle
+from neurospineseg.models.network import NetworkError, build_network, build_to_run, load_weights
+from neurospineseg.models.perceptron import Perceptron
+from neurospineseg.models.unet import UNet, understood
+from neurospineseg.models.weights import save_weights
+from Testing.conftest import TINY_NETWORK
 
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-
-
-def test_weights_come_back_and_are_written_once(tmp_path: Path) -> None:
-    definition = {**TINY_NETWORK, "filters": [16, 32, 64]}
-    network = build_network(definition).eval()
-    save_weights(network, tmp_path / "model.pt")
-    back = load_weights(build_network(definition), tmp_path / "model.pt")
-    image = torch.randn(1, 4, 32, 32, 32)
-    assert torch.allclose(network(image), back(image), atol=0.05)
-    parameters = sum(value.numel() for value in network.parameters())
-    assert (tmp_path / "model.pt").stat().st_size < 2 * parameters + 60_000
-    assert [entry.name for entry in tmp_path.iterdir()] == ["model.pt"]
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
@@ -45,7 +34,8 @@ def test_a_bundled_network_is_run_without_monai_and_gives_the_same_values(name: 
     bundle = find_bundle(name)
     definition = bundle.network_def
     own, theirs = (load_weights(build(definition), bundle.weights) for build in (build_to_run, build_network))
-    assert isinstance(own, UNet) and not isinstance(theirs, UNet)
+    assert isinstance(own, UNet)
+    assert not isinstance(theirs, UNet)
     image = torch.randn(1, definition["in_channels"], *[32] * definition["spatial_dims"])
     with torch.inference_mode():
         assert torch.equal(own(image), theirs(image))
@@ -106,6 +96,6 @@ def test_a_bundle_that_asks_for_code_is_refused_before_anything_is_built() -> No
 
 def test_segmenting_imports_neither_monai_nor_simpleitk(tmp_path: Path) -> None:
     """They take seconds and some two hundred megabytes; a NIfTI file and a bundled model need neither."""
-    lines = "import sys, neurospineseg.segment_command, neurospineseg.pipeline as p, neurospineseg.volume; p.Segmenter('tumor').network(p.find_bundle('tumor_glioma')); print([m for m in ('monai', 'SimpleITK', 'matplotlib') if m in sys.modules])"
+    lines = "import sys, neurospineseg.pipeline.file_job, neurospineseg.pipeline.segmenter as p, neurospineseg.images.volume; p.Segmenter('tumor').network(p.find_bundle('tumor_glioma')); print([m for m in ('monai', 'SimpleITK', 'matplotlib') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(RESOURCES)})
     assert done.stdout.strip() == "[]", done.stderr

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from neurospineseg.bundle import find_bundle
-from neurospineseg.device import choose_precision, free_bytes
-from neurospineseg.network import build_network, load_weights
+from neurospineseg.inference.device import choose_precision, free_bytes
+from neurospineseg.models.bundle import find_bundle
+from neurospineseg.models.network import build_network, load_weights
 
 SIDE = 48
 GPU = torch.device("cuda")

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from neurospineseg import predict as prediction
-from neurospineseg.bundle import ModelSpec
-from neurospineseg.predict import Attempt, attempts, blending_bytes, predict
+from neurospineseg.inference import predict as prediction
+from neurospineseg.inference.predict import Attempt, attempts, blending_bytes, predict
+from neurospineseg.models.bundle import ModelSpec
 
 
 def spec(**changes) -> ModelSpec:
@@ -65,10 +65,14 @@ CPU = torch.device("cpu")
 def test_windows_add_up_to_the_whole(image: torch.Tensor) -> None:
     fractions: list[float] = []
     probabilities, used, notes = predict(Threshold().eval(), image, spec(), CPU, torch.float32, fractions.append)
-    assert probabilities.shape == (2, 50, 41, 37) and used.device == CPU and notes == []
+    assert probabilities.shape == (2, 50, 41, 37)
+    assert used.device == CPU
+    assert notes == []
     assert torch.equal(probabilities.argmax(0), (image[0] > 0).long())
     assert torch.allclose(probabilities.sum(0), torch.ones(50, 41, 37), atol=1e-5)
-    assert fractions == sorted(fractions) and fractions[0] == 0 and fractions[-1] == 1
+    assert fractions == sorted(fractions)
+    assert fractions[0] == 0
+    assert fractions[-1] == 1
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -101,7 +105,8 @@ def test_out_of_memory_is_met_with_smaller_patches_and_said(monkeypatch: pytest.
     probabilities, _, notes = predict(network.eval(), image, large, CPU, torch.float32)
     assert torch.equal(probabilities.argmax(0), (image[0] > 0).long())
     assert network.seen[-1][2:] == (32, 32, 32)
-    assert len(notes) == 1 and "ran out of memory" in notes[0]
+    assert len(notes) == 1
+    assert "ran out of memory" in notes[0]
 
 
 def test_out_of_memory_on_every_patch_ends_on_the_cpu(monkeypatch: pytest.MonkeyPatch, image: torch.Tensor) -> None:
@@ -117,10 +122,14 @@ def test_out_of_memory_on_every_patch_ends_on_the_cpu(monkeypatch: pytest.Monkey
 
 def test_attempts_grow_more_frugal_and_end_on_the_cpu() -> None:
     first, *plans = attempts(spec(patch=(96, 96, 64)), torch.device("cuda"), torch.bfloat16)
-    assert first.blends and plans[0] == replace(first, blends=False) and not any(plan.blends for plan in plans)
+    assert first.blends
+    assert plans[0] == replace(first, blends=False)
+    assert not any(plan.blends for plan in plans)
     sizes = [plan.batch * plan.patch[0] * plan.patch[1] * plan.patch[2] for plan in plans if plan.device.type == "cuda"]
-    assert sizes == sorted(sizes, reverse=True) and len(set(sizes)) == len(sizes)
-    assert plans[-1].device == CPU and plans[-1].patch == (96, 96, 64)
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(sizes)) == len(sizes)
+    assert plans[-1].device == CPU
+    assert plans[-1].patch == (96, 96, 64)
 
 
 @pytest.mark.parametrize("name", ["cpu", "mps"])
@@ -136,7 +145,8 @@ def test_what_costs_no_accuracy_comes_first_and_is_not_said(
     network = Hungry(most=0, failures=failures)
     probabilities, _, notes = predict(network.eval(), image, spec(), CPU, torch.float32)
     assert torch.equal(probabilities.argmax(0), (image[0] > 0).long())
-    assert [shape[0] for shape in network.seen[: failures + 1]] == batches and notes == []
+    assert [shape[0] for shape in network.seen[: failures + 1]] == batches
+    assert notes == []
 
 
 @pytest.mark.parametrize(("free", "blended"), [(2**40, True), (2**20, False)])
@@ -168,7 +178,8 @@ def test_where_scores_are_blended_changes_nothing(changes: dict, image: torch.Te
         here, there = (
             prediction._attempted(network, image, spec(**changes), replace(plan, blends=blends), lambda _: None) for blends in (False, True)
         )
-    assert torch.equal(here, there) and there.device == image.device
+    assert torch.equal(here, there)
+    assert there.device == image.device
 
 
 def test_a_failed_attempt_is_released_before_the_next(monkeypatch: pytest.MonkeyPatch, image: torch.Tensor) -> None:
@@ -189,7 +200,8 @@ def test_a_failed_attempt_is_released_before_the_next(monkeypatch: pytest.Monkey
         predict(Threshold().eval(), image, spec(), CPU, torch.float32)
     finally:
         gc.enable()
-    assert len(held) == 3 and left == [[], []]
+    assert len(held) == 3
+    assert left == [[], []]
 
 
 def test_only_what_changed_is_said() -> None:
@@ -197,8 +209,10 @@ def test_only_what_changed_is_said() -> None:
     wanted, *others = attempts(spec(patch=(64, 64, 64)), gpu, torch.bfloat16)
     said = [" ".join(prediction._changes(wanted, plan)) for plan in others]
     assert said[:2] == ["", ""]
-    assert all("CUDA" in note and "smaller pieces" in note for note in said[2:-1]) and len(said) > 3
-    assert "on the CPU" in said[-1] and "smaller" not in said[-1]
+    assert all("CUDA" in note and "smaller pieces" in note for note in said[2:-1])
+    assert len(said) > 3
+    assert "on the CPU" in said[-1]
+    assert "smaller" not in said[-1]
 
 
 def test_what_goes_beyond_half_precision_runs_again_in_single(image: torch.Tensor) -> None:
@@ -208,8 +222,10 @@ def test_what_goes_beyond_half_precision_runs_again_in_single(image: torch.Tenso
             return scores * 1e38 * 10 - scores * 1e38 * 10 if torch.is_autocast_enabled("cpu") else scores
 
     probabilities, used, notes = predict(Overflowing().eval(), image, spec(), CPU, torch.float16)
-    assert torch.equal(probabilities.argmax(0), (image[0] > 0).long()) and used.precision == torch.float32
-    assert len(notes) == 1 and "single precision" in notes[0]
+    assert torch.equal(probabilities.argmax(0), (image[0] > 0).long())
+    assert used.precision == torch.float32
+    assert len(notes) == 1
+    assert "single precision" in notes[0]
     assert predict(Threshold().eval(), image, spec(), CPU, torch.float16)[2] == []
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurospineseg.grid import Grid
-from neurospineseg.region import Region
-from small_scans import oblique_affine
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.region import Region
+from Testing.small_scans import oblique_affine
 
 
 def test_a_turned_box_in_an_oblique_sheared_grid() -> None:
@@ -20,7 +20,8 @@ def test_a_turned_box_in_an_oblique_sheared_grid() -> None:
     along = (ras[..., :3] - region.center) @ axes
     expected = (np.abs(along) <= np.array(region.size) / 2).all(-1)
     found = region.contains(grid)
-    assert found.dtype == bool and 0.05 < expected.mean() < 0.5
+    assert found.dtype == bool
+    assert 0.05 < expected.mean() < 0.5
     np.testing.assert_array_equal(found, expected)
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from neurospineseg.overlay import PLANES, Segment, as_png, busiest_point, cut, display_bounds, gray_window, write_overlay
-from neurospineseg.report import Case, write_page
-from neurospineseg.volume import Volume
+from neurospineseg.images.volume import Volume
+from neurospineseg.pages.html_page import Case, write_page
+from neurospineseg.pages.slice_pictures import PLANES, Segment, as_png, busiest_point, cut, display_bounds, gray_window, write_overlay
 
 RED = Segment(1, "left_red_nucleus", "Left red nucleus", (255, 0, 0))
 BLUE = Segment(2, "right_red_nucleus", "Right red nucleus", (0, 0, 255))
@@ -40,7 +40,8 @@ def test_sides(codes: tuple[int, int, int], spacing: tuple[float, float, float])
     for plane in PLANES:
         view = cut(scan, labels, [RED], plane, busiest_point(labels), display_bounds(scan, labels, None))
         (segment, coverage), *others = view.coverages
-        assert segment is RED and others == []
+        assert segment is RED
+        assert others == []
         rows, columns = np.nonzero(coverage > 0.5)
         height, width = coverage.shape
         place = np.sign(columns.mean() - (width - 1) / 2), np.sign(rows.mean() - (height - 1) / 2)
@@ -84,7 +85,8 @@ def test_windows() -> None:
     air_and_bone = Volume(np.linspace(-1000, 1500, 4096, dtype=np.float32).reshape(16, 16, 16), np.eye(4))
     assert gray_window(air_and_bone) == (-200.0, 900.0)
     low, high = gray_window(marked()[0])
-    assert low == 0 and 100 <= high <= 150
+    assert low == 0
+    assert 100 <= high <= 150
 
 
 def test_picture_is_a_colored_png(tmp_path: Path) -> None:
@@ -117,8 +119,13 @@ def test_page(tmp_path: Path) -> None:
     case = Case("subcortical", {"image": scan}, labels, [RED, BLUE], report, dice={"left_red_nucleus": 0.876})
     write_page(tmp_path / "page.html", [case])
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "a_model 1.2.3" in text and "Time: 2.0 s" in text and "0.300" in text and "12.3" in text and "0.88" in text
-    assert text.count("Red nucleus") == 1 and "Left mL" in text
+    assert "a_model 1.2.3" in text
+    assert "Time: 2.0 s" in text
+    assert "0.300" in text
+    assert "12.3" in text
+    assert "0.88" in text
+    assert text.count("Red nucleus") == 1
+    assert "Left mL" in text
     assert "Beware of &lt;b&gt;this&lt;/b&gt;." in text
     assert text.count("data:image/png") == 3
 
@@ -126,10 +133,12 @@ def test_page(tmp_path: Path) -> None:
 def test_page_with_several_scans_and_many_structures(tmp_path: Path) -> None:
     scan, labels = marked()
     report = report_of({f"vertebra_{n}": 1.0 for n in range(20)}, reference="t2")
-    case = Case("spine", {"t1": scan, "t2": scan}, labels, [RED], report)
+    case = Case("tumor", {"t1": scan, "t2": scan}, labels, [RED], report)
     write_page(tmp_path / "page.html", [case, case], title="Two & two")
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert text.count("data:image/png") == 2 * (3 + 2) and "Two &amp; two" in text and "<nav>" in text
+    assert text.count("data:image/png") == 2 * (3 + 2)
+    assert "Two &amp; two" in text
+    assert "<nav>" in text
     assert text.count("<table>") == 4
 
 
@@ -138,3 +147,15 @@ def test_page_of_an_empty_mask(tmp_path: Path) -> None:
     nothing = Volume(np.zeros_like(labels.voxels), labels.ijk_to_ras)
     write_page(tmp_path / "page.html", [Case("tumor", {"t1c": scan}, nothing, [], report_of({}))])
     assert "No structure was found." in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_page_shows_foreign_text_as_text(tmp_path: Path) -> None:
+    scan, labels = marked()
+    foreign = "<script>alert('x')</script>"
+    report = report_of({"core": 0.3}, model={"name": foreign, "version": "1", "sha256": "0" * 64})
+    report["volumes"]["core"]["name"] = foreign
+    report["seconds"] = {foreign: 1.0}
+    write_page(tmp_path / "page.html", [Case(None, {foreign: scan}, labels, [RED], report, note=foreign)], title=foreign, lead=foreign)
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") == 9, "title and heading, lead, model twice, note, structure, stage twice"

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from neurospineseg.grid import covering_grid
-from neurospineseg.intensity import background_value, onto_grid
-from neurospineseg.measure import dice
-from neurospineseg.pipeline import Segmenter, Settings
-from neurospineseg.volume import Volume
+from neurospineseg.geometry.agreement import dice
+from neurospineseg.geometry.grid import covering_grid
+from neurospineseg.images.intensity import background_value, onto_grid
+from neurospineseg.images.volume import Volume
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
 
 EXTENT_MM = 130.0
 BALL_MM = np.array([14.0, -9.0, 11.0])
@@ -87,5 +87,6 @@ def test_whole_numbers_come_onto_the_grid_as_the_same_floats_do(dtype: type, tur
             onto_grid(volume.tensor, 7.0, volume.grid, working, kind)
             for volume in (Volume(voxels, matrix), Volume(voxels.astype(np.float32), matrix))
         )
-        assert whole.dtype == torch.float32 and torch.equal(whole, floats)
+        assert whole.dtype == torch.float32
+        assert torch.equal(whole, floats)
         assert background_value(torch.from_numpy(voxels)) == background_value(torch.from_numpy(voxels.astype(np.float32)))

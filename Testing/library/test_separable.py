@@ -1,4 +1,4 @@
-"""Lattices with parallel axes: sampled axis by axis, with the values that sampling point by point gives."""
+"""Grids with parallel axes: sampled axis by axis, with the values that sampling point by point gives."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from neurospineseg import grid as grids
-from neurospineseg.grid import Grid, covering_grid, resample
-from neurospineseg.separable import parallel_axes
+from neurospineseg.geometry.affine import Affine
+from neurospineseg.geometry.grid import Grid, covering_grid
+from neurospineseg.geometry.resample import resample
+from neurospineseg.geometry.separable import parallel_axes
 
 
-def lattices(seed: int) -> tuple[Grid, Grid]:
+def two_grids(seed: int) -> tuple[Grid, Grid]:
     """A scan of random orientation along the patient's axes, and a grid with other voxels that covers more or less of it."""
     random = np.random.default_rng(seed)
     matrix = np.eye(4)
@@ -27,11 +28,11 @@ def lattices(seed: int) -> tuple[Grid, Grid]:
 @pytest.mark.parametrize("how", [{}, {"antialias": False}, {"mode": "nearest"}], ids=["smoothed", "linear", "nearest"])
 def test_it_equals_sampling_point_by_point(monkeypatch: pytest.MonkeyPatch, how: dict) -> None:
     for seed in range(60):
-        source, target = lattices(seed)
+        source, target = two_grids(seed)
         image = torch.randn(2, *source.shape, generator=torch.Generator().manual_seed(seed))
         found = resample(image, source, target, fill=7.0, **how)
         with monkeypatch.context() as patch:
-            patch.setattr(grids, "parallel_axes", lambda matrix, shape: None)
+            patch.setattr("neurospineseg.geometry.resample.parallel_axes", lambda matrix, shape: None)
             wanted = resample(image, source, target, fill=7.0, **how)
         torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
 
@@ -41,8 +42,8 @@ def test_turned_and_sheared_lattices_have_no_parallel_axes() -> None:
     turn[:2, :2] = [[np.cos(0.001), -np.sin(0.001)], [np.sin(0.001), np.cos(0.001)]]
     shear[0, 1] = 0.001
     for matrix in (turn, shear):
-        assert parallel_axes(matrix, (20, 20, 20)) is None
-    assert parallel_axes(np.eye(4) + 1e-8, (20, 20, 20)) is not None
+        assert parallel_axes(Affine(matrix), (20, 20, 20)) is None
+    assert parallel_axes(Affine(np.eye(4) + 1e-8), (20, 20, 20)) is not None
 
 
 def test_long_axes_are_computed_in_blocks() -> None:
@@ -57,7 +58,7 @@ def test_a_lattice_holds_what_lies_inside_its_outer_faces() -> None:
     turn = np.eye(4)
     turn[:2, :2] = [[0.8, -0.6], [0.6, 0.8]]
     for seed in range(20):
-        source, target = lattices(seed)
+        source, target = two_grids(seed)
         for other in (target, Grid(target.shape, turn @ target.ijk_to_ras)):
             sampled = resample(torch.ones(1, *source.shape), source, other, mode="nearest")[0] > 0.5
             assert (source.holds(other) != sampled.numpy()).mean() < 1e-3
@@ -76,6 +77,6 @@ def test_a_small_part_is_worked_on_alone(monkeypatch: pytest.MonkeyPatch, how: d
         target = Grid((6, 7, 5), matrix)
         found = resample(image, source, target, fill=7.0, **how)
         with monkeypatch.context() as patch:
-            patch.setattr(grids, "SMALL_PART", 0.0)
+            patch.setattr("neurospineseg.geometry.resample.SMALL_PART", 0.0)
             torch.testing.assert_close(found, resample(image, source, target, fill=7.0, **how), atol=1e-4, rtol=1e-4)
         assert bool((found == 7).all()) == (offset == 60)

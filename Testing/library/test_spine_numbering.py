@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +9,16 @@ import pytest
 import torch
 from scipy import ndimage
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-from neurospineseg.anatomy import structure  # noqa: E402
-from neurospineseg.bundle import ModelSpec  # noqa: E402
-from neurospineseg.grid import Grid, covering_grid, resample  # noqa: E402
-from neurospineseg.measure import dice  # noqa: E402
-from neurospineseg.postprocess import Postprocessed  # noqa: E402
-from neurospineseg.spine_numbering import UPWARD, _above, _coordinates, disc_key, postprocess_spine, vertebra_key  # noqa: E402
-from neurospineseg.volume import read_volume  # noqa: E402
-from synthetic.spine import Spine, draw_spine  # noqa: E402
-from synthetic.spine_canvas import ARCH, BODY, CANAL, DISC, SACRUM  # noqa: E402
+from neurospineseg.geometry.agreement import dice
+from neurospineseg.geometry.grid import Grid, covering_grid
+from neurospineseg.geometry.resample import resample
+from neurospineseg.images.volume import read_volume
+from neurospineseg.models.bundle import ModelSpec
+from neurospineseg.tasks.anatomy import structure
+from neurospineseg.tasks.class_scores import Postprocessed
+from neurospineseg.tasks.spine.numbering import UPWARD, _above, _coordinates, disc_key, postprocess_spine, vertebra_key
+from Training.synthetic.spine.canvas import ARCH, BODY, CANAL, DISC, SACRUM
+from Training.synthetic.spine.drawing import Spine, draw_spine
 
 SPEC = ModelSpec(
     name="spine",
@@ -45,7 +42,7 @@ def numbered(classes: np.ndarray, ijk_to_ras: np.ndarray) -> tuple[np.ndarray, P
     winner = done.probabilities.argmax(0).numpy()
     labels = np.zeros(classes.shape, int)
     for number, channel in enumerate(done.channels):
-        value = channel.label if channel.territory is None else channel.territory
+        value = channel.label if channel.label_field is None else channel.label_field
         labels = np.where(winner == number, value, labels)
     return labels, done
 
@@ -104,7 +101,8 @@ def test_without_a_sacrum_numbers_are_neutral_and_the_user_is_told(seed: int) ->
     spine = drawn(seed, middle=300.0)
     labels, done = numbered(spine.classes, spine.ijk_to_ras)
     found = sorted(int(value) for value in np.unique(labels) if 200 < value < 250)
-    assert found == list(range(201, 201 + len(found))) and len(found) > 5
+    assert found == list(range(201, 201 + len(found)))
+    assert len(found) > 5
     assert not set(range(1, 60)) & set(np.unique(labels).tolist())
     discs = sorted(int(value) for value in np.unique(labels) if value > 250)
     assert discs == list(range(251, 251 + len(discs)))
@@ -143,7 +141,8 @@ def test_a_missed_vertebra_leaves_its_number_out() -> None:
     assert any("missing" in note for note in done.notes)
     for level in (3, 4):
         disc = (spine.level == level) & (spine.classes == DISC)
-        assert disc.any() and most_frequent(labels, disc) == 0, "nothing tells which of the two discs is which"
+        assert disc.any(), "nothing tells which of the two discs is which"
+        assert most_frequent(labels, disc) == 0, "nothing tells which of the two discs is which"
     assert most_frequent(labels, (spine.level == 2) & (spine.classes == DISC)) == structure("disc_L4_L5").label
 
 
@@ -160,7 +159,8 @@ def test_a_missed_lowest_vertebra_does_not_shift_the_others() -> None:
 def test_a_step_along_the_front_to_back_axis_has_a_border() -> None:
     grid = Grid((4, 4, 4), np.diag([5.0, 5.0, 5.0, 1.0]))
     above = _above(_coordinates(grid), np.array([7.0, 7.0, 7.0]), np.array([0.0, 1.0, 0.0]), 30.0)
-    assert above.any() and not above.all()
+    assert above.any()
+    assert not above.all()
 
 
 def test_islands_far_from_the_column_are_taken_away() -> None:
@@ -168,7 +168,9 @@ def test_islands_far_from_the_column_are_taken_away() -> None:
     classes = spine.classes.copy()
     classes[50:56, 72:78, 2:8], classes[20:24, 70:76, 40:46], classes[100:104, 74:78, 4:9] = BODY, DISC, CANAL
     labels, _ = numbered(classes, spine.ijk_to_ras)
-    assert not labels[50:56, 72:78, 2:8].any() and not labels[20:24, 70:76, 40:46].any() and not labels[100:104, 74:78, 4:9].any()
+    assert not labels[50:56, 72:78, 2:8].any()
+    assert not labels[20:24, 70:76, 40:46].any()
+    assert not labels[100:104, 74:78, 4:9].any()
 
 
 def test_a_single_vertebra_and_nothing_at_all() -> None:
@@ -176,7 +178,8 @@ def test_a_single_vertebra_and_nothing_at_all() -> None:
     assert not numbered(classes, np.eye(4))[0].any()
     classes[12:24, 14:28, 6:24] = BODY
     labels, done = numbered(classes, np.diag([2.0, 2.0, 2.0, 1.0]))
-    assert set(np.unique(labels).tolist()) == {0, 201} and len(done.notes) == 1
+    assert set(np.unique(labels).tolist()) == {0, 201}
+    assert len(done.notes) == 1
 
 
 def test_a_vertebra_at_the_edge_is_named_as_cut() -> None:
@@ -323,11 +326,12 @@ def test_models_with_fewer_classes_give_each_vertebra_its_number(seed: int, name
     scores = torch.nn.functional.one_hot(torch.from_numpy(classes), len(names) + 1).movedim(-1, 0).float() * 0.94 + 0.01
     done = postprocess_spine(scores, Grid(classes.shape, spine.ijk_to_ras), spec)
     winner = done.probabilities.argmax(0).numpy()
-    labels = np.where(winner == 1, done.channels[1].territory, 0)
+    labels = np.where(winner == 1, done.channels[1].label_field, 0)
     full, _ = numbered(spine.classes, spine.ijk_to_ras)
     bodies = (spine.classes == BODY) & (full > 0)
     pairs = {(int(a), int(b)) for a, b in zip(full[bodies], labels[bodies]) if b}
     found = {a: max((b for x, b in pairs if x == a), key=lambda b: np.count_nonzero((full == a) & (labels == b))) for a, _ in pairs}
-    assert len(found) >= 4 and len(set(found.values())) == len(found), "each vertebra has a number of its own"
+    assert len(found) >= 4, "each vertebra has a number of its own"
+    assert len(set(found.values())) == len(found), "each vertebra has a number of its own"
     agree = np.mean([labels[place] == found[full[place]] for place in map(tuple, np.argwhere(bodies)) if full[place] in found])
     assert agree > 0.97

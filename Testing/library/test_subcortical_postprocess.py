@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from neurospineseg.bundle import ModelSpec
 from neurospineseg.errors import InputError
-from neurospineseg.grid import Grid
-from neurospineseg.subcortical_postprocess import contrast_notes, postprocess_subcortical, smoothed_across_slices
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.models.bundle import ModelSpec
+from neurospineseg.tasks.subcortical.rules import contrast_notes, postprocess_subcortical, smoothed_across_slices
 
 CLASSES = ("background", "left_subthalamic_nucleus", "right_subthalamic_nucleus")
 SPEC = ModelSpec(
@@ -61,7 +61,8 @@ def test_a_3d_model_s_probabilities_stay_as_they_are() -> None:
         given = probabilities(two_nuclei())
     kept = given.clone()
     done = postprocess_subcortical(given, GRID, SPEC.model_copy(update={"slice_axis": None, "patch": (30, 30, 30)}))
-    assert torch.equal(done.probabilities, kept) and torch.equal(given, kept)
+    assert torch.equal(done.probabilities, kept)
+    assert torch.equal(given, kept)
 
 
 def test_exchanged_sides_are_refused() -> None:
@@ -95,4 +96,5 @@ def test_neighboring_slices_are_averaged_along_the_axis_that_the_model_slices(ax
     image = torch.zeros(1, 5, 5, 5)
     image[0, 2, 2, 2] = 1.0
     line = smoothed_across_slices(image, axis)[0].movedim(axis, 0)
-    assert line[:, 2, 2].tolist() == [0, 0.25, 0.5, 0.25, 0] and float(line.sum()) == 1
+    assert line[:, 2, 2].tolist() == [0, 0.25, 0.5, 0.25, 0]
+    assert float(line.sum()) == 1

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from neurospineseg.checks.input_checks import check_field_of_view
 from neurospineseg.errors import InputError
-from neurospineseg.predict import Attempt, _windowed
-from neurospineseg.sanity import check_field_of_view
-from neurospineseg.volume import Volume
+from neurospineseg.images.volume import Volume
+from neurospineseg.inference.predict import Attempt, _windowed
+from neurospineseg.tasks.task import task_named
 
 
 def slab(slices: int, thickness_mm: float) -> Volume:
@@ -21,13 +22,13 @@ def slab(slices: int, thickness_mm: float) -> Volume:
 
 @pytest.mark.parametrize(("slices", "thickness_mm"), [(15, 0.9), (13, 0.9), (3, 3.3)])
 def test_a_few_sagittal_slices_of_a_spine_are_taken(slices: int, thickness_mm: float) -> None:
-    check_field_of_view(slab(slices, thickness_mm), "spine", "the scan")
+    check_field_of_view(slab(slices, thickness_mm), task_named("spine").least_extent_mm, "the scan")
 
 
 @pytest.mark.parametrize("task", ["spine", "tumor", "subcortical"])
 def test_a_slab_too_thin_for_the_task_is_refused(task: str) -> None:
     with pytest.raises(InputError, match="too small to hold the anatomy"):
-        check_field_of_view(slab(5, 1.4), task, "the scan")
+        check_field_of_view(slab(5, 1.4), task_named(task).least_extent_mm, "the scan")
 
 
 @pytest.mark.parametrize(("width", "expected"), [(8, 16), (16, 16), (17, 32), (60, 32)])
@@ -44,4 +45,5 @@ def test_a_narrow_models_window_is_half_as_wide_on_a_slab(width: int, expected: 
     spec = SimpleNamespace(narrow=True, network_classes=("background", "canal"))
     attempt = Attempt(torch.device("cpu"), torch.float32, (24, 24, 32), 1)
     found = _windowed(module, image, spec, attempt, lambda fraction: None)
-    assert set(seen) == {(24, 24, expected)} and found.shape == (2, 20, 20, width)
+    assert set(seen) == {(24, 24, expected)}
+    assert found.shape == (2, 20, 20, width)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neurospineseg.errors import InputError
-from neurospineseg.vertebra_chain import Piece, Variant, renumbered
+from neurospineseg.tasks.spine.renumbering import Piece, Variant, renumbered
 
 
 def spine(count: int, step: float = 35.0, missing: tuple[int, ...] = ()) -> dict[str, Piece]:
@@ -42,7 +42,8 @@ def test_the_chain_follows_from_any_vertebra(chosen: str, level: str) -> None:
 )
 def test_variants(variant: Variant, vertebrae: list[str], discs: list[str]) -> None:
     found = names(spine(3), "v0", vertebrae[0], variant)
-    assert [found[f"v{n}"] for n in range(3)] == vertebrae and [found[f"d{n}"] for n in range(3)] == discs
+    assert [found[f"v{n}"] for n in range(3)] == vertebrae
+    assert [found[f"d{n}"] for n in range(3)] == discs
 
 
 def test_a_missed_vertebra_is_counted() -> None:
@@ -56,9 +57,8 @@ def test_a_missed_vertebra_is_counted() -> None:
 def test_two_that_were_missed_apart_are_counted() -> None:
     pieces = spine(8, missing=(2, 4))
     found, notes = renumbered(pieces, "v7", "L5")
-    assert [found[f"v{n}"].key for n in (0, 1, 3, 5, 6)] == [f"vertebra_{level}" for level in ("T10", "T11", "L1", "L3", "L4")] and len(
-        notes
-    ) == 2
+    assert [found[f"v{n}"].key for n in (0, 1, 3, 5, 6)] == [f"vertebra_{level}" for level in ("T10", "T11", "L1", "L3", "L4")]
+    assert len(notes) == 2
 
 
 def test_discs_share_a_gap_of_several_evenly() -> None:
@@ -71,7 +71,9 @@ def test_discs_share_a_gap_of_several_evenly() -> None:
 def test_a_fragment_makes_no_gap() -> None:
     pieces = {f"v{n}": Piece(f"vertebra_{n + 1}", (0, 0, -z)) for n, z in enumerate((0.0, 35.0, 38.0, 73.0, 108.0))}
     found, notes = renumbered(pieces, "v0", "T12")
-    assert found["v4"].key == "vertebra_L3" and len(notes) == 1 and "Two segments lie at L1" in notes[0]
+    assert found["v4"].key == "vertebra_L3"
+    assert len(notes) == 1
+    assert "Two segments lie at L1" in notes[0]
 
 
 def test_discs_beyond_the_found_vertebrae() -> None:
@@ -89,7 +91,8 @@ def test_a_spine_folded_by_kyphosis() -> None:
     pieces = {f"v{n}": Piece(f"vertebra_{n + 1}", (0.0, -90 * float(np.sin(t)), 90 * float(np.cos(t)))) for n, t in enumerate(turns)}
     pieces["d"] = Piece("disc_1", (0.0, -75 * float(np.sin(turns[7:9].mean())), 75 * float(np.cos(turns[7:9].mean()))))
     found = names(dict(sorted(pieces.items(), key=lambda item: item[1].centroid)), "v13", "L3")
-    assert [found[f"v{n}"] for n in range(14)] == [*(f"T{n}" for n in range(2, 13)), "L1", "L2", "L3"] and found["d"] == "T9_T10"
+    assert [found[f"v{n}"] for n in range(14)] == [*(f"T{n}" for n in range(2, 13)), "L1", "L2", "L3"]
+    assert found["d"] == "T9_T10"
 
 
 def test_discs_lie_before_vertebrae_in_a_lordosis() -> None:
@@ -116,7 +119,8 @@ def test_cervical_vertebrae_are_closer_than_lumbar_ones() -> None:
     heights = np.cumsum([0, 17, 17, 17, 18, 19, 20, 22, 24, 26, 28, 30, 32, 34, 35, 36])
     pieces = {f"v{n}": Piece(f"vertebra_{n + 1}", (0, 0, -float(height))) for n, height in enumerate(heights)}
     found, notes = renumbered(pieces, "v0", "C2")
-    assert found["v15"].key == "vertebra_T10" and not notes
+    assert found["v15"].key == "vertebra_T10"
+    assert not notes
 
 
 @pytest.mark.parametrize("level, variant", [("L5", Variant.FOUR_LUMBAR), ("T13", Variant.STANDARD), ("L6", Variant.STANDARD)])
@@ -149,10 +153,12 @@ def test_a_copy_of_a_vertebra_is_the_same_vertebra(shift: float) -> None:
     x, y, z = pieces["v2"].centroid
     pieces["copy"] = Piece("vertebra_4", (x, y, z + shift))
     found = names(pieces, "v5", "L5")
-    assert [found[f"v{n}"] for n in range(6)] == ["T12", "L1", "L2", "L3", "L4", "L5"] and found["copy"] == "L2"
+    assert [found[f"v{n}"] for n in range(6)] == ["T12", "L1", "L2", "L3", "L4", "L5"]
+    assert found["copy"] == "L2"
     assert [found[f"d{n}"] for n in range(6)] == ["T12_L1", "L1_L2", "L2_L3", "L3_L4", "L4_L5", "L5_S1"]
     _, notes = renumbered(pieces, "v5", "L5")
-    assert len(notes) == 1 and "Two segments lie at L2" in notes[0]
+    assert len(notes) == 1
+    assert "Two segments lie at L2" in notes[0]
 
 
 @pytest.mark.parametrize("doubled", range(3))
@@ -162,7 +168,8 @@ def test_discs_around_a_vertebra_in_two_pieces(doubled: int, shift: float) -> No
     pieces |= {f"d{n}": Piece("disc_1", (0, 0, 17.5 - 35.0 * n)) for n in range(4)}
     pieces["fragment"] = Piece("vertebra_2", (0, 0, shift - 35.0 * doubled))
     found = names(pieces, "v2", "L5")
-    assert [found[f"v{n}"] for n in range(3)] == ["L3", "L4", "L5"] and found["fragment"] == f"L{3 + doubled}"
+    assert [found[f"v{n}"] for n in range(3)] == ["L3", "L4", "L5"]
+    assert found["fragment"] == f"L{3 + doubled}"
     assert [found[f"d{n}"] for n in range(4)] == ["L2_L3", "L3_L4", "L4_L5", "L5_S1"]
 
 
@@ -181,7 +188,8 @@ def infant(step: float, missing: tuple[int, ...] = ()) -> dict[str, Piece]:
 def test_cervical_vertebrae_of_an_infant() -> None:
     pieces = {f"v{n}": Piece("vertebra_1", (0, 0, -7.0 * n)) for n in range(7)}
     found, notes = renumbered(pieces, "v2", "C3")
-    assert [found[f"v{n}"].key for n in range(7)] == [f"vertebra_C{n}" for n in range(1, 8)] and not notes
+    assert [found[f"v{n}"].key for n in range(7)] == [f"vertebra_C{n}" for n in range(1, 8)]
+    assert not notes
 
 
 @pytest.mark.parametrize("step", [5.0, 7.0])
@@ -190,13 +198,16 @@ def test_a_whole_spine_of_an_infant(step: float) -> None:
     found = names(infant(step), "v23", "L5")
     assert tuple(found[f"v{n}"] for n in range(24)) == levels
     found, notes = renumbered(infant(step, missing=(3, 12)), "v23", "L5")
-    assert found["v0"].key == "vertebra_C1" and len(notes) == 2
+    assert found["v0"].key == "vertebra_C1"
+    assert len(notes) == 2
 
 
 def test_a_copy_of_a_vertebra_of_an_infant() -> None:
     pieces = {f"v{n}": Piece("vertebra_1", (0, 0, -7.0 * n)) for n in range(7)} | {"copy": Piece("vertebra_1", (0, 0, -16.0))}
     found, notes = renumbered(pieces, "v0", "C1")
-    assert found["copy"] == found["v2"] and found["v6"].key == "vertebra_C7" and len(notes) == 1
+    assert found["copy"] == found["v2"]
+    assert found["v6"].key == "vertebra_C7"
+    assert len(notes) == 1
 
 
 def test_every_vertebra_in_two_pieces() -> None:

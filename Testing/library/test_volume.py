@@ -10,7 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume, read_volume, write_volume
+from neurospineseg.images.volume import Volume, read_volume, write_volume
 
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
@@ -42,7 +42,8 @@ def test_big_endian_numbers_stay_small(tmp_path: Path) -> None:
     header.set_data_dtype(np.int16)
     nib.save(nib.Nifti1Image(np.arange(60, dtype=">i2").reshape(3, 4, 5), np.eye(4), header), tmp_path / "scan.nii")
     found = read_volume(tmp_path / "scan.nii", compact=True).voxels
-    assert found.dtype == np.dtype("=i2") and np.array_equal(found, np.arange(60).reshape(3, 4, 5).T)
+    assert found.dtype == np.dtype("=i2")
+    assert np.array_equal(found, np.arange(60).reshape(3, 4, 5).T)
 
 
 def test_colors_are_no_frames(tmp_path: Path) -> None:
@@ -57,7 +58,8 @@ def test_small_whole_numbers_stay_such_where_asked(dtype: type, ending: str, tmp
     voxels = np.arange(60, dtype=dtype).reshape(3, 4, 5)
     write_volume(Volume(voxels, np.diag([1.0, 2, 3, 1])), tmp_path / f"scan{ending}")
     found = read_volume(tmp_path / f"scan{ending}", compact=True)
-    assert found.voxels.dtype == dtype and np.array_equal(found.voxels, voxels)
+    assert found.voxels.dtype == dtype
+    assert np.array_equal(found.voxels, voxels)
     assert read_volume(tmp_path / f"scan{ending}").voxels.dtype == np.float32
     assert found.tensor.numpy().dtype == dtype
 
@@ -67,6 +69,7 @@ def test_scaled_and_large_numbers_become_float32_all_the_same(tmp_path: Path) ->
     image.header.set_slope_inter(2.0, 1.0)
     nib.save(image, tmp_path / "scaled.nii")
     found = read_volume(tmp_path / "scaled.nii", compact=True)
-    assert found.voxels.dtype == np.float32 and found.voxels.max() == 119
+    assert found.voxels.dtype == np.float32
+    assert found.voxels.max() == 119
     write_volume(Volume(np.arange(60, dtype=np.int32).reshape(3, 4, 5), np.eye(4)), tmp_path / "large.nii")
     assert read_volume(tmp_path / "large.nii", compact=True).voxels.dtype == np.float32

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from neurospineseg.windows import MARGIN, SURE, blending_weight, occupied, starts, windowed_scores
+from neurospineseg.inference.sliding_window import MARGIN, SURE, blending_weight, occupied, starts, windowed_scores
 
 WINDOW = (16, 12, 10)
 
@@ -27,7 +27,8 @@ class Echo:
 @pytest.mark.parametrize("overlap", [0.25, 0.5])
 def test_starts_cover_the_length_with_at_least_the_overlap(length: int, overlap: float) -> None:
     found = starts(length, 16, overlap)
-    assert found[0] == 0 and found[-1] == max(0, length - 16)
+    assert found[0] == 0
+    assert found[-1] == max(0, length - 16)
     assert all(0 < b - a <= 16 * (1 - overlap) + 1 for a, b in pairwise(found))
 
 
@@ -38,8 +39,11 @@ def test_scores_add_up_to_the_whole(shape: tuple[int, int, int], batch: int) -> 
     network, fractions = Echo(), []
     found = windowed_scores(network, image, 2, WINDOW, batch, fractions.append)
     torch.testing.assert_close(found, torch.cat([-image, image]))
-    assert {shape[2:] for shape in network.shapes} == {WINDOW} and max(shape[0] for shape in network.shapes) <= batch
-    assert fractions == sorted(fractions) and fractions[0] == 0 and fractions[-1] == 1
+    assert {shape[2:] for shape in network.shapes} == {WINDOW}
+    assert max(shape[0] for shape in network.shapes) <= batch
+    assert fractions == sorted(fractions)
+    assert fractions[0] == 0
+    assert fractions[-1] == 1
 
 
 def test_empty_image_is_not_looked_at() -> None:
@@ -49,7 +53,8 @@ def test_empty_image_is_not_looked_at() -> None:
     found = windowed_scores(network, image, 2, WINDOW)
     assert len(network.shapes) == 1 * 2 * 2
     torch.testing.assert_close(found[1], image[0])
-    assert float(found[0, 0, 0, 0]) == SURE and float(found[0, 25, 24, 24]) == -1
+    assert float(found[0, 0, 0, 0]) == SURE
+    assert float(found[0, 25, 24, 24]) == -1
 
     image[:, 50:58, 50:58, 50:58] = 2.0
     network = Echo()
@@ -68,7 +73,8 @@ def test_faint_noise_in_air_is_not_looked_at() -> None:
 
 def test_an_image_that_is_all_empty_is_background() -> None:
     network = Echo()
-    assert windowed_scores(network, torch.zeros(1, 20, 20, 20), 2, WINDOW).argmax(0).max() == 0 and not network.shapes
+    assert windowed_scores(network, torch.zeros(1, 20, 20, 20), 2, WINDOW).argmax(0).max() == 0
+    assert not network.shapes
 
 
 def test_the_box_has_a_margin_and_holds_a_window_where_the_image_does() -> None:
@@ -76,10 +82,12 @@ def test_the_box_has_a_margin_and_holds_a_window_where_the_image_does() -> None:
     image[1, 10:30, 1:3, :] = 1
     k, j, i = occupied(image, WINDOW)
     assert (k.start, k.stop) == (10 - MARGIN, 30 + MARGIN)
-    assert (j.start, j.stop) == (0, 12) and (i.start, i.stop) == (0, 8)
+    assert (j.start, j.stop) == (0, 12)
+    assert (i.start, i.stop) == (0, 8)
 
 
 def test_weights_fall_off_from_the_middle() -> None:
     weight = blending_weight((16, 12, 11))
-    assert weight.argmax() == weight.flatten()[: weight.numel() // 2 + 200].argmax() and float(weight.min()) > 0
+    assert weight.argmax() == weight.flatten()[: weight.numel() // 2 + 200].argmax()
+    assert float(weight.min()) > 0
     torch.testing.assert_close(weight, weight.flip((0, 1, 2)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -10,29 +9,37 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from neurospineseg import private_folder
-from neurospineseg.client import WorkerClient
-from neurospineseg.pipeline import Segmenter, Settings
-from neurospineseg.private_folder import make_private_folder, share_with, sweep_private_folders
-from neurospineseg.volume import Volume
-from small_scans import ball, oblique_affine, write_nifti
+from neurospineseg.images.volume import Volume
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from neurospineseg.worker import private_folder
+from neurospineseg.worker.client import WorkerClient
+from neurospineseg.worker.json_lines import line_of
+from neurospineseg.worker.private_folder import make_private_folder, share_with, sweep_private_folders
+from neurospineseg.worker.protocol import FINAL, Died, Done, Failed, FindRegion, Refused, RunFiles, ScanFile, Segment, StoreCorrection, Warm
+from Testing.small_scans import ball, oblique_affine, write_nifti
 
-FINAL = ("done", "refused", "failed", "died")
 LIBRARY = Path(__file__).resolve().parents[2] / "Resources"
 
 
-def answer(client: WorkerClient, seconds: float = 60.0) -> dict:
+@dataclass(frozen=True)
+class Nonsense:
+    """A message that no protocol has."""
+
+
+def answer(client: WorkerClient, seconds: float = 60.0) -> Any:
     """The next final answer."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        for event in client.poll():
-            if event["event"] in FINAL:
-                return event
+        for said in client.poll():
+            if isinstance(said, FINAL):
+                return said
         time.sleep(0.01)
     raise AssertionError("no answer came")
 
@@ -62,64 +69,78 @@ def client() -> Iterator[WorkerClient]:
 
 
 @pytest.fixture
-def inputs(client: WorkerClient) -> dict:
+def scans(client: WorkerClient) -> dict[str, ScanFile]:
     client.start()
     np.save(client.folder / "t1c.npy", ball())
-    return {"t1c": {"file": "t1c.npy", "ijk_to_ras": oblique_affine().tolist()}}
+    return {"t1c": ScanFile("t1c.npy", oblique_affine().tolist())}
 
 
-def test_segments_as_the_segmenter_does(client: WorkerClient, inputs: dict, tiny_models: Path) -> None:
-    model = str(tiny_models / "tiny_tumor")
-    client.request("segment", task="tumor", inputs=inputs, model=model, device="cpu", doubts=True)
-    result = answer(client)["result"]
-    labels = np.load(client.folder / result["labels"])
-    expected = Segmenter("tumor", Settings(model=model, device="cpu")).run({"t1c": Volume(ball().astype(np.float32), oblique_affine())})
+def tiny(tiny_models: Path, **options: Any) -> Settings:
+    return Settings.of({"model": str(tiny_models / "tiny_tumor"), "device": "cpu", **options})
+
+
+def test_segments_as_the_segmenter_does(client: WorkerClient, scans: dict[str, ScanFile], tiny_models: Path) -> None:
+    client.request(Segment("tumor", tiny(tiny_models, uncertainty=True), scans))
+    result = answer(client).result
+    labels = np.load(client.folder / result.labels)
+    expected = Segmenter("tumor", tiny(tiny_models)).run({"t1c": Volume(ball().astype(np.float32), oblique_affine())})
     np.testing.assert_array_equal(labels, expected.labels.voxels)
-    assert result["found"]
-    for found in result["found"]:
-        k0, k1, j0, j1, i0, i1 = found["box"]
-        assert (labels[k0:k1, j0:j1, i0:i1] == found["label"]).sum() == (labels == found["label"]).sum()
-    doubt = np.load(client.folder / result["doubt"])
-    assert doubt.shape == labels.shape and doubt.dtype == np.uint8 and doubt.any()
+    assert result.structures
+    for structure in result.structures:
+        k0, k1, j0, j1, i0, i1 = structure.box
+        assert (labels[k0:k1, j0:j1, i0:i1] == structure.label).sum() == (labels == structure.label).sum()
+    uncertainty = np.load(client.folder / result.uncertainty)
+    assert uncertainty.shape == labels.shape
+    assert uncertainty.dtype == np.uint8
+    assert uncertainty.any()
 
 
-@pytest.mark.parametrize("asked", [None, ["edema"]])
-def test_it_says_what_it_looked_for(client: WorkerClient, inputs: dict, tiny_models: Path, asked: list[str] | None) -> None:
-    client.request("segment", task="tumor", inputs=inputs, model=str(tiny_models / "tiny_tumor"), device="cpu", structures=asked)
-    assert answer(client)["result"]["sought"] == (asked or ["necrotic_core", "edema", "enhancing_tumor"])
+@pytest.mark.parametrize("asked", [None, ("edema",)])
+def test_it_says_what_it_looked_for(
+    client: WorkerClient, scans: dict[str, ScanFile], tiny_models: Path, asked: tuple[str, ...] | None
+) -> None:
+    client.request(Segment("tumor", tiny(tiny_models, structures=asked), scans))
+    assert answer(client).result.sought == (asked or ("necrotic_core", "edema", "enhancing_tumor"))
 
 
-def test_a_bad_request_is_answered_and_the_next_one_works(client: WorkerClient, inputs: dict, tiny_models: Path) -> None:
-    client.request("segment", task="tumor", inputs=inputs, model="no such model")
-    assert answer(client)["event"] == "refused"
-    client.request("nonsense")
+def test_a_bad_request_is_answered_and_the_next_one_works(client: WorkerClient, scans: dict[str, ScanFile], tiny_models: Path) -> None:
+    client.request(Segment("tumor", Settings(model="no such model"), scans))
+    assert isinstance(answer(client), Refused)
+    client.request(Nonsense())
     failed = answer(client)
-    assert failed["event"] == "failed" and "Traceback" in failed["detail"] and "Traceback" not in failed["message"]
-    client.request("region", task="tumor", inputs=inputs, model=str(tiny_models / "tiny_tumor"))
-    assert min(answer(client)["result"]["size_mm"]) > 20
+    assert isinstance(failed, Failed)
+    assert "There is no message 'Nonsense'" in failed.detail
+    assert "Traceback" not in failed.message
+    client.request(FindRegion("tumor", tiny(tiny_models), scans))
+    assert min(answer(client).result.region.size) > 20
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_killed_in_mid_run_it_says_so_and_starts_again(client: WorkerClient, inputs: dict, tiny_models: Path) -> None:
-    model = str(tiny_models / "tiny_tumor")
+def test_killed_in_mid_run_it_says_so_and_starts_again(client: WorkerClient, scans: dict[str, ScanFile], tiny_models: Path) -> None:
     folder = client.folder
-    client.request("segment", task="tumor", inputs=inputs, model=model)
+    client.request(Segment("tumor", tiny(tiny_models), scans))
     os.kill(client.pid, signal.SIGKILL)
     died = answer(client)
-    assert died["event"] == "died" and died["exit_code"] == -9 and died["message"].count(". ") == 0
-    assert not client.running and not client.busy and not folder.exists()
-    client.request("warm", task="tumor", model=model)
-    assert answer(client)["event"] == "done"
+    assert isinstance(died, Died)
+    assert died.exit_code == -9
+    assert died.message.count(". ") == 0
+    assert not client.running
+    assert not client.busy
+    assert not folder.exists()
+    client.request(Warm("tumor", tiny(tiny_models)))
+    assert isinstance(answer(client), Done)
 
 
 def test_stopping_is_quick_and_leaves_nothing(tiny_models: Path) -> None:
     client = WorkerClient()
-    client.request("warm", task="tumor", model=str(tiny_models / "tiny_tumor"))
+    client.request(Warm("tumor", tiny(tiny_models)))
     pid, folder = client.pid, client.folder
     started = time.monotonic()
     client.stop()
     assert time.monotonic() - started < 1.0
-    assert not exists(pid) and not folder.exists() and client.poll() == []
+    assert not exists(pid)
+    assert not folder.exists()
+    assert client.poll() == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a shell script")
@@ -138,17 +159,18 @@ def test_the_child_of_a_launcher_is_stopped_too(tmp_path: Path) -> None:
 
 def test_it_ends_after_idling(tiny_models: Path) -> None:
     client = WorkerClient(idle_seconds=0.3)
-    client.request("warm", task="tumor", model=str(tiny_models / "tiny_tumor"))
-    assert answer(client)["event"] == "done"
+    client.request(Warm("tumor", tiny(tiny_models)))
+    assert isinstance(answer(client), Done)
     folder, events = client.folder, []
     assert wait(lambda: events.extend(client.poll()) or not client.running)
-    assert not folder.exists() and "died" not in [event["event"] for event in events]
+    assert not folder.exists()
+    assert not any(isinstance(event, Died) for event in events)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_it_ends_with_the_program_that_started_it(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from neurospineseg.client import WorkerClient\n"
+        "import sys, time; from neurospineseg.worker.client import WorkerClient\n"
         "client = WorkerClient(); client.start(); print(client.pid, client.folder, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
@@ -158,7 +180,8 @@ def test_it_ends_with_the_program_that_started_it(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    assert wait(lambda: not exists(int(pid))) and wait(lambda: not Path(folder).exists())
+    assert wait(lambda: not exists(int(pid)))
+    assert wait(lambda: not Path(folder).exists())
 
 
 def test_an_executable_that_is_not_there() -> None:
@@ -171,46 +194,44 @@ def test_an_executable_that_is_not_there() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="no /bin/false")
 def test_a_worker_that_cannot_start_is_not_taken_for_success() -> None:
     client = WorkerClient(executable="/bin/false")
-    client.request("warm", task="tumor")
+    client.request(Warm("tumor"))
     died = answer(client)
-    assert died["event"] == "died" and died["exit_code"] == 1 and "exit code 1" in died["message"]
-
-
-def test_the_handle_needs_neither_torch_nor_pydantic() -> None:
-    code = "import sys, neurospineseg.client; assert not {'torch', 'monai', 'pydantic'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert isinstance(died, Died)
+    assert died.exit_code == 1
+    assert "exit code 1" in died.message
 
 
 def test_answers_wait_for_whoever_asked(client: WorkerClient, tiny_models: Path) -> None:
-    model = str(tiny_models / "tiny_tumor")
-    first, second = client.request("warm", task="tumor", model=model), client.request("nonsense")
+    first, second = client.request(Warm("tumor", tiny(tiny_models))), client.request(Nonsense())
     assert wait(lambda: client.poll() is not None and not client.busy), "somebody else polls"
-    assert [event["event"] for event in client.answers_to(second)] == ["failed"]
-    assert [event["event"] for event in client.answers_to(first)] == ["done"] and client.answers_to(first) == []
+    assert [type(said) for said in client.answers_to(second)] == [Failed]
+    assert [type(said) for said in client.answers_to(first)] == [Done]
+    assert client.answers_to(first) == []
 
 
 def test_stopping_answers_what_is_undone(tiny_models: Path) -> None:
     client = WorkerClient()
-    number = client.request("warm", task="tumor", model=str(tiny_models / "tiny_tumor"))
+    number = client.request(Warm("tumor", tiny(tiny_models)))
     client.stop()
     (answered,) = client.answers_to(number)
-    assert answered["event"] == "died" and "was stopped" in answered["message"]
+    assert isinstance(answered, Died)
+    assert "was stopped" in answered.message
 
 
 def started_bare(folder: Path) -> subprocess.Popen:
     """A worker without a handle; it is ready."""
     folder.mkdir()
-    command = [sys.executable, "-m", "neurospineseg.worker", "--folder", str(folder)]
+    command = [sys.executable, "-m", "neurospineseg.worker.server", "--folder", str(folder)]
     environment = {**os.environ, "PYTHONPATH": str(LIBRARY)}
     worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
-    assert b"ready" in worker.stdout.readline()
+    assert b"Ready" in worker.stdout.readline()
     return worker
 
 
 def test_it_ends_when_nobody_reads_its_answers(tmp_path: Path) -> None:
     worker = started_bare(tmp_path / "private")
     worker.stdout.close()
-    worker.stdin.write(b'{"id": 1, "op": "nonsense"}\n')
+    worker.stdin.write(line_of(Nonsense(), 1).encode())
     worker.stdin.flush()
     worker.wait(20.0)
     assert not (tmp_path / "private").exists()
@@ -221,7 +242,8 @@ def test_it_ends_when_its_input_is_damaged(tmp_path: Path) -> None:
     worker = started_bare(tmp_path / "private")
     worker.stdin.write(b"\xff no request\n")
     worker.stdin.flush()
-    assert worker.wait(20.0) != 0 and not (tmp_path / "private").exists()
+    assert worker.wait(20.0) != 0
+    assert not (tmp_path / "private").exists()
     worker.stdin.close()
     worker.stdout.close()
 
@@ -263,7 +285,9 @@ def test_the_next_worker_sweeps_what_a_crash_left(temporary: Path) -> None:
         assert users.exists(), "the window lives"
         end_this_process_in(users)
         second.start()
-        assert not crashed.folder.exists() and living.folder.exists() and unnamed.exists()
+        assert not crashed.folder.exists()
+        assert living.folder.exists()
+        assert unnamed.exists()
     finally:
         for client in (crashed, living, second):
             client.stop()
@@ -277,7 +301,9 @@ def test_a_folder_stays_while_either_process_lives(temporary: Path) -> None:
     for folder, name in ((theirs, computer), (elsewhere, "another computer")):
         (folder / "processes.txt").write_text(f"{name}\n{ended_process()}\n")
     sweep_private_folders()
-    assert mine.exists() and elsewhere.exists() and not theirs.exists()
+    assert mine.exists()
+    assert elsewhere.exists()
+    assert not theirs.exists()
 
 
 @pytest.mark.skipif(not Path("/proc/self/ns/pid").exists(), reason="process ids mean the same everywhere")
@@ -298,43 +324,44 @@ def test_a_folder_of_another_container_stays(temporary: Path, monkeypatch: pytes
     assert not theirs.exists()
 
 
-def store_fields(folder: Path, cases: Path, shape: tuple[int, int, int]) -> dict:
+def correction(folder: Path, cases: Path, shape: tuple[int, int, int]) -> StoreCorrection:
     """A correction to store that takes a while, since noise packs badly."""
     np.save(folder / "noise.npy", np.random.default_rng(0).integers(0, 30000, shape, np.int16))
     np.save(folder / "corrected.npy", np.ones(shape, np.uint16))
-    inputs = {"t1c": {"file": "noise.npy", "ijk_to_ras": oblique_affine().tolist()}}
-    room = cases / ".neurospineseg-room"
-    return {"op": "store", "task": "tumor", "inputs": inputs, "labels": "corrected.npy", "folder": str(cases), "room": str(room)}
+    scans = {"t1c": ScanFile("noise.npy", oblique_affine().tolist())}
+    return StoreCorrection("tumor", cases, scans, "corrected.npy", staging=cases / ".neurospineseg-staging")
 
 
-def test_a_correction_grows_in_the_room_that_the_request_names(client: WorkerClient, tmp_path: Path) -> None:
+def test_a_correction_grows_in_the_staging_folder_that_the_request_names(client: WorkerClient, tmp_path: Path) -> None:
     client.start()
-    fields = store_fields(client.folder, tmp_path / "cases", (8, 8, 8))
-    room = Path(fields["room"])
-    room.mkdir(parents=True)
-    client.request(**fields)
-    assert answer(client)["event"] == "refused" and room.exists(), "it is there already, so it is somebody else's"
-    room.rmdir()
-    client.request(**fields)
-    assert Path(answer(client)["result"]["folder"]).parent == tmp_path / "cases" and not room.exists()
+    request = correction(client.folder, tmp_path / "cases", (8, 8, 8))
+    request.staging.mkdir(parents=True)
+    client.request(request)
+    assert isinstance(answer(client), Refused), "it is there already, so it is somebody else's"
+    assert request.staging.exists(), "it is there already, so it is somebody else's"
+    request.staging.rmdir()
+    client.request(request)
+    assert answer(client).result.folder.parent == tmp_path / "cases"
+    assert not request.staging.exists()
 
 
 def test_files_replace_no_file(client: WorkerClient, tmp_path: Path, tiny_models: Path) -> None:
     write_nifti(tmp_path / "scan.nii.gz", ball())
     (tmp_path / "scan.json").write_text("mine")
-    scans, settings = {"t1c": str(tmp_path / "scan.nii.gz")}, {"model": str(tiny_models / "tiny_tumor")}
-    client.request("files", task="tumor", scans=scans, output=str(tmp_path / "scan.seg.nrrd"), settings=settings)
+    client.request(RunFiles("tumor", {"t1c": tmp_path / "scan.nii.gz"}, tmp_path / "scan.seg.nrrd", tiny(tiny_models)))
     refused = answer(client)
-    assert refused["event"] == "refused" and "'scan.json' exists already" in refused["message"]
-    assert (tmp_path / "scan.json").read_text() == "mine" and not (tmp_path / "scan.seg.nrrd").exists()
+    assert isinstance(refused, Refused)
+    assert "'scan.json' exists already" in refused.message
+    assert (tmp_path / "scan.json").read_text() == "mine"
+    assert not (tmp_path / "scan.seg.nrrd").exists()
 
 
 def test_what_is_half_stored_goes_with_the_window(tmp_path: Path) -> None:
     worker = started_bare(tmp_path / "private")
-    fields = store_fields(tmp_path / "private", tmp_path / "cases", (200, 256, 256))
-    worker.stdin.write(json.dumps({"id": 1, **fields}).encode() + b"\n")
+    request = correction(tmp_path / "private", tmp_path / "cases", (200, 256, 256))
+    worker.stdin.write(line_of(request, 1).encode())
     worker.stdin.flush()
-    assert wait(lambda: Path(fields["room"]).exists() and any(Path(fields["room"]).iterdir()))
+    assert wait(lambda: request.staging.exists() and any(request.staging.iterdir()))
     worker.stdin.close()
     worker.wait(20.0)
     assert list((tmp_path / "cases").iterdir()) == []
@@ -346,8 +373,8 @@ def test_what_lies_in_the_current_folder_is_not_imported(tmp_path: Path, monkeyp
         (tmp_path / f"{name}.py").write_text("raise SystemExit('not this one')")
     monkeypatch.chdir(tmp_path)
     client = WorkerClient()
-    client.request("nonsense")
-    assert answer(client)["event"] == "failed"
+    client.request(Nonsense())
+    assert isinstance(answer(client), Failed)
     client.stop()
 
 
@@ -358,6 +385,6 @@ def test_what_a_launcher_prints_is_no_answer(tmp_path: Path) -> None:
     launcher.write_text("#!/bin/sh\n" + "".join(f"printf '{line}\\n'\n" for line in lines) + f'exec "{sys.executable}" "$@"\n')
     launcher.chmod(0o755)
     client = WorkerClient(executable=str(launcher))
-    client.request("nonsense")
-    assert answer(client)["event"] == "failed"
+    client.request(Nonsense())
+    assert isinstance(answer(client), Failed)
     client.stop()

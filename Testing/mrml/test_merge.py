@@ -7,8 +7,8 @@ import pytest
 import slicer
 from vtk.util.numpy_support import vtk_to_numpy
 
-from neurospineseg.anatomy import structure, structures_of, terminology_entry
 from neurospineseg.errors import InputError
+from neurospineseg.images.volume import Volume
 from neurospineseg.mrml import (
     FoundStructure,
     Merge,
@@ -21,7 +21,7 @@ from neurospineseg.mrml import (
 )
 from neurospineseg.mrml.segment_masks import BINARY, SURFACE, mask_in_box, own_mask, structure_of_segment, tag
 from neurospineseg.mrml.volume_node import local_geometry, to_vtk
-from neurospineseg.volume import Volume
+from neurospineseg.tasks.anatomy import structure, structures_of, terminology_entry
 
 SHAPE = (12, 14, 16)
 EVERYWHERE = tuple(slice(0, n) for n in SHAPE)
@@ -96,12 +96,15 @@ def test_a_new_node_lies_on_the_scan(scene, scan) -> None:
     merge.prepare(found(EDEMA, NEW_EDEMA))
     node = merge.apply(attributes={"Model": "some"})
     segment = node.GetSegmentation().GetSegment("edema")
-    assert node.GetTransformNodeID() == transform.GetID() and node.GetAttribute("NeuroSpineSeg.Model") == "some"
+    assert node.GetTransformNodeID() == transform.GetID()
+    assert node.GetAttribute("NeuroSpineSeg.Model") == "some"
     np.testing.assert_array_equal(mask_of(node, "edema"), NEW_EDEMA)
     mask, start, matrix = own_mask(segment)
     np.testing.assert_allclose(matrix, OBLIQUE, atol=1e-9)
-    assert mask.shape == (4, 7, 8) and start == (4, 5, 6)
-    assert segment.GetName() == "Edema" and structure_of_segment(segment) == EDEMA
+    assert mask.shape == (4, 7, 8)
+    assert start == (4, 5, 6)
+    assert segment.GetName() == "Edema"
+    assert structure_of_segment(segment) == EDEMA
     image = slicer.vtkOrientedImageData()
     node.GetBinaryLabelmapRepresentation("edema", image)
     assert image.GetExtent() == (6, 13, 5, 11, 4, 7)
@@ -168,8 +171,10 @@ def test_one_undo_takes_all_back(scene, scan, existing) -> None:
     merge.apply(history.SaveState)
     after = state(existing)
     assert after != before
-    assert history.RestorePreviousState() and state(existing) == before
-    assert history.RestoreNextState() and state(existing) == after
+    assert history.RestorePreviousState()
+    assert state(existing) == before
+    assert history.RestoreNextState()
+    assert state(existing) == after
 
 
 def test_surfaces_do_not_go_stale(scene, scan, existing) -> None:
@@ -177,7 +182,8 @@ def test_surfaces_do_not_go_stale(scene, scan, existing) -> None:
     merge = Merge(scene, scan, existing)
     merge.prepare(found(EDEMA, NEW_EDEMA))
     merge.apply()
-    assert not existing.GetSegmentation().ContainsRepresentation(SURFACE) and merge.notes
+    assert not existing.GetSegmentation().ContainsRepresentation(SURFACE)
+    assert merge.notes
     assert existing.CreateClosedSurfaceRepresentation()
 
 
@@ -248,7 +254,8 @@ def test_beside_the_scan_in_the_subject_hierarchy(scene) -> None:
     merge = Merge(scene, scan)
     merge.prepare(found(EDEMA, NEW_EDEMA))
     node = merge.apply()
-    assert hierarchy.GetItemByDataNode(node) and hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) == study
+    assert hierarchy.GetItemByDataNode(node)
+    assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) == study
 
 
 def test_volumes_and_the_way_back(scene, scan, existing) -> None:

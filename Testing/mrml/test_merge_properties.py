@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from vtk.util.numpy_support import vtk_to_numpy
 
-from neurospineseg.anatomy import structures_of
+from neurospineseg.images.volume import Volume
 from neurospineseg.mrml import (
     FoundStructure,
     Merge,
@@ -27,7 +27,7 @@ from neurospineseg.mrml import (
 )
 from neurospineseg.mrml.segment_masks import BINARY, own_mask, tag
 from neurospineseg.mrml.volume_node import to_vtk, to_world
-from neurospineseg.volume import Volume
+from neurospineseg.tasks.anatomy import structures_of
 
 SHAPE = (5, 6, 7)
 KINDS = structures_of("subcortical")[:5]
@@ -160,7 +160,8 @@ def test_what_is_not_asked_for_stays_by_a_bit(labels, results, locked, rule, reg
                 expected = expected | (whole & inside) if region is not None else whole
             assert np.array_equal(on_scan(segmentation.GetSegment(kind.key)), expected), kind.key
     if history.GetNumberOfStates():
-        assert history.RestorePreviousState() and bits(node, set()) == all_before
+        assert history.RestorePreviousState()
+        assert bits(node, set()) == all_before
         assert list(segmentation.GetSegmentIDs()) == ids
 
 

@@ -8,11 +8,11 @@ import slicer
 import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
-from neurospineseg.anatomy import Structure, structure, structures_of, terminology_entry
 from neurospineseg.errors import InputError
+from neurospineseg.images.volume import Volume
 from neurospineseg.mrml import FoundStructure, Merge, MergeRule, RegionMerge, node_from_array, segmentation_from_labels
 from neurospineseg.mrml.segment_masks import BINARY, STRUCTURE_TAG, SURFACE, own_mask, structure_of_segment, tag
-from neurospineseg.volume import Volume
+from neurospineseg.tasks.anatomy import Structure, structure, structures_of, terminology_entry
 
 SHAPE = (8, 9, 10)
 GRID = np.diag([1.0, 2.0, 3.0, 1.0])
@@ -83,7 +83,8 @@ def test_the_segment_editor_takes_all_back_in_one_step(scene, scan, target) -> N
         merge.prepare(found)
     merge.apply(lambda: logic.SaveStateForUndo())
     after = picture(target)
-    assert len(after) == len(before) + 2 and logic.CanUndo()
+    assert len(after) == len(before) + 2
+    assert logic.CanUndo()
     logic.Undo()
     assert picture(target) == before
     assert not logic.CanUndo()
@@ -95,7 +96,8 @@ def test_undo_is_saved_only_for_a_change(scene, scan, target) -> None:
     calls = []
     merge = Merge(scene, scan, target, MergeRule.ONLY_EMPTY)
     merge.prepare(cube(ENHANCING, 2, 3, 3))
-    assert merge.apply(lambda: calls.append(1)) is target and not calls
+    assert merge.apply(lambda: calls.append(1)) is target
+    assert not calls
 
 
 def test_order_visibility_name_and_color_are_kept_and_the_segment_is_tagged(scene, scan, target) -> None:
@@ -107,10 +109,13 @@ def test_order_visibility_name_and_color_are_kept_and_the_segment_is_tagged(scen
     merge = Merge(scene, scan, target)
     merge.prepare(cube(EDEMA, 4, 4, 4))
     merge.apply()
-    assert list(segmentation.GetSegmentIDs()) == order and segment is segmentation.GetSegment("edema")
-    assert segment.GetName() == "Edema" and segment.GetColor() == (0.25, 0.5, 0.75)
+    assert list(segmentation.GetSegmentIDs()) == order
+    assert segment is segmentation.GetSegment("edema")
+    assert segment.GetName() == "Edema"
+    assert segment.GetColor() == (0.25, 0.5, 0.75)
     assert not target.GetDisplayNode().GetSegmentVisibility("edema")
-    assert tag(segment, STRUCTURE_TAG) == "edema" and tag(segment, "TerminologyEntry") == terminology_entry(EDEMA)
+    assert tag(segment, STRUCTURE_TAG) == "edema"
+    assert tag(segment, "TerminologyEntry") == terminology_entry(EDEMA)
 
 
 def test_the_shared_layer_is_cleared_of_the_replaced_segment_only(scene, scan, target) -> None:
@@ -136,7 +141,8 @@ def test_a_neighbor_with_the_same_label_value_keeps_its_voxels(scene, scan, targ
     merge = Merge(scene, scan, target)
     merge.prepare(cube(EDEMA, 4, 4, 4))
     merge.apply()
-    assert voxels(segmentation.GetSegment("twin")) == before and voxels(segmentation.GetSegment("edema")) == cube_voxels(4, 4, 4)
+    assert voxels(segmentation.GetSegment("twin")) == before
+    assert voxels(segmentation.GetSegment("edema")) == cube_voxels(4, 4, 4)
 
 
 def test_observers_of_the_node_are_told_once_a_kind(scene, scan, target) -> None:
@@ -149,7 +155,8 @@ def test_observers_of_the_node_are_told_once_a_kind(scene, scan, target) -> None
         merge.prepare(found)
     assert not told
     merge.apply(attributes={"Task": "tumor", "Model": "some"})
-    assert told and all(told.count(kind) == 1 for kind in told)
+    assert told
+    assert all(told.count(kind) == 1 for kind in told)
 
 
 @pytest.mark.parametrize("meanwhile", ["locked", "painted", "removed segment", "moved"])
@@ -176,7 +183,8 @@ def test_what_the_user_does_meanwhile_is_kept(scene, scan, target, meanwhile: st
     assert merge.apply() is target
     now = segmentation.GetSegment("edema")
     if meanwhile == "locked":
-        assert voxels(now) == former and len(merge.notes) == 1
+        assert voxels(now) == former
+        assert len(merge.notes) == 1
     elif meanwhile == "painted":
         assert voxels(now) == (former | cube_voxels(5, 5, 5)) - {(5, 5, 5)}
         assert (5, 5, 5) in voxels(segmentation.GetSegment("necrotic_core"))
@@ -191,7 +199,9 @@ def test_a_target_that_was_removed_meanwhile(scene, scan, target) -> None:
     merge.prepare(cube(EDEMA, 5, 5, 5))
     scene.RemoveNode(target)
     node = merge.apply()
-    assert node is not target and scene.IsNodePresent(node) and "removed" in merge.notes[0]
+    assert node is not target
+    assert scene.IsNodePresent(node)
+    assert "removed" in merge.notes[0]
     assert voxels(node.GetSegmentation().GetSegment("edema")) == cube_voxels(5, 5, 5)
 
 
@@ -201,7 +211,8 @@ def test_surfaces_of_a_layer_of_its_own_do_not_go_stale(scene, scan, target) -> 
         merge = Merge(scene, scan, target)
         merge.prepare(cube(EDEMA, *start))
         merge.apply()
-        assert not target.GetSegmentation().ContainsRepresentation(SURFACE) and "Show 3D" in merge.notes[0]
+        assert not target.GetSegmentation().ContainsRepresentation(SURFACE)
+        assert "Show 3D" in merge.notes[0]
     target.CreateClosedSurfaceRepresentation()
     bounds = target.GetSegmentation().GetSegment("edema").GetRepresentation(SURFACE).GetBounds()
     assert np.allclose(np.array(bounds).reshape(3, 2).mean(1), GRID[:3, :3] @ (5.5, 5.5, 5.5), atol=0.5)
@@ -214,7 +225,8 @@ def test_a_new_segment_of_a_node_with_surfaces_gets_one(scene, scan, target) -> 
     merge = Merge(scene, scan, target)
     merge.prepare(cube(ENHANCING, 5, 5, 5))
     merge.apply()
-    assert segmentation.GetSegment("edema").GetRepresentation(SURFACE) is former and not merge.notes
+    assert segmentation.GetSegment("edema").GetRepresentation(SURFACE) is former
+    assert not merge.notes
     assert segmentation.GetSegment("enhancing_tumor").GetRepresentation(SURFACE).GetNumberOfPoints() > 0
 
 
@@ -248,8 +260,10 @@ def test_only_one_of_several_alike_is_replaced(scene, scan, target) -> None:
     merge.apply()
     segmentation = target.GetSegmentation()
     second = segmentation.GetSegment(segmentation.GetSegmentIdBySegmentName("Edema (2)"))
-    assert voxels(segmentation.GetSegment("edema")) == cube_voxels(5, 5, 5) and voxels(second) == cube_voxels(0, 0, 0)
-    assert len(merge.notes) == 1 and "'Edema (2)'" in merge.notes[0]
+    assert voxels(segmentation.GetSegment("edema")) == cube_voxels(5, 5, 5)
+    assert voxels(second) == cube_voxels(0, 0, 0)
+    assert len(merge.notes) == 1
+    assert "'Edema (2)'" in merge.notes[0]
 
 
 def test_a_region_on_a_layer_whose_grid_begins_elsewhere(scene, scan) -> None:
@@ -283,7 +297,8 @@ def test_a_region_without_the_structure_clears_it(scene, scan, target) -> None:
     merge = RegionMerge(scene, scan, target, np.ones(SHAPE, bool), (0, 0, 0), [EDEMA])
     merge.apply()
     segmentation = target.GetSegmentation()
-    assert voxels(segmentation.GetSegment("edema")) == set() and len(voxels(segmentation.GetSegment("necrotic_core"))) == 32
+    assert voxels(segmentation.GetSegment("edema")) == set()
+    assert len(voxels(segmentation.GetSegment("necrotic_core"))) == 32
 
 
 def test_what_a_segment_shows() -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import slicer
 
-from neurospineseg.anatomy import structure, structures_of
+from neurospineseg.images.volume import Volume
 from neurospineseg.mrml import FoundStructure, RegionMerge, node_from_array, segmentation_from_labels
 from neurospineseg.mrml.segment_masks import BINARY, describe, image_of, mask_in_box
-from neurospineseg.volume import Volume
+from neurospineseg.tasks.anatomy import structure, structures_of
 
 SHAPE = (12, 14, 16)
 OBLIQUE = np.array([[0.9, -0.3, 0.05, 11.0], [0.25, 1.1, 0.2, -7.0], [0.1, -0.2, -2.0, 5.0], [0, 0, 0, 1]])
@@ -77,7 +77,8 @@ def test_a_new_vertebra_of_a_renumbered_spine_gets_the_name_that_the_user_would_
     merge.apply()
     np.testing.assert_array_equal(mask_of(node, "vertebra_L4"), upper)
     segmentation = node.GetSegmentation()
-    assert segmentation.GetNumberOfSegments() == 2 and merge.notes == ["'L5 vertebra' was added; the model takes it for 'L4 vertebra'."]
+    assert segmentation.GetNumberOfSegments() == 2
+    assert merge.notes == ["'L5 vertebra' was added; the model takes it for 'L4 vertebra'."]
     np.testing.assert_array_equal(mask_of(node, "vertebra_L5"), lower)
 
 
@@ -98,7 +99,8 @@ def test_what_is_not_found_again_in_the_region_is_said(scene, scan) -> None:
     node = spine(scene, scan, ("vertebra_L3", upper))
     merge = RegionMerge(scene, scan, node, *EVERYWHERE, structures_of("spine"))
     merge.apply()
-    assert not mask_of(node, "vertebra_L3").any() and "not found again" in merge.notes[0]
+    assert not mask_of(node, "vertebra_L3").any()
+    assert "not found again" in merge.notes[0]
 
 
 def planes(low: int, high: int) -> np.ndarray:
@@ -212,7 +214,8 @@ def test_numbers_among_levels_are_left_alone(scene, scan) -> None:
     merge = merged(scene, scan, node, {f"vertebra_{n + 1}": below(3, n) for n in range(3)})
     for number, key in enumerate(("vertebra_L5", "vertebra_2", "vertebra_3")):
         np.testing.assert_array_equal(mask_of(node, key), below(3, number))
-    assert node.GetSegmentation().GetNumberOfSegments() == 3 and "renumber the spine first" in merge.notes[0]
+    assert node.GetSegmentation().GetNumberOfSegments() == 3
+    assert "renumber the spine first" in merge.notes[0]
 
 
 def test_a_larger_backup_is_not_taken_for_the_segment(scene, scan) -> None:

@@ -7,12 +7,12 @@ import pytest
 import slicer
 import vtk
 
-from neurospineseg.anatomy import structure, structures_of, terminology_entry
 from neurospineseg.errors import InputError
+from neurospineseg.images.volume import Volume
 from neurospineseg.mrml import renumber, segment_at, segmentation_from_labels, vertebrae_of
 from neurospineseg.mrml.segment_masks import own_mask, structure_of_segment, tag
-from neurospineseg.vertebra_chain import Variant
-from neurospineseg.volume import Volume
+from neurospineseg.tasks.anatomy import structure, structures_of, terminology_entry
+from neurospineseg.tasks.spine.renumbering import Variant
 
 KEYS = ("vertebra_3", "disc_2", "vertebra_2", "disc_1", "vertebra_1", "sacrum", "spinal_canal")
 
@@ -38,7 +38,8 @@ def test_names_codes_and_colors_follow(node) -> None:
     expected = ("vertebra_L3", "disc_L3_L4", "vertebra_L4", "disc_L4_L5", "vertebra_L5", "sacrum", "spinal_canal")
     for key, now in zip(KEYS, expected):
         segment = segmentation.GetSegment(key)
-        assert structure_of_segment(segment) == structure(now) and segment.GetName() == structure(now).name
+        assert structure_of_segment(segment) == structure(now)
+        assert segment.GetName() == structure(now).name
         assert tag(segment, "TerminologyEntry") == terminology_entry(structure(now))
         np.testing.assert_allclose(np.array(segment.GetColor()) * 255, structure(now).color, atol=1e-3)
         np.testing.assert_array_equal(own_mask(segment)[0], masks[key])

@@ -7,13 +7,18 @@ from scipy.spatial.transform import Rotation
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
-import vtk  # noqa: E402
-from vtk.util.numpy_support import vtk_to_numpy  # noqa: E402
+import vtk
+from vtk.util.numpy_support import vtk_to_numpy
 
-from neurospineseg.anatomy import structure, structures_of, terminology_entry  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.mrml import node_from_volume, segmentation_from_labels, volume_from_node, write_segmentation  # noqa: E402
-from neurospineseg.volume import Volume  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.images.volume import Volume
+from neurospineseg.mrml import node_from_volume, segmentation_from_labels, volume_from_node, write_segmentation
+from neurospineseg.tasks.anatomy import structure, structures_of, terminology_entry
+
+
+def in_order(points: np.ndarray) -> np.ndarray:
+    """Points (N, 3) sorted to a thousandth."""
+    return points[np.lexsort(np.round(points, 3).T)]
 
 
 def oblique(flip=1.0):
@@ -91,7 +96,8 @@ def test_nonlinear_parent_transform_is_hardened_on_a_copy_when_asked(scene):
     hardened = volume_from_node(node, harden=True)
     middle = hardened.ijk_to_ras[:3, :3] @ np.argwhere(hardened.voxels > 50).mean(0)[::-1] + hardened.ijk_to_ras[:3, 3]
     np.testing.assert_allclose(middle, (32, 21, 19), atol=1.5)
-    assert scene.GetNumberOfNodes() == count and node.GetTransformNodeID() == transform.GetID()
+    assert scene.GetNumberOfNodes() == count
+    assert node.GetTransformNodeID() == transform.GetID()
     assert np.array_equal(vtk_to_numpy(node.GetImageData().GetPointData().GetScalars()).reshape(voxels.shape), voxels)
 
 
@@ -117,9 +123,8 @@ def test_a_sheared_scan_keeps_its_mask_in_the_scene_and_through_the_file(scene, 
         ijk = np.argwhere(found == value)[:, ::-1] + low
         to_world = np.array([[matrix.GetElement(r, c) for c in range(4)] for r in range(4)])
         truth = np.argwhere(labels.voxels == structure("left_subthalamic_nucleus").label)[:, ::-1]
-        order = lambda points: points[np.lexsort(np.round(points, 3).T)]  # noqa: E731
         np.testing.assert_allclose(
-            order(ijk @ to_world[:3, :3].T + to_world[:3, 3]), order(truth @ affine[:3, :3].T + affine[:3, 3]), atol=1e-4
+            in_order(ijk @ to_world[:3, :3].T + to_world[:3, 3]), in_order(truth @ affine[:3, :3].T + affine[:3, 3]), atol=1e-4
         )
 
 
@@ -142,8 +147,7 @@ def test_written_file_overlays_the_scan(scene, tmp_path, flip):
         written = np.argwhere(voxels == value)[:, ::-1]
         places = np.array([image.TransformIndexToPhysicalPoint([int(n) for n in ijk]) for ijk in written]) * [-1, -1, 1]
         truth = np.argwhere(labels.voxels == structure(key).label)[:, ::-1] @ affine[:3, :3].T + affine[:3, 3]
-        order = lambda points: points[np.lexsort(np.round(points, 3).T)]  # noqa: E731
-        np.testing.assert_allclose(order(places), order(truth), atol=1e-4)
+        np.testing.assert_allclose(in_order(places), in_order(truth), atol=1e-4)
 
 
 def test_terminology_is_read_back_by_slicer():

@@ -5,14 +5,19 @@ import pytest
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
-from neurospineseg.anatomy import OWN_CONTEXT, in_dicom_master, structure, structures_of, terminology_entry  # noqa: E402
-from neurospineseg.mrml import node_from_volume, segmentation_from_labels, write_segmentation  # noqa: E402
-from neurospineseg.terminology import FILE, as_text  # noqa: E402
-from neurospineseg.volume import Volume  # noqa: E402
+from neurospineseg.images.volume import Volume
+from neurospineseg.mrml import node_from_volume, segmentation_from_labels, write_segmentation
+from neurospineseg.tasks.anatomy import OWN_CONTEXT, structure, structures_of, terminology_entry
+from neurospineseg.tasks.terminology import FILE, as_text
+
+
+def in_order(points: np.ndarray) -> np.ndarray:
+    """Points (N, 3) sorted to a thousandth."""
+    return points[np.lexsort(np.round(points, 3).T)]
 
 
 def test_the_file_is_what_the_structures_say():
-    assert FILE.read_text(encoding="utf-8") == as_text(), "run: python -m neurospineseg.terminology"
+    assert FILE.read_text(encoding="utf-8") == as_text(), "run: python -m neurospineseg.tasks.terminology"
 
 
 def test_slicer_finds_every_structure_of_ours_in_it():
@@ -20,7 +25,7 @@ def test_slicer_finds_every_structure_of_ours_in_it():
     assert logic.LoadTerminologyFromFile(str(FILE)) == OWN_CONTEXT
     for task in ("tumor", "spine", "subcortical"):
         for found in structures_of(task):
-            if in_dicom_master(found.type):
+            if found.in_dicom_master:
                 continue
             entry = slicer.vtkSlicerTerminologyEntry()
             assert logic.DeserializeTerminologyEntry(terminology_entry(found), entry)
@@ -63,5 +68,4 @@ def test_slicerio_reads_names_codes_and_voxels_back(tmp_path):
         assert segment["terminology"]["type"][1] == structure(key).type.value
         mine = np.argwhere(voxels == structure(key).label)[:, ::-1] @ affine[:3, :3].T + affine[:3, 3]
         theirs = np.argwhere(read["voxels"] == segment["labelValue"]) @ ijk_to_lps[:3, :3].T + ijk_to_lps[:3, 3]
-        order = lambda points: points[np.lexsort(np.round(points, 3).T)]  # noqa: E731
-        np.testing.assert_allclose(order(theirs * [-1, -1, 1]), order(mine), atol=1e-4)
+        np.testing.assert_allclose(in_order(theirs * [-1, -1, 1]), in_order(mine), atol=1e-4)

@@ -36,25 +36,29 @@ class Bench:
 
     def __init__(self, app: Any) -> None:
         import slicer
-        from bench.application import new_scene
+
+        from Testing.panel.bench.application import new_scene
 
         self.app, self.longest_stall = app, 0.0
         self.widgets: list[Any] = []
         slicer.mrmlScene = new_scene()
         slicer.modules.set_scene(slicer.mrmlScene)
         app.messages.clear()
+        app.forget("startupCompleted()")
+        slicer.modules.__dict__.pop("sampleDataSources", None)
         app.answer = True
         slicer.packaging.asked.clear()
 
-    def open(self, name: str) -> Any:
-        """Imports a module's file as Slicer does, makes its widget and enters it."""
+    def open(self, name: str, folder: Path | None = None) -> Any:
+        """Imports a module's file as Slicer does, makes its widget and enters it; ``folder`` is the module's where it is not ours."""
         import slicer
 
-        spec = importlib.util.spec_from_file_location(name, ROOT / name / f"{name}.py")
+        file = (folder or ROOT / name) / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(name, file)
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = slicer.loadedModules[name] = module
         spec.loader.exec_module(module)
-        self.declared = type("Parent", (), {"path": str(ROOT / name / f"{name}.py")})()
+        self.declared = type("Parent", (), {"path": str(file)})()
         getattr(module, name)(self.declared)
         parent = slicer.qMRMLWidget()
         qt = sys.modules["qt"]
@@ -77,24 +81,24 @@ class Bench:
     def close(self, widget: Any) -> None:
         """Unloads a module."""
         if widget in self.widgets:
-            from bench.pythonqt import misspelled
+            from Testing.panel.bench.pythonqt import misspelled
 
             self.widgets.remove(widget)
             wrong = {name: misspelled(child) for name, child in vars(widget.ui).items() if misspelled(child)}
             assert not wrong, f"no properties: {wrong}"
             self.leave(widget)
+            assert widget.correct.editor is None or not widget.correct.editor.errors, "Slicer's error log stays empty"
             self.app.moduleManager().send("moduleAboutToBeUnloaded(QString)", widget.moduleName)
 
     def spin(self, until: Callable[[], Any] | float, seconds: float = 120.0) -> None:
         """Runs the event loop until something holds, or for a time; measures how long it was ever blocked."""
-        if isinstance(until, (int, float)):
-            end = time.monotonic() + until
-            until = lambda: time.monotonic() > end  # noqa: E731
+        begun = time.monotonic()
+        holds = until if callable(until) else lambda: time.monotonic() > begun + until
         from PySide6 import QtCore
 
         last = time.monotonic()
         limit = last + seconds
-        while not until():
+        while not holds():
             now = time.monotonic()
             assert now < limit, f"it did not happen in time: {[self._state_of(widget) for widget in self.widgets]}"
             QtCore.QCoreApplication.processEvents(QtCore.QEventLoop.ProcessEventsFlag.AllEvents, 5)
@@ -126,8 +130,7 @@ class Bench:
 
 @pytest.fixture(scope="session")
 def application() -> Any:
-    sys.path.insert(0, str(Path(__file__).parent))
-    import bench
+    from Testing.panel import bench
 
     return bench.install()
 
@@ -149,7 +152,7 @@ def scan(bench: Bench) -> Any:
     import slicer
 
     from neurospineseg.mrml import node_from_array
-    from small_scans import ball, oblique_affine
+    from Testing.small_scans import ball, oblique_affine
 
     node = node_from_array(ball(), oblique_affine(), slicer.mrmlScene, "x-t1c")
     node.CreateDefaultDisplayNodes()

@@ -1,6 +1,6 @@
 """Pictures of each panel for the README: idle, running, with a result.
 
-    python Testing/panel/screenshots.py [MODULE ...]
+    python -m Testing.panel.screenshots [MODULE ...]
 
 Runs the panels on the bench, on the modules' own drawn samples; writes ``Resources/Screenshots/<MODULE>-<state>.png``.
 """
@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1] / "Resources")]
 
-import bench  # noqa: E402
-from conftest import Bench  # noqa: E402
+from Testing.panel import bench
+from Testing.panel.conftest import Bench
 
-FOLDER = HERE.parents[1] / "Resources" / "Screenshots"
+FOLDER = Path(__file__).resolve().parents[2] / "Resources" / "Screenshots"
 WIDTH = 460
 
 
@@ -31,15 +29,15 @@ def picture(made: Bench, widget: Any, name: str) -> None:
         widget.parent.resize(WIDTH, widget.parent.sizeHint().height())
         made.spin(0.3)
     image = widget.parent.grab()
-    image.save(str(FOLDER / f"{widget.job.name}-{name}.png"))
+    image.save(str(FOLDER / f"{widget.declaration.name}-{name}.png"))
 
 
 def show(application: Any, name: str) -> None:
     made = Bench(application)
     widget = made.open(name)
-    from panel.sample_data import load_sample
+    from neurospineseg_panel.sample_data import load_sample
 
-    load_sample(widget.job)
+    load_sample(widget.declaration)
     made.leave(widget)
     made.enter(widget)
     picture(made, widget, "idle")
@@ -48,8 +46,8 @@ def show(application: Any, name: str) -> None:
     picture(made, widget, "running")
     made.spin(lambda: widget.ui.segmentButton.text == "Segment", 300)
     widget.ui.correctSection.collapsed = False
-    if widget.ui.doubtfulButton.enabled:
-        made.click(widget.ui.doubtfulButton)
+    if widget.ui.uncertainButton.enabled:
+        made.click(widget.ui.uncertainButton)
     picture(made, widget, "result")
     made.close(widget)
 

@@ -13,7 +13,7 @@ import slicer
 
 from neurospineseg.errors import InputError
 from neurospineseg.mrml import label_map_of
-from small_scans import ball, write_nifti
+from Testing.small_scans import ball, write_nifti
 
 MODULES = ("SubcorticalSeg", "SpineSeg", "TumorSeg")
 
@@ -29,9 +29,11 @@ def logic(bench, tiny_models: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_segment_waits_and_returns_the_node(logic, scan) -> None:
     node = logic.segment({"t1c": scan}, model="tiny_tumor", device="cpu")
-    assert node.GetName() == "x-t1c tumor" and node.GetSegmentation().GetNumberOfSegments() == 1
+    assert node.GetName() == "x-t1c tumor"
+    assert node.GetSegmentation().GetNumberOfSegments() == 1
     again = logic.segment(scan, segmentationNode=node, model="tiny_tumor")
-    assert again is node and node.GetSegmentation().GetNumberOfSegments() == 1
+    assert again is node
+    assert node.GetSegmentation().GetNumberOfSegments() == 1
 
 
 def test_segment_without_waiting_fills_the_node_later(bench, logic, scan) -> None:
@@ -61,6 +63,7 @@ def test_a_region(bench, logic, scan) -> None:
         ({"structures": ["nose"]}, "no structure"),
         ({"inputs": {}}, "No scan"),
         ({"inputs": {"t7": 1}}, "t7"),
+        ({"roi": "nonsense"}, "'nonsense' is no box"),
     ],
 )
 def test_what_cannot_be_used_is_said_in_a_sentence(logic, scan, arguments, words) -> None:
@@ -76,7 +79,8 @@ def test_a_failure_without_waiting_is_shown_and_leaves_nothing(bench, logic, sca
     logic.segment(scan, model="none", wait=False)
     bench.spin(lambda: logic.run is None)
     assert slicer.mrmlScene.GetNumberOfNodes() == count
-    assert [kind for kind, _ in bench.app.messages] == ["messageBox"] and "no model" in bench.app.messages[0][1]
+    assert [kind for kind, _ in bench.app.messages] == ["messageBox"]
+    assert "no model" in bench.app.messages[0][1]
 
 
 @pytest.mark.parametrize("window", [object(), None])
@@ -89,7 +93,8 @@ def test_a_failure_without_waiting_is_logged_without_names(bench, logic, scan, c
     logic.segment(scan, model="tiny_tumor", wait=False)
     bench.spin(lambda: logic.run is None)
     assert ["'Miller^Anna'" in text for kind, text in bench.app.messages] == ([True] if window else [])
-    assert "Miller^Anna" not in caplog.text and "<volume " in caplog.text
+    assert "Miller^Anna" not in caplog.text
+    assert "<volume " in caplog.text
 
 
 def test_a_folder(logic, tmp_path) -> None:
@@ -101,7 +106,8 @@ def test_a_folder(logic, tmp_path) -> None:
     (cases / "broken" / "broken_t1ce.nii.gz").write_bytes(b"not a scan")
     told: list[tuple] = []
     outcomes = logic.segmentFolder(cases, output, model="tiny_tumor", progress=lambda *what: told.append(what))
-    assert outcomes["case0"] == outcomes["case1"] == "done" and "broken_t1ce" in outcomes["broken"]
+    assert outcomes["case0"] == outcomes["case1"] == "done"
+    assert "broken_t1ce" in outcomes["broken"]
     assert told == [(0, 3, "broken"), (1, 3, "case0"), (2, 3, "case1")]
     first = (output / "case0.seg.nrrd").stat().st_mtime_ns
     assert logic.segmentFolder(cases, output, model="tiny_tumor")["case0"] == "kept"
@@ -113,21 +119,33 @@ def test_a_folder(logic, tmp_path) -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_declares_itself(bench, name: str) -> None:
-    sample_data = sys.modules["SampleData"]
-    sample_data.sources.clear()
     bench.open(name)
     parent = bench.declared
-    assert parent.title == name and parent.categories == ["Segmentation"] and "not for clinical use" in parent.helpText
+    assert parent.title == name
+    assert parent.categories == ["Segmentation"]
+    assert "not for clinical use" in parent.helpText
+    assert parent.acknowledgementText.strip(), "Slicer's generic tests ask for it"
+    assert parent.contributors
     bench.app.send("startupCompleted()")
-    assert name in [source.sampleName for source in sample_data.sources]
-    assert all(Path(source.thumbnailFileName).is_file() for source in sample_data.sources)
-    assert slicer.modules.terminologies.logic().IsTerminologyContextLoaded("Segmentation category and type - NeuroSpineSeg")
+    (source,) = slicer.modules.sampleDataSources["NeuroSpineSeg"]
+    assert source.sampleName == name
+    assert Path(source.thumbnailFileName).is_file()
+
+
+def test_a_sample_that_cannot_be_registered_keeps_no_terminology_from_loading(bench, monkeypatch) -> None:
+    logic = slicer.vtkSlicerTerminologiesModuleLogic()
+    monkeypatch.setitem(slicer.modules._logics, "terminologies", logic)
+    monkeypatch.setitem(sys.modules, "SampleData", None)
+    bench.open("TumorSeg")
+    with pytest.raises(ImportError):
+        bench.app.send("startupCompleted()")
+    assert logic.IsTerminologyContextLoaded("Segmentation category and type - NeuroSpineSeg")
 
 
 def test_the_sample_is_drawn_and_fills_the_slots(bench, tumor_panel, scan) -> None:
     slicer.mrmlScene.RemoveNode(scan)
     bench.app.send("startupCompleted()")
-    source = next(source for source in sys.modules["SampleData"].sources if source.sampleName == "TumorSeg")
+    (source,) = slicer.modules.sampleDataSources["NeuroSpineSeg"]
     nodes = source.customDownloader(source)
     assert [node.GetName() for node in nodes] == [f"Drawn glioma {name}" for name in ("t1c", "t1", "t2", "flair")]
     bench.leave(tumor_panel)
@@ -142,14 +160,14 @@ def test_the_modules_own_test_runs(bench) -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_opening_a_module_loads_no_torch(name: str) -> None:
-    folder = Path(__file__).parent
+    folder = Path(__file__).resolve().parents[2]
     code = f"""
 import os, sys
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 sys.path.insert(0, {str(folder)!r})
-import bench
+from Testing.panel import bench
 app = bench.install()
-from conftest import Bench
+from Testing.panel.conftest import Bench
 Bench(app).open({name!r}).logic.client.stop()
 heavy = {{"torch", "monai", "pydantic", "nibabel", "SimpleITK", "scipy"}} & set(sys.modules)
 assert not heavy, heavy
@@ -158,7 +176,7 @@ assert not heavy, heavy
 
 
 def missing(monkeypatch, *names: str):
-    import panel.dependencies as dependencies
+    import neurospineseg_panel.dependencies as dependencies
 
     there = {name: False for name in names}
     monkeypatch.setattr(dependencies, "_is_there", lambda name: there.get(name, True))
@@ -166,7 +184,7 @@ def missing(monkeypatch, *names: str):
 
 
 def test_nothing_missing_asks_nothing(bench) -> None:
-    from panel.dependencies import ensure_dependencies
+    from neurospineseg_panel.dependencies import ensure_dependencies
 
     ensure_dependencies("TumorSeg")
     assert slicer.packaging.asked == []
@@ -177,8 +195,11 @@ def test_what_slicer_ships_is_pinned_while_installing(bench, monkeypatch) -> Non
     monkeypatch.setattr(slicer.packaging, "behavior", lambda requirements: there.update(monai=True))
     dependencies.ensure_dependencies("TumorSeg")
     ((requirements, constraints, requester),) = slicer.packaging.asked
-    assert requirements == ["monai>=1.5"] and requester == "TumorSeg"
-    assert f"numpy=={np.__version__}\n" in constraints and "SimpleITK==" in constraints and "vtk==" in constraints
+    assert requirements == ["monai>=1.5"]
+    assert requester == "TumorSeg"
+    assert f"numpy=={np.__version__}\n" in constraints
+    assert "SimpleITK==" in constraints
+    assert "vtk==" in constraints
 
 
 def fail(requirements) -> None:
@@ -213,7 +234,8 @@ def test_torch_comes_through_the_pytorch_extension(bench, monkeypatch) -> None:
     with pytest.raises(dependencies.DependencyError, match="agree to"):
         dependencies.ensure_dependencies("TumorSeg")
     dependencies.ensure_dependencies("TumorSeg")
-    assert asked == [(True, ">=2.8")] * 2 and slicer.packaging.asked == []
+    assert asked == [(True, ">=2.8")] * 2
+    assert slicer.packaging.asked == []
 
 
 def test_two_logics_of_one_module_do_not_take_each_others_answers(bench, tumor_panel, scan) -> None:
@@ -232,14 +254,15 @@ def test_a_folder_that_is_canceled_has_nothing_half_written(logic, tmp_path, mon
     cases, output = tmp_path / "cases", tmp_path / "masks"
     (cases / "case0").mkdir(parents=True)
     write_nifti(cases / "case0" / "case0_t1ce.nii.gz", ball())
-    tick, rooms = logic.tick, []
+    tick, staging = logic.tick, []
 
     def cancel_when_it_writes() -> None:
         tick()
-        rooms.extend(output.glob(".neurospineseg-*"))
-        if rooms:
+        staging.extend(output.glob(".neurospineseg-*"))
+        if staging:
             logic.cancel()
 
     monkeypatch.setattr(logic, "tick", cancel_when_it_writes)
     assert logic.segmentFolder(cases, output, model="tiny_tumor") == {"case0": "Canceled."}
-    assert rooms and [path.name for path in output.iterdir()] == ["summary.csv"]
+    assert staging
+    assert [path.name for path in output.iterdir()] == ["summary.csv"]

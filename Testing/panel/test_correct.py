@@ -1,4 +1,4 @@
-"""What is done with a result: merging, undo, doubtful places, renumbering, the box again, accepting, tables."""
+"""What is done with a result: merging, undo, uncertain regions, renumbering, the box again, accepting, tables."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import slicer
 
-from neurospineseg.anatomy import structure, structures_of
+from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.mrml import label_map_of, node_from_array, segmentation_from_labels
 from neurospineseg.mrml.segment_masks import own_mask
-from neurospineseg.vertebra_chain import LEVELS
-from neurospineseg.volume import Volume, read_volume
-from small_scans import ball, oblique_affine
+from neurospineseg.tasks.anatomy import structure, structures_of
+from neurospineseg.tasks.spine.renumbering import LEVELS
+from Testing.small_scans import ball, oblique_affine
 
 
 def labels_of(node, scan) -> np.ndarray:
@@ -47,7 +47,9 @@ def test_the_result_goes_into_the_chosen_segmentation_and_undo_takes_it_back(ben
     assert not tumor_panel.ui.mergeRuleSelector.isHidden()
     bench.segment(tumor_panel)
     after = segments(mine)
-    assert after["necrotic_core"] != before["necrotic_core"] and after["edema"] == before["edema"] and len(after) == 2
+    assert after["necrotic_core"] != before["necrotic_core"]
+    assert after["edema"] == before["edema"]
+    assert len(after) == 2
     tumor_panel.correct.editor.undo()
     assert segments(mine) == before
     tumor_panel.correct.editor.redo()
@@ -55,14 +57,15 @@ def test_the_result_goes_into_the_chosen_segmentation_and_undo_takes_it_back(ben
 
 
 def test_the_rule_of_the_panel_is_used(bench, tumor_panel, mine) -> None:
-    from panel.parameters import ExistingSegments
+    from neurospineseg.mrml import MergeRule
 
     before = segments(mine)
     tumor_panel.parameters.result = mine
-    tumor_panel.parameters.mergeRule = ExistingSegments.ADD
+    tumor_panel.parameters.mergeRule = MergeRule.ADD
     bench.segment(tumor_panel)
     after = segments(mine)
-    assert {key: after[key] for key in before} == before and len(after) > len(before)
+    assert {key: after[key] for key in before} == before
+    assert len(after) > len(before)
 
 
 def test_the_editor_comes_when_correct_is_opened_and_its_shortcuts_go_with_the_module(bench, tumor_panel) -> None:
@@ -70,32 +73,54 @@ def test_the_editor_comes_when_correct_is_opened_and_its_shortcuts_go_with_the_m
     bench.segment(tumor_panel)
     tumor_panel.ui.correctSection.collapsed = False
     editor = tumor_panel.correct.editor
-    assert editor.segmentationNode() is tumor_panel.parameters.shown and editor.sourceVolumeNode() is tumor_panel.parameters.t1c
-    assert editor.shortcuts and editor.observing
+    assert editor.segmentationNode() is tumor_panel.parameters.shown
+    assert editor.sourceVolumeNode() is tumor_panel.parameters.t1c
+    assert editor.shortcuts
+    assert editor.observing
     bench.leave(tumor_panel)
-    assert not editor.shortcuts and not editor.observing
+    assert not editor.shortcuts
+    assert not editor.observing
     bench.enter(tumor_panel)
     assert editor.shortcuts
 
 
-def test_next_doubtful_place_centers_the_slices(bench, tumor_panel) -> None:
-    assert not tumor_panel.ui.doubtfulButton.enabled
+def test_the_editor_goes_on_after_a_scene_was_loaded_with_the_module_open(bench, tumor_panel) -> None:
+    bench.segment(tumor_panel)
+    tumor_panel.ui.correctSection.collapsed = False
+    scene, editor = slicer.mrmlScene, tumor_panel.correct.editor
+    scene.SetSaveToXMLString(1)
+    scene.Commit()
+    saved = scene.GetSceneXMLString()
+    scene.SetSaveToXMLString(0)
+    scene.SetLoadFromXMLString(1)
+    scene.SetSceneXMLString(saved)
+    scene.Connect()
+    scene.SetLoadFromXMLString(0)
+    bench.spin(0.1)
+    assert tumor_panel.parameters.shown is not None
+    assert editor.segmentationNode() is tumor_panel.parameters.shown
+    assert editor.sourceVolumeNode() is tumor_panel.parameters.t1c
+    assert editor.observing
+
+
+def test_next_uncertain_region_centers_the_slices(bench, tumor_panel) -> None:
+    assert not tumor_panel.ui.uncertainButton.enabled
     bench.segment(tumor_panel)
     node = tumor_panel.parameters.shown
     places = [
         {"ras": [5.0, -7.0, 9.0], "key": "necrotic_core", "marked": True, "ml": 1.25, "score": 1.0},
         {"ras": [0.0, 0.0, 1.0], "key": "enhancing_tumor", "marked": False, "ml": 0.5, "score": 0.4},
     ]
-    tumor_panel.correct.sceneClosed()  # a result of an earlier session tells its places by its attribute
+    tumor_panel.correct.scene_closes()  # a result of an earlier session tells its places by its attribute
     node.SetAttribute("NeuroSpineSeg.Doubtful", json.dumps(places))
     tumor_panel._update()
     for number in (0, 1, 0):
-        bench.click(tumor_panel.ui.doubtfulButton)
+        bench.click(tumor_panel.ui.uncertainButton)
         for view in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
             matrix = view.GetSliceToRAS()
             np.testing.assert_allclose([matrix.GetElement(row, 3) for row in range(3)], places[number]["ras"], atol=1e-6)
-        assert f"Place {number + 1} of 2" in tumor_panel.ui.doubtfulLabel.text
-    assert "1.25 mL" in tumor_panel.ui.doubtfulLabel.text
+        assert f"Region {number + 1} of 2" in tumor_panel.ui.uncertainLabel.text
+    assert "1.25 mL" in tumor_panel.ui.uncertainLabel.text
 
 
 def test_only_inside_the_box_again(bench, tumor_panel, scan) -> None:
@@ -132,7 +157,7 @@ def box_around(middle_ijk: tuple[int, int, int], size: float):
 
 
 def test_replacing_by_what_is_in_a_box_is_said(bench, tumor_panel, mine) -> None:
-    from panel.parameters import RegionKind
+    from neurospineseg_panel.parameters import RegionKind
 
     tumor_panel.parameters.result = mine
     tumor_panel.parameters.region, tumor_panel.parameters.regionKind = box_around((14, 13, 12), 60.0), RegionKind.BOX
@@ -140,17 +165,17 @@ def test_replacing_by_what_is_in_a_box_is_said(bench, tumor_panel, mine) -> None
     assert "hold nothing outside it" in tumor_panel.ui.statusLabel.text
 
 
-def painted(outcome) -> np.ndarray:
+def painted(result) -> np.ndarray:
     labels = np.zeros(ball().shape, np.uint16)
-    list(outcome.paint(labels))
+    list(result.paint(labels))
     return labels
 
 
 def test_the_box_again_changes_what_was_predicted_in_the_box_only_and_undo_brings_it_back(bench, tumor_panel, scan) -> None:
     bench.segment(tumor_panel)
     node, correct = tumor_panel.parameters.shown, tumor_panel.correct
-    first = correct._outcomes.of(node)
-    first.doubtful[:] = [
+    first = correct._results.of(node)
+    first.uncertain[:] = [
         {"ras": list((oblique_affine() @ [*ijk, 1])[:3]), "key": "necrotic_core", "marked": True, "ml": 1.0, "score": score}
         for ijk, score in (((14, 13, 12), 0.9), ((2, 2, 2), 0.5))
     ]
@@ -159,13 +184,16 @@ def test_the_box_again_changes_what_was_predicted_in_the_box_only_and_undo_bring
     tumor_panel.parameters.region = box_around((14, 13, 12), 40.0)
     bench.click(tumor_panel.ui.againButton)
     bench.spin(lambda: tumor_panel.ui.segmentButton.text == "Segment")
-    second = correct._outcomes.of(node)
-    assert second is not first and second.is_whole
+    second = correct._results.of(node)
+    assert second is not first
+    assert second.is_whole
     np.testing.assert_array_equal(painted(second), labels_of(node, scan))
-    assert first.doubtful[1] in second.places() and first.doubtful[0] not in second.places()
-    assert json.loads(node.GetAttribute("NeuroSpineSeg.Doubtful")) == second.places()
+    assert first.uncertain[1] in second.uncertain_regions()
+    assert first.uncertain[0] not in second.uncertain_regions()
+    assert json.loads(node.GetAttribute("NeuroSpineSeg.Doubtful")) == second.uncertain_regions()
     correct.editor.undo()
-    assert correct._outcomes.of(node) is first and correct._places() == first.doubtful
+    assert correct._results.of(node) is first
+    assert correct.uncertain_regions() == first.uncertain
 
 
 def test_a_correction_is_never_stored_with_another_scan(bench, tumor_panel, scan, tmp_path) -> None:
@@ -178,7 +206,8 @@ def test_a_correction_is_never_stored_with_another_scan(bench, tumor_panel, scan
     assert "not segmented from 'Other'" in tumor_panel.ui.statusLabel.text
     tumor_panel.parameters.t1c, tumor_panel.parameters.flair = None, other
     bench.click(tumor_panel.ui.acceptButton)
-    assert "'Other' in the slot flair was not segmented" in tumor_panel.ui.statusLabel.text and not (tmp_path / "cases").exists()
+    assert "'Other' in the slot flair was not segmented" in tumor_panel.ui.statusLabel.text
+    assert not (tmp_path / "cases").exists()
 
 
 def accepted(bench, panel, folder) -> list:
@@ -206,7 +235,8 @@ def test_a_segmentation_from_a_file_is_accepted_on_the_scan_whose_grid_it_has(be
     mine.SetNodeReferenceID(mine.GetReferenceImageGeometryReferenceRole(), None)
     tumor_panel.parameters.shown = mine
     assert len(accepted(bench, tumor_panel, tmp_path / "cases")) == 1
-    assert "Not stored" in tumor_panel.ui.statusLabel.text and "'My cyst'" in tumor_panel.ui.statusLabel.text
+    assert "Not stored" in tumor_panel.ui.statusLabel.text
+    assert "'My cyst'" in tumor_panel.ui.statusLabel.text
     scan.SetSpacing(1.0, 2.0, 3.0)
     assert len(accepted(bench, tumor_panel, tmp_path / "cases")) == 1
     assert "on the grid of none" in tumor_panel.ui.statusLabel.text
@@ -258,7 +288,7 @@ def test_renumber_from_here(bench) -> None:
     widget = bench.open("SpineSeg")
     widget.parameters.shown = node
     before = segments(node)
-    assert [name for _, name in widget.correct._vertebrae] == [structure(f"vertebra_{n}").name for n in (1, 2, 3)]
+    assert [name for _, name in widget.correct.renumbering.vertebrae] == [structure(f"vertebra_{n}").name for n in (1, 2, 3)]
     widget.ui.renumberSegmentSelector.setCurrentIndex(1)
     widget.ui.renumberLevelSelector.setCurrentIndex(LEVELS.index("L4"))
     bench.click(widget.ui.renumberButton)
@@ -274,7 +304,8 @@ def test_renumber_from_here(bench) -> None:
     widget.ui.renumberVariantSelector.setCurrentIndex(3)
     widget.ui.renumberLevelSelector.setCurrentIndex(LEVELS.index("L4"))
     bench.click(widget.ui.renumberButton)
-    assert "lie below L4" in widget.ui.statusLabel.text and segmentation.GetSegment("vertebra_1").GetName() == "L5 vertebra"
+    assert "lie below L4" in widget.ui.statusLabel.text
+    assert segmentation.GetSegment("vertebra_1").GetName() == "L5 vertebra"
     widget.correct.editor.undo()
     assert segmentation.GetSegment("vertebra_1").GetName() == structure("vertebra_1").name
 
@@ -303,7 +334,8 @@ def test_accepting_a_correction(bench, tumor_panel, scan, tmp_path) -> None:
     np.testing.assert_array_equal(image.voxels, ball())
     np.testing.assert_allclose(stored.ijk_to_ras, oblique_affine(), atol=1e-4)
     description = json.loads((case / "case.json").read_text())
-    assert description["dice_prediction_correction"]["necrotic_core"] == 0.0 and description["model"]["name"] == "tiny_tumor"
+    assert description["dice_prediction_correction"]["necrotic_core"] == 0.0
+    assert description["model"]["name"] == "tiny_tumor"
     assert "Mean Dice" in tumor_panel.ui.statusLabel.text
 
 
@@ -318,7 +350,8 @@ def test_volumes_follow_the_edits_and_can_be_copied(bench, tumor_panel, scan) ->
     node = tumor_panel.parameters.shown
     bench.click(tumor_panel.ui.copyVolumesButton)
     lines = bench.app.clipboard().text().splitlines()
-    assert lines[0] == "Structure\tVolume (mL)" and len(lines) == 1 + node.GetSegmentation().GetNumberOfSegments()
+    assert lines[0] == "Structure\tVolume (mL)"
+    assert len(lines) == 1 + node.GetSegmentation().GetNumberOfSegments()
     row = [tumor_panel.ui.volumesTable.item(n, 0).text() for n in range(tumor_panel.ui.volumesTable.rowCount)].index("Necrotic core")
     slicer.util.updateSegmentBinaryLabelmapFromArray(np.ones(ball().shape, np.uint8), node, "necrotic_core", scan)
     whole = f"{ball().size * 0.125:.1f}"
@@ -329,7 +362,7 @@ def test_volumes_follow_the_edits_and_can_be_copied(bench, tumor_panel, scan) ->
 
 
 def test_preview_of_the_region(bench, tumor_panel) -> None:
-    from panel.parameters import RegionKind
+    from neurospineseg_panel.parameters import RegionKind
 
     assert not tumor_panel.ui.previewRegionButton.enabled
     tumor_panel.parameters.regionKind = RegionKind.AUTOMATIC
@@ -343,7 +376,7 @@ def test_preview_of_the_region(bench, tumor_panel) -> None:
 
 
 def test_every_segment_is_coded_completely(bench, tumor_panel) -> None:
-    from panel.declare import load_terminology
+    from neurospineseg_panel.declare import load_terminology
 
     load_terminology()
     bench.segment(tumor_panel)
@@ -351,7 +384,8 @@ def test_every_segment_is_coded_completely(bench, tumor_panel) -> None:
     for number in range(segmentation.GetNumberOfSegments()):
         segment = segmentation.GetNthSegment(number)
         found, text = slicer.vtkSlicerTerminologyEntry(), segment.GetTerminology()
-        assert logic.DeserializeTerminologyEntry(text, found) and found.GetTypeObject().GetCodeValue(), text
+        assert logic.DeserializeTerminologyEntry(text, found), text
+        assert found.GetTypeObject().GetCodeValue(), text
 
 
 def test_canceling_while_a_correction_is_stored_leaves_nothing_of_it(bench, tumor_panel, tmp_path) -> None:
@@ -368,7 +402,8 @@ def test_canceling_while_a_correction_is_stored_leaves_nothing_of_it(bench, tumo
     bench.click(tumor_panel.ui.acceptButton)
     bench.spin(lambda: cases.is_dir() and any(list(room.iterdir()) for room in cases.iterdir()))
     bench.click(tumor_panel.ui.segmentButton)
-    assert list(cases.iterdir()) == [] and "Canceled" in tumor_panel.ui.statusLabel.text
+    assert list(cases.iterdir()) == []
+    assert "Canceled" in tumor_panel.ui.statusLabel.text
 
 
 @pytest.mark.parametrize("idle", [False, True])

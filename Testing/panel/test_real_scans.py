@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import slicer
 
+from neurospineseg.images.volume import read_volume
 from neurospineseg.mrml import label_map_of, node_from_volume
-from neurospineseg.volume import read_volume
 
 CASES = {
     "SubcorticalSeg": ("subcortical", {"image": "other/head_t2w.nii.gz"}),

@@ -50,7 +50,7 @@ def bent(panel, scan) -> None:
 
 
 def no_box(panel, scan) -> None:
-    from panel.parameters import RegionKind
+    from neurospineseg_panel.parameters import RegionKind
 
     panel.parameters.regionKind = RegionKind.BOX
 
@@ -82,12 +82,14 @@ def test_a_bad_input_gets_one_sentence(bench, panel, scan, spoil, words: str) ->
     bench.click(panel.ui.segmentButton)
     bench.spin(lambda: idle(panel))
     message = panel.ui.statusLabel.text
-    assert words in message and "Traceback" not in message and "\n" not in message
+    assert words in message
+    assert "Traceback" not in message
+    assert "\n" not in message
     assert not slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
 
 
 def test_refused_packages(bench, panel, monkeypatch) -> None:
-    import panel.dependencies as dependencies
+    import neurospineseg_panel.dependencies as dependencies
 
     def refuse(requirements) -> None:
         raise RuntimeError("User declined package installation")
@@ -95,7 +97,8 @@ def test_refused_packages(bench, panel, monkeypatch) -> None:
     monkeypatch.setattr(dependencies, "required", lambda: {**{"surely-not-there": "surely-not-there>=1"}})
     monkeypatch.setattr(slicer.packaging, "behavior", refuse)
     bench.click(panel.ui.segmentButton)
-    assert idle(panel) and "agree to the installation" in panel.ui.statusLabel.text
+    assert idle(panel)
+    assert "agree to the installation" in panel.ui.statusLabel.text
 
 
 def test_the_report_names_no_scan(bench, panel, scan) -> None:
@@ -103,7 +106,9 @@ def test_the_report_names_no_scan(bench, panel, scan) -> None:
     bench.segment(panel)
     bench.click(panel.ui.copyReportButton)
     text = bench.app.clipboard().text()
-    assert "tiny_tumor" in text and "torch" in text and "Miller" not in text
+    assert "tiny_tumor" in text
+    assert "torch" in text
+    assert "Miller" not in text
 
 
 def test_cancel_lets_go_of_the_results_files_before_their_folder_goes(bench, panel, monkeypatch) -> None:
@@ -125,68 +130,73 @@ def test_neither_log_nor_report_says_what_nodes_are_called(bench, panel, scan) -
     bench.click(panel.ui.volumesNodeButton)
     assert "'Miller^Anna tumor volumes'" in panel.ui.statusLabel.text, "the user sees the name"
     panel.say("'Annas tumor' of Miller^Anna is not like '(Miller)^Anna'.")
-    panel.log(f"No such file or directory: {str(Path.home() / 'scan.nii')!r}")
+    panel.messages.log(f"No such file or directory: {str(Path.home() / 'scan.nii')!r}")
     scan.SetName("11")
     bench.click(panel.ui.copyReportButton)
     log, report = panel.ui.logText.plainText, bench.app.clipboard().text()
     for text in (log, report):
-        assert "Miller^Anna" not in text and "Annas" not in text and str(Path.home()) not in text
-        assert "The table '<table 1>' was added" in text and "'<segment 1>' of <volume 1> is not" in text and "'~" in text
-    assert f"Python {platform.python_version()}" in report and "tiny_tumor" in report
+        assert "Miller^Anna" not in text
+        assert "Annas" not in text
+        assert str(Path.home()) not in text
+        assert "The table '<table 1>' was added" in text
+        assert "'<segment 1>' of <volume 1> is not" in text
+        assert "'~" in text
+    assert f"Python {platform.python_version()}" in report
+    assert "tiny_tumor" in report
 
 
-def test_a_doubtful_scan_is_segmented_only_where_the_user_insists(bench, panel, scan, doubting_models, monkeypatch) -> None:
+def test_an_implausible_scan_is_segmented_only_where_the_user_insists(bench, panel, scan, doubting_models, monkeypatch) -> None:
     monkeypatch.setenv("NEUROSPINESEG_MODELS", str(doubting_models))
     panel.logic.stop()
     bench.segment(panel)
     assert "No brain was found" in panel.ui.statusLabel.text
     assert not slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
-    bench.spin(lambda: panel.ui.anywayButton.isVisibleTo(panel.panel))
-    bench.click(panel.ui.anywayButton)
-    bench.spin(lambda: idle(panel) and "structures by" in panel.ui.statusLabel.text)
-    assert "No brain was found" in panel.ui.statusLabel.text, "the doubt is told with the result"
+    bench.spin(lambda: panel.ui.forceButton.isVisibleTo(panel.panel))
+    bench.click(panel.ui.forceButton)
+    bench.spin(lambda: idle(panel) and " by " in panel.ui.statusLabel.text)
+    assert "No brain was found" in panel.ui.statusLabel.text, "the warning is told with the result"
     assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
-    assert not panel.ui.anywayButton.isVisibleTo(panel.panel)
+    assert not panel.ui.forceButton.isVisibleTo(panel.panel)
 
 
-def test_another_scan_settles_the_doubt(bench, panel, scan, doubting_models, monkeypatch) -> None:
+def test_another_scan_clears_the_question(bench, panel, scan, doubting_models, monkeypatch) -> None:
     monkeypatch.setenv("NEUROSPINESEG_MODELS", str(doubting_models))
     panel.logic.stop()
     bench.segment(panel)
-    bench.spin(lambda: panel.ui.anywayButton.isVisibleTo(panel.panel))
+    bench.spin(lambda: panel.ui.forceButton.isVisibleTo(panel.panel))
     panel.parameters.t2, panel.parameters.t1c = panel.parameters.t1c, None
     bench.spin(0.1)
-    assert not panel.ui.anywayButton.isVisibleTo(panel.panel)
+    assert not panel.ui.forceButton.isVisibleTo(panel.panel)
 
 
 @pytest.fixture
-def doubted(bench, panel, scan, doubting_models, monkeypatch):
-    """A panel that has just doubted a scan."""
+def implausible(bench, panel, scan, doubting_models, monkeypatch):
+    """A panel that has just found a scan implausible."""
     monkeypatch.setenv("NEUROSPINESEG_MODELS", str(doubting_models))
     panel.logic.stop()
     bench.segment(panel)
-    bench.spin(lambda: panel.ui.anywayButton.isVisibleTo(panel.panel))
+    bench.spin(lambda: panel.ui.forceButton.isVisibleTo(panel.panel))
     return panel
 
 
-def test_another_target_or_rule_settles_the_doubt(bench, doubted) -> None:
-    from panel.parameters import ExistingSegments
+def test_another_target_or_rule_clears_the_question(bench, implausible) -> None:
+    from neurospineseg.mrml import MergeRule
 
-    doubted.parameters.mergeRule = ExistingSegments.ADD
+    implausible.parameters.mergeRule = MergeRule.ADD
     bench.spin(0.1)
-    assert not doubted.ui.anywayButton.isVisibleTo(doubted.panel)
-    doubted.parameters.mergeRule = ExistingSegments.REPLACE
-    doubted.parameters.result = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    assert not implausible.ui.forceButton.isVisibleTo(implausible.panel)
+    implausible.parameters.mergeRule = MergeRule.REPLACE
+    implausible.parameters.result = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
     bench.spin(0.1)
-    assert not doubted.ui.anywayButton.isVisibleTo(doubted.panel)
+    assert not implausible.ui.forceButton.isVisibleTo(implausible.panel)
 
 
-def test_a_doubt_ends_with_the_scene(bench, doubted) -> None:
-    doubted.onSceneStartClose(None, None)
-    assert doubted._doubted is None
+def test_the_question_ends_with_the_scene(bench, implausible) -> None:
+    implausible.onSceneStartClose(None, None)
+    assert implausible.runs.refused is None
 
 
-def test_the_console_says_how_to_go_on(doubted, scan) -> None:
-    with pytest.raises(ValueError, match="With anyway=True"):
-        doubted.logic.segment({"t1c": scan}, wait=True, device="cpu")
-    assert doubted.logic.segment({"t1c": scan}, wait=True, device="cpu", anyway=True) is not None
+def test_the_console_says_how_to_go_on(implausible, scan) -> None:
+    with pytest.raises(ValueError, match="With force=True"):
+        implausible.logic.segment({"t1c": scan}, wait=True, device="cpu")
+    assert implausible.logic.segment({"t1c": scan}, wait=True, device="cpu", force=True) is not None

@@ -11,10 +11,10 @@ import pytest
 import slicer
 import vtk
 
+from neurospineseg.images.volume import Volume
 from neurospineseg.mrml import label_map_of, node_from_array
-from neurospineseg.pipeline import Segmenter, Settings
-from neurospineseg.volume import Volume
-from small_scans import ball, oblique_affine
+from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from Testing.small_scans import ball, oblique_affine
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
 
@@ -47,10 +47,13 @@ def test_a_click_gives_what_the_library_gives(bench, panel, scan, tiny_models) -
     bench.segment(panel)
     (node,) = segmentations()
     np.testing.assert_array_equal(label_map_of(node, scan, "tumor")[0], expected(tiny_models))
-    assert panel.parameters.shown is node and not panel.ui.resultSection.collapsed
+    assert panel.parameters.shown is node
+    assert not panel.ui.resultSection.collapsed
     assert panel.ui.volumesTable.rowCount == node.GetSegmentation().GetNumberOfSegments() > 0
-    assert node.GetAttribute("NeuroSpineSeg.Model") == "tiny_tumor" and len(node.GetAttribute("NeuroSpineSeg.ModelSHA256")) == 64
-    assert "tiny_tumor" in panel.ui.statusLabel.text and panel.ui.progressBar.isHidden()
+    assert node.GetAttribute("NeuroSpineSeg.Model") == "tiny_tumor"
+    assert len(node.GetAttribute("NeuroSpineSeg.ModelSHA256")) == 64
+    assert "tiny_tumor" in panel.ui.statusLabel.text
+    assert panel.ui.progressBar.isHidden()
 
 
 def test_the_mask_follows_the_scans_transform(bench, panel, scan) -> None:
@@ -67,7 +70,9 @@ def test_cancel_is_immediate_and_the_next_click_works(bench, panel) -> None:
     bench.click(panel.ui.segmentButton)
     bench.spin(lambda: under_way(panel))
     bench.click(panel.ui.segmentButton)
-    assert idle(panel) and not segmentations() and "Canceled" in panel.ui.statusLabel.text
+    assert idle(panel)
+    assert not segmentations()
+    assert "Canceled" in panel.ui.statusLabel.text
     bench.segment(panel)
     assert len(segmentations()) == 1
 
@@ -78,7 +83,8 @@ def test_a_killed_worker_is_said_in_one_sentence(bench, panel) -> None:
     bench.spin(lambda: under_way(panel))
     os.kill(panel.logic.client.pid, signal.SIGKILL)
     bench.spin(lambda: idle(panel))
-    assert "was killed" in panel.ui.statusLabel.text and "Traceback" not in panel.ui.statusLabel.text
+    assert "was killed" in panel.ui.statusLabel.text
+    assert "Traceback" not in panel.ui.statusLabel.text
     assert slicer.mrmlScene.GetNumberOfNodes() == before
     bench.segment(panel)
     assert len(segmentations()) == 1
@@ -93,7 +99,8 @@ def test_a_full_disk_is_a_sentence(bench, panel) -> None:
         bench.segment(panel)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert "free disk space" in panel.ui.statusLabel.text and panel.parameters.shown is None
+    assert "free disk space" in panel.ui.statusLabel.text
+    assert panel.parameters.shown is None
     bench.segment(panel)
     assert panel.parameters.shown is not None
 
@@ -103,7 +110,8 @@ def test_the_scene_is_closed_in_mid_run(bench, panel) -> None:
     bench.spin(0.3)
     slicer.mrmlScene.Clear(0)
     bench.spin(0.3)
-    assert not segmentations() and panel.logic.run is None or panel.logic.run.over
+    assert not segmentations()
+    assert panel.logic.run is None or panel.logic.run.over
     scan = node_from_array(ball(), oblique_affine(), slicer.mrmlScene, "y-t1c")
     bench.leave(panel)
     bench.enter(panel)
@@ -119,7 +127,8 @@ def test_the_scan_is_deleted_in_mid_run(bench, panel, scan) -> None:
     slicer.mrmlScene.RemoveNode(scan)
     bench.spin(lambda: not panel.logic.client.busy)
     bench.spin(0.2)
-    assert "was removed" in panel.ui.statusLabel.text and not segmentations()
+    assert "was removed" in panel.ui.statusLabel.text
+    assert not segmentations()
     assert not panel.ui.segmentButton.enabled, "there is nothing left to segment"
 
 
@@ -130,7 +139,8 @@ def test_the_chosen_segmentation_is_deleted_in_mid_run(bench, panel) -> None:
     bench.spin(0.2)
     slicer.mrmlScene.RemoveNode(target)
     bench.spin(lambda: idle(panel))
-    assert len(segmentations()) == 1 and "went into a new one" in panel.ui.statusLabel.text
+    assert len(segmentations()) == 1
+    assert "went into a new one" in panel.ui.statusLabel.text
 
 
 def test_leaving_the_module_in_mid_run_keeps_the_result(bench, panel) -> None:
@@ -140,7 +150,8 @@ def test_leaving_the_module_in_mid_run_keeps_the_result(bench, panel) -> None:
     bench.spin(lambda: panel.logic.run is None)
     assert len(segmentations()) == 1
     bench.enter(panel)
-    assert panel.parameters.shown is segmentations()[0] and idle(panel)
+    assert panel.parameters.shown is segmentations()[0]
+    assert idle(panel)
 
 
 def test_the_module_is_reloaded(bench, panel) -> None:
@@ -149,7 +160,8 @@ def test_the_module_is_reloaded(bench, panel) -> None:
     bench.close(panel)
     assert not panel.logic.client.running
     again = bench.open("TumorSeg")
-    assert again.parameters.model == "tiny_tumor" and idle(again)
+    assert again.parameters.model == "tiny_tumor"
+    assert idle(again)
     bench.segment(again)
     assert len(segmentations()) == 1
 
@@ -159,7 +171,8 @@ def test_the_application_quits_in_mid_run(bench, panel) -> None:
     bench.spin(lambda: under_way(panel))
     folder = panel.logic.client.folder
     bench.app.send("aboutToQuit()")
-    assert not panel.logic.client.running and not folder.exists()
+    assert not panel.logic.client.running
+    assert not folder.exists()
 
 
 def test_entering_warms_the_worker_up(bench, panel) -> None:
@@ -171,13 +184,14 @@ def test_entering_warms_the_worker_up(bench, panel) -> None:
 
 
 def test_a_saved_scene_brings_the_choices_back(bench, panel, scan, tmp_path) -> None:
-    from panel.parameters import Device, ExistingSegments, RegionKind
+    from neurospineseg.mrml import MergeRule
+    from neurospineseg_panel.parameters import Device, RegionKind
 
     bench.segment(panel)
     parameters = panel.parameters
-    parameters.device, parameters.mergeRule, parameters.regionKind = Device.CPU, ExistingSegments.ADD, RegionKind.AUTOMATIC
+    parameters.device, parameters.mergeRule, parameters.regionKind = Device.CPU, MergeRule.ADD, RegionKind.AUTOMATIC
     parameters.structures, parameters.register = ["edema"], True
-    doubtful = panel.ui.doubtfulButton.enabled
+    uncertain = panel.ui.uncertainButton.enabled
     text = slicer.mrmlScene
     text.SetSaveToXMLString(1)
     text.Commit()
@@ -191,10 +205,14 @@ def test_a_saved_scene_brings_the_choices_back(bench, panel, scan, tmp_path) -> 
     slicer.mrmlScene.SetLoadFromXMLString(0)
     bench.enter(panel)
     parameters = panel.parameters
-    assert (parameters.device, parameters.mergeRule, parameters.regionKind) == (Device.CPU, ExistingSegments.ADD, RegionKind.AUTOMATIC)
-    assert list(parameters.structures) == ["edema"] and parameters.register and parameters.model == "tiny_tumor"
-    assert parameters.t1c.GetName() == "x-t1c" and parameters.shown is segmentations()[0]
-    assert panel.ui.deviceSelector.currentText == "CPU" and panel.ui.doubtfulButton.enabled == doubtful
+    assert (parameters.device, parameters.mergeRule, parameters.regionKind) == (Device.CPU, MergeRule.ADD, RegionKind.AUTOMATIC)
+    assert list(parameters.structures) == ["edema"]
+    assert parameters.register
+    assert parameters.model == "tiny_tumor"
+    assert parameters.t1c.GetName() == "x-t1c"
+    assert parameters.shown is segmentations()[0]
+    assert panel.ui.deviceSelector.currentText == "CPU"
+    assert panel.ui.uncertainButton.enabled == uncertain
 
 
 @pytest.fixture
@@ -240,7 +258,8 @@ def test_a_worker_that_ends_for_want_of_work_while_it_is_given_the_scans(bench, 
             pass
     panel.logic._timer.start(5)
     bench.spin(lambda: idle(panel))
-    assert len(segmentations()) == 1 and not folder.exists(), panel.ui.statusLabel.text
+    assert len(segmentations()) == 1, panel.ui.statusLabel.text
+    assert not folder.exists(), panel.ui.statusLabel.text
 
 
 def test_a_request_that_the_ending_worker_did_not_read_is_sent_again(bench, impatient) -> None:
@@ -270,14 +289,17 @@ def test_a_worker_that_ends_between_the_last_look_and_the_request_is_asked_again
     monkeypatch.setattr(panel.logic.run, "place", place_and_end)
     panel.logic._timer.start(5)
     bench.spin(lambda: idle(panel))
-    assert len(segmentations()) == 1 and not folder.exists(), panel.ui.statusLabel.text
+    assert len(segmentations()) == 1, panel.ui.statusLabel.text
+    assert not folder.exists(), panel.ui.statusLabel.text
 
 
 def test_a_worker_that_always_ends_is_said_in_one_sentence(bench, impatient, monkeypatch) -> None:
     panel, client = impatient, impatient.logic.client
     monkeypatch.setattr(client, "executable", "/bin/true")
     bench.segment(panel)
-    assert "ended" in panel.ui.statusLabel.text and "\n" not in panel.ui.statusLabel.text and not segmentations()
+    assert "ended" in panel.ui.statusLabel.text
+    assert "\n" not in panel.ui.statusLabel.text
+    assert not segmentations()
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -290,6 +312,7 @@ def test_a_worker_that_is_stopped_by_another_panel_is_said_in_one_sentence(bench
     if restarted:
         panel.logic.client.start()
     bench.spin(lambda: idle(panel))
-    assert "ended before the work was done" in panel.ui.statusLabel.text and not segmentations()
+    assert "ended before the work was done" in panel.ui.statusLabel.text
+    assert not segmentations()
     bench.segment(panel)
     assert len(segmentations()) == 1

@@ -9,17 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-import train_contrast  # noqa: E402
-
-from neurospineseg.bundle import read_bundle  # noqa: E402
-from neurospineseg.contrast import contrast_shares, features, head_view  # noqa: E402
-from neurospineseg.network import build_network, load_weights  # noqa: E402
-from synthetic.brain import procedural_head  # noqa: E402
-from synthetic.brain_contrasts import CONTRASTS, SHAPE, contrasts_of  # noqa: E402
-from synthetic.nuclei import Head  # noqa: E402
+from neurospineseg.checks.contrast import contrast_shares, features, head_view
+from neurospineseg.models.bundle import read_bundle
+from neurospineseg.models.network import build_network, load_weights
+from Training import train_contrast
+from Training.synthetic.brain.contrasts import CONTRASTS, SHAPE, contrasts_of
+from Training.synthetic.brain.procedural import procedural_head
+from Training.synthetic.nuclei.heads import Head
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +29,8 @@ def test_a_head_is_drawn_in_every_contrast_at_one_place(heads: list[Head]) -> No
     assert len(images) == len(CONTRASTS)
     assert all(image.shape == SHAPE and bool(image.isfinite().all()) for image in images)
     assert all(torch.equal(a, b) for a, b in zip(images, again))
-    assert pose.residual_mm < 6 and 0.7 < pose.scale < 1.3
+    assert pose.residual_mm < 6
+    assert 0.7 < pose.scale < 1.3
     assert features(head_view(images[0], grid, pose, 8.0)).shape == (18 * 24 * 9,)
 
 
@@ -42,7 +39,8 @@ def test_the_network_learns_what_is_plain_and_becomes_a_bundle(heads: list[Head]
     monkeypatch.setattr(sys, "argv", ["train_contrast.py", "--heads", "10", "--epochs", "15", "--models", str(tmp_path)])
     train_contrast.main()
     bundle = read_bundle(tmp_path / "brain_contrast")
-    assert bundle.spec.role == "recognize" and bundle.spec.classes == CONTRASTS
+    assert bundle.spec.role == "recognize"
+    assert bundle.spec.classes == CONTRASTS
     network = load_weights(build_network(bundle.network_def), bundle.weights)
     right = 0
     for seed in range(6):

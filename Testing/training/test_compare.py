@@ -6,13 +6,13 @@ import csv
 from math import isnan
 from pathlib import Path
 
-import compare
 import numpy as np
 import pytest
 
-from judging.case_scores import Score
-from judging.comparison import bootstrap_interval, paired
-from judging.score_table import write_scores
+from Training import compare
+from Training.evaluation.case_scores import Score
+from Training.evaluation.comparison import bootstrap_interval, paired
+from Training.evaluation.score_table import write_scores
 
 
 def scores(values: dict[str, float], structure: str = "disc") -> list[Score]:
@@ -45,7 +45,9 @@ def test_pairs_are_of_the_same_case() -> None:
 
 def test_one_case_has_no_interval() -> None:
     (found,) = paired(scores({"a": 0.2}), scores({"a": 0.3}), "dice")
-    assert found.mean == pytest.approx(0.1) and isnan(found.low) and isnan(found.high)
+    assert found.mean == pytest.approx(0.1)
+    assert isnan(found.low)
+    assert isnan(found.high)
 
 
 def test_three_evaluations_become_a_table_and_a_plot(tmp_path: Path) -> None:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-from drawn import tumor_glioma, tumor_glioma_1mm  # noqa: E402
-from neurospineseg.intensity import normalize  # noqa: E402
-from synthetic.brain import procedural_head  # noqa: E402
-from synthetic.nuclei import Head  # noqa: E402
+from neurospineseg.images.intensity import normalize
+from Training.synthetic.brain.procedural import procedural_head
+from Training.synthetic.examples import tumor_glioma, tumor_glioma_1mm
+from Training.synthetic.nuclei.heads import Head
 
 
 @pytest.fixture
@@ -37,20 +31,24 @@ def test_scans_are_normalized_as_the_library_does() -> None:
 def test_an_example_is_a_patch_with_a_channel_at_least(examples: tumor_glioma.Examples) -> None:
     for seed in range(4):
         image, bits = examples.example(np.random.default_rng(seed))
-        assert image.shape == (4, *tumor_glioma.PATCH) and bits.shape == tumor_glioma.PATCH
-        assert bool(torch.isfinite(image).all()) and bool(image.any())
+        assert image.shape == (4, *tumor_glioma.PATCH)
+        assert bits.shape == tumor_glioma.PATCH
+        assert bool(torch.isfinite(image).all())
+        assert bool(image.any())
         assert set(bits.unique().tolist()) <= {1, 2, 4, 8}
 
 
 def test_every_set_of_channels_is_given() -> None:
     rng = np.random.default_rng(3)
     sets = {tuple(tumor_glioma.Examples.given(rng).flatten().int().tolist()) for _ in range(600)}
-    assert len(sets) == 15 and (0, 0, 0, 0) not in sets
+    assert len(sets) == 15
+    assert (0, 0, 0, 0) not in sets
 
 
 def test_a_harder_scan_differs_from_the_one_of_the_same_seed(examples: tumor_glioma.Examples) -> None:
     easy, harder = (examples.scan(np.random.default_rng(4), harder)[0] for harder in (False, True))
-    assert easy.shape[0] == harder.shape[0] == 4 and not torch.equal(easy, harder)
+    assert easy.shape[0] == harder.shape[0] == 4
+    assert not torch.equal(easy, harder)
 
 
 def test_what_resembles_a_tumor_can_be_left_out(examples: tumor_glioma.Examples) -> None:
@@ -63,4 +61,5 @@ def test_at_one_millimeter_the_same_head_has_smaller_voxels(examples: tumor_glio
     monkeypatch.setattr(tumor_glioma, "FIELD_MM", (96.0, 104.0, 96.0))
     monkeypatch.setattr(tumor_glioma_1mm.Examples, "pool", 1)
     image, bits = tumor_glioma_1mm.Examples(None, procedural_share=0.0).example(np.random.default_rng(6))
-    assert image.shape == (4, *tumor_glioma_1mm.PATCH) and bits.shape == tumor_glioma_1mm.PATCH
+    assert image.shape == (4, *tumor_glioma_1mm.PATCH)
+    assert bits.shape == tumor_glioma_1mm.PATCH

@@ -7,17 +7,17 @@ import shutil
 from math import isnan
 from pathlib import Path
 
-import evaluate
 import numpy as np
 import pytest
 
-from datasets.raw_dataset import read_dataset
-from judging.case_scores import Score, case_scores, class_values
-from judging.score_table import read_scores, summary, write_scores
-from neurospineseg.bundle import ModelSpec, read_bundle
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume
-from prepared_miniature import LABELS, write_dataset
+from neurospineseg.images.volume import Volume
+from neurospineseg.models.bundle import ModelSpec, read_bundle
+from Testing.prepared_miniature import LABELS, write_dataset
+from Training import evaluate
+from Training.datasets.raw_dataset import read_dataset
+from Training.evaluation.case_scores import Score, case_scores, class_values
+from Training.evaluation.score_table import read_scores, summary, write_scores
 
 TUMOR = tuple(LABELS)
 AFFINE = np.diag([2.0, 3.0, 5.0, 1.0])  # voxels of 0.03 mL
@@ -64,8 +64,10 @@ def test_regions_of_a_tumor_are_unions() -> None:
 def test_what_is_in_neither_mask_is_not_scored_and_a_miss_is() -> None:
     nothing, truth = boxes(), boxes(edema=(*CUBE, slice(2, 4)))
     made = scores(nothing, truth)
-    assert isnan(made["necrotic_core"].dice) and made["edema"].dice == 0
-    assert isnan(made["edema"].hd95_mm) and made["edema"].volume_error == -1
+    assert isnan(made["necrotic_core"].dice)
+    assert made["edema"].dice == 0
+    assert isnan(made["edema"].hd95_mm)
+    assert made["edema"].volume_error == -1
 
 
 def test_ignored_voxels_are_not_judged() -> None:
@@ -115,14 +117,17 @@ def test_an_evaluation_writes_tables_a_page_with_its_pictures_and_the_card(
     arguments = [str(model), str(miniature), "-o", str(tmp_path / "out"), "--slices", "3", "--device", "cpu", "--card"]
     assert evaluate.main(arguments) == 0
     made = read_scores(tmp_path / "out" / "cases.csv")
-    assert {score.case for score in made} == {"case2", "case3"} and len(made) == 2 * 6
+    assert {score.case for score in made} == {"case2", "case3"}
+    assert len(made) == 2 * 6
     with open(tmp_path / "out" / "summary.csv", newline="", encoding="utf-8") as stream:
         assert len(list(csv.reader(stream))) == 1 + 6
     page = (tmp_path / "out" / "evaluation.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,iVBOR") == 3 and "not for clinical use" in page
+    assert page.count("data:image/png;base64,iVBOR") == 3
+    assert "not for clinical use" in page
     card = read_bundle(model).card.read_text(encoding="utf-8")
     assert evaluate.main(arguments) == 0
-    assert "WT (whole tumor)" in card and read_bundle(model).card.read_text(encoding="utf-8") == card
+    assert "WT (whole tumor)" in card
+    assert read_bundle(model).card.read_text(encoding="utf-8") == card
     assert "0 of 2 cases could not" in capsys.readouterr().out
 
 
@@ -134,9 +139,12 @@ def test_a_case_that_fails_is_named_and_counts_as_empty(
     arguments = [str(tiny_models / "tiny_tumor"), str(miniature), "-o", str(tmp_path / "out"), "--device", "cpu"]
     assert evaluate.main(arguments) == 1
     printed = capsys.readouterr()
-    assert "case3:" in printed.err and "1 of 2 cases could not" in printed.out
+    assert "case3:" in printed.err
+    assert "1 of 2 cases could not" in printed.out
     made = [score for score in read_scores(tmp_path / "out" / "cases.csv") if score.case == "case3"]
-    assert len(made) == 6 and {score.dice for score in made} == {0.0} and {score.volume_ml for score in made} == {0.0}
+    assert len(made) == 6
+    assert {score.dice for score in made} == {0.0}
+    assert {score.volume_ml for score in made} == {0.0}
 
 
 def test_a_part_without_cases_and_a_model_for_something_else_are_sentences(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,17 +9,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-from evaluate_spine import Judged, Worst, paired, summary  # noqa: E402
-from three_bodies import L3, L4, L5, result, three_bodies  # noqa: E402
-
-from judging.spine_cases import S1, Case, cases, sacra  # noqa: E402
-from judging.spine_scores import comparable, score  # noqa: E402
-from neurospineseg.anatomy import structures_of  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.volume import Volume  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.images.volume import Volume
+from neurospineseg.tasks.anatomy import structures_of
+from Testing.three_bodies import L3, L4, L5, result, three_bodies
+from Training.evaluate_spine import EvaluatedSegmenter, Worst, paired, summary
+from Training.evaluation.spine_cases import S1, Case, cases, sacra
+from Training.evaluation.spine_scores import comparable, score
 
 
 @pytest.fixture
@@ -42,15 +37,20 @@ def test_arches_and_vertebrae_above_all_labeled_ones_do_not_count(bodies: Case) 
     found = comparable(bodies, labels, body)
     assert set(np.unique(found)) == {0, L5, L4}
     figures = score(bodies, result(labels), body)
-    assert figures["Dice"] == 1 and figures["S1"] == 1 and figures["detected"] == 1 and figures["named"] == 1
-    assert figures["volume ratio"] == 1 and figures["HD95 mm"] == 0
+    assert figures["Dice"] == 1
+    assert figures["S1"] == 1
+    assert figures["detected"] == 1
+    assert figures["named"] == 1
+    assert figures["volume ratio"] == 1
+    assert figures["HD95 mm"] == 0
 
 
 def test_a_shifted_name_is_detected_but_not_named(bodies: Case) -> None:
     labels, body = with_arches(bodies)
     labels[labels == L4] = 20
     figures = score(bodies, result(labels), body)
-    assert figures["detected"] == 1 and figures["named"] == 0.5
+    assert figures["detected"] == 1
+    assert figures["named"] == 0.5
 
 
 def test_what_is_too_wide_shows_in_the_boundary_but_not_in_the_middle_slices(bodies: Case) -> None:
@@ -60,8 +60,11 @@ def test_what_is_too_wide_shows_in_the_boundary_but_not_in_the_middle_slices(bod
         rows = (labels == value).any((1, 2))
         wide[rows, 15:30, 2:28] = value
     figures = score(bodies, result(wide), wide > 0)
-    assert figures["Dice"] < 0.9 and figures["middle Dice"] == 1
-    assert figures["left-right mm"] > 2 and figures["up-down mm"] == 0 and figures["volume ratio"] == pytest.approx(1.3)
+    assert figures["Dice"] < 0.9
+    assert figures["middle Dice"] == 1
+    assert figures["left-right mm"] > 2
+    assert figures["up-down mm"] == 0
+    assert figures["volume ratio"] == pytest.approx(1.3)
 
 
 def test_groups_are_averaged_and_models_paired_by_case() -> None:
@@ -82,18 +85,19 @@ def test_only_the_worst_of_the_cases_that_are_known_entirely_is_drawn(bodies: Ca
     assert [(dice, case.name) for dice, case, _ in worst.kept.values()] == [(0.4, "b")]
     worst.draw(tmp_path)
     (picture,) = tmp_path.iterdir()
-    assert picture.name == "worst_drawn_harder.jpg" and picture.stat().st_size < 120_000
+    assert picture.name == "worst_drawn_harder.jpg"
+    assert picture.stat().st_size < 120_000
 
 
 def test_a_factor_for_an_unknown_class_is_refused() -> None:
     with pytest.raises(InputError, match="no class 'bone'"):
-        Judged("spine_3d", factors={"bone": 2.0})
+        EvaluatedSegmenter("spine_3d", factors={"bone": 2.0})
 
 
 def test_of_the_scans_that_teach_a_fold_takes_only_its_own(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("VB1_02", "VB1_07", "VB2_02", "VB2_04", "VB3_01"):
         np.savez(tmp_path / f"{name}.npz")
-    monkeypatch.setattr("synthetic.spine_patients.FOLDER", tmp_path)
+    monkeypatch.setattr("Training.synthetic.spine.patients.FOLDER", tmp_path)
     names = [case.name for case in cases("VB1", "VB2_0", "VB3_0", "crop CT", fold=1)]
     assert names == ["VB2_04", "VB1_07", "crop CT"]
 
@@ -102,7 +106,8 @@ def test_a_scan_is_cut_through_s1_and_dimmed_below_l5(bodies: Case) -> None:
     lowest = np.argwhere(bodies.instances == L5)[:, 0].min()
     cut, dim = sacra(bodies)
     first = bodies.scan.shape[0] - cut.scan.shape[0]
-    assert first == max(0, lowest - 16) and np.array_equal(cut.instances, bodies.instances[first:])
+    assert first == max(0, lowest - 16)
+    assert np.array_equal(cut.instances, bodies.instances[first:])
     assert np.allclose(cut.scan.grid.corners().max(0), bodies.scan.grid.corners().max(0))
     assert np.array_equal(dim.scan.voxels[lowest + 5 :], bodies.scan.voxels[lowest + 5 :])
     assert (np.abs(dim.scan.voxels[:lowest]) <= np.abs(bodies.scan.voxels[:lowest])).all()

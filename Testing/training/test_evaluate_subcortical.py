@@ -1,24 +1,18 @@
-"""What the judging of the deep nuclei says of a head that was found and then refused."""
+"""What the evaluation of the deep nuclei says of a head that was found and then refused."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-import evaluate_subcortical  # noqa: E402
-
-from neurospineseg.anatomy import structure  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.grid import Grid  # noqa: E402
-from neurospineseg.volume import Volume  # noqa: E402
-from synthetic.nuclei_template import STN, Template, mean_ellipsoid  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.images.volume import Volume
+from neurospineseg.tasks.anatomy import structure
+from Training import evaluate_subcortical
+from Training.synthetic.nuclei.template import STN, Template, mean_ellipsoid
 
 
 def test_a_refusal_after_the_head_was_found_leaves_the_locator_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,14 +11,14 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch.utils.data import DataLoader
 
-from datasets.raw_dataset import Split, read_dataset, write_description
-from fitting.examples import VALIDATION_EPOCH, Drawn, EpochBatches, Kept, Patches
-from fitting.recipe import Recipe
-from fitting.working_cases import WorkingCase, _places, working_cases
-from neurospineseg.bundle import ModelSpec
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume, write_volume
-from prepared_miniature import write_dataset
+from neurospineseg.images.volume import Volume, write_volume
+from neurospineseg.models.bundle import ModelSpec
+from Testing.prepared_miniature import write_dataset
+from Training.datasets.raw_dataset import Split, read_dataset, write_description
+from Training.training.examples import VALIDATION_EPOCH, Drawn, EpochBatches, Kept, Patches
+from Training.training.recipe import Recipe
+from Training.training.working_cases import WorkingCase, _places, working_cases
 
 
 def recipe(**parts: dict) -> Recipe:
@@ -67,7 +67,8 @@ def test_every_number_comes_once_and_every_process_gets_as_many_batches(world: i
         assert sorted(number for own in batches for one in own for _, number in one) == list(range(count))
         assert {key[0] for own in batches for one in own for key in one} == {epoch}
         sizes = [len(one) for own in batches for one in own]
-        assert min(sizes) >= 1 and max(sizes) <= max(batch, 2 if count % world else 1)
+        assert min(sizes) >= 1
+        assert max(sizes) <= max(batch, 2 if count % world else 1)
 
 
 def test_the_order_changes_with_the_epoch_and_not_for_validation() -> None:
@@ -149,7 +150,8 @@ def test_every_voxel_can_be_seen() -> None:
 def test_a_scan_smaller_than_the_patch_is_padded_around() -> None:
     small = numbered((5, 12, 7))
     image, bits, _ = patches(small, loop={"foreground_share": 0.0})[0, 0]
-    assert image.shape == (3, 8, 8, 8) and bits.shape == (8, 8, 8)
+    assert image.shape == (3, 8, 8, 8)
+    assert bits.shape == (8, 8, 8)
     assert sorted(set(image[0].flatten().int().tolist())) == list(range(5))
     assert int((image[2, :, 0, :] > 0).any(0).sum()) == 6  # i of 1 to 6; that of 0 is as the padding
 
@@ -161,7 +163,8 @@ def test_slices_come_with_their_neighbors_and_the_first_repeats(axis: int) -> No
     ends = 0
     for number in range(60):
         image, bits, _ = given[0, number]
-        assert image.shape == (9, 8, 8) and bits.shape == (8, 8)
+        assert image.shape == (9, 8, 8)
+        assert bits.shape == (8, 8)
         along = image.view(3, 3, 8, 8)[:, axis]  # channels are slice by slice, as predict gives them
         assert (along == along[:, :1, :1]).all()
         before, middle, after = along[:, 0, 0].int().tolist()
@@ -208,7 +211,8 @@ def test_left_and_right_are_mirrored_only_where_asked(flip: tuple[int, ...], mir
     quiet = {"rotate_degrees": 0, "scale": 0, "chance": 0.0, "flip": flip}
     given = patches(numbered(), augment=True, augmentation=quiet)
     backward = [bool((image[2].diff(dim=2) < 0).any()) for image, _, _ in (given[0, number] for number in range(20))]
-    assert any(backward) == mirrored and not all(backward)
+    assert any(backward) == mirrored
+    assert not all(backward)
 
 
 def test_a_label_that_the_data_set_does_not_name_is_refused(tmp_path: Path) -> None:
@@ -240,7 +244,8 @@ def test_a_case_goes_to_another_process_without_its_voxels(tmp_path: Path) -> No
     packed = pickle.dumps(here)
     there = pickle.loads(packed)
     assert len(packed) < here.image.nbytes / 4
-    assert np.array_equal(there.image, here.image) and np.array_equal(there.labels, here.labels)
+    assert np.array_equal(there.image, here.image)
+    assert np.array_equal(there.labels, here.labels)
 
 
 def test_a_data_set_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
@@ -260,4 +265,5 @@ def test_drawn_examples_to_validate_with_stay_the_same_though_their_source_goes_
 
     kept = Kept(Drawn(Counting(), 3, seed=1))
     epochs = [[float(kept[(VALIDATION_EPOCH, number)][0].mean()) for number in range(3)] for _ in range(2)]
-    assert epochs == [[1.0, 2.0, 3.0]] * 2 and len(kept) == 3
+    assert epochs == [[1.0, 2.0, 3.0]] * 2
+    assert len(kept) == 3

@@ -8,13 +8,13 @@ from typing import get_args
 import pytest
 import torch
 
-from datasets.raw_dataset import RawDataset, Split
-from fitting.losses import UNKNOWN, known_classes, make_loss
-from fitting.recipe import Loss
-from fitting.segmentation_training import Confusion, measures
-from fitting.working_cases import class_bits
 from neurospineseg.errors import InputError
-from partial_labels import only
+from Training.datasets.raw_dataset import RawDataset, Split
+from Training.training.losses import UNKNOWN, known_classes, make_loss
+from Training.training.partial_labels import only
+from Training.training.recipe import Loss
+from Training.training.segmentation_training import Confusion, measures
+from Training.training.working_cases import class_bits
 
 NAMES = get_args(Loss.model_fields["name"].annotation)
 FOR_OPEN_LABELS = ("cross_entropy", "marginal_dice_ce")
@@ -47,7 +47,9 @@ def test_a_class_that_no_voxel_has_gives_a_finite_loss_and_gradient(name: str) -
     made = scores(truth()).requires_grad_()
     loss = make_loss(Loss(name=name), 3)(made, only(torch.zeros_like(truth())))
     loss.backward()
-    assert torch.isfinite(loss) and torch.isfinite(made.grad).all() and made.grad.abs().sum() > 0
+    assert torch.isfinite(loss)
+    assert torch.isfinite(made.grad).all()
+    assert made.grad.abs().sum() > 0
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in FOR_OPEN_LABELS])
@@ -74,13 +76,15 @@ def test_a_batch_that_may_be_anything_everywhere_gives_zero(name: str) -> None:
     made = scores(truth()).requires_grad_()
     loss = make_loss(Loss(name=name), 3)(made, torch.full_like(truth(), ANYTHING))
     loss.backward()
-    assert loss.item() == pytest.approx(0, abs=1e-5) and made.grad.abs().max() < 1e-7
+    assert loss.item() == pytest.approx(0, abs=1e-5)
+    assert made.grad.abs().max() < 1e-7
 
 
 def test_marginal_cross_entropy_accepts_either_class_of_an_open_voxel() -> None:
     loss, bits = make_loss(Loss(name="marginal_dice_ce"), 3), torch.full((1, 4, 4), 0b110)
     allowed, wrong = (float(loss(scores(torch.full((1, 4, 4), number)), bits)) for number in (2, 0))
-    assert allowed < 0.01 and wrong > 5
+    assert allowed < 0.01
+    assert wrong > 5
 
 
 def test_class_weights_must_be_as_many_as_classes() -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import prepare
 import pytest
-from raw_miniatures_brats import brats, glioma
 
-from datasets.raw_dataset import read_dataset
-from neurospineseg.volume import Volume
+from neurospineseg.images.volume import Volume
+from Testing.raw_miniatures_brats import brats, glioma
+from Training import prepare
+from Training.datasets.raw_dataset import read_dataset
 
 SIZE = 24
 OURS = np.array([0, 1, 2, 3])
@@ -45,7 +45,8 @@ def test_all_namings_give_the_same_truth(naming: str, tmp_path: Path) -> None:
     assert run(brats(tmp_path / "raw", naming, cases=3, size=SIZE), tmp_path / "data") == 0
     dataset = read_dataset(tmp_path / "data")
     names = sorted(dataset.split.named("all"))
-    assert dataset.labels == {"background": 0, "necrotic_core": 1, "edema": 2, "enhancing_tumor": 3} and len(names) == 3
+    assert dataset.labels == {"background": 0, "necrotic_core": 1, "edema": 2, "enhancing_tumor": 3}
+    assert len(names) == 3
     assert dataset.channels == ("t1c", "t1", "t2", "flair")
     for number in (0, 1, 2):
         channels, parts = glioma(number, SIZE, enhancing=number != 1)
@@ -67,7 +68,8 @@ def test_ambiguous_labels_are_refused_until_labels_decides(scheme: str, values: 
     raw = brats(tmp_path / "raw", "2021", cases=2, size=SIZE)
     relabel(raw, {4: 3})
     assert run(raw, tmp_path / "data") == 2
-    assert "give --labels 2023 or --labels decathlon" in said(capsys) and not (tmp_path / "data").exists()
+    assert "give --labels 2023 or --labels decathlon" in said(capsys)
+    assert not (tmp_path / "data").exists()
     assert run(raw, tmp_path / "data", "--labels", scheme) == 0
     parts = glioma(0, SIZE)[1]
     labels = read_dataset(tmp_path / "data").read("BraTS2021_00000")[1].voxels
@@ -87,10 +89,12 @@ def test_the_five_classes_of_2013_become_three(tmp_path: Path) -> None:
 
 def test_a_crop_keeps_the_whole_tumor_in_its_place(tmp_path: Path) -> None:
     raw = brats(tmp_path / "raw", cases=3, size=32)
-    assert run(raw, tmp_path / "whole") == 0 and run(raw, tmp_path / "data", "--crop", "18") == 0
+    assert run(raw, tmp_path / "whole") == 0
+    assert run(raw, tmp_path / "data", "--crop", "18") == 0
     for name in read_dataset(tmp_path / "data").split.named("all"):
         before, after = (read_dataset(tmp_path / part).read(name)[1] for part in ("whole", "data"))
-        assert after.shape == (18, 18, 18) and np.count_nonzero(after.voxels) == np.count_nonzero(before.voxels)
+        assert after.shape == (18, 18, 18)
+        assert np.count_nonzero(after.voxels) == np.count_nonzero(before.voxels)
         np.testing.assert_allclose(centroid(after), centroid(before), atol=1e-3)
 
 
@@ -102,7 +106,8 @@ def test_scaling_arrays_and_the_choice_of_channels(tmp_path: Path) -> None:
     for name in dataset.split.named("all"):
         scans, labels = dataset.read(name)
         image, label = (np.load(tmp_path / "data" / "npy" / f"{name}_{kind}.npy") for kind in ("image", "label"))
-        assert image.dtype == np.float32 and label.dtype == np.uint8
+        assert image.dtype == np.float32
+        assert label.dtype == np.uint8
         np.testing.assert_array_equal(image, np.stack([scan.voxels for scan in scans.values()]))
         np.testing.assert_array_equal(label, labels.voxels)
         assert all(channel.min() == 0 and channel.max() == 1 for channel in image)
@@ -112,7 +117,8 @@ def test_small_tumors_are_left_out_with_the_reason(tmp_path: Path, capsys) -> No
     raw = brats(tmp_path / "raw", cases=3, size=SIZE)
     volumes = sorted(np.count_nonzero(glioma(number, SIZE, number != 1)[1]) * 0.064 for number in range(3))
     assert run(raw, tmp_path / "data", "--least-tumor-ml", str(sum(volumes[:2]) / 2)) == 0
-    assert "is smaller than --least-tumor-ml" in said(capsys) and len(read_dataset(tmp_path / "data").split.named("all")) == 2
+    assert "is smaller than --least-tumor-ml" in said(capsys)
+    assert len(read_dataset(tmp_path / "data").split.named("all")) == 2
 
 
 def test_a_missing_modality_is_named_while_the_others_go_on(tmp_path: Path, capsys) -> None:
@@ -125,7 +131,7 @@ def test_a_missing_modality_is_named_while_the_others_go_on(tmp_path: Path, caps
 
 @pytest.mark.parametrize("one", ["BraTS-MEN-RT-0001-1", "BraTS19_CBICA_AAB_1", "BraTS-GLI-00001-000", "Brats18_TCIA02_100_1"])
 def test_scans_of_a_patient_are_told_by_their_names(one: str, tmp_path: Path) -> None:
-    from datasets.brats import _patient
+    from Training.datasets.brats import _patient
 
     assert _patient(one) == _patient(one[:-1] + "2") != one
 

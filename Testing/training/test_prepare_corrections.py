@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 
 import numpy as np
-import prepare
 import pytest
-from raw_miniatures_spine import sagittal
 
-from datasets.raw_dataset import RawDataset, read_dataset
-from neurospineseg.anatomy import structures_of
-from neurospineseg.corrections import store_correction
-from neurospineseg.volume import Volume
+from neurospineseg.images.volume import Volume
+from neurospineseg.pipeline.corrections import store_correction
+from neurospineseg.tasks.anatomy import structures_of
+from Testing.raw_miniatures_spine import sagittal
+from Training import prepare
+from Training.datasets.raw_dataset import RawDataset, read_dataset
 
 SHAPE, SPACING = (8, 20, 16), (3.0, 1.0, 1.5)
 VALUE = {structure.key: structure.label for task in ("spine", "tumor") for structure in structures_of(task)}
@@ -78,7 +78,8 @@ def test_a_class_that_a_later_correction_brings_renumbers_the_earlier_ones(tmp_p
     assert run(tmp_path / "raw", tmp_path / "data") == 0
     dataset = read_dataset(tmp_path / "data")
     assert dataset.labels == {"background": 0, "vertebra": 1, "disc": 2}
-    assert len(places(dataset, first.name, "disc")) == 27 and len(places(dataset, first.name, "vertebra")) == 0
+    assert len(places(dataset, first.name, "disc")) == 27
+    assert len(places(dataset, first.name, "vertebra")) == 0
 
 
 def test_a_channel_that_a_case_lacks_is_zero_with_a_note(tmp_path: Path) -> None:
@@ -88,7 +89,9 @@ def test_a_channel_that_a_case_lacks_is_zero_with_a_note(tmp_path: Path) -> None
     dataset = read_dataset(tmp_path / "data")
     assert dataset.channels == ("t1c", "flair")
     scans, _ = dataset.read(lacking.name)
-    assert not scans["flair"].voxels.any() and scans["t1c"].voxels.any() and dataset.read(full.name)[0]["flair"].voxels.any()
+    assert not scans["flair"].voxels.any()
+    assert scans["t1c"].voxels.any()
+    assert dataset.read(full.name)[0]["flair"].voxels.any()
     assert json.loads((tmp_path / "data" / "report.json").read_text())["notes"] == {
         lacking.name: ["flair was not given and is zero everywhere."]
     }

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-import prepare
 import pytest
-from raw_miniatures_spine import sagittal
 
-from datasets.raw_dataset import read_dataset
-from neurospineseg.volume import Volume, write_volume
+from neurospineseg.images.volume import Volume, write_volume
+from Testing.raw_miniatures_spine import sagittal
+from Training import prepare
+from Training.datasets.raw_dataset import read_dataset
 
 V1 = {"modality": {"0": "T2"}, "labels": {"0": "background", "1": "disc", "2": "vertebra"}}
 V2 = {"channel_names": {"0": "T2"}, "labels": {"background": 0, "disc": 1, "vertebra": 2}, "file_ending": ".nii.gz"}
@@ -51,7 +51,8 @@ def said(capsys: pytest.CaptureFixture) -> str:
 def test_both_versions_of_the_description_give_the_same_truth(description: dict, tmp_path: Path) -> None:
     assert run(write(tmp_path / "raw", description), tmp_path / "data", "--rename", "T2=image") == 0
     dataset = read_dataset(tmp_path / "data")
-    assert dataset.channels == ("image",) and dataset.labels == {"background": 0, "vertebra": 1, "disc": 2}
+    assert dataset.channels == ("image",)
+    assert dataset.labels == {"background": 0, "vertebra": 1, "disc": 2}
     scans, labels = dataset.read("b")
     assert np.bincount(labels.voxels.astype(int).ravel())[1:].tolist() == [8, 12]
     assert (labels.voxels[1, 2:5, 2:6] == dataset.labels["disc"]).all()
@@ -77,7 +78,8 @@ def test_labels_renamed_to_one_class_are_joined(tmp_path: Path) -> None:
     labels = {"background": 0, "upper": 1, "lower": 2}
     assert run(write(tmp_path / "raw", V2 | {"labels": labels}), tmp_path / "data", "--rename", "upper=disc,lower=disc") == 0
     dataset = read_dataset(tmp_path / "data")
-    assert dataset.labels == {"background": 0, "disc": 1} and dataset.read("a")[1].voxels.sum() == 20
+    assert dataset.labels == {"background": 0, "disc": 1}
+    assert dataset.read("a")[1].voxels.sum() == 20
 
 
 def test_channels_keep_their_order(tmp_path: Path) -> None:
@@ -149,7 +151,9 @@ def test_missing_files_are_named_and_hidden_ones_passed_over(tmp_path: Path, cap
         (raw / hidden).write_bytes(b"\x00\x05\x16\x07")
     assert run(raw, tmp_path / "data") == 1
     text = said(capsys)
-    assert "'a_0000.nii.gz' is missing" in text and "'b.nii.gz' is missing in labelsTr" in text and "._c" not in text
+    assert "'a_0000.nii.gz' is missing" in text
+    assert "'b.nii.gz' is missing in labelsTr" in text
+    assert "._c" not in text
     assert sorted(read_dataset(tmp_path / "data").split.named("all")) == ["c", "d"]
 
 

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-import prepare
 import pytest
-from raw_miniatures_spine import NRRD_LABELS, nrrd_list, sagittal
 
-from datasets.raw_dataset import RawDataset, read_dataset
-from neurospineseg.volume import Volume, read_volume, write_volume
+from neurospineseg.images.volume import Volume, read_volume, write_volume
+from Testing.raw_miniatures_spine import NRRD_LABELS, nrrd_list, sagittal
+from Training import prepare
+from Training.datasets.raw_dataset import RawDataset, read_dataset
 
 
 @pytest.fixture
@@ -40,7 +40,8 @@ def files(dataset: RawDataset) -> dict[str, bytes]:
 def test_labels_with_ranges_and_sums_become_the_named_classes(listed: Path, tmp_path: Path) -> None:
     assert run(listed, tmp_path / "data", labels="vertebra=20-22+24+23,disc=50") == 0
     dataset = read_dataset(tmp_path / "data")
-    assert dataset.task == "spine" and dataset.labels == {"background": 0, "vertebra": 1, "disc": 2}
+    assert dataset.task == "spine"
+    assert dataset.labels == {"background": 0, "vertebra": 1, "disc": 2}
     for case in dataset.split.named("all"):
         raw = read_volume(listed.parent / f"{case}_label.nrrd")
         _, labels = dataset.read(case)
@@ -123,7 +124,8 @@ def test_images_of_one_name_in_several_folders_all_become_cases(listed: Path, tm
 def test_a_value_without_a_name_is_noted_and_with_strict_faulty(listed: Path, tmp_path: Path, capsys) -> None:
     assert run(listed, tmp_path / "data", labels="vertebra=20-24") == 0
     notes = json.loads((tmp_path / "data" / "report.json").read_text())["notes"]
-    assert len(notes) == 4 and all(note[0].startswith("Label 50 (") for note in notes.values())
+    assert len(notes) == 4
+    assert all(note[0].startswith("Label 50 (") for note in notes.values())
     assert run(listed, tmp_path / "strict", "--strict", labels="vertebra=20-24") == 2
     assert "'spine_1_label.nrrd' holds the label 50, which --labels does not name" in said(capsys)
 
@@ -173,14 +175,16 @@ def test_copies_are_of_training_cases_only_and_the_same_on_every_start(listed: P
     assert run(listed, tmp_path / "data", *COPIES) == 0
     dataset = read_dataset(tmp_path / "data")
     originals = [name for name in dataset.split.train if "_copy" not in name]
-    assert len(originals) == 2 and len(dataset.split.val) == len(dataset.split.test) == 1
+    assert len(originals) == 2
+    assert len(dataset.split.val) == len(dataset.split.test) == 1
     copies = {f"{name}_copy{number}" for name in originals for number in (1, 2)}
     assert set(dataset.split.train) == {*originals, *copies}
     assert json.loads((tmp_path / "data" / "dataset.json").read_text())["numTraining"] == 8
     before = files(dataset)
     assert len(before) == 16
     assert run(listed, tmp_path / "data", *COPIES) == 0
-    assert files(dataset) == before and read_dataset(tmp_path / "data").split == dataset.split
+    assert files(dataset) == before
+    assert read_dataset(tmp_path / "data").split == dataset.split
     for name in copies:
         dataset.label_file(name).unlink()
     assert run(listed, tmp_path / "data", *COPIES) == 0
@@ -213,7 +217,8 @@ def test_image_and_labels_of_a_copy_move_together(tmp_path: Path) -> None:
         bright = scans["image"].voxels > (scans["image"].voxels.min() + scans["image"].voxels.max()) / 2
         overlap = 2 * np.sum(bright & (labels.voxels == 1)) / (bright.sum() + labels.voxels.sum())
         stayed = 2 * np.sum((original == 1) & (labels.voxels == 1)) / (original.sum() + labels.voxels.sum())
-        assert overlap > 0.9 and stayed < 0.99, (name, overlap, stayed)
+        assert overlap > 0.9, (name, overlap, stayed)
+        assert stayed < 0.99, (name, overlap, stayed)
 
 
 def test_copies_of_a_case_that_no_longer_trains_are_removed(listed: Path, tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import prepare
 import pytest
-from raw_miniatures_spine import levels, spider
 
-from datasets.raw_dataset import read_dataset
-from neurospineseg.volume import Volume, read_volume, write_volume
+from neurospineseg.images.volume import Volume, read_volume, write_volume
+from Testing.raw_miniatures_spine import levels, spider
+from Training import prepare
+from Training.datasets.raw_dataset import read_dataset
 
 ALL = {"spider_001_t1", "spider_001_t2", "spider_001_t2_space", "spider_002_t1", "spider_002_t2"}
 
@@ -66,7 +66,9 @@ def test_instances_become_classes_and_vertebrae_partly_in_view_what_was_chosen(p
     assert run(drawn, tmp_path / "data", "--partial", partly) == 0
     dataset = read_dataset(tmp_path / "data")
     expected = {"background": 0, "vertebra": 1, "disc": 2, "canal": 3} | ({"ignore": 4} if partly == "ignore" else {})
-    assert dataset.labels == expected and dataset.channels == ("image",) and set(dataset.split.named("all")) == ALL
+    assert dataset.labels == expected
+    assert dataset.channels == ("image",)
+    assert set(dataset.split.named("all")) == ALL
     for case in ALL:
         raw, labels = mask_of(drawn, case), dataset.read(case)[1]
         values = raw.voxels
@@ -74,7 +76,8 @@ def test_instances_become_classes_and_vertebrae_partly_in_view_what_was_chosen(p
             [(values >= 1) & (values <= 25), values == 100, (values > 100) & (values <= 125), values > 200], [1, 3, expected[partly], 2], 0
         )
         differs = labels.voxels != truth
-        assert (values[differs] == 2).all() and differs.sum() == (6 if case.startswith("spider_001") else 0)
+        assert (values[differs] == 2).all()
+        assert differs.sum() == (6 if case.startswith("spider_001") else 0)
         np.testing.assert_allclose(labels.ijk_to_ras, raw.ijk_to_ras, atol=1e-4)
         assert (values[values > 100] < 126).any()
 
@@ -96,14 +99,16 @@ def test_a_part_of_fair_size_stays(raw: Path, tmp_path: Path) -> None:
     relabel(raw / "masks" / "2_t1.mha", cleft)
     kept = np.sum(mask_of(raw, "spider_002_t1").voxels == 1)
     assert run(raw, tmp_path / "data") == 0
-    assert kept < before and "spider_002_t1" not in report(tmp_path / "data")["notes"]
+    assert kept < before
+    assert "spider_002_t1" not in report(tmp_path / "data")["notes"]
 
 
 def test_an_unknown_label_becomes_background_with_a_note(raw: Path, tmp_path: Path) -> None:
     relabel(raw / "masks" / "2_t2.mha", lambda voxels: np.where(voxels == 100, 77, voxels))
     assert run(raw, tmp_path / "data") == 0
     (note,) = report(tmp_path / "data")["notes"]["spider_002_t2"]
-    assert note.startswith("Label 77 (") and note.endswith("became background: SPIDER has no such label.")
+    assert note.startswith("Label 77 (")
+    assert note.endswith("became background: SPIDER has no such label.")
     labels = read_dataset(tmp_path / "data").read("spider_002_t2")[1]
     assert not labels.voxels[mask_of(raw, "spider_002_t2").voxels == 77].any()
 
@@ -127,8 +132,10 @@ def test_missing_files_odd_names_and_other_sizes_are_named_while_the_others_go_o
     assert run(raw, tmp_path / "data") == 1
     text = said(capsys)
     assert "images/1_t1.mha has no mask of that name" in text
-    assert "images/patient1_t2.mha is not named like 12_t1.mha" in text and "masks/1_t2.mha has no image of that name" in text
-    assert "'masks/2_t1.mha' and 'images/2_t1.mha' have different sizes (48x64x15 and 48x64x16)" in text and "._" not in text
+    assert "images/patient1_t2.mha is not named like 12_t1.mha" in text
+    assert "masks/1_t2.mha has no image of that name" in text
+    assert "'masks/2_t1.mha' and 'images/2_t1.mha' have different sizes (48x64x15 and 48x64x16)" in text
+    assert "._" not in text
     assert read_dataset(tmp_path / "data").split.named("all") == ("spider_002_t2",)
 
 
@@ -145,7 +152,8 @@ def test_the_series_of_a_patient_stay_on_one_side(seed: str, drawn: Path, tmp_pa
     assert run(drawn, tmp_path / "data", "--seed", seed) == 0
     split = read_dataset(tmp_path / "data").split
     parts = [{name[:10] for name in part} for part in (split.train, split.val)]
-    assert sorted(map(len, parts)) == [1, 1] and parts[0] != parts[1]
+    assert sorted(map(len, parts)) == [1, 1]
+    assert parts[0] != parts[1]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +161,8 @@ def test_the_series_of_a_patient_stay_on_one_side(seed: str, drawn: Path, tmp_pa
     [(("--resize", "32,24,20"), (32, 24, 20), None), (("--spacing", "1.5,2,3"), (43, 24, 22), (3, 2, 1.5))],
 )
 def test_resized_cases_lie_where_they_lay(option, shape, spacing, drawn: Path, tmp_path: Path) -> None:
-    assert run(drawn, tmp_path / "whole") == 0 and run(drawn, tmp_path / "data", *option) == 0
+    assert run(drawn, tmp_path / "whole") == 0
+    assert run(drawn, tmp_path / "data", *option) == 0
     whole, resized = read_dataset(tmp_path / "whole"), read_dataset(tmp_path / "data")
     for case in ("spider_001_t1", "spider_001_t2_space", "spider_002_t2"):
         (_, before), (scans, after) = whole.read(case), resized.read(case)
@@ -191,7 +200,8 @@ def test_cropping_keeps_every_labeled_voxel_in_its_place(raw: Path, tmp_path: Pa
         write_volume(Volume(np.pad(faded.astype(np.float32), ((0, 0), (0, 40), (0, 30))), scan.ijk_to_ras), raw / "images" / f"{name}.mha")
         padded = np.pad(mask.voxels.astype(np.uint8), ((0, 0), (0, 40), (0, 30)))
         write_volume(Volume(padded, mask.ijk_to_ras), raw / "masks" / f"{name}.mha")
-    assert run(raw, tmp_path / "whole") == 0 and run(raw, tmp_path / "data", "--crop-non-spinal") == 0
+    assert run(raw, tmp_path / "whole") == 0
+    assert run(raw, tmp_path / "data", "--crop-non-spinal") == 0
     whole, cropped = read_dataset(tmp_path / "whole"), read_dataset(tmp_path / "data")
     for case in whole.split.named("all"):
         before, after = whole.read(case)[1], cropped.read(case)[1]
@@ -199,7 +209,8 @@ def test_cropping_keeps_every_labeled_voxel_in_its_place(raw: Path, tmp_path: Pa
             assert np.sum(after.voxels == value) == np.sum(before.voxels == value) > 0
             np.testing.assert_allclose(centroid(after, value), centroid(before, value), atol=1e-3)
     after = cropped.read("spider_001_t1")[1]
-    assert after.shape[1] < 80 and after.shape[2] < 70
+    assert after.shape[1] < 80
+    assert after.shape[2] < 70
     assert any(note.startswith("Cropped from 78x104x16 to ") for note in report(tmp_path / "data")["notes"]["spider_001_t1"])
 
 
@@ -211,9 +222,11 @@ def test_intensities_are_scaled_as_asked(how: str, drawn: Path, tmp_path: Path) 
         voxels = dataset.read(f"spider_00{patient}_t1")[0]["image"].voxels
         before = read_volume(drawn / "images" / f"{patient}_t1.mha").voxels
         if how == "minmax":
-            assert voxels.min() == 0 and voxels.max() == 1
+            assert voxels.min() == 0
+            assert voxels.max() == 1
         elif how == "zscore":
-            assert abs(voxels.mean()) < 1e-3 and voxels.std() == pytest.approx(1, abs=1e-3)
+            assert abs(voxels.mean()) < 1e-3
+            assert voxels.std() == pytest.approx(1, abs=1e-3)
         else:
             np.testing.assert_array_equal(voxels, before)
         assert np.corrcoef(voxels.ravel(), before.ravel())[0, 1] > 0.9999
@@ -221,4 +234,6 @@ def test_intensities_are_scaled_as_asked(how: str, drawn: Path, tmp_path: Path) 
 
 def test_the_miniature_has_what_these_tests_look_for() -> None:
     found = levels(1, (16, 64, 48), (4.0, 1.0, 1.0))
-    assert found.body.max() >= 3 and found.disc.max() >= 3 and found.canal.any()
+    assert found.body.max() >= 3
+    assert found.disc.max() >= 3
+    assert found.canal.any()

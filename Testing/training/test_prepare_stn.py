@@ -7,14 +7,14 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import prepare
 import pytest
 from PIL import Image
-from raw_miniatures_stn import MIDDLE_MM, ORIENTATION, RADII_MM, stn
 
-from datasets.raw_dataset import RawDataset, read_dataset
-from datasets.slices import SIDE
-from neurospineseg.volume import Volume, write_volume
+from neurospineseg.images.volume import Volume, write_volume
+from Testing.raw_miniatures_stn import MIDDLE_MM, ORIENTATION, RADII_MM, stn
+from Training import prepare
+from Training.datasets.raw_dataset import RawDataset, read_dataset
+from Training.datasets.slices import SIDE
 
 LEFT, RIGHT = "left_subthalamic_nucleus", "right_subthalamic_nucleus"
 ML = 4 / 3 * np.pi * np.prod(RADII_MM) / 1000
@@ -63,14 +63,16 @@ def require_true_sides(dataset: RawDataset) -> None:
 def test_both_masks_become_the_nuclei_of_their_sides(raw: Path, tmp_path: Path) -> None:
     assert run(raw, tmp_path / "data") == 0
     dataset = read_dataset(tmp_path / "data")
-    assert dataset.labels == {"background": 0, LEFT: 1, RIGHT: 2} and len(dataset.split.named("all")) == 3
+    assert dataset.labels == {"background": 0, LEFT: 1, RIGHT: 2}
+    assert len(dataset.split.named("all")) == 3
     assert nib.aff2axcodes(dataset.read("patient00")[1].ijk_to_ras) == tuple(ORIENTATION)
     require_true_sides(dataset)
 
 
 def test_without_an_orientation_plain_analyze_is_refused(raw: Path, tmp_path: Path, capsys) -> None:
     assert run(raw, tmp_path / "data", orientation=None) == 2
-    assert "does not record which side is left" in said(capsys) and not list((tmp_path / "data" / "imagesTr").iterdir())
+    assert "does not record which side is left" in said(capsys)
+    assert not list((tmp_path / "data" / "imagesTr").iterdir())
 
 
 @pytest.mark.parametrize("orientation", ["XYZ", "LA", "LLS"])
@@ -134,7 +136,8 @@ def test_hidden_files_are_passed_over_and_a_missing_folder_is_named(raw: Path, t
 def test_whole_scans_are_cropped_around_both_nuclei_in_their_place(tmp_path: Path, capsys) -> None:
     raw = stn(tmp_path / "raw", cases=2, size=64)
     (raw / "mri_crop").rename(raw / "mri")
-    assert run(raw, tmp_path / "whole") == 0 and run(raw, tmp_path / "data", "--crop", "40") == 0
+    assert run(raw, tmp_path / "whole") == 0
+    assert run(raw, tmp_path / "data", "--crop", "40") == 0
     whole, cropped = read_dataset(tmp_path / "whole"), read_dataset(tmp_path / "data")
     require_true_sides(cropped)
     for case in ("patient00", "patient01"):
@@ -170,16 +173,19 @@ def test_slices_show_the_nucleus_of_their_side_as_documented(tmp_path: Path) -> 
     for part, cases in (("Training", split.train), ("Validation", split.val)):
         for place in ("left_stn", "right_stn"):
             images, masks = (pictures(slices, part, kind, place) for kind in ("slices", "masks"))
-            assert list(images) == list(masks) and {name.rsplit("_", 1)[0] for name in images} == set(cases)
+            assert list(images) == list(masks)
+            assert {name.rsplit("_", 1)[0] for name in images} == set(cases)
             for name, mask in masks.items():
-                assert images[name].shape == mask.shape == (SIDE, SIDE) == (40, 40) and images[name].dtype == mask.dtype == np.uint8
+                assert images[name].shape == mask.shape == (SIDE, SIDE) == (40, 40)
+                assert images[name].dtype == mask.dtype == np.uint8
                 assert set(np.unique(mask)) <= {0, 255}
                 if mask.any():
                     assert images[name][mask > 0].mean() < images[name][mask == 0].mean()
                     np.testing.assert_allclose(np.argwhere(mask).mean(0), 19.5, atol=1.5)
             for case in cases:
                 empty = [not masks[name].any() for name in masks if name.startswith(case)]
-                assert empty[:2] == empty[-2:] == [True, True] and not any(empty[2:-2])
+                assert empty[:2] == empty[-2:] == [True, True]
+                assert not any(empty[2:-2])
                 middle = [name for name in masks if name.startswith(case)][len(empty) // 2]
                 mask, bright = masks[middle] > 0, images[middle] == 255
                 wide, tall = np.ptp(np.argwhere(mask), axis=0)[::-1]

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import prepare
 import pytest
-from raw_miniatures_brats import brats
-from raw_miniatures_stn import ORIENTATION, stn
 
-from datasets import preparing
-from datasets import stn as stn_adapter
-from datasets.raw_dataset import read_dataset
 from neurospineseg.errors import InputError
-from neurospineseg.volume import read_volume
+from neurospineseg.images.volume import read_volume
+from Testing.raw_miniatures_brats import brats
+from Testing.raw_miniatures_stn import ORIENTATION, stn
+from Training import prepare
+from Training.datasets import preparing
+from Training.datasets import stn as stn_adapter
+from Training.datasets.raw_dataset import read_dataset
 
 
 @pytest.fixture
@@ -59,7 +59,8 @@ def test_scans_of_a_patient_never_lie_on_both_sides_of_the_split(seed: int) -> N
     cases = [preparing.PlannedCase(f"case{n}", [], lambda: None, group=f"patient{n % 5}") for n in range(13)]
     split = preparing.draw_split(cases, 2, 2, seed)
     parts = [{int(name[4:]) % 5 for name in part} for part in (split.train, split.val, split.test)]
-    assert [len(part) for part in parts] == [2, 2, 1] and len(set.union(*parts)) == 5
+    assert [len(part) for part in parts] == [2, 2, 1]
+    assert len(set.union(*parts)) == 5
     assert sorted(split.named("all")) == sorted(case.name for case in cases)
 
 
@@ -71,7 +72,8 @@ def test_two_scans_of_a_patient_are_kept_together_on_disk(tmp_path: Path) -> Non
         split = read_dataset(data).split
         assert len(split.named("all")) == 5
         parts = [part for part in (split.train, split.val, split.test) if any("00003" in name for name in part)]
-        assert len(parts) == 1 and sum("00003" in name for name in parts[0]) == 2
+        assert len(parts) == 1
+        assert sum("00003" in name for name in parts[0]) == 2
 
 
 def test_a_split_without_numbers_validates_with_a_fifth() -> None:
@@ -92,7 +94,8 @@ def test_stopped_after_two_cases_it_goes_on_without_reading_them_again(raw, tmp_
 
     monkeypatch.setattr(preparing, "write_volume", stopping)
     assert run(raw, tmp_path / "data") == 130
-    assert loads == ["patient00", "patient01", "patient02"] and "goes on from here" in said(capsys)
+    assert loads == ["patient00", "patient01", "patient02"]
+    assert "goes on from here" in said(capsys)
     with pytest.raises(InputError):
         read_dataset(tmp_path / "data")
     monkeypatch.setattr(preparing, "write_volume", write)
@@ -107,7 +110,8 @@ def test_a_file_of_the_data_set_that_vanished_is_written_again(raw, tmp_path, lo
     (tmp_path / "data" / "labelsTr" / "patient01.nii.gz").unlink()
     loads.clear()
     assert run(raw, tmp_path / "data") == 0
-    assert loads == ["patient01"] and read_dataset(tmp_path / "data").label_file("patient01").is_file()
+    assert loads == ["patient01"]
+    assert read_dataset(tmp_path / "data").label_file("patient01").is_file()
 
 
 def test_a_source_file_that_changed_is_read_again(raw, tmp_path, loads) -> None:
@@ -157,7 +161,8 @@ def test_a_folder_that_holds_other_things_is_refused(raw, tmp_path, capsys) -> N
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "holiday.txt").write_text("mine")
     assert run(raw, tmp_path / "data") == 2
-    assert "is not empty" in said(capsys) and [file.name for file in (tmp_path / "data").iterdir()] == ["holiday.txt"]
+    assert "is not empty" in said(capsys)
+    assert [file.name for file in (tmp_path / "data").iterdir()] == ["holiday.txt"]
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"fingerprint": {}, "cases": 3}'])
@@ -180,7 +185,8 @@ def test_two_cases_that_would_be_written_to_the_same_files_are_refused(raw, tmp_
             (raw / part / f"patient00{ending}").rename(raw / part / f"a b{ending}")
             (raw / part / f"patient01{ending}").rename(raw / part / f"a_b{ending}")
     assert run(raw, tmp_path / "data") == 2
-    assert "Two cases would be named 'a_b'" in said(capsys) and not (tmp_path / "data").exists()
+    assert "Two cases would be named 'a_b'" in said(capsys)
+    assert not (tmp_path / "data").exists()
 
 
 def test_faulty_cases_are_named_file_by_file_while_the_others_go_on(raw, tmp_path, capsys) -> None:
@@ -195,7 +201,8 @@ def test_faulty_cases_are_named_file_by_file_while_the_others_go_on(raw, tmp_pat
     assert "2 of 3 cases are in" in text
     assert sorted(read_dataset(tmp_path / "data").split.named("all")) == ["patient02", "patient03"]
     report = json.loads((tmp_path / "data" / "report.json").read_text())
-    assert list(report["faulty"]) == ["patient00"] and len(report["problems"]) == 1
+    assert list(report["faulty"]) == ["patient00"]
+    assert len(report["problems"]) == 1
 
 
 def test_a_label_map_in_another_place_is_named_with_the_distance(tmp_path, capsys) -> None:
@@ -223,7 +230,8 @@ def test_a_dry_run_writes_nothing(raw, tmp_path, capsys) -> None:
 def test_numbers_that_do_not_fit_are_told_before_a_case_is_read(more, dry, raw, tmp_path, capsys, loads) -> None:
     assert run(raw, tmp_path / "data", *more, *dry) == 2
     assert "ask for fewer" in said(capsys) or more == ["--n-train", "0"]
-    assert not loads and not (tmp_path / "data").exists()
+    assert not loads
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize(
@@ -259,14 +267,17 @@ def test_the_description_is_the_one_that_nnunet_reads(raw, tmp_path) -> None:
     assert described["labels"] == {"background": 0, "left_subthalamic_nucleus": 1, "right_subthalamic_nucleus": 2}
     assert described["numTraining"] == len(list((data / "labelsTr").iterdir())) == len(list((data / "imagesTr").iterdir())) == 4
     assert described["file_ending"] == ".nii.gz"
-    assert described["neurospineseg"]["task"] == "subcortical" and len(described["neurospineseg"]["test"]) == 1
+    assert described["neurospineseg"]["task"] == "subcortical"
+    assert len(described["neurospineseg"]["test"]) == 1
     (fold,) = json.loads((data / "splits_final.json").read_text())
-    assert len(fold["train"]) == 2 and len(fold["val"]) == 1
+    assert len(fold["train"]) == 2
+    assert len(fold["val"]) == 1
     names = {*fold["train"], *fold["val"], *described["neurospineseg"]["test"]}
     assert {f"{name}.nii.gz" for name in names} == set(os.listdir(data / "labelsTr"))
     assert {f"{name}_0000.nii.gz" for name in names} == set(os.listdir(data / "imagesTr"))
     labels = nib.load(data / "labelsTr" / "patient00.nii.gz")
-    assert labels.get_data_dtype() == np.uint8 and set(np.unique(labels.dataobj)) == {0, 1, 2}
+    assert labels.get_data_dtype() == np.uint8
+    assert set(np.unique(labels.dataobj)) == {0, 1, 2}
 
 
 def test_a_scan_whose_voxels_are_all_alike_is_faulty(raw, tmp_path, capsys) -> None:

@@ -6,11 +6,11 @@ import json
 import os
 from pathlib import Path
 
-import prepare
 import pytest
 
-from datasets.raw_dataset import read_dataset
-from prepared_miniature import write_dataset
+from Testing.prepared_miniature import write_dataset
+from Training import prepare
+from Training.datasets.raw_dataset import read_dataset
 
 
 @pytest.fixture
@@ -24,9 +24,12 @@ def test_the_page_lists_every_case_with_its_part_picture_and_notes(data: Path) -
     assert prepare.main(["check", str(data)]) == 0
     page = (data / "overlays.html").read_text(encoding="utf-8")
     for case, part in (("case0", "training"), ("case1", "validation"), ("case2", "test")):
-        assert f'<h2>{case}</h2><span class="soft">{part}</span>' in page and f'src="overlays/{case}.png"' in page
+        assert f'<h2>{case}</h2><span class="soft">{part}</span>' in page
+        assert f'src="overlays/{case}.png"' in page
         assert (data / "overlays" / f"{case}.png").read_bytes()[:4] == b"\x89PNG"
-    assert "&lt;b&gt;bold&lt;/b&gt; &amp; told" in page and "gone: its &lt;file&gt; is broken" in page and "a &gt; b" in page
+    assert "&lt;b&gt;bold&lt;/b&gt; &amp; told" in page
+    assert "gone: its &lt;file&gt; is broken" in page
+    assert "a &gt; b" in page
 
 
 def test_pictures_are_drawn_again_only_where_the_labels_changed(data: Path) -> None:
@@ -50,4 +53,5 @@ def test_names_are_escaped(data: Path) -> None:
     splits.write_text(splits.read_text().replace("case0", r"a\"<i>#1"))
     assert prepare.main(["check", str(data)]) == 0
     page = (data / "overlays.html").read_text(encoding="utf-8")
-    assert 'src="overlays/a%22%3Ci%3E%231.png"' in page and "<i>" not in page
+    assert 'src="overlays/a%22%3Ci%3E%231.png"' in page
+    assert "<i>" not in page

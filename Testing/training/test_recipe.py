@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from fitting.network_shape import model_spec, network_def
-from fitting.recipe import RECIPES, read_recipe
-from fitting.session import Session, _check_fits, train
-from neurospineseg.bundle import read_bundle
-from neurospineseg.catalog import MODELS_FOLDER
 from neurospineseg.errors import InputError
+from neurospineseg.models.bundle import read_bundle
+from neurospineseg.models.catalog import MODELS_FOLDER
+from neurospineseg.tasks.task import task_named
+from Training.training.network_shape import model_spec, network_def
+from Training.training.recipe import RECIPES, read_recipe
+from Training.training.session import Session, _check_fits, train
 
 NAMES = sorted(file.stem for file in RECIPES.glob("*.yaml"))
 BUNDLED = sorted(
@@ -22,7 +23,8 @@ BUNDLED = sorted(
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_is_valid_and_its_network_takes_its_patch(name: str) -> None:
     recipe = read_recipe(name)
-    spec = model_spec(recipe, ("image",), ("background", "vertebra"), (1.0, 1.0, 1.0))
+    task = task_named(recipe.task)
+    spec = model_spec(recipe, task.channel_keys, ("background", *task.classes), (1.0, 1.0, 1.0))
     assert recipe.name == name
     _check_fits(network_def(recipe, spec), spec)
 
@@ -48,7 +50,7 @@ def test_a_bundled_model_has_a_recipe_that_gives_its_network_and_its_input(name:
         ("model.patch=[1,40]", "model.patch"),
         ("model.slices=2", "model.slices"),
         ("model.classes=[left_subthalamic_nucleus]", "model.classes"),
-        ("loss.unweight=2", "loss.unweight"),
+        ("loss.logit_adjustment=2", "loss.logit_adjustment"),
         ("network.deep_supervision=true", "network.deep_supervision"),
         ("augmentation.flip=[3]", "augmentation.flip"),
         ("name=../elsewhere", "name"),
@@ -61,7 +63,9 @@ def test_a_wrong_change_is_one_sentence_that_names_the_key(change: str, key: str
     with pytest.raises(InputError) as caught:
         read_recipe("stn_unet2d", [change])
     message = str(caught.value)
-    assert key in message and message.endswith(".") and "\n" not in message
+    assert key in message
+    assert message.endswith(".")
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(("content", "words"), [("a: [", "not valid YAML"), ("- 1", "holds no keys"), ("task: heart", "wrong at task")])
@@ -111,6 +115,6 @@ def test_the_recipe_of_a_bundled_model_comes_as_far_as_its_examples(name: str, t
     def reached(*_: object) -> None:
         raise InputError("The examples were reached.")
 
-    monkeypatch.setattr("fitting.session.Examples", reached)
+    monkeypatch.setattr("Training.training.session.Examples", reached)
     with pytest.raises(InputError, match="were reached"):
         train(Session(name, tmp_path, run=tmp_path / "run", device="cpu"))

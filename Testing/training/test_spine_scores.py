@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-import evaluate_spine  # noqa: E402
-from three_bodies import L3, L4, L5, result, three_bodies  # noqa: E402
-
-from judging.spine_cases import S1, Case  # noqa: E402
-from judging.spine_scores import nothing_found, score  # noqa: E402
-from neurospineseg.errors import InputError  # noqa: E402
-from neurospineseg.volume import Volume  # noqa: E402
+from neurospineseg.errors import InputError
+from neurospineseg.images.volume import Volume
+from Testing.three_bodies import L3, L4, L5, result, three_bodies
+from Training import evaluate_spine
+from Training.evaluation.spine_cases import S1, Case
+from Training.evaluation.spine_scores import nothing_found, score
 
 
 @pytest.fixture
@@ -30,13 +25,16 @@ def test_a_refused_case_counts_as_nothing_found(bodies: Case, monkeypatch: pytes
     def refuse(*_: object) -> None:
         raise InputError("No sacrum.")
 
-    monkeypatch.setattr("evaluate_spine.Judged", lambda *_: SimpleNamespace(bundle=SimpleNamespace(spec=SimpleNamespace(name="m"))))
-    monkeypatch.setattr("evaluate_spine.cases", lambda *only: [bodies])
-    monkeypatch.setattr("evaluate_spine.judge", refuse)
-    monkeypatch.setattr(sys, "argv", ["evaluate_spine.py", "--model", "m"])
+    monkeypatch.setattr(
+        "Training.evaluate_spine.EvaluatedSegmenter", lambda *_: SimpleNamespace(bundle=SimpleNamespace(spec=SimpleNamespace(name="m")))
+    )
+    monkeypatch.setattr("Training.evaluate_spine.cases", lambda *only: [bodies])
+    monkeypatch.setattr("Training.evaluate_spine.evaluate_case", refuse)
+    monkeypatch.setattr(sys, "argv", ["Training.evaluate_spine.py", "--model", "m"])
     evaluate_spine.main()
     printed = capsys.readouterr().out
-    assert "a: No sacrum." in printed and "1 cases (1 refused): Dice 0.00 (worst 0.00)" in printed
+    assert "a: No sacrum." in printed
+    assert "1 cases (1 refused): Dice 0.00 (worst 0.00)" in printed
     figures = nothing_found(bodies)
     assert figures["detected"] == figures["named"] == figures["S1"] == figures["extra"] == 0
 
@@ -49,7 +47,8 @@ def test_false_vertebrae_and_the_size_of_the_sacrum_are_told(bodies: Case) -> No
     labels[50:60] = 20
     labels[0:10] = S1
     figures = score(bodies, result(labels), labels != S1)
-    assert figures["extra"] == 2 and figures["detected"] == 1
+    assert figures["extra"] == 2
+    assert figures["detected"] == 1
     assert figures["sacrum mL"] == pytest.approx(12.0)
 
 
@@ -74,4 +73,5 @@ def test_a_scan_of_one_slice_can_be_judged() -> None:
     truth = np.zeros((60, 40, 1), int)
     truth[12:26, 15:30], truth[32:46, 15:30] = L5, L4
     figures = score(Case("a", "A", Volume(np.zeros(truth.shape, np.float32), np.eye(4)), truth, "bodies"), result(truth), truth > 0)
-    assert figures["Dice"] == 1 and figures["detected"] == 1
+    assert figures["Dice"] == 1
+    assert figures["detected"] == 1

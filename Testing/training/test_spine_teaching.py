@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-from partial_labels import any_of  # noqa: E402
-from synthetic.spine_canvas import ARCH, BACKGROUND, BODY, CANAL, DISC, SACRUM  # noqa: E402
-from synthetic.spine_patients import FOLDS, fold_of  # noqa: E402
-from synthetic.spine_teaching import ANYTHING, agreeing, bodies_target, discs_target, spider_target  # noqa: E402
+from Training.synthetic.spine.canvas import ARCH, BACKGROUND, BODY, CANAL, DISC, SACRUM
+from Training.synthetic.spine.patients import FOLDS, fold_of
+from Training.synthetic.spine.teaching import ANYTHING, agreeing, bodies_target, discs_target, spider_target
+from Training.training.partial_labels import any_of
 
 SHAPE = (110, 80, 24)
 SPACING = np.ones(3)

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-from synthetic.acquisition import (  # noqa: E402
+from Training.synthetic.acquisition import (
     artifacts,
     field_of_view,
     gibbs_ringing,
@@ -54,7 +48,8 @@ def test_a_slice_sees_only_its_own_thickness() -> None:
 def test_ringing_overshoots_beside_edges_and_keeps_the_mean(box: torch.Tensor) -> None:
     rung = gibbs_ringing(box, 1, 0.6)
     assert rung.shape == box.shape
-    assert float(rung.max()) > 103 and float(rung.min()) < -3
+    assert float(rung.max()) > 103
+    assert float(rung.min()) < -3
     assert float(rung.mean()) == pytest.approx(float(box.mean()), rel=1e-3)
     assert torch.allclose(gibbs_ringing(box, 1, 1.0), box, atol=1e-3)
 
@@ -86,14 +81,17 @@ def test_whole_numbers_are_few_levels_in_the_same_range(box: torch.Tensor) -> No
 def test_the_field_of_view_is_cut_by_no_more_than_asked() -> None:
     for seed in range(50):
         for part, n in zip(field_of_view((40, 50, 60), np.random.default_rng(seed)), (40, 50, 60)):
-            assert 0 <= part.start <= 0.28 * n and n - 0.28 * n <= part.stop <= n
+            assert 0 <= part.start <= 0.28 * n
+            assert n - 0.28 * n <= part.stop <= n
 
 
 def test_artifacts_are_finite_seeded_and_mostly_mild(box: torch.Tensor) -> None:
     changed = 0
     for seed in range(40):
         first, second = (artifacts(box, np.random.default_rng(seed), 2.0) for _ in range(2))
-        assert torch.equal(first, second) and bool(first.isfinite().all()) and first.shape == box.shape
+        assert torch.equal(first, second)
+        assert bool(first.isfinite().all())
+        assert first.shape == box.shape
         changed += not torch.allclose(first, box, atol=1.0)
     assert 5 < changed < 35
 

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-from drawn import subcortical_nuclei_3d  # noqa: E402
-from fitting.network_shape import model_spec  # noqa: E402
-from fitting.recipe import read_recipe  # noqa: E402
-from neurospineseg.grid import Grid  # noqa: E402
-from synthetic.brain import DEEP_NUCLEI  # noqa: E402
-from synthetic.deform import likeliest_at, nearest_at  # noqa: E402
-from synthetic.head_pool import HeadPool  # noqa: E402
-from synthetic.nuclei import DEEP_GRAY, LANDMARKS, NUCLEI, Head, class_lookup, class_names, mirrored, overlaid  # noqa: E402
-from synthetic.nuclei_contrast import random_contrast  # noqa: E402
-from synthetic.nuclei_registration import affine_by_centroids  # noqa: E402
-from synthetic.nuclei_scan import drawn_head, scanned  # noqa: E402
-from synthetic.nuclei_template import mean_ellipsoid  # noqa: E402
+from neurospineseg.geometry.grid import Grid
+from Training.synthetic.brain.head_pool import HeadPool
+from Training.synthetic.brain.procedural import DEEP_NUCLEI
+from Training.synthetic.deform import likeliest_at, nearest_at
+from Training.synthetic.examples import subcortical_nuclei_3d
+from Training.synthetic.nuclei.contrast import random_contrast
+from Training.synthetic.nuclei.heads import DEEP_GRAY, LANDMARKS, NUCLEI, Head, class_lookup, class_names, mirrored, overlaid
+from Training.synthetic.nuclei.registration import affine_by_centroids
+from Training.synthetic.nuclei.scan import drawn_head, scanned
+from Training.synthetic.nuclei.template import mean_ellipsoid
+from Training.training.network_shape import model_spec
+from Training.training.recipe import read_recipe
 
 
 def test_numbers_agree_with_the_procedural_head() -> None:
@@ -107,7 +101,8 @@ def test_a_scan_is_reproducible_and_keeps_the_anatomy_in_place() -> None:
     image = torch.full(grid.shape, 20.0)
     image[15:25, 15:25, 10:30] = 120.0
     first, second = (scanned(image, grid, np.random.default_rng(4), share=0.0) for _ in range(2))
-    assert torch.equal(first[0], second[0]) and bool(first[1].all())
+    assert torch.equal(first[0], second[0])
+    assert bool(first[1].all())
     place = torch.nonzero(first[0] > first[0].mean() + first[0].std()).float().mean(0)
     assert torch.allclose(place, torch.tensor([19.5, 19.5, 19.5]), atol=1.0)
 
@@ -124,11 +119,14 @@ def test_the_left_half_teaches_as_the_right_one(monkeypatch: pytest.MonkeyPatch)
         number = spec.network_classes.index(name)
         masks = [drawing.half(region, side)[1] == number for side in (0, 1)]
         places = [torch.nonzero(mask)[:, 2].float().mean() for mask in masks]
-        assert all(mask.any() for mask in masks) and abs(float(places[0] - places[1])) < 8
+        assert all(mask.any() for mask in masks)
+        assert abs(float(places[0] - places[1])) < 8
     drawing.regions, drawing.taken = [region, region], 1
     image, bits = drawing.example(np.random.default_rng(1))
-    assert image.shape == (spec.inputs, *spec.patch) and bits.shape == spec.patch
-    assert int(bits.min()) >= 1 and bool(torch.isfinite(image).all())
+    assert image.shape == (spec.inputs, *spec.patch)
+    assert bits.shape == spec.patch
+    assert int(bits.min()) >= 1
+    assert bool(torch.isfinite(image).all())
 
 
 def test_the_mean_ellipsoid_has_the_table_s_volume_and_place() -> None:
@@ -147,10 +145,12 @@ def test_without_labeled_heads_a_pool_gives_procedural_ones_and_renews_them(monk
         drawn.append(len(drawn))
         return np.full((2, 2, 2), drawn[-1], np.int16), np.eye(4)
 
-    monkeypatch.setattr("synthetic.head_pool.procedural_head", head)
+    monkeypatch.setattr("Training.synthetic.brain.head_pool.procedural_head", head)
     pool, rng = HeadPool([], 0.2, 3, 0.1, 4.0), np.random.default_rng(0)
     taken = [pool.take(rng) for _ in range(60)]
-    assert all(procedural for _, procedural in taken) and len(pool.procedural) == 3 and 3 < len(drawn) < 20
+    assert all(procedural for _, procedural in taken)
+    assert len(pool.procedural) == 3
+    assert 3 < len(drawn) < 20
     single = HeadPool([], 0.2, 1, 1.0, 4.0)
     assert all(len(single.procedural) == 1 for _ in range(5) if single.take(rng))
     labeled = Head(torch.ones(1, 1, 1), np.eye(4))
@@ -160,13 +160,16 @@ def test_without_labeled_heads_a_pool_gives_procedural_ones_and_renews_them(monk
 
 
 def test_a_cut_field_of_view_leaves_no_dark_rim(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("synthetic.nuclei_scan.field_of_view", lambda shape, *_: (slice(None), slice(shape[1] // 3, None), slice(None)))
+    monkeypatch.setattr(
+        "Training.synthetic.nuclei.scan.field_of_view", lambda shape, *_: (slice(None), slice(shape[1] // 3, None), slice(None))
+    )
     for step in ("bias_field", "gamma", "artifacts", "rician_noise"):
-        monkeypatch.setattr(f"synthetic.nuclei_scan.{step}", lambda image, *_: image)
+        monkeypatch.setattr(f"Training.synthetic.nuclei.scan.{step}", lambda image, *_: image)
     grid = Grid.canonical(np.zeros(3), np.full(3, 40.0), np.ones(3))
     image, inside = scanned(torch.full(grid.shape, 100.0), grid, np.random.default_rng(4), share=1.0)
     assert 0.3 < float(inside.float().mean()) < 0.9
-    assert float(image[inside].min()) > 99 and not image[~inside].any()
+    assert float(image[inside].min()) > 99
+    assert not image[~inside].any()
 
 
 def test_a_mirrored_head_has_its_halves_exchanged_only() -> None:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-from partial_labels import any_of  # noqa: E402
-from synthetic.chu2015 import mark_air, mark_spinous_processes, partial_target  # noqa: E402
-from synthetic.chu2015_sacra import OUTLINES, mark_sacrum  # noqa: E402
-from synthetic.spine import Spine, draw_spine  # noqa: E402
-from synthetic.spine_canvas import ARCH, BODY, CANAL, DISC, SACRUM, TISSUES  # noqa: E402
-from synthetic.spine_contrast import CHANCES, CONTRASTS, paint_spine  # noqa: E402
-from synthetic.spine_curve import random_curve  # noqa: E402
-from synthetic.spine_label_map import draw_from_label_map, shapes  # noqa: E402
-from synthetic.spine_phantom import spine_phantom  # noqa: E402
-from synthetic.spine_scan import cut, label_map_scan  # noqa: E402
+from Training.synthetic.spine.canvas import ARCH, BODY, CANAL, DISC, SACRUM, TISSUES
+from Training.synthetic.spine.chu2015 import mark_air, mark_spinous_processes, partial_target
+from Training.synthetic.spine.chu2015_sacra import OUTLINES, mark_sacrum
+from Training.synthetic.spine.contrast import CHANCES, CONTRASTS, paint_spine
+from Training.synthetic.spine.curve import random_curve
+from Training.synthetic.spine.drawing import Spine, draw_spine
+from Training.synthetic.spine.label_map import draw_from_label_map, shapes
+from Training.synthetic.spine.phantom import spine_phantom
+from Training.synthetic.spine.scan import cut, label_map_scan
+from Training.training.partial_labels import any_of
 
 SPACING = (2.0, 2.0, 2.0)
 ANYTHING = (1 << (SACRUM + 1)) - 1
@@ -62,7 +56,8 @@ def test_discs_are_narrower_than_bodies_and_leave_room_for_endplates() -> None:
     spine = draw_spine(np.random.default_rng(4), (180, 90, 70), (1.0, 1.0, 1.0), 60.0)
     for level in (2, 3):
         body, disc = (np.argwhere((spine.level == level) & (spine.classes == label)) for label in (BODY, DISC))
-        assert np.ptp(disc[:, 2]) < np.ptp(body[:, 2]) and np.ptp(disc[:, 1]) <= np.ptp(body[:, 1]) + 4
+        assert np.ptp(disc[:, 2]) < np.ptp(body[:, 2])
+        assert np.ptp(disc[:, 1]) <= np.ptp(body[:, 1]) + 4
     bone = spine.classes == BODY
     touching = np.zeros_like(bone)
     touching[1:] |= bone[:-1]
@@ -109,13 +104,17 @@ def test_the_label_map_gives_every_class_in_order_and_the_same_for_a_seed() -> N
     shape = (120, 75, 28)
     tissue, classes, unknown = draw_from_label_map(np.random.default_rng(5), shape, SPACING)
     again = draw_from_label_map(np.random.default_rng(5), shape, SPACING)
-    assert np.array_equal(tissue, again[0]) and np.array_equal(classes, again[1]) and np.array_equal(unknown, again[2])
+    assert np.array_equal(tissue, again[0])
+    assert np.array_equal(classes, again[1])
+    assert np.array_equal(unknown, again[2])
     assert set(np.unique(classes)) >= {0, BODY, ARCH, DISC, CANAL}
     slices = slice(50, 70)
     body, canal, arch = (np.argwhere(classes[slices] == label)[:, 1].mean() for label in (BODY, CANAL, ARCH))
     assert arch < canal < body
     image, masks = label_map_scan(np.random.default_rng(6), SPACING, "foreground_zscore", artifact_share=0.15)
-    assert image.shape == masks.shape and torch.isfinite(image).all() and masks.min() > 0
+    assert image.shape == masks.shape
+    assert torch.isfinite(image).all()
+    assert masks.min() > 0
 
 
 def test_canal_lies_behind_the_bodies_and_before_the_spinous_processes(spines: list[Spine]) -> None:
@@ -127,11 +126,13 @@ def test_canal_lies_behind_the_bodies_and_before_the_spinous_processes(spines: l
 
 def test_the_same_seed_draws_the_same() -> None:
     first, second = lumbar(3), lumbar(3)
-    assert np.array_equal(first.tissue, second.tissue) and np.array_equal(first.classes, second.classes)
+    assert np.array_equal(first.tissue, second.tissue)
+    assert np.array_equal(first.classes, second.classes)
 
 
 def test_contrasts_order_the_tissues_as_they_should(spines: list[Spine]) -> None:
-    assert set(CHANCES) == set(CONTRASTS) and sum(CHANCES.values()) == pytest.approx(1)
+    assert set(CHANCES) == set(CONTRASTS)
+    assert sum(CHANCES.values()) == pytest.approx(1)
     assert all(len(values) == TISSUES for values in CONTRASTS.values())
     spine = spines[0]
     t2, t1, ct = (paint_spine(np.random.default_rng(4), spine.tissue, SPACING, name).numpy() for name in ("t2", "t1", "ct"))
@@ -147,12 +148,16 @@ def test_partial_targets_are_certain_only_where_bodies_tell() -> None:
     target = partial_target(bodies)
     assert (target[bodies > 0] == any_of(BODY)).all()
     assert target[34, 35, 20] == any_of(DISC)
-    assert target[30, 35, 20] == any_of(0, DISC) and target[34, 35, 11] == any_of(0, DISC)
+    assert target[30, 35, 20] == any_of(0, DISC)
+    assert target[34, 35, 11] == any_of(0, DISC)
     assert target[34, 58, 20] == any_of(0)
-    assert target[42, 17, 20] == any_of(CANAL) and target[34, 17, 20] == any_of(CANAL)
+    assert target[42, 17, 20] == any_of(CANAL)
+    assert target[34, 17, 20] == any_of(CANAL)
     assert target[34, 8, 20] == any_of(0, ARCH, CANAL)
-    assert target[2, 35, 20] & any_of(SACRUM) and not target[75, 35, 20] & any_of(SACRUM)
-    assert target.min() > 0 and target.max() < 1 << (SACRUM + 1)
+    assert target[2, 35, 20] & any_of(SACRUM)
+    assert not target[75, 35, 20] & any_of(SACRUM)
+    assert target.min() > 0
+    assert target.max() < 1 << (SACRUM + 1)
 
 
 def test_most_of_a_disc_is_certain_between_rough_and_tilted_bodies() -> None:
@@ -193,8 +198,10 @@ def test_spinous_processes_lie_behind_and_below_their_bodies() -> None:
     target = np.full(bodies.shape, ANYTHING)
     mark_spinous_processes(target, bodies)
     marked = np.argwhere(target == any_of(ARCH))
-    assert 34 < marked[:, 0].min() and marked[:, 0].max() < 148
-    assert 30 < marked[:, 1].min() and marked[:, 1].max() < 60
+    assert 34 < marked[:, 0].min()
+    assert marked[:, 0].max() < 148
+    assert 30 < marked[:, 1].min()
+    assert marked[:, 1].max() < 60
 
 
 def test_air_is_background_and_so_is_what_lies_beyond_a_scan() -> None:
@@ -204,9 +211,11 @@ def test_air_is_background_and_so_is_what_lies_beyond_a_scan() -> None:
     bodies[10:30, 40:55, 10:30] = 24
     target = np.full(scan.shape, ANYTHING)
     mark_air(target, scan, bodies)
-    assert target[20, 10, 20] == any_of(0) and target[20, 45, 20] == ANYTHING
+    assert target[20, 10, 20] == any_of(0)
+    assert target[20, 45, 20] == ANYTHING
     image, masks = cut(np.random.default_rng(1), (torch.ones(20, 20, 20), torch.full((20, 20, 20), any_of(BODY))), (32, 32, 32))
-    assert (masks[image == 0] == any_of(0)).all() and (masks[image == 1] == any_of(BODY)).all()
+    assert (masks[image == 0] == any_of(0)).all()
+    assert (masks[image == 1] == any_of(BODY)).all()
 
 
 def test_the_phantom_names_levels_as_anatomy_does() -> None:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
-sys.path[:0] = [str(RESOURCES / "Training"), str(RESOURCES)]
-
-from synthetic.brain import procedural_head  # noqa: E402
-from synthetic.tumor import Focus, _other_side, draw_tumor  # noqa: E402
-from synthetic.tumor_contrast import CHANNELS, GROUPS, RATIOS, paint_channels, shifted  # noqa: E402
-from synthetic.tumor_labels import (  # noqa: E402
+from Training.synthetic.brain.procedural import procedural_head
+from Training.synthetic.tumor.contrast import CHANNELS, GROUPS, RATIOS, paint_channels, shifted
+from Training.synthetic.tumor.labels import (
     BRIGHT_OUTSIDE,
     CLASSES,
     CORTEX,
@@ -30,9 +23,10 @@ from synthetic.tumor_labels import (  # noqa: E402
     brain_mask,
     grown,
 )
-from synthetic.tumor_lookalikes import add_lookalikes, narrowed_sulci, stripped  # noqa: E402
-from synthetic.tumor_noise import grain, white  # noqa: E402
-from synthetic.tumor_phantom import LEAST_ML, tumor_phantom  # noqa: E402
+from Training.synthetic.tumor.lesions import Focus, _other_side, draw_tumor
+from Training.synthetic.tumor.lookalikes import add_lookalikes, narrowed_sulci, stripped
+from Training.synthetic.tumor.noise import grain, white
+from Training.synthetic.tumor.phantom import LEAST_ML, tumor_phantom
 
 SPACING = 3.0
 
@@ -48,7 +42,8 @@ def test_a_tumor_lies_in_the_brain_and_its_edema_mostly_in_white_matter(head: to
         labels, tumor, change = draw_tumor(np.random.default_rng(seed), head, SPACING)
         assert set(tumor.unique().tolist()) <= {0, *CLASSES}
         assert bool((brain_mask(labels, SPACING, 0.0) | (tumor == 0)).all())
-        assert bool(((change > 0) == (tumor > 0)).all()) and float(change.max()) <= 1
+        assert bool(((change > 0) == (tumor > 0)).all())
+        assert float(change.max()) <= 1
         edema = tumor == EDEMA
         white += int((edema & among(labels, WHITE)).sum())
         cortex += int((edema & among(labels, CORTEX)).sum())
@@ -71,7 +66,8 @@ def test_brain_mask_grows_with_its_margin(head: torch.Tensor) -> None:
 
 
 def test_every_contrast_has_a_ratio_for_every_tissue() -> None:
-    assert {len(ratios) for ratios in RATIOS.values()} == {len(GROUPS)} and tuple(RATIOS) == CHANNELS
+    assert {len(ratios) for ratios in RATIOS.values()} == {len(GROUPS)}
+    assert tuple(RATIOS) == CHANNELS
 
 
 def test_enhancing_tumor_is_brighter_than_white_matter_after_contrast_only(head: torch.Tensor) -> None:
@@ -91,7 +87,8 @@ def test_enhancing_tumor_is_brighter_than_white_matter_after_contrast_only(head:
 
 def test_the_phantom_holds_the_three_parts() -> None:
     images, ijk_to_ras, labels = tumor_phantom(3, spacing_mm=3.0)
-    assert tuple(images) == CHANNELS and all(image.shape == labels.shape for image in images.values())
+    assert tuple(images) == CHANNELS
+    assert all(image.shape == labels.shape for image in images.values())
     assert {2, 3} <= set(np.unique(labels).tolist()) <= {0, 1, 2, 3}
     assert (labels > 0).sum() * 27 / 1000 > LEAST_ML
     np.testing.assert_allclose(np.linalg.norm(ijk_to_ras[:3, :3], axis=0), 3.0)
@@ -107,8 +104,10 @@ def test_a_mask_grows_and_shrinks_by_whole_voxels() -> None:
 def test_noise_from_the_stock_has_unit_deviation_and_depends_on_the_seed() -> None:
     for draw in (white, lambda rng, shape: grain(rng, shape, 4)):
         first, same, other = (draw(np.random.default_rng(seed), (40, 50, 60)) for seed in (1, 1, 2))
-        assert first.shape == (40, 50, 60) and 0.8 < float(first.std()) < 1.2
-        assert torch.equal(first, same) and not torch.equal(first, other)
+        assert first.shape == (40, 50, 60)
+        assert 0.8 < float(first.std()) < 1.2
+        assert torch.equal(first, same)
+        assert not torch.equal(first, other)
 
 
 def test_bright_tissue_lies_outside_the_brain_and_stripping_takes_it_away(head: torch.Tensor) -> None:
@@ -129,25 +128,29 @@ def test_narrowed_sulci_turn_fluid_into_cortex_and_nothing_else(head: torch.Tens
         labels = narrowed_sulci(np.random.default_rng(seed), head, SPACING)
         differs = labels != head
         changed += int(differs.sum())
-        assert bool((head[differs] == 24).all()) and bool(among(labels, CORTEX)[differs].all())
+        assert bool((head[differs] == 24).all())
+        assert bool(among(labels, CORTEX)[differs].all())
     assert changed > 0
 
 
 def test_a_small_focus_has_a_rim_and_edema_of_its_own_size(monkeypatch: pytest.MonkeyPatch) -> None:
     foci = [Focus(np.array([40, 40, 22]), 26.0), Focus(np.array([40, 40, 62]), 5.0)]
-    monkeypatch.setattr("synthetic.tumor._foci", lambda *_: foci)
-    monkeypatch.setattr("synthetic.tumor.KINDS", {"solid": 1.0})
+    monkeypatch.setattr("Training.synthetic.tumor.lesions._foci", lambda *_: foci)
+    monkeypatch.setattr("Training.synthetic.tumor.lesions.KINDS", {"solid": 1.0})
     necrosis = edema = 0
     for seed in range(10):
         _, tumor, _ = draw_tumor(np.random.default_rng(seed), torch.full((80, 80, 84), 2, dtype=torch.int16), 2.0)
         necrosis += int((tumor[30:51, 30:51, 52:73] == NECROSIS).sum())
         edema += int((tumor[:, :, 60:] == EDEMA).sum())
-    assert necrosis < 30 and edema > 10_000
+    assert necrosis < 30
+    assert edema > 10_000
 
 
 def test_edema_keeps_to_its_side_of_the_brain_and_the_brainstem_has_none() -> None:
-    assert _other_side(2) == _other_side(903) == _other_side(907) == RIGHT and {41, 953, 957} <= set(RIGHT)
-    assert _other_side(52) == _other_side(957) == LEFT and {2, 903, 907} <= set(LEFT)
+    assert _other_side(2) == _other_side(903) == _other_side(907) == RIGHT
+    assert {41, 953, 957} <= set(RIGHT)
+    assert _other_side(52) == _other_side(957) == LEFT
+    assert {2, 903, 907} <= set(LEFT)
     assert _other_side(16) == ()
 
 

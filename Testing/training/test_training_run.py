@@ -13,16 +13,16 @@ from time import monotonic, sleep
 
 import pytest
 import torch
-import train
 from monai.bundle import ConfigParser
 
-from fitting.curves import read_log
-from fitting.session import Session
-from fitting.session import train as run_training
-from neurospineseg.bundle import Bundle, installed_bundles, read_bundle
 from neurospineseg.errors import InputError
-from neurospineseg.network import load_weights
-from prepared_miniature import write_dataset
+from neurospineseg.models.bundle import Bundle, installed_bundles, read_bundle
+from neurospineseg.models.network import load_weights
+from Testing.prepared_miniature import write_dataset
+from Training import train
+from Training.training.curves import read_log
+from Training.training.session import Session
+from Training.training.session import train as run_training
 
 PROGRAM = Path(train.__file__)
 TINY = (
@@ -165,7 +165,8 @@ def test_a_stopped_training_says_how_it_goes_on(dataset: Path, tmp_path: Path) -
     process.send_signal(signal.SIGINT)
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 130
-    assert "--resume" in output and "Traceback" not in output
+    assert "--resume" in output
+    assert "Traceback" not in output
 
 
 def test_processes_share_each_epoch(dataset: Path, tmp_path: Path) -> None:
@@ -240,7 +241,8 @@ def test_a_loss_that_is_no_number_ends_the_training(dataset: Path, tmp_path: Pat
 def test_the_program_prints_the_sentence_alone(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train.main(["brats_unet3d", "--data", str(tmp_path), "--folder", str(tmp_path / "run")]) == 2
     said = capsys.readouterr().err.strip()
-    assert said.endswith("prepare.py.") and "Traceback" not in said
+    assert said.endswith("prepare.py.")
+    assert "Traceback" not in said
 
 
 def tuned(tmp_path: Path, start: str, data: Path, *changes: str) -> Bundle:
@@ -281,4 +283,5 @@ def test_a_place_that_cannot_be_written_is_a_sentence(dataset: Path, tmp_path: P
 def test_numbers_that_make_no_sense_are_refused_by_name(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         train.main(["brats_unet3d", option])
-    assert ended.value.code == 2 and option.split("=")[0] in capsys.readouterr().err
+    assert ended.value.code == 2
+    assert option.split("=")[0] in capsys.readouterr().err

@@ -11,10 +11,9 @@ import torch
 from monai.transforms import Compose, RandGaussianNoised, RandGaussianSmoothd, RandRotated, RandScaleIntensityd
 
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume, write_volume
-
-from .progress import each
-from .raw_dataset import RawDataset, write_description
+from neurospineseg.images.volume import Volume, write_volume
+from Training.datasets.progress import each
+from Training.datasets.raw_dataset import RawDataset, write_description
 
 DEGREES, BLUR, NOISE, GAIN = 10.0, 1.0, 0.05, 0.2
 """Largest turn about each axis, largest deviation of the blur in voxels, deviation of the noise over the scan's, largest gain."""

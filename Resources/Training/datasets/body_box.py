@@ -8,8 +8,9 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from .preparing import LoadedCase
-from .regrid import cut
+from neurospineseg.geometry.masks import largest_component
+from Training.datasets.preparing import LoadedCase
+from Training.datasets.regrid import cut
 
 MARGIN_MM = 10.0
 
@@ -23,7 +24,7 @@ def cropped(case: LoadedCase) -> LoadedCase:
         lows.append(places.min(0))
         highs.append(places.max(0) + 1)
     if len(labeled):
-        margin = np.ceil(MARGIN_MM / case.labels.spacing[::-1]).astype(int)
+        margin = np.ceil(MARGIN_MM / case.labels.grid.spacing_kji).astype(int)
         lows.append(labeled.min(0) - margin)
         highs.append(labeled.max(0) + 1 + margin)
     if not lows:
@@ -39,5 +40,4 @@ def signal(voxels: np.ndarray) -> np.ndarray:
     otsu = sitk.OtsuThresholdImageFilter()
     otsu.SetNumberOfHistogramBins(256)
     otsu.Execute(sitk.GetImageFromArray(np.ascontiguousarray(voxels, dtype=np.float32)))
-    parts, count = ndimage.label(ndimage.binary_opening(voxels > otsu.GetThreshold()))
-    return parts == np.bincount(parts.ravel())[1:].argmax() + 1 if count else np.zeros(voxels.shape, bool)
+    return largest_component(ndimage.binary_opening(voxels > otsu.GetThreshold()), 6)

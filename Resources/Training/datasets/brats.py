@@ -19,13 +19,12 @@ from pathlib import Path
 import numpy as np
 
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume, read_volume
-
-from .brats_files import NAMED, Found, find
-from .brats_labels import KNOWN, LABELS, SCHEMES, decide, in_our_classes, in_words, values_of
-from .brats_shaping import around_brain, scaled, write_arrays
-from .preparing import LeftOut, LoadedCase, Plan, PlannedCase
-from .progress import each
+from neurospineseg.images.volume import Volume, read_volume
+from Training.datasets.brats_files import NAMED, Found, find
+from Training.datasets.brats_labels import KNOWN, LABELS, SCHEMES, decide, in_our_classes, in_words, values_of
+from Training.datasets.brats_shaping import around_brain, scaled, write_arrays
+from Training.datasets.preparing import LeftOut, LoadedCase, Plan, PlannedCase
+from Training.datasets.progress import each
 
 CHANNELS = ("t1c,t1,t2,flair", "t1c,t2,flair")
 PATIENT = re.compile(r"(BraTS(?:-[A-Za-z]+)+-\d+|BraTS1\d_.+)[-_]\d+", re.IGNORECASE)
@@ -107,7 +106,7 @@ def load(found: Found, scheme: str, channels: tuple[str, ...], options: argparse
     notes = [in_words(scheme)]
     if frame is None and NAMED.fullmatch(mask.name) is None:
         notes.append(f"The label map is '{mask.name}'.")
-    tumor_ml = np.count_nonzero(labels.voxels) * abs(np.linalg.det(labels.ijk_to_ras[:3, :3])) / 1000
+    tumor_ml = np.count_nonzero(labels.voxels) * labels.grid.voxel_volume_ml
     if tumor_ml < options.least_tumor_ml:
         raise LeftOut(f"Its tumor of {tumor_ml:.2f} mL is smaller than --least-tumor-ml {options.least_tumor_ml:g}.")
     scans = {channel: read_volume(found.files[channel][0], frame=found.files[channel][1]) for channel in channels}

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume
+from neurospineseg.images.volume import Volume
 
 LABELS = {"background": 0, "necrotic_core": 1, "edema": 2, "enhancing_tumor": 3}
 SCHEMES = {

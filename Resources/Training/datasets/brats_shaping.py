@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from neurospineseg.volume import Volume
-
-from .cropping import bounds, box_start, crop, shifted_to_hold
-from .progress import each
-from .raw_dataset import RawDataset
+from neurospineseg.atomic_files import whole_file
+from neurospineseg.images.volume import Volume
+from Training.datasets.cropping import bounds, box_start, crop, shifted_to_hold
+from Training.datasets.progress import each
+from Training.datasets.raw_dataset import RawDataset
 
 
 def scaled(voxels: np.ndarray) -> np.ndarray:
@@ -63,7 +63,5 @@ def write_arrays(dataset: RawDataset) -> None:
 
 
 def _save(path: Path, array: np.ndarray) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as stream:
-        np.save(stream, array)
-    part.replace(path)
+    with whole_file(path) as new:
+        np.save(new, array)

@@ -6,14 +6,10 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from neurospineseg.anatomy import structures_of
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume
-
-from .raw_dataset import IGNORE
-
-SPINE = ("vertebra", "vertebra_body", "vertebra_arch", "disc", "canal", "sacrum")
-"""Classes of ``spine``; a ``vertebra`` is body and arch where nothing tells them apart."""
+from neurospineseg.images.volume import Volume
+from neurospineseg.tasks.task import task_named
+from Training.datasets.raw_dataset import IGNORE
 
 
 def class_of(key: str) -> str:
@@ -23,8 +19,8 @@ def class_of(key: str) -> str:
 
 
 def known_classes(task: str) -> tuple[str, ...]:
-    """Every class of ``tumor``, ``spine`` or ``subcortical``, without ``background``."""
-    return SPINE if task == "spine" else tuple(structure.key for structure in structures_of(task))
+    """Every class of a task, without ``background``."""
+    return task_named(task).classes
 
 
 def values_of(task: str, classes: Iterable[str], order: Iterable[str] | None = None) -> dict[str, int]:

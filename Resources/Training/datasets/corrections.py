@@ -15,17 +15,15 @@ from typing import Any
 import numpy as np
 
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume, read_volume
-
-from .class_names import class_of, mapped, told, values_of, whole
-from .preparing import LoadedCase, Plan, PlannedCase
-
-CHANNELS = {"tumor": ("t1c", "t1", "t2", "flair"), "spine": ("image",), "subcortical": ("image",)}
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.tasks.task import registered_tasks, task_named
+from Training.datasets.class_names import class_of, mapped, told, values_of, whole
+from Training.datasets.preparing import LoadedCase, Plan, PlannedCase
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", type=Path, help="the folder chosen in the panel")
-    parser.add_argument("--task", choices=tuple(CHANNELS), required=True)
+    parser.add_argument("--task", choices=[task.name for task in registered_tasks()], required=True)
 
 
 def plan(options: argparse.Namespace) -> Plan:
@@ -47,7 +45,7 @@ def plan(options: argparse.Namespace) -> Plan:
     ]
     used = {folder: descriptions[folder] for folder in last.values()}
     given = {channel for description in used.values() for channel in description["scans"]}
-    channels = [channel for channel in CHANNELS[options.task] if channel in given]
+    channels = [channel for channel in task_named(options.task).channel_keys if channel in given]
     structures = {key for description in used.values() for key in description["structures"]}
     labels = values_of(options.task, {class_of(key) for key in structures})
     cases = [_case(folder, description, channels, labels) for folder, description in sorted(used.items())]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurospineseg.volume import Volume
+from neurospineseg.images.volume import Volume
 
 
 def bounds(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -38,6 +38,4 @@ def crop(volume: Volume, start: np.ndarray, size: tuple[int, ...]) -> Volume:
     voxels = np.zeros(size, volume.voxels.dtype)
     target = tuple(slice(a, b) for a, b in zip(low - start, high - start))
     voxels[target] = volume.voxels[tuple(slice(a, b) for a, b in zip(low, high))]
-    ijk_to_ras = volume.ijk_to_ras.copy()
-    ijk_to_ras[:3, 3] += ijk_to_ras[:3, :3] @ np.array(start[::-1], float)
-    return Volume(voxels, ijk_to_ras)
+    return Volume(voxels, volume.affine.from_voxel(start))

@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from neurospineseg.errors import InputError
-from neurospineseg.volume import read_volume
-
-from .class_names import mapped, values_of, whole
-from .preparing import LoadedCase, Plan, PlannedCase
-from .raw_dataset import Split
+from neurospineseg.images.volume import read_volume
+from neurospineseg.tasks.task import registered_tasks
+from Training.datasets.class_names import mapped, values_of, whole
+from Training.datasets.preparing import LoadedCase, Plan, PlannedCase
+from Training.datasets.raw_dataset import Split
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", type=Path, help="folder of the data set")
-    parser.add_argument("--task", choices=("tumor", "spine", "subcortical"), required=True)
+    parser.add_argument("--task", choices=[task.name for task in registered_tasks()], required=True)
     parser.add_argument(
         "--rename",
         type=_pairs,

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from neurospineseg.errors import InputError
-from neurospineseg.volume import read_volume
-
-from .altered_copies import write_copies
-from .class_names import mapped, told, values_of, whole
-from .preparing import LoadedCase, Plan, PlannedCase, require_one_grid
-from .regrid import cube, labeled_center, onto
+from neurospineseg.images.volume import read_volume
+from neurospineseg.tasks.task import registered_tasks
+from Training.datasets.altered_copies import write_copies
+from Training.datasets.class_names import mapped, told, values_of, whole
+from Training.datasets.preparing import LoadedCase, Plan, PlannedCase, require_one_grid
+from Training.datasets.regrid import cube, labeled_center, onto
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels", type=_classes, required=True, metavar="CLASS=VALUES,...", help="for example vertebra_body=20-24,disc=50"
     )
-    parser.add_argument("--task", choices=("tumor", "spine", "subcortical"), default="spine", help="default spine")
+    parser.add_argument("--task", choices=[task.name for task in registered_tasks()], default="spine", help="default spine")
     parser.add_argument("--channel", default="image", help="modality of the images; default image")
     parser.add_argument("--strict", action="store_true", help="a value that --labels does not name makes a case faulty")
     parser.add_argument("--cube", type=int, metavar="N", help="cut a cube of N voxels around what is labeled")

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from neurospineseg.checks.input_checks import repaired
 from neurospineseg.errors import InputError
-from neurospineseg.sanity import repaired
-from neurospineseg.volume import Volume, write_volume
-
-from .progress import each
-from .raw_dataset import IGNORE, RawDataset, Split, read_dataset, write_description, write_json
+from neurospineseg.images.volume import Volume, write_volume
+from Training.datasets.progress import each
+from Training.datasets.raw_dataset import IGNORE, RawDataset, Split, read_dataset, write_description, write_json
 
 SAME_PLACE_MM = 0.01
 IN_TWO_FILES = {".img": (".hdr", ".mat"), ".hdr": (".img", ".mat"), ".mhd": (".raw", ".zraw"), ".nhdr": (".raw", ".raw.gz")}
@@ -70,7 +69,7 @@ class Plan:
     """What an adapter found.
 
     Attributes:
-        task: ``tumor``, ``spine`` or ``subcortical``.
+        task: name of a registered task.
         channels: modality names in the order of the channels.
         labels: values by class name: ``background`` 0, then consecutive; ``ignore``, if there is one, last.
         cases: sorted by name.

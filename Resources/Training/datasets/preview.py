@@ -11,13 +11,14 @@ from urllib.parse import quote
 
 import numpy as np
 
-from neurospineseg.anatomy import structures_of
-from neurospineseg.overlay import PLANES, Segment, as_png, busiest_point, cut, display_bounds, gray_window, title_of
-from neurospineseg.report import CHANNEL_NAMES, MARGIN_MM, STYLE
-from neurospineseg.volume import Volume
-
-from .progress import each
-from .raw_dataset import IGNORE, RawDataset, read_dataset
+from neurospineseg.atomic_files import whole_file
+from neurospineseg.images.volume import Volume
+from neurospineseg.pages.html_page import STYLE
+from neurospineseg.pages.slice_pictures import PLANES, Segment, as_png, busiest_point, cut, display_bounds, gray_window, title_of
+from neurospineseg.tasks.anatomy import structures_of
+from neurospineseg.tasks.task import task_named
+from Training.datasets.progress import each
+from Training.datasets.raw_dataset import IGNORE, RawDataset, read_dataset
 
 PARTS = {"train": "training", "val": "validation", "test": "test"}
 GOLDEN_TURN = 0.61803
@@ -35,9 +36,8 @@ def write_preview(folder: Path) -> None:
     for case in each(dataset.split.named("all"), "Drawing"):
         picture = folder / "overlays" / f"{case}.png"
         if not picture.is_file() or picture.stat().st_mtime_ns < dataset.label_file(case).stat().st_mtime_ns:
-            part = picture.with_name(f".{case}.png.part")
-            part.write_bytes(picture_of(dataset, case, segments))
-            part.replace(picture)
+            with whole_file(picture) as new:
+                new.write_bytes(picture_of(dataset, case, segments))
     (folder / "overlays.html").write_text(page(dataset, segments), encoding="utf-8")
 
 
@@ -59,12 +59,13 @@ def picture_of(dataset: RawDataset, case: str, segments: Sequence[Segment]) -> b
     labels = Volume(np.rint(labels.voxels).astype(np.uint8), labels.ijk_to_ras)
     taught = Volume(np.where(labels.voxels == (dataset.ignored or 0), 0, labels.voxels).astype(np.uint8), labels.ijk_to_ras)
     first, *others = scans.items()
-    point, bounds = busiest_point(taught), display_bounds(first[1], taught, MARGIN_MM.get(dataset.task))
+    point, bounds = busiest_point(taught), display_bounds(first[1], taught, task_named(dataset.task).margin_mm)
+    names = {channel.key: channel.name for channel in task_named(dataset.task).channels}
     views = []
     for (channel, scan), planes in ((first, PLANES), *((other, PLANES[:1]) for other in others)):
         for plane in planes:
             view = cut(scan, labels, segments, plane, point, bounds)
-            name = CHANNEL_NAMES.get(channel, channel)
+            name = names.get(channel, channel)
             views.append((view, gray_window(scan), f"{name}\n{title_of(view)}"))
     return as_png(views)
 

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from neurospineseg.atomic_files import whole_file
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume, read_volume
+from neurospineseg.images.volume import Volume, read_volume
 
 IGNORE = "ignore"
 """nnU-Net's name of the label whose voxels teach nothing; it has the highest value."""
@@ -50,7 +51,7 @@ class RawDataset:
 
     Attributes:
         folder: where it lies.
-        task: ``tumor``, ``spine`` or ``subcortical``.
+        task: name of a registered task.
         channels: modality of each image file of a case, in the order of their numbers.
         labels: value of each class in the label maps; ``background`` is 0, ``ignore`` (if any) the highest.
         split: which cases are for what.
@@ -144,9 +145,8 @@ def write_description(
 
 def write_json(path: Path, value: Any) -> None:
     """Writes indented JSON under a temporary name and moves it."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with whole_file(path) as new:
+        new.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
 def _json(path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""A case on another lattice: the scan linearly, its labels by the nearest voxel, both where they were in the world."""
+"""A case on another grid: the scan linearly, its labels by the nearest voxel, both where they were in the world."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import nibabel as nib
 import numpy as np
 import torch
 
-from neurospineseg.grid import Grid, resample
-from neurospineseg.volume import Volume
-
-from .preparing import LoadedCase
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.resample import resample
+from neurospineseg.images.volume import Volume
+from Training.datasets.preparing import LoadedCase
 
 
 def straight(grid: Grid) -> Grid:
@@ -26,24 +26,24 @@ def straight(grid: Grid) -> Grid:
 
 
 def of_size(grid: Grid, size: Sequence[int]) -> Grid:
-    """The straightened lattice's field of view cut into ``size`` voxels along S, A, R."""
+    """The straightened grid's field of view cut into ``size`` voxels along S, A, R."""
     grid = straight(grid)
-    return _lattice(grid, grid.center, grid.spacing * grid.shape[::-1] / np.array(size[::-1]), grid.shape[::-1] * grid.spacing)
+    return _along_axes(grid, grid.center, grid.spacing * grid.shape[::-1] / np.array(size[::-1]), grid.size_mm)
 
 
 def of_spacing(grid: Grid, spacing: Sequence[float]) -> Grid:
-    """The straightened lattice's field of view in voxels of ``spacing`` mm along S, A, R."""
+    """The straightened grid's field of view in voxels of ``spacing`` mm along S, A, R."""
     grid = straight(grid)
-    return _lattice(grid, grid.center, np.array(spacing[::-1], float), grid.shape[::-1] * grid.spacing)
+    return _along_axes(grid, grid.center, np.array(spacing[::-1], float), grid.size_mm)
 
 
 def cube(grid: Grid, center: np.ndarray, side: int, spacing: float) -> Grid:
     """A cube of ``side`` voxels of ``spacing`` mm around ``center`` (RAS mm), along the straightened axes."""
-    return _lattice(straight(grid), center, np.full(3, float(spacing)), np.full(3, side * spacing))
+    return _along_axes(straight(grid), center, np.full(3, float(spacing)), np.full(3, side * spacing))
 
 
-def _lattice(grid: Grid, center: np.ndarray, spacing: np.ndarray, extent: np.ndarray) -> Grid:
-    return Grid.canonical(center, extent, spacing, grid.ijk_to_ras[:3, :3] / grid.spacing)
+def _along_axes(grid: Grid, center: np.ndarray, spacing: np.ndarray, extent: np.ndarray) -> Grid:
+    return Grid.canonical(center, extent, spacing, grid.affine.axes)
 
 
 def labeled_center(labels: Volume) -> np.ndarray:
@@ -51,15 +51,14 @@ def labeled_center(labels: Volume) -> np.ndarray:
     places = np.argwhere(labels.voxels > 0)
     if not len(places):
         return labels.grid.center
-    middle = (places.min(0) + places.max(0))[::-1] / 2
-    return labels.ijk_to_ras[:3, :3] @ middle + labels.ijk_to_ras[:3, 3]
+    return labels.affine.apply_kji((places.min(0) + places.max(0)) / 2)
 
 
 def onto(case: LoadedCase, target: Grid, inverse: np.ndarray | None = None) -> LoadedCase:
     """A case, all on one grid, on ``target``; what lies outside is the scan's least value and background.
 
     Args:
-        target: lattice to sample at.
+        target: grid to sample at.
         inverse: 4x4, RAS to RAS in mm: where each point of ``target`` is taken from. None for its own place.
     """
     source = case.labels.grid

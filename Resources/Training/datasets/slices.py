@@ -11,10 +11,9 @@ import nibabel as nib
 import numpy as np
 from PIL import Image
 
-from neurospineseg.volume import Volume
-
-from .progress import each
-from .raw_dataset import RawDataset
+from neurospineseg.images.volume import Volume
+from Training.datasets.progress import each
+from Training.datasets.raw_dataset import RawDataset
 
 SIDE, MARGIN = 40, 2
 FOLDERS = {"left_subthalamic_nucleus": "left_stn", "right_subthalamic_nucleus": "right_stn"}

@@ -21,14 +21,13 @@ from pathlib import Path
 import numpy as np
 
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume, read_volume
-
-from .body_box import cropped
-from .class_names import mapped, told, values_of, whole
-from .preparing import LeftOut, LoadedCase, Plan, PlannedCase, require_one_grid
-from .raw_dataset import IGNORE
-from .regrid import of_size, of_spacing, onto
-from .spider_labels import without_fragments
+from neurospineseg.images.volume import Volume, read_volume
+from Training.datasets.body_box import cropped
+from Training.datasets.class_names import mapped, told, values_of, whole
+from Training.datasets.preparing import LeftOut, LoadedCase, Plan, PlannedCase, require_one_grid
+from Training.datasets.raw_dataset import IGNORE
+from Training.datasets.regrid import of_size, of_spacing, onto
+from Training.datasets.spider_labels import without_fragments
 
 NAME = re.compile(r"(\d+)_(t1|t2|t2_space)\.mha", re.IGNORECASE)
 SERIES = ("t1", "t2", "t2_space")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from neurospineseg.volume import Volume
+from neurospineseg.geometry.masks import components
+from neurospineseg.images.volume import Volume
 
 LEAST_SHARE, LEAST_MM3 = 0.02, 50.0
 """A fragment apart from the largest part of its instance is dropped below either."""
@@ -25,9 +26,8 @@ def without_fragments(instances: Volume) -> tuple[Volume, list[str]]:
     for value, box in enumerate(ndimage.find_objects(np.maximum(instances.voxels, 0)), start=1):
         if box is None:
             continue
-        parts, count = ndimage.label(instances.voxels[box] == value, structure=np.ones((3, 3, 3)))
-        sizes = np.bincount(parts.ravel(), minlength=count + 1) * voxel
-        sizes[0] = 0
+        parts, voxels = components(instances.voxels[box] == value)
+        sizes = voxels * voxel
         small = (sizes < LEAST_SHARE * sizes.sum()) | (sizes < LEAST_MM3)
         small[[0, sizes.argmax()]] = False
         if small.any():

@@ -18,11 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume, read_volume
-
-from .cropping import bounds, box_start, crop
-from .preparing import LoadedCase, Plan, PlannedCase, require_one_grid
-from .slices import write_slices
+from neurospineseg.images.volume import Volume, read_volume
+from Training.datasets.cropping import bounds, box_start, crop
+from Training.datasets.preparing import LoadedCase, Plan, PlannedCase, require_one_grid
+from Training.datasets.slices import write_slices
 
 LABELS = {"background": 0, "left_subthalamic_nucleus": 1, "right_subthalamic_nucleus": 2}
 ENDINGS = (".img", ".nii", ".nii.gz", ".nrrd", ".mha")
@@ -76,7 +75,7 @@ def load(files: dict[str, Path], options: argparse.Namespace) -> LoadedCase:
             f"'{names['mask_left']}' and '{names['mask_right']}' overlap in {(left & right).sum()} voxels; correct one of them."
         )
     image = volumes["image"]
-    places = [image.ijk_to_ras[0] @ np.append(np.argwhere(mask).mean(0)[::-1], 1) for mask in (left, right)]
+    places = [image.grid.centroid(mask)[0] for mask in (left, right)]
     if places[0] >= places[1]:
         raise InputError(
             f"'{names['mask_left']}' and '{names['mask_right']}' lie on the wrong sides for --sides {options.sides} and the orientation "

@@ -1,4 +1,4 @@
-"""Scans that this program draws, with their truth; nothing is needed but a task: tumor, spine or subcortical."""
+"""Scans that this program draws, with their truth; nothing is needed but a task of which scans can be drawn."""
 
 from __future__ import annotations
 
@@ -7,20 +7,16 @@ from functools import partial
 
 import numpy as np
 
-from neurospineseg.anatomy import structures_of
 from neurospineseg.errors import InputError
-from neurospineseg.volume import Volume
-from synthetic.nuclei import NUCLEI
-from synthetic.phantoms import PHANTOMS, phantom
-
-from .class_names import class_of, mapped, values_of
-from .preparing import LoadedCase, Plan, PlannedCase
-
-CHANNELS = {"tumor": ("t1c", "t1", "t2", "flair"), "spine": ("image",), "subcortical": ("image",)}
+from neurospineseg.images.volume import Volume
+from neurospineseg.tasks.phantoms import drawn_tasks, phantom
+from neurospineseg.tasks.task import task_named
+from Training.datasets.class_names import class_of, mapped, values_of
+from Training.datasets.preparing import LoadedCase, Plan, PlannedCase
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", choices=sorted(PHANTOMS), metavar="TASK", help="tumor, spine or subcortical")
+    parser.add_argument("source", choices=drawn_tasks(), metavar="TASK", help=" or ".join(drawn_tasks()))
     parser.add_argument("--cases", type=int, default=20, help="how many are drawn; default 20")
     parser.add_argument("--first-seed", type=int, default=1, help="seed of the first; each further one has the next")
 
@@ -34,17 +30,17 @@ def plan(options: argparse.Namespace) -> Plan:
     new = {value: labels[name] for name, old in table.items() for value in old}
     seeds = range(options.first_seed, options.first_seed + options.cases)
     cases = [PlannedCase(f"{task}{seed:05d}", [], partial(_load, task, seed, new)) for seed in seeds]
-    return Plan(task, CHANNELS[task], labels, cases)
+    return Plan(task, task_named(task).channel_keys, labels, cases)
 
 
 def values(task: str) -> dict[str, tuple[int, ...]]:
     """The values that ``phantom`` gives each class."""
-    if task == "subcortical":
-        return {f"{side}_{name}": (pair[n],) for name, pair in NUCLEI.items() for n, side in enumerate(("left", "right"))}
+    drawn = task_named(task).phantom.structures
     table: dict[str, tuple[int, ...]] = {}
-    for structure in structures_of(task):
-        name = class_of(structure.key)
-        table[name] = (*table.get(name, ()), structure.label)
+    for structure in task_named(task).structures:
+        if not drawn or structure.key in drawn:
+            name = class_of(structure.key)
+            table[name] = (*table.get(name, ()), structure.label)
     return table
 
 

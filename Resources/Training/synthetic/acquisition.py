@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .deform import smooth_noise
+from Training.synthetic.deform import smooth_noise
 
 
 def paint(labels: torch.Tensor, means: np.ndarray, deviations: np.ndarray, rng: np.random.Generator, texture: float = 0.5) -> torch.Tensor:
@@ -30,9 +30,9 @@ def paint(labels: torch.Tensor, means: np.ndarray, deviations: np.ndarray, rng: 
     return means_t[index] + deviations_t[index] * ((1 - texture) * white + texture * grain)
 
 
-def bias_field(image: torch.Tensor, rng: np.random.Generator, strength: float = 0.3, lattice: int = 4) -> torch.Tensor:
+def bias_field(image: torch.Tensor, rng: np.random.Generator, strength: float = 0.3, control_points: int = 4) -> torch.Tensor:
     """Multiplies by the exponential of a smooth random field of deviation up to ``strength``."""
-    return image * torch.exp(smooth_noise(rng, tuple(image.shape), lattice) * float(rng.uniform(0, strength)))
+    return image * torch.exp(smooth_noise(rng, tuple(image.shape), control_points) * float(rng.uniform(0, strength)))
 
 
 def gamma(image: torch.Tensor, rng: np.random.Generator, deviation: float = 0.3) -> torch.Tensor:

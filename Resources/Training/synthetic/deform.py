@@ -9,9 +9,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from neurospineseg.geometry.affine import Affine
+
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], coarse: tuple[int, ...] | int) -> torch.Tensor:
-    """Unit Gaussian noise on a coarse lattice, interpolated linearly to ``shape``; float32 of ``shape``."""
+    """Unit Gaussian noise at coarse control points, interpolated linearly to ``shape``; float32 of ``shape``."""
     coarse = (coarse,) * len(shape) if isinstance(coarse, int) else coarse
     noise = torch.from_numpy(rng.standard_normal(coarse, dtype=np.float32))
     mode = "trilinear" if len(shape) == 3 else "bilinear"
@@ -51,12 +53,9 @@ def source_places(
         The source's i, j and k, each float32 of ``patch``.
     """
     size = np.array(patch[::-1], float)
-    center = patch_ijk_to_ras[:3, :3] @ ((size - 1) / 2) + patch_ijk_to_ras[:3, 3]
-    matrix = np.eye(4)
-    if linear is not None:
-        matrix[:3, :3] = linear
-        matrix[:3, 3] = center - linear @ center
-    to_source = (np.linalg.inv(ijk_to_ras) @ matrix @ patch_ijk_to_ras).astype(np.float32)
+    center = Affine(patch_ijk_to_ras).apply((size - 1) / 2)
+    pose = Affine(np.eye(4)) if linear is None else Affine.about(linear, center)
+    to_source = (Affine(ijk_to_ras).inverse @ pose @ Affine(patch_ijk_to_ras)).matrix.astype(np.float32)
     k, j, i = (torch.arange(n, dtype=torch.float32) for n in patch)
     rows = []
     for row in range(3):
@@ -69,7 +68,7 @@ def displaced(
     places: list[torch.Tensor], ijk_to_ras: np.ndarray, rng: np.random.Generator, field_mm: float, field_lattice: int
 ) -> list[torch.Tensor]:
     """``places`` (i, j, k of a source of ``ijk_to_ras``) moved by smooth noise of ``field_mm`` on ``field_lattice`` control points."""
-    spacing = np.linalg.norm(ijk_to_ras[:3, :3], axis=0)
+    spacing = Affine(ijk_to_ras).spacing
     patch = tuple(places[0].shape)
     return [place + smooth_noise(rng, patch, field_lattice) * float(field_mm / mm) for place, mm in zip(places, spacing)]
 
@@ -89,7 +88,7 @@ def nearest_at(labels: torch.Tensor, places: list[torch.Tensor]) -> torch.Tensor
 def likeliest_at(labels: torch.Tensor, places: list[torch.Tensor]) -> torch.Tensor:
     """The label map (K, J, I) at ``places`` (i, j, k), each voxel's label with the largest trilinear weight; 0 outside it.
 
-    On a lattice finer than the label map's this rounds the steps that the nearest neighbor leaves.
+    On a grid finer than the label map's this rounds the steps that the nearest neighbor leaves.
     """
     padded = F.pad(labels, (1,) * 6)
     rows, row = padded.shape[1], padded.shape[2]

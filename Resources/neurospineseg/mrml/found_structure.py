@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurospineseg.anatomy import Structure
-from neurospineseg.mrml.segment_masks import Box, bounds
+from neurospineseg.geometry.bounding_box import bounding_slices
+from neurospineseg.geometry.triple import triple
+from neurospineseg.mrml.segment_masks import Box
+from neurospineseg.tasks.anatomy import Structure
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,10 @@ class FoundStructure:
 
     def tight(self) -> FoundStructure:
         """Without empty margins; a single empty voxel is left where there is none else."""
-        box = bounds(self.mask)
+        box = bounding_slices(self.mask)
         if box is None:
             return FoundStructure(self.structure, np.zeros((1, 1, 1), bool), self.start)
-        return FoundStructure(self.structure, self.mask[box], tuple(at + part.start for at, part in zip(self.start, box)))
+        return FoundStructure(self.structure, self.mask[box], triple(at + part.start for at, part in zip(self.start, box)))
 
     def within(self, box: Box) -> np.ndarray:
         """The mask in a box of the scan's grid: bool, of the box's shape."""
@@ -44,4 +46,4 @@ class FoundStructure:
 def union(one: FoundStructure, other: FoundStructure) -> FoundStructure:
     """The voxels of both, as the first's structure."""
     box = tuple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one.box, other.box))
-    return FoundStructure(one.structure, one.within(box) | other.within(box), tuple(part.start for part in box))
+    return FoundStructure(one.structure, one.within(box) | other.within(box), triple(part.start for part in box))

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from neurospineseg.anatomy import Structure, structures_of
 from neurospineseg.errors import InputError
-from neurospineseg.mrml.segment_masks import BINARY, lattice_of, mask_in_box, shift_between, structure_of_segment, tight_mask
-from neurospineseg.mrml.volume_node import local_geometry, to_world
+from neurospineseg.mrml.segment_masks import BINARY, layer_of, mask_in_box, shift_between, structure_of_segment, tight_mask
+from neurospineseg.mrml.volume_node import geometry_in
+from neurospineseg.tasks.anatomy import Structure, structures_of
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def paint_label_map(node: Any, volume_node: Any, labels: np.ndarray, task: str) 
 
     Args:
         labels: uint16 (K, J, I) of zeros on the volume node's grid.
-        task: ``tumor``, ``spine`` or ``subcortical``; label values are unique within one.
+        task: name of a registered task; label values are unique within one.
 
     Raises:
         InputError: the nodes lie under different transforms that are not linear, or the segments are no label maps.
@@ -47,7 +47,7 @@ def paint_label_map(node: Any, volume_node: Any, labels: np.ndarray, task: str) 
         raise InputError(
             f"'{node.GetName()}' holds surfaces or fractions, not label maps; in the module Segmentations make the binary labelmap its source."
         )
-    matrix = _ijk_to_node(node, volume_node)
+    matrix = geometry_in(node, volume_node)
     box = tuple(slice(0, n) for n in labels.shape)
     for number in range(segmentation.GetNumberOfSegments()):
         segment = segmentation.GetNthSegment(number)
@@ -71,15 +71,7 @@ def label_map_of(node: Any, volume_node: Any, task: str) -> tuple[np.ndarray, li
 
 def is_on_grid(node: Any, volume_node: Any) -> bool:
     """Whether a segmentation's voxels are voxels of a volume, and it has any."""
-    matrix, segmentation = _ijk_to_node(node, volume_node), node.GetSegmentation()
-    lattices = [lattice_of(segmentation.GetNthSegment(number)) for number in range(segmentation.GetNumberOfSegments())]
-    matrices = [lattice[0] for lattice in lattices if lattice is not None]
+    matrix, segmentation = geometry_in(node, volume_node), node.GetSegmentation()
+    layers = [layer_of(segmentation.GetNthSegment(number)) for number in range(segmentation.GetNumberOfSegments())]
+    matrices = [layer[0] for layer in layers if layer is not None]
     return bool(matrices) and all(shift_between(own, matrix) is not None for own in matrices)
-
-
-def _ijk_to_node(node: Any, volume_node: Any) -> np.ndarray:
-    """4x4 ijk of a volume to the RAS mm of a segmentation node."""
-    matrix = local_geometry(volume_node)
-    if node.GetTransformNodeID() != volume_node.GetTransformNodeID():
-        matrix = np.linalg.inv(to_world(node)) @ to_world(volume_node) @ matrix
-    return matrix

@@ -12,8 +12,8 @@ import numpy as np
 import slicer
 from vtk.util.numpy_support import vtk_to_numpy
 
-from neurospineseg.anatomy import Structure
 from neurospineseg.mrml.segment_masks import BINARY, describe
+from neurospineseg.tasks.anatomy import Structure
 
 _SLAB = 2**22
 

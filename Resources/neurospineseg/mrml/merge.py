@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import slicer
 
-from neurospineseg.anatomy import Structure
 from neurospineseg.errors import InputError
+from neurospineseg.geometry.triple import triple
 from neurospineseg.mrml.found_structure import FoundStructure, union
 from neurospineseg.mrml.layers import add_segment, replace_voxels
 from neurospineseg.mrml.segment_masks import (
@@ -21,13 +21,14 @@ from neurospineseg.mrml.segment_masks import (
     identify,
     image_of,
     is_locked,
-    lattice_of,
+    layer_of,
     mask_in_box,
     shift_between,
     structure_of_segment,
     tight_mask,
 )
-from neurospineseg.mrml.volume_node import local_geometry, to_world
+from neurospineseg.mrml.volume_node import geometry_in, local_geometry
+from neurospineseg.tasks.anatomy import Structure
 
 ATTRIBUTE_PREFIX = "NeuroSpineSeg."
 
@@ -42,6 +43,10 @@ class MergeRule(Enum):
     REPLACE = "replace"
     ONLY_EMPTY = "only_empty"
     ADD = "add"
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        raise InputError(f"There is no merge rule '{value}'; there are {', '.join(rule.value for rule in cls)}.")
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class Merge:
         name: str = "Segmentation",
         shape: tuple[int, int, int] | None = None,
     ) -> None:
-        self.scene, self.volume_node, self.target, self.rule, self.name = scene, volume_node, target, rule, name
+        self.scene, self.volume_node, self.target, self.rule, self.name = scene, volume_node, target, MergeRule(rule), name
         self.shape = shape or self._size()
         self.notes: list[str] = []
         self._given: list[FoundStructure] = []
@@ -175,10 +180,9 @@ class Merge:
 
     def _matrix(self) -> np.ndarray:
         """4x4 ijk of the scan to the target's own RAS mm."""
-        matrix, target = local_geometry(self.volume_node), self.target
-        if target is None or target.GetTransformNodeID() == self.volume_node.GetTransformNodeID() or _is_blank(target):
-            return matrix
-        return np.linalg.inv(to_world(target)) @ to_world(self.volume_node) @ matrix
+        if self.target is None or _is_blank(self.target):
+            return local_geometry(self.volume_node)
+        return geometry_in(self.target, self.volume_node)
 
     def _state_now(self) -> tuple:
         """Equal as long as nothing that the plan rests on has changed."""
@@ -224,8 +228,8 @@ class Merge:
 
     def _on_grid(self, segment: Any) -> bool:
         """Whether a segment's voxels are voxels of the scan; an empty segment's are."""
-        lattice = lattice_of(segment)
-        return lattice is None or shift_between(lattice[0], self.matrix) is not None
+        layer = layer_of(segment)
+        return layer is None or shift_between(layer[0], self.matrix) is not None
 
     def _former(self, segment: Any, structure: Structure) -> FoundStructure | None:
         """The voxels a segment on the scan's grid has now; None where it has none."""
@@ -234,7 +238,9 @@ class Merge:
             return None
         mask, start, own = tight
         shift = shift_between(own, self.matrix)
-        return FoundStructure(structure, mask, tuple(at + by for at, by in zip(start, shift)))
+        if shift is None:
+            raise ValueError("the segment lies on another grid than the scan")
+        return FoundStructure(structure, mask, triple(at + by for at, by in zip(start, shift)))
 
     def _with(self, found: FoundStructure, segment: Any) -> FoundStructure:
         former = self._former(segment, found.structure)
@@ -243,7 +249,9 @@ class Merge:
     def _same(self, wanted: Structure) -> Any:
         """The segment that shows a structure, an unlocked one first."""
         alike = [segment for segment, found in zip(self._segments, self._structures) if found == wanted]
-        chosen = next((segment for segment in alike if not is_locked(segment)), alike[0] if alike else None)
+        if not alike:
+            return None
+        chosen = next((segment for segment in alike if not is_locked(segment)), alike[0])
         for segment in alike:
             if segment is not chosen:
                 self.notes.append(f"'{segment.GetName()}' shows the same structure as '{chosen.GetName()}' and was left as it is.")

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from neurospineseg.anatomy import Structure, family, structures_of
 from neurospineseg.errors import InputError
 from neurospineseg.mrml.found_structure import FoundStructure, union
 from neurospineseg.mrml.merge import Change, Merge
 from neurospineseg.mrml.segment_masks import is_locked, mask_in_box, tight_mask
-from neurospineseg.spine_place import NUMBERED, is_neutral, place_of, structure_at, variant_of
-from neurospineseg.vertebra_chain import Variant
+from neurospineseg.tasks.anatomy import Structure, all_structures, family
+from neurospineseg.tasks.spine.levels import NUMBERED, is_neutral, place_of, structure_at, variant_of
+from neurospineseg.tasks.spine.renumbering import Variant
 
 LEAST_SHARE = 0.5
 """Of the smaller of a found structure and a segment, what both must share to tell that one is the other."""
@@ -58,10 +58,11 @@ class RegionMerge(Merge):
 
     def _shared(self, found: FoundStructure) -> dict[int, int]:
         """How many voxels a vertebra or a disc shares with each segment of its kind, by the segment's number."""
-        kind, mask, shared = family(found.structure.key), np.asarray(found.mask, bool), {}
+        kind, mask = family(found.structure.key), np.asarray(found.mask, bool)
+        shared: dict[int, int] = {}
         for number, shown in enumerate(self._structures):
             if kind in NUMBERED and shown is not None and family(shown.key) == kind:
-                count = np.count_nonzero(mask & mask_in_box(self._segments[number], found.box, self.matrix))
+                count = int(np.count_nonzero(mask & mask_in_box(self._segments[number], found.box, self.matrix)))
                 if count:
                     shared[number] = count
         return shared
@@ -88,7 +89,7 @@ class RegionMerge(Merge):
             if shown in found:
                 self._replace(shown, found.pop(shown))
             elif cleared and kind not in unclear:
-                self._rewrite(self._segment_of(shown), None)
+                self._rewrite(self._segment_of(shown), shown, None)
         for wanted, entry in found.items():
             self._add(entry, wanted)
 
@@ -107,7 +108,7 @@ class RegionMerge(Merge):
             name = self._segments[number].GetName()
             self.notes.append(f"'{entry.structure.name}' was left out: '{name}' reaches beyond the box and shows another one there.")
         else:
-            self._rewrite(number, entry)
+            self._rewrite(number, shown, entry)
 
     def _is_another(self, number: int, entry: FoundStructure) -> bool:
         """Whether a segment that reaches beyond the region shows another vertebra or disc than the one that was found."""
@@ -130,15 +131,19 @@ class RegionMerge(Merge):
         for found, overlaps in self._waiting:
             here = place_of(found.structure.key, Variant.STANDARD)
             for number, count in overlaps.items() if family(found.structure.key) == kind else ():
-                there = place_of(self._structures[number].key, variant)
+                there = self._place(number, variant)
                 if here is not None and there is not None:
                     shared[there - here] += count
-                    if count > LEAST_SHARE * min(np.count_nonzero(found.mask), self._size_of(number)):
+                    if count > LEAST_SHARE * min(int(np.count_nonzero(found.mask)), self._size_of(number)):
                         certain.add(there - here)
         if not certain:
             return None
-        best = max(certain, key=lambda shift: shared[shift])
+        best = max(certain, key=shared.__getitem__)
         return best if shared[best] > 2 * shared[0] else 0
+
+    def _place(self, number: int, variant: Variant) -> int | None:
+        shown = self._structures[number]
+        return None if shown is None else place_of(shown.key, variant)
 
     def _size_of(self, number: int) -> int:
         if number not in self._sizes:
@@ -163,10 +168,10 @@ class RegionMerge(Merge):
         return structure_at(kind, place + shift, variant, all(is_neutral(key) for key in own))
 
     def _all_sought(self, kind: str) -> bool:
-        return {found for found in structures_of("spine") if family(found.key) == kind} <= set(self._structures_sought)
+        return {found for found in all_structures() if found.family == kind} <= set(self._structures_sought)
 
-    def _segment_of(self, wanted: Structure) -> int | None:
-        """The segment of a structure: that of its very name first, then an unlocked one, then the one with most voxels.
+    def _segment_of(self, wanted: Structure) -> int:
+        """The segment of a structure that is there: that of its very name first, then an unlocked one, then the one with most voxels.
 
         Others are left as they are, with a note.
         """
@@ -179,11 +184,11 @@ class RegionMerge(Merge):
         for number in alike[1:]:
             names = [self._segments[n].GetName() for n in (number, alike[0])]
             self.notes.append(f"'{names[0]}' shows the same structure as '{names[1]}' and was left as it is.")
-        return alike[0] if alike else None
+        return alike[0]
 
-    def _rewrite(self, number: int, found: FoundStructure | None) -> None:
+    def _rewrite(self, number: int, shown: Structure, found: FoundStructure | None) -> None:
         """Plans a segment's voxels: the former ones outside the region, those of ``found`` inside."""
-        segment, shown = self._segments[number], self._structures[number]
+        segment = self._segments[number]
         new = None if found is None else self._part_inside(found)
         if is_locked(segment):
             if new is not None:
@@ -194,11 +199,10 @@ class RegionMerge(Merge):
                 f"The segment '{segment.GetName()}' lies on another grid than the scan; segment the whole scan into a new segmentation."
             )
         former = self._former(segment, shown)
-        outside = None if former is None else former.mask & ~self._inside.within(former.box)
-        lost = former is not None and not np.array_equal(outside, former.mask)
+        kept = None if former is None else replace(former, mask=former.mask & ~self._inside.within(former.box))
+        lost = former is not None and kept is not None and not np.array_equal(kept.mask, former.mask)
         if lost and new is None:
             self.notes.append(f"'{segment.GetName()}' was not found again inside the box and was removed there.")
-        kept = None if former is None else FoundStructure(shown, outside, former.start)
         parts = [part for part in (new, kept) if part is not None]
         if lost or new is not None:
             self._changes.append(Change(union(*parts) if len(parts) == 2 else parts[0], segment))

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from neurospineseg.geometry.affine import Affine
+from neurospineseg.geometry.triple import triple
 from neurospineseg.mrml.segment_masks import describe, structure_of_segment, tight_mask
 from neurospineseg.mrml.volume_node import to_world
-from neurospineseg.vertebra_chain import Piece, Variant, renumbered
+from neurospineseg.tasks.spine.renumbering import Piece, Variant, renumbered
 
 
 def vertebrae_of(node: Any) -> list[tuple[str, str]]:
@@ -29,14 +31,14 @@ def pieces_of(node: Any) -> dict[str, Piece]:
     for number in range(segmentation.GetNumberOfSegments()):
         segment = segmentation.GetNthSegment(number)
         shown = structure_of_segment(segment)
-        mask = tight_mask(segment) if shown is not None and shown.key.split("_")[0] in ("vertebra", "disc") else None
+        if shown is None or shown.key.split("_")[0] not in ("vertebra", "disc"):
+            continue
+        mask = tight_mask(segment)
         if mask is None:
             continue
         voxels, start, matrix = mask
-        matrix = world @ matrix
-        middle = np.argwhere(voxels).mean(0) + start
-        centroid = matrix[:3, :3] @ middle[::-1] + matrix[:3, 3]
-        pieces[segmentation.GetNthSegmentID(number)] = Piece(shown.key, tuple(float(x) for x in centroid))
+        centroid = Affine(world @ matrix).apply_kji(np.argwhere(voxels).mean(0) + start)
+        pieces[segmentation.GetNthSegmentID(number)] = Piece(shown.key, triple(float(x) for x in centroid))
     return pieces
 
 

@@ -10,15 +10,19 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from neurospineseg.anatomy import Structure, structures_of, terminology_entry
+from neurospineseg.geometry.affine import Affine
+from neurospineseg.geometry.bounding_box import bounding_slices
+from neurospineseg.geometry.triple import triple
 from neurospineseg.mrml.volume_node import to_numpy, to_vtk, to_world
+from neurospineseg.tasks.anatomy import all_structures
+from neurospineseg.tasks.structure import STRUCTURE_TAG, Structure, segment_tags, terminology_entry
 
-STRUCTURE_TAG = "NeuroSpineSeg.Structure"
 RUN_TAG = "NeuroSpineSeg.Run"
 """On a segment: the token of the run that wrote it. Slicer's undo brings the former one back."""
 BINARY = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
 SURFACE = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
-Box = tuple[slice, slice, slice]
+Box = tuple[slice, ...]
+"""A part of a grid: slices (k, j, i)."""
 
 
 def tag(segment: Any, name: str) -> str:
@@ -40,7 +44,7 @@ def structure_of_segment(segment: Any) -> Structure | None:
     terminology counts, together with the name where several structures share it (a vertebra without its level), then the name.
     """
     entry, name = tag(segment, "TerminologyEntry"), segment.GetName()
-    known = [found for task in ("tumor", "spine", "subcortical") for found in structures_of(task)]
+    known = all_structures()
     named = [found for found in known if found.name.lower() == name.strip().lower()]
     alike = [found for found in known if entry and _codes(terminology_entry(found)) == _codes(entry)]
     tagged = next((found for found in known if found.key == tag(segment, STRUCTURE_TAG)), None)
@@ -66,8 +70,8 @@ def describe(segment: Any, found: Structure) -> None:
     """Gives a segment its name, color, terminology and tag."""
     segment.SetName(found.name)
     segment.SetColor(*(channel / 255 for channel in found.color))
-    segment.SetTag("TerminologyEntry", terminology_entry(found))
-    segment.SetTag(STRUCTURE_TAG, found.key)
+    for name, value in segment_tags(found).items():
+        segment.SetTag(name, value)
 
 
 def identify(segment: Any, found: Structure) -> None:
@@ -88,7 +92,7 @@ def image_of(mask: np.ndarray, start: tuple[int, int, int], matrix: np.ndarray) 
     return image
 
 
-def lattice_of(segment: Any) -> tuple[np.ndarray, Any] | None:
+def layer_of(segment: Any) -> tuple[np.ndarray, Any] | None:
     """4x4 ijk to the node's RAS mm of a segment's label map, and the image; None where it is empty."""
     image = segment.GetRepresentation(BINARY)
     if image is None or image.GetPointData().GetScalars() is None or min(image.GetDimensions()) < 1:
@@ -100,7 +104,7 @@ def lattice_of(segment: Any) -> tuple[np.ndarray, Any] | None:
 
 def own_values(segment: Any) -> tuple[np.ndarray, tuple[int, int, int], np.ndarray] | None:
     """A segment's layer: a view of its label values (K, J, I), its first voxel (k, j, i), 4x4 ijk to the node's RAS mm; None where empty."""
-    found = lattice_of(segment)
+    found = layer_of(segment)
     if found is None:
         return None
     matrix, image = found
@@ -110,19 +114,9 @@ def own_values(segment: Any) -> tuple[np.ndarray, tuple[int, int, int], np.ndarr
 
 
 def own_mask(segment: Any) -> tuple[np.ndarray, tuple[int, int, int], np.ndarray] | None:
-    """A segment's mask on its own lattice: bool (K, J, I), the first voxel (k, j, i), 4x4 ijk to the node's RAS mm; None where empty."""
+    """A segment's mask on its own grid: bool (K, J, I), the first voxel (k, j, i), 4x4 ijk to the node's RAS mm; None where empty."""
     found = own_values(segment)
     return None if found is None else (found[0] == segment.GetLabelValue(), *found[1:])
-
-
-def bounds(mask: np.ndarray) -> Box | None:
-    """The smallest box (k, j, i) with all voxels of a mask; None where it has none."""
-    k = np.flatnonzero(mask.any((1, 2)))
-    if not len(k):
-        return None
-    plane = mask[k[0] : k[-1] + 1].any(0)
-    j, i = np.flatnonzero(plane.any(1)), np.flatnonzero(plane.any(0))
-    return tuple(slice(int(part[0]), int(part[-1]) + 1) for part in (k, j, i))
 
 
 def tight_mask(segment: Any) -> tuple[np.ndarray, tuple[int, int, int], np.ndarray] | None:
@@ -133,31 +127,32 @@ def tight_mask(segment: Any) -> tuple[np.ndarray, tuple[int, int, int], np.ndarr
     values, start, matrix = found
     label = segment.GetLabelValue()
     planes = [k for k, plane in enumerate(values) if (plane == label).any()]
-    if not planes:
+    mask = values[planes[0] : planes[-1] + 1] == label if planes else np.zeros((0, 0, 0), bool)
+    box = bounding_slices(mask)
+    if box is None:
         return None
-    mask = values[planes[0] : planes[-1] + 1] == label
-    _, j, i = bounds(mask)
+    _, j, i = box
     return np.ascontiguousarray(mask[:, j, i]), (start[0] + planes[0], start[1] + j.start, start[2] + i.start), matrix
 
 
 def shift_between(own: np.ndarray, matrix: np.ndarray) -> tuple[int, int, int] | None:
-    """What to add to (k, j, i) of one lattice for those of another that has the same voxels; None where the voxels differ.
+    """What to add to (k, j, i) of one grid for those of another that has the same voxels; None where the voxels differ.
 
     Args:
         own: 4x4 ijk to RAS mm, as is ``matrix``; they agree to a thousandth of a voxel over a thousand voxels.
     """
-    step = np.linalg.solve(matrix, own)
-    shift = np.round(step[:3, 3])
-    if not (np.allclose(step[:3, :3], np.eye(3), atol=1e-6) and np.allclose(step[:3, 3], shift, atol=1e-3)):
+    step = Affine(np.linalg.solve(matrix, own))
+    shift = np.round(step.offset)
+    if not (np.allclose(step.linear, np.eye(3), atol=1e-6) and np.allclose(step.offset, shift, atol=1e-3)):
         return None
-    return tuple(int(n) for n in shift[::-1])
+    return triple(int(n) for n in shift[::-1])
 
 
 def mask_in_box(segment: Any, box: Box, matrix: np.ndarray) -> np.ndarray:
-    """A segment's mask in a box of another lattice: bool, of the box's shape; nearest neighbor where the lattices differ.
+    """A segment's mask in a box of another grid: bool, of the box's shape; nearest neighbor where the grids differ.
 
     Args:
-        box: slices (k, j, i) of the lattice that ``matrix`` (4x4, ijk to the node's RAS mm) describes.
+        box: slices (k, j, i) of the grid that ``matrix`` (4x4, ijk to the node's RAS mm) describes.
     """
     result = np.zeros(tuple(part.stop - part.start for part in box), bool)
     found = own_values(segment)
@@ -167,7 +162,7 @@ def mask_in_box(segment: Any, box: Box, matrix: np.ndarray) -> np.ndarray:
     shift = shift_between(own, matrix)
     if shift is None:
         return _resampled(values, segment.GetLabelValue(), start, np.linalg.solve(own, matrix), box)
-    start = [at + by for at, by in zip(start, shift)]
+    start = triple(at + by for at, by in zip(start, shift))
     low = [max(part.start, at) for part, at in zip(box, start)]
     high = [min(part.stop, at + size) for part, at, size in zip(box, start, values.shape)]
     if all(a < b for a, b in zip(low, high)):
@@ -192,15 +187,15 @@ def _resampled(values: np.ndarray, label: int, start: tuple[int, int, int], to_o
 
 def segment_at(node: Any, ras: Sequence[float]) -> str | None:
     """The name of the segment that has a voxel at a place (world RAS mm); None where there is none."""
-    place = np.linalg.inv(to_world(node)) @ np.array([*ras, 1.0])
+    place = Affine(to_world(node)).inverse.apply(ras)
     segmentation = node.GetSegmentation()
     for number in range(segmentation.GetNumberOfSegments()):
         segment = segmentation.GetNthSegment(number)
-        found = lattice_of(segment)
+        found = layer_of(segment)
         if found is None:
             continue
         matrix, image = found
-        i, j, k = (int(np.floor(x + 0.5)) for x in (np.linalg.inv(matrix) @ place)[:3])
+        k, j, i = Affine(matrix).voxel_at(place)
         low_i, high_i, low_j, high_j, low_k, high_k = image.GetExtent()
         inside = low_i <= i <= high_i and low_j <= j <= high_j and low_k <= k <= high_k
         if inside and image.GetScalarComponentAsDouble(i, j, k, 0) == segment.GetLabelValue():

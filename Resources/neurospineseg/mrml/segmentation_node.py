@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,14 +10,15 @@ import numpy as np
 import slicer
 from vtk.util.numpy_support import numpy_to_vtk
 
-from neurospineseg.anatomy import Structure
+from neurospineseg.atomic_files import whole_file
 from neurospineseg.errors import InputError
 from neurospineseg.mrml.merge import place_beside
 from neurospineseg.mrml.segment_masks import BINARY, describe
 from neurospineseg.mrml.volume_node import local_geometry, to_vtk
+from neurospineseg.tasks.anatomy import Structure
 
 if TYPE_CHECKING:
-    from neurospineseg.volume import Volume
+    from neurospineseg.images.volume import Volume
 
 
 def segmentation_from_labels(labels: Volume, structures: Sequence[Structure], scene: Any, name: str, reference_node: Any = None) -> Any:
@@ -70,12 +70,10 @@ def write_segmentation(node: Any, path: str | Path) -> None:
     path = Path(path)
     storage = node.GetScene().AddNewNodeByClass("vtkMRMLSegmentationStorageNode")
     try:
-        with tempfile.TemporaryDirectory(prefix=".neurospineseg-", dir=path.parent) as folder:
-            temporary = Path(folder) / "mask.seg.nrrd"
-            storage.SetFileName(str(temporary))
-            if not storage.WriteData(node) or not temporary.is_file():
+        with whole_file(path) as new:
+            storage.SetFileName(str(new))
+            if not storage.WriteData(node) or not new.is_file():
                 raise InputError(f"'{path.name}' could not be written; check the folder and the free space.")
-            temporary.replace(path)
     except OSError as error:
         raise InputError(f"'{path.name}' could not be written ({error.strerror}); choose another folder.") from error
     finally:

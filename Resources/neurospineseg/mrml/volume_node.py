@@ -9,9 +9,10 @@ import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from neurospineseg.errors import InputError
+from neurospineseg.geometry.affine import Affine
 
 if TYPE_CHECKING:
-    from neurospineseg.volume import Volume
+    from neurospineseg.images.volume import Volume
 
 
 def to_vtk(matrix: np.ndarray) -> vtk.vtkMatrix4x4:
@@ -77,6 +78,18 @@ def node_geometry(node: Any) -> np.ndarray:
     return to_world(node) @ local_geometry(node)
 
 
+def geometry_in(node: Any, volume_node: Any) -> np.ndarray:
+    """4x4 ijk of a volume node to another node's own RAS mm, through the linear parent transforms of both.
+
+    Raises:
+        InputError: a parent transform is not linear.
+    """
+    matrix = local_geometry(volume_node)
+    if node.GetTransformNodeID() == volume_node.GetTransformNodeID():
+        return matrix
+    return Affine(to_world(node)).inverse.matrix @ to_world(volume_node) @ matrix
+
+
 def volume_from_node(node: Any, harden: bool = False) -> Volume:
     """The scan of a scalar volume node in world coordinates, under any linear parent transforms.
 
@@ -87,7 +100,7 @@ def volume_from_node(node: Any, harden: bool = False) -> Volume:
     Raises:
         InputError: the node holds no scalar volume, or a parent transform is not linear.
     """
-    from neurospineseg.volume import Volume
+    from neurospineseg.images.volume import Volume
 
     parent = node.GetParentTransformNode()
     if harden and parent is not None and not parent.IsTransformToWorldLinear() and node.GetImageData() is not None:

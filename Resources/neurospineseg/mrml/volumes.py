@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import vtk
 
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.mrml.segment_masks import own_values
 
 
@@ -17,7 +18,7 @@ def segment_ml(segment: Any) -> float:
         return 0.0
     values, _, matrix = found
     voxels = sum(np.count_nonzero(plane == segment.GetLabelValue()) for plane in values)
-    return voxels * abs(float(np.linalg.det(matrix[:3, :3]))) / 1000.0
+    return voxels * Affine(matrix).voxel_volume_ml
 
 
 def volumes_table(node: Any) -> list[tuple[str, str, float]]:

@@ -5,7 +5,7 @@ With ``NEUROSPINESEG_SLICER_SOURCE`` set to a folder of Slicer's sources, Slicer
 ``parameterNodeWrapper`` and ``i18n`` take the place of their stand-ins.
 """
 
-from bench.application import Application
-from bench.install import install
+from Testing.panel.bench.application import Application
+from Testing.panel.bench.install import install
 
 __all__ = ["Application", "install"]

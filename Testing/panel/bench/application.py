@@ -35,8 +35,19 @@ class Signals:
         return True
 
     def send(self, signature: str, *arguments: Any) -> None:
+        """Calls every function as PythonQt does, also when an earlier one fails; raises what the first one raised."""
+        problems = []
         for function in list(self._functions.get(signature, [])):
-            function(*arguments)
+            try:
+                function(*arguments)
+            except Exception as error:
+                problems.append(error)
+        if problems:
+            raise problems[0]
+
+    def forget(self, signature: str) -> None:
+        """Disconnects all functions."""
+        self._functions.pop(signature, None)
 
 
 class Application(Signals):
@@ -106,30 +117,39 @@ def make_packaging(app: Application) -> types.ModuleType:
     return module
 
 
+class SampleDataSource:
+    """A sample as strict as ``SampleDataSource.__init__`` of SampleData.py: its fields are lists of one length, ``uris`` above all."""
+
+    def __init__(self, sampleName=None, sampleDescription=None, uris=None, fileNames=None, nodeNames=None, checksums=None, loadFiles=None,
+                 customDownloader=None, thumbnailFileName=None, loadFileTypes=None, loadFileProperties=None):  # fmt: skip
+        self.sampleName, self.customDownloader, self.thumbnailFileName = sampleName, customDownloader, thumbnailFileName
+        if isinstance(uris, list | tuple):
+            loadFileTypes = [loadFileTypes] * len(uris) if loadFileTypes is None or isinstance(loadFileTypes, str) else loadFileTypes
+            nodeNames, loadFiles, checksums = (
+                [None] * len(uris) if given is None else given for given in (nodeNames, loadFiles, checksums)
+            )
+        elif isinstance(uris, str):
+            uris, fileNames, nodeNames, loadFiles = [uris], [fileNames], [nodeNames], [loadFiles]
+            loadFileTypes, checksums = [loadFileTypes], [checksums]
+        self.uris, self.fileNames, self.nodeNames = uris, fileNames, nodeNames
+        if not len(uris) == len(fileNames) == len(nodeNames) == len(loadFiles) == len(loadFileTypes) == len(checksums):
+            raise ValueError("All fields of sample data source must have the same length")
+
+
 def make_sample_data() -> types.ModuleType:
+    """``SampleData``: its registration, into ``slicer.modules.sampleDataSources`` as the real one's."""
     module = types.ModuleType("SampleData")
-    module.categories, module.sources = {}, []
 
     class SampleDataLogic:
         @staticmethod
-        def registerCustomSampleDataCategory(category: str, title: str | None = None, **more: Any) -> None:
-            module.categories[category] = title
+        def registerCustomSampleDataCategory(category: str, title: str) -> None:
+            slicer.modules.__dict__.setdefault("sampleDataSourceCategories", {})[category] = {"title": title}
 
         @staticmethod
-        def registerCustomSampleDataSource(category="Custom", sampleName=None, uris=None, fileNames=None, nodeNames=None, customDownloader=None,
-                                           thumbnailFileName=None, loadFileTypes=None, loadFiles=None, loadFileProperties=None, checksums=None,
-                                           loadFileType=None):  # fmt: skip
-            module.sources.append(
-                types.SimpleNamespace(
-                    category=category,
-                    sampleName=sampleName,
-                    nodeNames=nodeNames,
-                    customDownloader=customDownloader,
-                    thumbnailFileName=thumbnailFileName,
-                )
-            )
+        def registerCustomSampleDataSource(category: str = "Custom", **fields: Any) -> None:
+            slicer.modules.__dict__.setdefault("sampleDataSources", {}).setdefault(category, []).append(SampleDataSource(**fields))
 
-    module.SampleDataLogic = SampleDataLogic
+    module.SampleDataLogic, module.SampleDataSource = SampleDataLogic, SampleDataSource
     return module
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
-from bench.pythonqt import wrapped
+from Testing.panel.bench.pythonqt import wrapped
 
 HEADER = 24
 UNUSED = (

@@ -12,9 +12,9 @@ from typing import Any
 import slicer
 from PySide6 import QtWidgets
 
-from bench import ctk_widgets, mrml_widgets, parameter_node, pythonqt, scripted_module
-from bench.application import Application, Modules, make_packaging, make_sample_data, new_scene, patch_util
-from bench.ui_loader import UiLoader
+from Testing.panel.bench import ctk_widgets, mrml_widgets, parameter_node, pythonqt, scripted_module
+from Testing.panel.bench.application import Application, Modules, make_packaging, make_sample_data, new_scene, patch_util
+from Testing.panel.bench.ui_loader import UiLoader
 
 STAND_INS = {
     "i18n": scripted_module.make_i18n,

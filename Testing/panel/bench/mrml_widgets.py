@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import slicer
+import vtk
 from PySide6 import QtCore, QtGui, QtWidgets
 
-from bench.pythonqt import wrapped
+from Testing.panel.bench.pythonqt import wrapped
 
 
 class _MRMLWidget(QtWidgets.QWidget):
@@ -203,12 +204,20 @@ class _Show3DButton(QtWidgets.QPushButton):
 
 
 class _SegmentEditorWidget(QtWidgets.QGroupBox):
-    """Modules/Loadable/Segmentations/Widgets/qMRMLSegmentEditorWidget.h; undo is that of the real vtkSegmentationHistory."""
+    """Modules/Loadable/Segmentations/Widgets/qMRMLSegmentEditorWidget.cxx over the real editor logic, editor node and undo history.
+
+    As there, the widget is not updated while the scene is in a batch, and at a batch's end the node that the combo box then
+    shows becomes the editor's. ``errors`` keeps what the logic wrote to the error log.
+    """
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__("Segment Editor", parent)
         self.setMinimumHeight(60)
-        self._scene, self._node, self._source, self._editor_node = None, None, None, None
+        self._logic, self.errors = slicer.vtkSlicerSegmentEditorLogic(), []
+        self._logic.SetVerbose(True)
+        self._logic.AddObserver("ErrorEvent", self._failed)
+        self._scene, self._editor_node, self._tags = None, None, []
+        self._shown, self._shown_source = None, None
         self._history = slicer.vtkSegmentationHistory()
         self._selector_visible, self.shortcuts, self.observing, self.effect = True, False, False, None
 
@@ -216,34 +225,76 @@ class _SegmentEditorWidget(QtWidgets.QGroupBox):
         bool, lambda self: self._selector_visible, lambda self, on: setattr(self, "_selector_visible", on)
     )
 
+    @vtk.calldata_type(vtk.VTK_STRING)
+    def _failed(self, caller: Any, event: str, message: str) -> None:
+        self.errors.append(message)
+
     def setMRMLScene(self, scene: Any) -> None:
+        for tag in self._tags:
+            self._scene.RemoveObserver(tag)
         self._scene = scene
+        self._logic.SetMRMLScene(scene)
+        kind = slicer.vtkMRMLScene
+        handlers = {
+            kind.EndCloseEvent: self._update,
+            kind.EndBatchProcessEvent: self._end_batch,
+            kind.NodeRemovedEvent: self._forget_removed,
+        }
+        self._tags = [] if scene is None else [scene.AddObserver(event, handler) for event, handler in handlers.items()]
+        self._update()
+
+    def _forget_removed(self, caller: Any, event: Any) -> None:
+        """The combo boxes show none when their node leaves the scene."""
+        self._shown = self._shown if self._shown is not None and self._scene.IsNodePresent(self._shown) else None
+        self._shown_source = self._shown_source if self._shown_source and self._scene.IsNodePresent(self._shown_source) else None
+
+    def _end_batch(self, caller: Any, event: Any) -> None:
+        if self._editor_node is not None:
+            self.setSegmentationNode(self._shown)
+            if self._editor_node.GetSourceVolumeNode() is not self._shown_source:
+                self.setSourceVolumeNode(self._shown_source)
+        self._update()
+
+    def _update(self, caller: Any = None, event: Any = None) -> None:
+        if self._scene is None or self._editor_node is None or self._scene.IsClosing() or self._scene.IsBatchProcessing():
+            return
+        node = self._logic.GetSegmentationNode()
+        if node is not self._shown:
+            self._shown = node
+            self._history.RemoveAllStates()
+            self._history.SetSegmentation(node.GetSegmentation() if node else None)
+        self._shown_source = self._logic.GetSourceVolumeNode()
 
     def setMRMLSegmentEditorNode(self, node: Any) -> None:
+        if node is self._editor_node:
+            return
         self._editor_node = node
+        self._logic.SetSegmentEditorNode(node)
+        if node is not None:
+            node.AddObserver(vtk.vtkCommand.ModifiedEvent, self._update)
+        self._update()
 
     def mrmlSegmentEditorNode(self) -> Any:
         return self._editor_node
 
     def setSegmentationNode(self, node: Any) -> None:
-        self._node = node
-        self._history.RemoveAllStates()
-        self._history.SetSegmentation(node.GetSegmentation() if node else None)
+        if self._logic.GetSegmentationNode() is not node:
+            self._logic.SetSegmentationNode(node)
 
     def segmentationNode(self) -> Any:
-        return self._node
+        return self._logic.GetSegmentationNode()
 
     def setSourceVolumeNode(self, node: Any) -> None:
-        self._source = node
+        self._logic.SetSourceVolumeNode(node)
 
     def sourceVolumeNode(self) -> Any:
-        return self._source
+        return self._logic.GetSourceVolumeNode()
 
     def setMaximumNumberOfUndoStates(self, count: int) -> None:
         self._history.SetMaximumNumberOfStates(count)
 
     def saveStateForUndo(self) -> None:
-        if self._node is not None:
+        if self.segmentationNode() is not None:
             self._history.SaveState()
 
     def undo(self) -> None:
@@ -268,7 +319,7 @@ class _SegmentEditorWidget(QtWidgets.QGroupBox):
         self.observing = False
 
     def updateWidgetFromMRML(self) -> None:
-        pass
+        self._update()
 
 
 def _named(base: type, name: str, **signals: str) -> type:
@@ -290,7 +341,7 @@ def make_classes() -> dict[str, type]:
     widget = _named(_MRMLWidget, "qMRMLWidget")
     widget.pythonqt_signals = {"mrmlSceneChanged(vtkMRMLScene*)": "sceneChanged"}
     editor = _named(_SegmentEditorWidget, "qMRMLSegmentEditorWidget")
-    for attribute in ("shortcuts", "observing", "effect"):
+    for attribute in ("shortcuts", "observing", "effect", "errors"):
         setattr(editor, attribute, None)
     return {
         "qMRMLWidget": widget,

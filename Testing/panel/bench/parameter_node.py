@@ -60,8 +60,7 @@ def _connector(widget: Any, kind: Any) -> tuple[Callable[[], Any], Callable[[Any
         widget.clear()
         for member in members:
             widget.addItem(getattr(kind, "label", lambda m: m.name)(member))
-        read = lambda: members[widget.currentIndex]  # noqa: E731
-        return read, lambda value: widget.setCurrentIndex(members.index(value)), widget.currentIndexChanged
+        return lambda: members[widget.currentIndex], lambda value: widget.setCurrentIndex(members.index(value)), widget.currentIndexChanged
     raise RuntimeError(f"No connector for {name} and {kind}")
 
 

@@ -1,0 +1,1 @@
+"""Programs that prepare data, draw images, train, evaluate and compare."""

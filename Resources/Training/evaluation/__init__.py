@@ -1,0 +1,1 @@
+"""Evaluation of models: scores of every case and structure, tables, pictures, comparisons."""

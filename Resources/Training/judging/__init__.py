@@ -1,1 +1,0 @@
-"""Judging models: scores of every case and structure, tables, pictures, comparisons."""

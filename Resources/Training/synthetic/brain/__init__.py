@@ -1,0 +1,1 @@
+"""Heads: procedural ones, and those of label maps."""

@@ -1,0 +1,1 @@
+"""The deep brain in heads of label maps."""

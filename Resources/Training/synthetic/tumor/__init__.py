@@ -1,0 +1,1 @@
+"""Gliomas, metastases and what resembles them."""

@@ -1,0 +1,45 @@
+"""How every training program starts and ends: its options, one sentence for what went wrong, an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from neurospineseg.cli.console import forgive_encoding, say
+from neurospineseg.errors import InputError
+
+BAD_INPUT, STOPPED = 2, 130
+
+
+def run_program(
+    parser: argparse.ArgumentParser,
+    work: Callable[[argparse.Namespace], int | None],
+    arguments: Sequence[str] | None = None,
+    *,
+    unreadable: str = "'{name}' cannot be read or written ({reason}); check the folder and the free space.",
+    stopped: str = "Stopped.",
+) -> int:
+    """Parses the options and does the work.
+
+    Args:
+        work: gets the options; its exit code, None for 0.
+        arguments: None for those of the shell.
+        unreadable: what is said of a file, with ``name`` and ``reason``; ``stopped`` after Ctrl-C.
+
+    Returns:
+        The work's exit code, 2 where the input is bad or a file cannot be read or written, 130 after Ctrl-C.
+    """
+    forgive_encoding(sys.stdout, sys.stderr)
+    options = parser.parse_args(arguments)
+    try:
+        return work(options) or 0
+    except InputError as error:
+        say(str(error))
+        return BAD_INPUT
+    except OSError as error:
+        say(unreadable.format(name=error.filename or "A file", reason=error.strerror or error))
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        say(stopped)
+        return STOPPED

@@ -1,0 +1,131 @@
+"""Output files that appear whole and together, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from neurospineseg.errors import InputError
+
+SEGMENTATION_ENDING = ".seg.nrrd"
+MASK_ENDINGS = (SEGMENTATION_ENDING, ".nii.gz", ".nii", ".nrrd", ".mha")
+"""Kinds of mask that can be written, longest match first."""
+STAGING_PREFIX = ".neurospineseg-"
+
+
+def mask_ending(path: Path) -> str:
+    """Which of ``MASK_ENDINGS`` a file name has.
+
+    Raises:
+        InputError: none of them.
+    """
+    name = path.name.lower()
+    for ending in MASK_ENDINGS:
+        if name.endswith(ending) and name != ending:
+            return ending
+    raise InputError(f"The output '{path.name}' is of no kind that can be written; its name must end in {', '.join(MASK_ENDINGS)}.")
+
+
+def beside(path: Path, ending: str) -> Path:
+    """The file next to a mask that has its name and another ending: ``out.seg.nrrd`` to ``out.json``."""
+    return path.with_name(path.name[: -len(mask_ending(path))] + ending)
+
+
+@contextmanager
+def staging_folder(parent: Path, agreed: Path | None = None) -> Iterator[Path]:
+    """A new hidden folder in ``parent`` for what is being written, removed at the end with what is still in it.
+
+    Args:
+        agreed: its name, where somebody else must be able to remove it.
+
+    Raises:
+        OSError: it cannot be made, or it is there already.
+    """
+    if agreed is not None:
+        agreed.mkdir(mode=0o700)
+    staging = agreed or Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=parent))
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+class HeldOpen(PermissionError):
+    """A file cannot be replaced, since another program holds it open, as Excel does on Windows."""
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Where to write what becomes ``path`` when the block ends without an error: a file of the same name in a hidden folder beside it.
+
+    A file that was there before is replaced; after an error it is as it was.
+
+    Raises:
+        HeldOpen: another program holds the former file open.
+        OSError: the folder cannot be written to.
+    """
+    with staging_folder(path.parent) as staging:
+        new = staging / path.name
+        yield new
+        try:
+            os.replace(new, path)
+        except PermissionError as error:
+            raise HeldOpen(*error.args) from error
+
+
+class Outputs:
+    """Reserves files before the work and moves them into place when all of it succeeded.
+
+    A hidden folder next to the first file holds what is being written; it is removed in every case.
+
+    Args:
+        paths: the files to be written, all in one folder.
+        inputs: files that must not be overwritten, whatever the user says.
+        overwrite: whether existing files may be replaced.
+        staging: the name of the hidden folder, where somebody else must be able to remove it.
+
+    Raises:
+        InputError: (on entering) the folder is missing or cannot be written to, a file exists,
+            is a folder, or is one of the inputs.
+    """
+
+    def __init__(self, paths: Sequence[Path], *, inputs: Sequence[Path] = (), overwrite: bool = False, staging: Path | None = None) -> None:
+        self.paths, self.inputs, self.overwrite = [Path(path) for path in paths], list(inputs), overwrite
+        self._agreed, self._cleaning = staging, ExitStack()
+
+    def __enter__(self) -> Outputs:
+        for path in self.paths:
+            self._check(path)
+        folder = self.paths[0].parent
+        try:
+            self._staging = self._cleaning.enter_context(staging_folder(folder, self._agreed))
+        except OSError as error:
+            raise InputError(f"The folder '{folder}' cannot be written to ({error.strerror}); choose another one.") from error
+        return self
+
+    def _check(self, path: Path) -> None:
+        if not path.parent.is_dir():
+            raise InputError(f"The output folder '{path.parent}' does not exist; create it or choose another one.")
+        if path.is_dir():
+            raise InputError(f"The output '{path}' is a folder; give the name of a file.")
+        if not path.exists():
+            return
+        if any(other.exists() and path.samefile(other) for other in self.inputs):
+            raise InputError(f"The output '{path.name}' is one of the inputs; choose another name.")
+        if not self.overwrite:
+            raise InputError(f"The output '{path.name}' exists already; choose another name or add --overwrite.")
+
+    def temporary(self, path: Path) -> Path:
+        """Where to write what will become ``path``."""
+        return self._staging / path.name
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with self._cleaning:
+            if kind is None:
+                for path in self.paths:
+                    os.replace(self.temporary(path), path)

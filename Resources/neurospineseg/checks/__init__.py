@@ -1,0 +1,1 @@
+"""Whether a scan and a result are what a model expects."""

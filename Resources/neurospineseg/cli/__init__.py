@@ -1,0 +1,1 @@
+"""The shell: ``neurospineseg segment | batch | view | models | doctor``."""

@@ -1,0 +1,42 @@
+"""``neurospineseg batch``: every case of a folder, with the networks loaded once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from neurospineseg.cli.console import StageProgress, say
+from neurospineseg.cli.run_options import settings_of
+from neurospineseg.errors import ImplausibleInput, InputError
+from neurospineseg.pipeline.batch import DONE, KEPT, run_batch
+from neurospineseg.pipeline.file_job import FileJob, run_file_job
+
+
+def batch(options: argparse.Namespace) -> bool:
+    """Runs the command; prints a line for each case that failed and a summary.
+
+    Returns:
+        Whether every case has its mask.
+    """
+    networks: dict[str, Any] = {}
+    settings = settings_of(options)
+
+    def segment_case(scans: Mapping[str, Path], output: Path) -> None:
+        try:
+            with StageProgress() as progress:
+                run_file_job(FileJob(options.task, scans, output, settings), progress, networks)
+        except ImplausibleInput as error:
+            raise InputError(f"{error} With --force it is segmented all the same.") from error
+
+    def tell(done: int, count: int, case: str) -> None:
+        say(f"{done + 1} of {count}: {case}")
+
+    outcomes = run_batch(options.task, options.folder, options.output, segment_case, tell, say)
+    failed = {case: outcome for case, outcome in outcomes.items() if outcome not in (DONE, KEPT)}
+    for case, outcome in failed.items():
+        say(f"{case}: {outcome}")
+    states = list(outcomes.values())
+    print(f"{states.count(DONE)} segmented, {states.count(KEPT)} had their masks, {len(failed)} failed. Not for clinical use.")
+    return not failed

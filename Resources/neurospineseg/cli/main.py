@@ -1,0 +1,233 @@
+"""The shell: ``neurospineseg segment | view | models | doctor``.
+
+Exit codes: 0 done, 1 the program or the computer failed, 2 bad input, 130 canceled.
+Nothing heavy is imported before a command needs it, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import logging
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from neurospineseg import __version__
+from neurospineseg.cli.run_options import add_register_option, add_run_options
+from neurospineseg.errors import ImplausibleInput, InputError, missing_package
+from neurospineseg.tasks.task import Task, registered_tasks
+
+DONE, FAULT, BAD_INPUT, CANCELED = 0, 1, 2, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Answers a wrong command line with one sentence, not with the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message[:1].upper()}{message[1:]}; see `{self.prog} --help`.")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = _Parser(
+        prog="neurospineseg",
+        description="Segments subcortical nuclei, the spine and gliomas on a scan's own grid. Research only; not for clinical use.",
+        epilog="Exit codes: 0 done, 1 the program or the computer failed, 2 bad input, 130 canceled.",
+    )
+    parser.add_argument("--version", action="version", version=f"NeuroSpineSeg {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    general = _Parser(add_help=False)
+    general.add_argument("--debug", action="store_true", help="show the traceback of an unexpected failure")
+
+    segment = commands.add_parser("segment", help="segment a scan", description="Segments a scan.")
+    tasks = segment.add_subparsers(dest="task", required=True, metavar="TASK", parser_class=_Parser)
+    shared = _segment_options()
+    for task in registered_tasks():
+        what = f"Segments the {task.summary}."
+        _channel_options(tasks.add_parser(task.name, help=task.summary, description=what, parents=[shared, general]), task)
+
+    batch = commands.add_parser(
+        "batch",
+        help="segment every case of a folder",
+        description="Segments every case of a folder; run it again to go on.",
+        parents=[general],
+    )
+    batch.add_argument("task", choices=[task.name for task in registered_tasks()])
+    batch.add_argument(
+        "folder",
+        type=Path,
+        metavar="FOLDER",
+        help="holds the cases: scans or DICOM folders; for a task of several scans a subfolder for each",
+    )
+    batch.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="receives CASE.seg.nrrd, CASE.json, summary.csv")
+    add_register_option(batch)
+    add_run_options(batch)
+
+    view = commands.add_parser(
+        "view", help="make an HTML page of a scan and its mask", description="Makes an HTML page of a scan and its mask.", parents=[general]
+    )
+    view.add_argument("image", type=Path, metavar="SCAN")
+    view.add_argument("mask", type=Path, metavar="MASK", help="a .seg.nrrd or label map that `segment` wrote; the .json beside it is used")
+    view.add_argument("-o", "--output", type=Path, required=True, metavar="PAGE", help="the .html file to write")
+    view.add_argument("--overwrite", action="store_true", help="replace an existing page")
+    _reading_options(view)
+
+    models = commands.add_parser("models", help="list the installed models", description="Lists the installed models.", parents=[general])
+    actions = models.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
+    export = actions.add_parser(
+        "export", help="write one as a plain MONAI Bundle", description="Writes a model as a bundle in single precision, which MONAI runs."
+    )
+    export.add_argument("name", metavar="NAME", help="a name that `neurospineseg models` lists, or a bundle's folder")
+    export.add_argument("folder", type=Path, metavar="DIR", help="receives the bundle's folder")
+    commands.add_parser(
+        "doctor", help="what is installed, which device, how fast", description="Checks the installation.", parents=[general]
+    )
+    return parser
+
+
+def _channel_options(parser: argparse.ArgumentParser, task: Task) -> None:
+    """A positional scan for a task that takes one, an option for each of several."""
+    parser.set_defaults(channels=task.channel_keys)
+    if task.single:
+        words = "NIfTI, NRRD, MHA/MHD or Analyze file, or a folder with one DICOM series"
+        parser.add_argument(task.channels[0].key, type=Path, metavar="SCAN", help=words)
+    else:
+        order = ", ".join(task.channel_keys)
+        for channel in task.channels:
+            words = f"{channel.name} scan; the first given of {order} is the reference"
+            parser.add_argument(f"--{channel.key}", type=Path, metavar="SCAN", help=words)
+    if task.registers:
+        add_register_option(parser)
+
+
+def _reading_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--frame", type=int, metavar="N", help="which volume of a 4D file, counted from 0")
+    parser.add_argument(
+        "--orientation", metavar="CODES", help="such as LAS, for a file that does not record which side is left (plain Analyze)"
+    )
+
+
+def _segment_options() -> _Parser:
+    shared = _Parser(add_help=False)
+    shared.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="MASK", help="the file to write: .seg.nrrd, .nii.gz, .nii, .nrrd or .mha"
+    )
+    shared.add_argument(
+        "--roi",
+        dest="region",
+        metavar="BOX",
+        help='"R low,R high,A low,A high,S low,S high" in mm (RAS); only inside it is anything segmented',
+    )
+    add_run_options(shared)
+    shared.add_argument("--page", action="store_true", help="also write an HTML page with pictures beside the mask")
+    shared.add_argument("--no-sidecar", action="store_true", help="do not write the .json report beside the mask")
+    shared.add_argument("--overwrite", action="store_true", help="replace existing outputs")
+    _reading_options(shared)
+    return shared
+
+
+def _with_joined_values(arguments: Sequence[str]) -> list[str]:
+    """``--roi -10,20,...`` as ``--roi=-10,20,...``, because argparse takes a leading minus for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--roi":
+            joined[-1] = f"--roi={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns the exit code; the message of a failure is one sentence on the standard error."""
+    from neurospineseg.cli.console import forgive_encoding, say
+
+    forgive_encoding(sys.stdout, sys.stderr)
+    arguments = _with_joined_values(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    try:
+        options = make_parser().parse_args(arguments)
+        return _run(options, debug)
+    except ImplausibleInput as error:
+        say(f"{error} With --force it is segmented all the same.")
+        return BAD_INPUT
+    except InputError as error:
+        say(str(error))
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        say("Canceled; nothing was written.")
+        return CANCELED
+    except BrokenPipeError:
+        return FAULT
+    except Exception as error:  # the last place where a failure can become a sentence
+        if debug:
+            traceback.print_exc()
+        say(_sentence_of(error))
+        return FAULT
+
+
+def _run(options: argparse.Namespace, debug: bool) -> int:
+    with warnings.catch_warnings():
+        if not debug:
+            warnings.simplefilter("ignore")
+            logging.disable(logging.CRITICAL)
+        previous = _cancel_on_terminate()
+        try:
+            if options.command == "segment":
+                from neurospineseg.cli.segment import segment
+
+                segment(options)
+            elif options.command == "batch":
+                from neurospineseg.cli.batch import batch
+
+                return DONE if batch(options) else BAD_INPUT
+            elif options.command == "view":
+                from neurospineseg.cli.view import view
+
+                view(options)
+            elif options.command == "models":
+                from neurospineseg.cli.models import models
+
+                models(options)
+            else:
+                from neurospineseg.cli.doctor import examine
+
+                return DONE if examine() else FAULT
+        finally:
+            logging.disable(logging.NOTSET)
+            if previous is not None:
+                signal.signal(signal.SIGTERM, previous)
+    return DONE
+
+
+def _cancel_on_terminate() -> Any:
+    """Lets a polite request to end (SIGTERM) clean up as Ctrl-C does; the former handler, None off the main thread."""
+
+    def cancel(number: int, frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    try:
+        return signal.signal(signal.SIGTERM, cancel)
+    except ValueError:
+        return None
+
+
+def _sentence_of(error: Exception) -> str:
+    words = str(error).lower()
+    if (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "not enough memory" in words
+        or "can't allocate memory" in words
+    ):
+        return "The computer ran out of memory; close other programs or segment a part of the scan with --roi."
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk is full; make room and run the command again, nothing was written."
+    if isinstance(error, ImportError):
+        return missing_package(error)
+    return f"This is a fault of the program ({type(error).__name__}); run the command again with --debug and report what it prints."

@@ -1,0 +1,36 @@
+"""The options of a run on a command line, shared by ``segment`` and ``batch``."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from neurospineseg.pipeline.settings import Settings
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Options whose names are those of fields of ``Settings``."""
+    parser.add_argument("--model", metavar="NAME", help="a name that `neurospineseg models` lists, or a bundle's folder")
+    parser.add_argument("--device", default="auto", help="auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps")
+    parser.add_argument("--structures", metavar="A,B", help="keep only these structures")
+    parser.add_argument("--force", action="store_true", help="segment scans too that do not look like what the model expects")
+    parser.add_argument("--anyway", dest="force", action="store_true", help=argparse.SUPPRESS)  # its name before
+
+
+def add_register_option(parser: argparse.ArgumentParser) -> None:
+    """For commands of tasks that take several scans."""
+    parser.add_argument("--register", action="store_true", help="align the scans rigidly to the reference first")
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """The settings of a parsed command line; a command need not offer every option.
+
+    Raises:
+        InputError: a value cannot be used.
+    """
+    from neurospineseg.pipeline.settings import Settings
+
+    names = {each.name for each in fields(Settings)}
+    return Settings.of({name: value for name, value in vars(options).items() if name in names})

@@ -1,0 +1,55 @@
+"""``neurospineseg segment``: from files to a mask."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from neurospineseg.cli.console import StageProgress, out, say, table
+from neurospineseg.cli.run_options import settings_of
+from neurospineseg.errors import InputError
+from neurospineseg.pipeline.file_job import FileJob, run_file_job
+
+
+def segment(options: argparse.Namespace) -> None:
+    """Runs the command and prints the volumes; warnings go to the standard error."""
+    job = file_job_of(options)
+    with StageProgress() as progress:
+        result = run_file_job(job, progress)
+    for warning in dict.fromkeys(result.warnings):
+        say(f"Warning: {warning}")
+    rows = [(entry["name"], f"{entry['mL']:.3g}") for entry in result.report["volumes"].values()]
+    if rows:
+        out().print(table(None, ("Structure", "mL"), rows, right=(1,)))
+    seconds = sum(result.report["seconds"].values())
+    model = result.report["model"]
+    print(
+        f"{job.output} written in {seconds:.1f} s by {model['name']} {model['version']} on {result.report['device']}. Not for clinical use."
+    )
+
+
+def file_job_of(options: argparse.Namespace) -> FileJob:
+    """The job that a parsed command line asks for.
+
+    Raises:
+        InputError: no scan is given, or an option is malformed.
+    """
+    return FileJob(
+        options.task,
+        _scans(options),
+        options.output,
+        settings_of(options),
+        options.frame,
+        options.orientation,
+        sidecar=not options.no_sidecar,
+        page=options.page,
+        overwrite=options.overwrite,
+    )
+
+
+def _scans(options: argparse.Namespace) -> dict[str, Path]:
+    scans = {name: getattr(options, name) for name in options.channels if getattr(options, name) is not None}
+    if not scans:
+        *others, last = [f"--{name}" for name in options.channels]
+        raise InputError(f"No scan was given; name at least one with {', '.join(others)} or {last}.")
+    return scans

@@ -1,0 +1,76 @@
+"""``neurospineseg view``: a page of a scan and a mask that lie in files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+
+from neurospineseg.atomic_files import Outputs, beside
+from neurospineseg.errors import InputError
+from neurospineseg.geometry.triple import triple
+from neurospineseg.images.nrrd_file import read_header
+from neurospineseg.images.segmentation_file import FileSegment, read_segmentation
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.pages.html_page import Case, segments_of, write_page
+from neurospineseg.pages.slice_pictures import Segment
+
+MOST_LABELS = 400
+
+
+def view(options: argparse.Namespace) -> None:
+    """Writes the page; names, colors and figures come from the sidecar, else from the mask's own header."""
+    if options.output.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"The page '{options.output.name}' must end in .html.")
+    with Outputs([options.output], inputs=[options.image, options.mask], overwrite=options.overwrite) as outputs:
+        scan = read_volume(options.image, frame=options.frame, orientation=options.orientation)
+        mask, stated = _read_mask(options.mask)
+        values = np.unique(mask.voxels)
+        if len(values) > MOST_LABELS or not np.isfinite(values).all() or (values != values.round()).any() or values.min() < 0:
+            raise InputError(f"'{options.mask.name}' is no label map; give a mask that `neurospineseg segment` wrote.")
+        labels = Volume(mask.voxels.astype(np.uint16), mask.ijk_to_ras)
+        report = _sidecar(options.mask)
+        segments = segments_of(report) if report.get("segments") and not stated else _segments(stated, [int(n) for n in values if n > 0])
+        if not report:
+            voxel_ml = labels.grid.voxel_volume_ml
+            report = {"volumes": {s.key: {"name": s.name, "mL": float((labels.voxels == s.label).sum()) * voxel_ml} for s in segments}}
+        name = report.get("reference", "image")
+        write_page(outputs.temporary(options.output), [Case(report.get("task"), {name: scan}, labels, segments, report)])
+    print(f"{options.output} written.")
+
+
+def _sidecar(mask: Path) -> dict[str, Any]:
+    path = beside(mask, ".json")
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"'{path.name}' beside the mask cannot be read as JSON; remove it or segment again.") from error
+    if not isinstance(report, dict) or "NeuroSpineSeg" != report.get("program", {}).get("name"):
+        return {}
+    return report
+
+
+def _read_mask(path: Path) -> tuple[Volume, list[FileSegment]]:
+    """A mask, and the segments that its header describes where it is a ``.seg.nrrd``."""
+    if path.suffix.lower() == ".nrrd" and path.is_file():
+        try:
+            described = "Segment0_ID" in read_header(path)
+        except InputError:
+            described = False  # what is wrong with it is told where its voxels are read
+        if described:
+            return read_segmentation(path)
+    return read_volume(path), []
+
+
+def _segments(stated: list[FileSegment], values: list[int]) -> list[Segment]:
+    """Names and colors of the labels that the mask holds; of those that its header does not describe, numbers and a color wheel."""
+    named = {each.label: Segment(each.label, each.key, each.name, each.color) for each in stated}
+    wheel = matplotlib.colormaps["tab20"]
+    drawn = {value: triple(round(255 * part) for part in wheel(n % 20)[:3]) for n, value in enumerate(values)}
+    return [named.get(value) or Segment(value, f"label_{value}", f"Label {value}", drawn[value]) for value in values]

@@ -1,0 +1,1 @@
+"""Scans: read, written, and brought to the scale a network was trained on."""

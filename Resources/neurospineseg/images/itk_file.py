@@ -1,0 +1,57 @@
+"""Files that SimpleITK reads and writes: NRRD and MetaImage. Kept apart, because SimpleITK takes a hundred megabytes to hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from neurospineseg.errors import InputError
+from neurospineseg.geometry.affine import LPS_AND_RAS, Affine
+
+
+def read_itk(path: Path, image_io: str = "") -> tuple[np.ndarray, Affine]:
+    """Voxels [k, j, i], or [t, k, j, i] where there are several volumes or components, and their ijk to RAS.
+
+    Args:
+        image_io: ITK's name of the reader; empty where ITK finds it by the file's ending.
+
+    Raises:
+        InputError: the file cannot be used; the message says why and what to do.
+    """
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    name = path.name
+    try:
+        image = sitk.ReadImage(str(path), imageIO=image_io)
+    except RuntimeError as error:
+        reason = str(error).lower()
+        if "determinant" in reason or "direction" in reason:
+            raise InputError(f"'{name}' has a direction matrix that is singular or not a number; correct the file's header.") from error
+        if "spacing" in reason:
+            raise InputError(f"'{name}' states a voxel spacing that is zero or negative; correct the file's header.") from error
+        raise InputError(f"'{name}' cannot be read as an image: it is truncated, damaged or not what its name says.") from error
+    array = sitk.GetArrayFromImage(image)
+    if image.GetNumberOfComponentsPerPixel() in (3, 4) and array.dtype == np.uint8:
+        raise InputError(f"'{name}' holds colors or records, not gray values; export a gray-scale volume.")
+    if image.GetNumberOfComponentsPerPixel() > 1 and "complex" not in image.GetPixelIDTypeAsString():
+        array = np.moveaxis(array, -1, 0)
+    dimension = image.GetDimension()
+    if dimension < 3:
+        raise InputError(f"'{name}' is a single slice or a 2D image; a 3D volume is needed.")
+    direction = np.array(image.GetDirection()).reshape(dimension, dimension)[:3, :3]
+    return array, Affine.from_lps(direction, np.array(image.GetSpacing())[:3], np.array(image.GetOrigin())[:3])
+
+
+def write_itk(voxels: np.ndarray, ijk_to_ras: np.ndarray, path: Path) -> None:
+    """Writes voxels (K, J, I) with compression.
+
+    Raises:
+        RuntimeError: the file cannot be written.
+    """
+    to_lps = Affine(LPS_AND_RAS @ ijk_to_ras)
+    image = sitk.GetImageFromArray(voxels)
+    image.SetSpacing(to_lps.spacing.tolist())
+    image.SetDirection(to_lps.axes.ravel().tolist())
+    image.SetOrigin(to_lps.offset.tolist())
+    sitk.WriteImage(image, str(path), useCompression=True)

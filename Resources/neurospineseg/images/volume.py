@@ -1,0 +1,226 @@
+"""A scan in memory, read from and written to files of any kind. SimpleITK is imported when it is needed: it holds a hundred megabytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from neurospineseg.atomic_files import whole_file
+from neurospineseg.errors import InputError
+from neurospineseg.geometry.affine import Affine
+from neurospineseg.geometry.grid import Grid
+from neurospineseg.geometry.triple import triple
+from neurospineseg.images.nifti_file import read_nifti, write_nifti
+
+NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".img")
+ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
+META_IMAGE = {".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
+"""ITK's reader of the endings that it knows in small letters only."""
+KEPT = (np.uint8, np.int8, np.int16, np.uint16)
+"""Types of voxel that take less room than float32 and hold the same numbers."""
+LABEL_MAP_ENDINGS = (".nii", ".nii.gz", ".nrrd", ".mha")
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class Volume:
+    """Voxels and where they lie.
+
+    Attributes:
+        voxels: array (K, J, I).
+        grid: of the voxels.
+
+    >>> scan = Volume(np.zeros((20, 256, 256), np.int16), np.diag([0.9, 0.9, 5.0, 1.0]))
+    >>> scan.shape, scan.spacing.tolist(), scan.grid.corners()[0].tolist()
+    ((20, 256, 256), [0.9, 0.9, 5.0], [-0.45, -0.45, -2.5])
+    """
+
+    voxels: np.ndarray
+    grid: Grid
+
+    def __init__(self, voxels: np.ndarray, ijk_to_ras: np.ndarray | Affine) -> None:
+        """Of an array (K, J, I) and what takes (i, j, k) to RAS mm, an ``Affine`` or 4x4 between homogeneous columns.
+
+        Raises:
+            InputError: the matrix holds NaN or is singular, or the array is not 3D.
+        """
+        if voxels.ndim != 3 or 0 in voxels.shape:
+            raise InputError(f"The image has {voxels.ndim} dimensions of sizes {voxels.shape}; a 3D volume is needed.")
+        object.__setattr__(self, "voxels", voxels)
+        object.__setattr__(self, "grid", Grid(triple(int(n) for n in voxels.shape), Affine.checked(ijk_to_ras)))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.grid.shape
+
+    @property
+    def affine(self) -> Affine:
+        """From (i, j, k) to RAS mm; any orientation, shear or handedness."""
+        return self.grid.affine
+
+    @property
+    def ijk_to_ras(self) -> np.ndarray:
+        """4x4 float64, homogeneous (i, j, k) to RAS mm."""
+        return self.grid.ijk_to_ras
+
+    @property
+    def spacing(self) -> np.ndarray:
+        """Voxel size along i, j, k in mm, shape (3,)."""
+        return self.grid.spacing
+
+    @cached_property
+    def background(self) -> float:
+        """The value that fills the volume's faces most often, see ``neurospineseg.images.intensity.background_value``."""
+        from neurospineseg.images.intensity import background_value
+
+        return background_value(self.tensor)
+
+    @property
+    def tensor(self):
+        """The voxels as a ``torch.Tensor`` (K, J, I): of their own type and memory where they are of a kind kept, else float32."""
+        import torch
+
+        kept = self.voxels.dtype in (*KEPT, np.float32)
+        return torch.from_numpy(np.ascontiguousarray(self.voxels, dtype=self.voxels.dtype if kept else np.float32))
+
+    @property
+    def extent_mm(self) -> np.ndarray:
+        """Length of the volume along i, j, k in mm, shape (3,)."""
+        return self.grid.size_mm
+
+
+def _ending(path: Path) -> str:
+    name = path.name.lower()
+    return ".nii.gz" if name.endswith(".nii.gz") else path.suffix.lower()
+
+
+def read_volume(path: str | Path, *, frame: int | None = None, orientation: str | None = None, compact: bool = False) -> Volume:
+    """Reads a scan from a file or a folder with one DICOM series.
+
+    Args:
+        path: NIfTI, NRRD, MetaImage or Analyze file, a DICOM file (its series is read) or a folder of one series.
+        frame: which volume of a 4D file, counted from 0.
+        orientation: axis codes such as ``"LAS"`` (the directions in which i, j, k grow) for
+            a file that records none (plain Analyze, NIfTI with neither qform nor sform).
+        compact: whether whole numbers of 8 or 16 bits stay such, in half of the memory.
+
+    Returns:
+        The scan with float32 voxels (CT in HU), or as ``compact`` says.
+
+    Raises:
+        InputError: the file cannot be used; the message says why and what to do.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_volume(Volume(np.ones((4, 5, 6), np.int16), np.eye(4)), f"{folder}/scan.nii.gz")
+    ...     scan = read_volume(f"{folder}/scan.nii.gz", compact=True)
+    >>> scan.shape, scan.voxels.dtype.name
+    ((4, 5, 6), 'int16')
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"The file '{path}' does not exist; check the path.")
+    if path.is_dir():
+        return _read_dicom(path, compact)
+    if path.stat().st_size == 0:
+        raise InputError(f"The file '{path.name}' is empty; copy or export it again.")
+    ending = _ending(path)
+    if ending in NIFTI_ENDINGS:
+        return _read_nifti(path, frame, orientation, compact)
+    if ending in ITK_ENDINGS:
+        return _read_itk(path, frame, compact)
+    if ending in (".dcm", ".ima", ""):
+        return _read_dicom(path, compact)
+    raise InputError(f"The file '{path.name}' is of a kind that is not read; give NIfTI, NRRD, MHA/MHD, Analyze or DICOM.")
+
+
+def _pick_frame(array: np.ndarray, frame: int | None, name: str) -> np.ndarray:
+    """Array indexed [k, j, i] or [t, k, j, i] (more leading axes of size 1 are dropped) to [k, j, i]."""
+    while array.ndim > 3 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim == 4:
+        if frame is None:
+            raise InputError(f"'{name}' holds {array.shape[0]} volumes (4D); pick one with --frame 0 to --frame {array.shape[0] - 1}.")
+        if not 0 <= frame < array.shape[0]:
+            raise InputError(f"'{name}' has no frame {frame}; it holds frames 0 to {array.shape[0] - 1}.")
+        array = array[frame]
+    if array.ndim != 3 or min(array.shape) < 2:
+        raise InputError(f"'{name}' is a single slice or a 2D image; a 3D volume is needed.")
+    return array
+
+
+def _gray(array: np.ndarray, name: str, compact: bool, slope: float = 1.0, intercept: float = 0.0) -> np.ndarray:
+    """The array times ``slope`` plus ``intercept`` as float32, or as it is where it is of a type of ``KEPT`` and not scaled."""
+    if array.dtype.kind == "c":
+        raise InputError(f"'{name}' holds complex numbers; export the magnitude image.")
+    if array.dtype.kind not in "buif":
+        raise InputError(f"'{name}' holds colors or records, not gray values; export a gray-scale volume.")
+    native = array.dtype.newbyteorder("=")
+    if (slope, intercept) == (1.0, 0.0):
+        return np.ascontiguousarray(array, native if compact and native in KEPT else np.float32)
+    scaled = np.empty(array.shape, np.float32)
+    for gray, layer in zip(scaled, array):
+        gray[:] = layer.astype(np.float64) * slope + intercept
+    return scaled
+
+
+def _read_nifti(path: Path, frame: int | None, orientation: str | None, compact: bool) -> Volume:
+    file = read_nifti(path)
+    voxels = _gray(_pick_frame(file.voxels, frame, path.name), path.name, compact, file.slope, file.intercept)
+    return Volume(voxels, file.ijk_to_ras(orientation, voxels.shape))
+
+
+def _read_dicom(path: Path, compact: bool) -> Volume:
+    from neurospineseg.images.dicom_series import read_dicom
+
+    array, affine = read_dicom(path)
+    return Volume(_gray(array, path.name, compact), affine)
+
+
+def _read_itk(path: Path, frame: int | None, compact: bool) -> Volume:
+    if _ending(path) in META_IMAGE:
+        from neurospineseg.images.itk_file import read_itk
+
+        array, affine = read_itk(path, META_IMAGE[_ending(path)])
+    else:
+        from neurospineseg.images.nrrd_file import read_nrrd
+
+        array, affine = read_nrrd(path)
+    return Volume(_gray(_pick_frame(array, frame, path.name), path.name, compact), affine)
+
+
+def write_volume(volume: Volume, path: str | Path) -> None:
+    """Writes a scan or a label map as ``.nii``, ``.nii.gz``, ``.nrrd`` or ``.mha``, under a temporary name first.
+
+    Raises:
+        InputError: the name's ending is of none of these kinds, or the file cannot be written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_volume(Volume(np.ones((4, 5, 6), np.uint16), np.eye(4)), f"{folder}/mask.nii.gz")
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['mask.nii.gz']
+    """
+    path = Path(path)
+    if _ending(path) not in LABEL_MAP_ENDINGS:
+        raise InputError(f"'{path.name}' cannot be written; its name must end in {', '.join(LABEL_MAP_ENDINGS)}.")
+    try:
+        with whole_file(path) as new:
+            _write(volume, new)
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"'{path}' cannot be written; check the folder and the free space.") from error
+
+
+def _write(volume: Volume, path: Path) -> None:
+    if _ending(path) in (".nii", ".nii.gz"):
+        write_nifti(volume.voxels, volume.ijk_to_ras, path)
+    elif _ending(path) == ".nrrd":
+        from neurospineseg.images.nrrd_file import write_nrrd
+
+        write_nrrd(volume.voxels, volume.ijk_to_ras, path, {})
+    else:
+        from neurospineseg.images.itk_file import write_itk
+
+        write_itk(volume.voxels, volume.ijk_to_ras, path)

@@ -1,0 +1,1 @@
+"""From scans to class probabilities on a model's grid, and back onto the scan's own."""

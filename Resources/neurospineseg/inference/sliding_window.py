@@ -1,0 +1,113 @@
+"""A 3D network over an image larger than it was trained on: windows placed evenly, empty ones left out, their scores blended.
+
+The windows keep the size of the training patches, because instance normalization takes its statistics from a whole window:
+in one window around the whole head the tumor model's mean Dice on ten synthetic heads fell from 0.42 to 0.37.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from neurospineseg.geometry.bounding_box import bounding_box
+from neurospineseg.geometry.triple import triple
+
+OVERLAP = 0.5
+"""With 0.25 a head takes as many windows; synthetic lumbar spines took an eighth less time and lost 0.001 of mean Dice, one 0.010."""
+BORDER_SIGMA = 0.125
+"""A voxel's weight falls off from the middle of its window as a Gaussian of this many window sides, as in nnU-Net and MONAI."""
+MARGIN = 4
+"""Voxels of empty image that are kept around what is not."""
+FLAT = 0.05
+"""A window in which no channel varies by more than this share of its deviation over the whole image shows air: it is left out, since
+instance normalization would make anatomy of its noise."""
+SURE = 20.0
+"""Score of the background where nothing was looked at."""
+
+Box = tuple[slice, slice, slice]
+
+
+def starts(length: int, window: int, overlap: float = OVERLAP) -> list[int]:
+    """Where windows begin that cover ``length`` voxels evenly, each overlapping the next by at least ``overlap`` of itself."""
+    if length <= window:
+        return [0]
+    count = int(np.ceil((length - window) / (window * (1 - overlap)))) + 1
+    return np.linspace(0, length - window, count).round().astype(int).tolist()
+
+
+def blending_weight(window: tuple[int, int, int]) -> torch.Tensor:
+    """The weight of each voxel of a window, float32 (K, J, I), 1 in the middle and never 0."""
+    k, j, i = (torch.exp(-0.5 * ((torch.arange(n) - (n - 1) / 2) / (BORDER_SIGMA * n)) ** 2) for n in window)
+    return (k[:, None, None] * j[:, None] * i).clamp_min(1e-3)
+
+
+def at_least(low: int, high: int, least: int, count: int) -> tuple[int, int]:
+    """A stretch of an axis of ``count`` voxels, widened to ``least`` where the axis is that long."""
+    low = max(0, min(low - max(0, least - (high - low)) // 2, count - least))
+    return low, min(count, max(high, low + least))
+
+
+def occupied(image: torch.Tensor, window: tuple[int, int, int]) -> Box:
+    """The box of (C, K, J, I) that holds all that is not 0 in every channel, at least as large as a window where the image is."""
+    start, stop = bounding_box((image != 0).any(0), MARGIN) or ((0, 0, 0), (0, 0, 0))
+    return triple(slice(*at_least(*axis)) for axis in zip(start, stop, window, image.shape[1:]))
+
+
+def _spread(image: torch.Tensor) -> torch.Tensor:
+    """The deviation of each channel of (C, K, J, I), from every eighth voxel: (C,)."""
+    return image[:, ::2, ::2, ::2].flatten(1).std(1, correction=0)
+
+
+def windowed_scores(
+    network: Callable[[torch.Tensor], torch.Tensor],
+    image: torch.Tensor,
+    classes: int,
+    window: tuple[int, int, int],
+    batch: int = 1,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> torch.Tensor:
+    """A network's scores over a whole image, the weighted mean of those of its windows.
+
+    Args:
+        network: takes (B, C, *window), gives float32 (B, classes, *window) on ``image``'s device.
+        image: float32 (C, K, J, I), 0 where there is nothing to see.
+        batch: how many windows are given at once.
+
+    Returns:
+        float32 (classes, K, J, I); the background, the first class, is certain where no window looked.
+    """
+    progress(0.0)
+    box = occupied(image, window)
+    missing = [max(0, wide - (part.stop - part.start)) for wide, part in zip(window, box)]
+    scores = torch.zeros(classes, *image.shape[1:], device=image.device)
+    scores[0] = SURE
+    seen, sums = image[(slice(None), *box)], scores[(slice(None), *box)].zero_()
+    if any(missing):
+        seen = F.pad(seen, [side for gap in reversed(missing) for side in (gap // 2, gap - gap // 2)])
+        sums = torch.zeros(classes, *seen.shape[1:], device=image.device)
+    total, weight = torch.zeros(seen.shape[1:], device=image.device), blending_weight(window).to(image.device)
+
+    corners = product(*(starts(count, wide) for count, wide in zip(seen.shape[1:], window)))
+    places = [tuple(slice(low, low + wide) for low, wide in zip(corner, window)) for corner in corners]
+    least = FLAT * _spread(seen)
+    varied = torch.stack([(_spread(seen[(slice(None), *place)]) > least).any() for place in places]).tolist()
+    places = [place for place, worth in zip(places, varied) if worth]
+    for first in range(0, len(places), batch):
+        together = places[first : first + batch]
+        scored = network(torch.stack([seen[(slice(None), *place)] for place in together]))
+        for place, each in zip(together, scored):
+            sums[(slice(None), *place)].addcmul_(each, weight)
+            total[place] += weight
+        progress((first + len(together)) / len(places))
+    if not places:
+        progress(1.0)
+    sums /= total.clamp_min(1e-6)
+    sums[0].masked_fill_(total == 0, SURE)
+    if any(missing):
+        kept = tuple(slice(gap // 2, gap // 2 + part.stop - part.start) for gap, part in zip(missing, box))
+        scores[(slice(None), *box)] = sums[(slice(None), *kept)]
+    return scores

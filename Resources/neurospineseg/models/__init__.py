@@ -1,0 +1,1 @@
+"""Models as data: bundles on disk, the networks they name and their weights."""

@@ -1,0 +1,254 @@
+"""A MONAI Bundle on disk: read as data, verified and listed.
+
+A bundle folder holds ``configs/metadata.json`` (what the model is, and under
+``neurospineseg`` how a scan is brought to it), ``configs/inference.json``
+(``network_def``, and what ``python -m monai.bundle run`` needs),
+``models/model.pt`` (a plain state dict) and ``docs/README.md`` (the model card).
+Nothing in it is evaluated: no ``$`` expression, no class outside the allow-list,
+no pickled object.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from neurospineseg.errors import InputError
+from neurospineseg.images.normalization import Normalization
+from neurospineseg.models.catalog import model_folders
+from neurospineseg.tasks.task import task_named
+
+
+class BundleError(InputError):
+    """A bundle cannot be used; the message says why and what to do."""
+
+
+class ModelSpec(BaseModel):
+    """How a scan is brought to a network and what the network's channels mean.
+
+    Working tensors are (C, K, J, I) with i, j, k along R, A, S.
+
+    Attributes:
+        name: bundle name, also its folder's.
+        version: of the model.
+        task: name of a registered task.
+        role: ``segment``, or ``locate`` for a model that only finds the region for another, or ``recognize`` for one that only tells
+            what a scan shows.
+        channels: modalities in the order of the network's input channels.
+        optional_channels: whether missing modalities may be given as zeros.
+        advised_channels: modalities without which the model was measured to find much less; the user is warned.
+        spacing: mm along R, A, S of the working grid.
+        patch: size (K, J, I) of the sliding window in voxels; for a 2D network the slice's axis is 1.
+        slice_axis: for a 2D network, which of k, j, i (0, 1, 2) is sliced; None for 3D.
+        slices: for a 2D network, how many neighboring slices are its input channels (odd).
+        divisor: for a 2D network, its input's sides are filled up to multiples of this.
+        normalization: see ``neurospineseg.images.intensity``.
+        classes: names of the network's output channels, background first. Of a model that segments, a name is one of the task's ``classes``.
+        locator: name of the bundle that finds the region first, if any.
+        recognizer: name of the bundle that tells whether a scan shows a head: scans that do not are doubted by the brain's models, those
+            that do by the spine's. None: nothing is doubted.
+        coarse: name of the bundle, of the same task and channels, that looks at the whole scan first, if any: this one looks closer where that
+            finds anything.
+        region_mm: side of the cube around the located region in mm, or its sides along R, A, S, if any.
+        bilateral: whether the network sees one half of the region at a time, as if it were the right one: the outermost ``patch`` along
+            i, the left half mirrored. Its output channels are then ``network_classes``, and ``classes`` name each on the left, then on the right.
+        coordinates: of a bilateral model, whether three more input channels say where in the half a voxel lies, see ``predict.with_coordinates``.
+        narrow: whether a 3D network's window is half as wide along i where a scan is no wider than that, as sagittal slabs are.
+        flips: axes k, j, i (0, 1, 2) along which a 3D network also sees the image mirrored, each by itself; its probabilities are averaged.
+        preference: of a task's installed models, that with the highest is used where none is named.
+        modalities: contrasts the model was trained on, in words for people.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    version: str = "0.1.0"
+    task: str
+    role: Literal["segment", "locate", "recognize"] = "segment"
+    channels: tuple[str, ...]
+    optional_channels: bool = False
+    advised_channels: tuple[str, ...] = ()
+    spacing: tuple[float, float, float]
+    patch: tuple[int, int, int]
+    slice_axis: Literal[0, 1, 2] | None = None
+    slices: int = 1
+    divisor: int = 32
+    normalization: Normalization
+    classes: tuple[str, ...]
+    locator: str | None = None
+    recognizer: str | None = None
+    coarse: str | None = None
+    region_mm: float | tuple[float, float, float] | None = None
+    bilateral: bool = False
+    coordinates: bool = False
+    narrow: bool = False
+    flips: tuple[Literal[0, 1, 2], ...] = ()
+    preference: int = 0
+    modalities: str = ""
+    title: str = ""
+    summary: str = Field(default="", description="one line for the models list")
+    trained_on: str = Field(default="", description="what it learned from, in a few words after 'Trained on'")
+    measured: str = Field(default="", description="what it reaches on what, in a few words after 'Measured:'")
+
+    @field_validator("task")
+    @classmethod
+    def _task_is_known(cls, name: str) -> str:
+        return task_named(name).name
+
+    @model_validator(mode="after")
+    def _advised(self) -> ModelSpec:
+        unknown = [name for name in self.advised_channels if name not in self.channels]
+        if unknown:
+            raise ValueError(f"'{unknown[0]}' is advised but no channel of the model")
+        return self
+
+    @model_validator(mode="after")
+    def _sides(self) -> ModelSpec:
+        names = self.classes[1:]
+        paired = all(a.startswith("left_") and b == a.replace("left_", "right_", 1) for a, b in zip(names[::2], names[1::2]))
+        if self.bilateral and (len(names) % 2 or not paired):
+            raise ValueError("classes of a bilateral model must name each structure on the left, then on the right")
+        if self.bilateral and self.slice_axis is not None:
+            raise ValueError("a bilateral model must be 3D")
+        if self.coordinates and not self.bilateral:
+            raise ValueError("only a bilateral model takes coordinates")
+        if 2 in self.flips and any(name.startswith(("left_", "right_")) for name in names):
+            raise ValueError("a model that tells left from right must not be mirrored along i")
+        return self
+
+    @property
+    def inputs(self) -> int:
+        """How many input channels the network has."""
+        return len(self.channels) * self.slices + (3 if self.coordinates else 0)
+
+    @property
+    def network_classes(self) -> tuple[str, ...]:
+        """What the network's output channels mean: ``classes``, or of a bilateral model those without their sides."""
+        return ("background", *(name.removeprefix("left_") for name in self.classes[1::2])) if self.bilateral else self.classes
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle read from ``folder``."""
+
+    folder: Path
+    spec: ModelSpec
+    network_def: dict[str, Any]
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / "models" / "model.pt"
+
+    @property
+    def card(self) -> Path:
+        return self.folder / "docs" / "README.md"
+
+    @cached_property
+    def checksum(self) -> str:
+        """SHA-256 of the weights file, hexadecimal."""
+        return hashlib.sha256(self.weights.read_bytes()).hexdigest()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BundleError(f"'{path.parent.parent.name}' is not a model bundle: configs/{path.name} is missing.") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BundleError(
+            f"The file configs/{path.name} of the model '{path.parent.parent.name}' is not valid JSON; install the model again."
+        ) from error
+    if not isinstance(value, dict):
+        raise BundleError(
+            f"The file configs/{path.name} of the model '{path.parent.parent.name}' holds no JSON object; install the model again."
+        )
+    return value
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Reads a bundle folder as data and verifies its weights' checksum.
+
+    Raises:
+        BundleError: a file is missing, malformed or altered, or the bundle lacks what this program needs.
+    """
+    folder = Path(folder)
+    metadata = _read_json(folder / "configs" / "metadata.json")
+    inference = _read_json(folder / "configs" / "inference.json")
+    if "neurospineseg" not in metadata:
+        raise BundleError(f"The bundle '{folder.name}' does not say how scans are brought to it (no 'neurospineseg' in metadata.json).")
+    try:
+        spec = ModelSpec.model_validate(metadata["neurospineseg"])
+    except ValidationError as error:
+        raise BundleError(f"The bundle '{folder.name}' is malformed: {_first_fault(error)}.") from error
+    try:
+        if spec.role == "segment":
+            task_named(spec.task).check_classes(spec.classes)
+    except InputError as error:
+        raise BundleError(f"The bundle '{folder.name}' cannot be used: {error}") from error
+    definition = inference.get("network_def")
+    if not isinstance(definition, dict):
+        raise BundleError(f"The bundle '{folder.name}' names no network (no 'network_def' in inference.json).")
+    bundle = Bundle(folder, spec, definition)
+    if not bundle.weights.is_file():
+        raise BundleError(f"The bundle '{folder.name}' has no weights (models/model.pt); install the model again.")
+    expected = metadata.get("weights_sha256")
+    if expected and expected != bundle.checksum:
+        raise BundleError(
+            f"The weights of '{folder.name}' are not the ones its metadata names (checksum differs); install the model again."
+        )
+    return bundle
+
+
+def _first_fault(error: ValidationError) -> str:
+    """Where a value is wrong, which one it is if it is a word, and what is wrong with it."""
+    first = error.errors()[0]
+    place, words = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ").rstrip(".")
+    value = first["input"]
+    said = f" is '{value}'" if isinstance(value, str) and value not in words else ""
+    return f"{place}{said}: {words}" if place else words
+
+
+def installed_bundles(task: str | None = None, role: str = "segment") -> list[Bundle]:
+    """The bundles of a task (None: of all), in the order of ``model_folders`` and of their names.
+
+    Raises:
+        BundleError: one of them is damaged. Of another task's that is not noticed, nor where it says of no task that it is its own.
+    """
+    bundles: dict[str, Bundle] = {}
+    for parent in model_folders():
+        for folder in sorted(parent.iterdir()) if parent.is_dir() else []:
+            if not (folder / "configs" / "metadata.json").is_file() or (task is not None and _task_of(folder) != task):
+                continue
+            bundle = read_bundle(folder)
+            if (task is None or bundle.spec.task == task) and bundle.spec.role == role:
+                bundles.setdefault(bundle.spec.name, bundle)
+    return list(bundles.values())
+
+
+def _task_of(folder: Path) -> str | None:
+    """The task that a bundle's metadata name; None where they are damaged."""
+    try:
+        return _read_json(folder / "configs" / "metadata.json")["neurospineseg"]["task"]
+    except (BundleError, KeyError, TypeError):
+        return None
+
+
+def find_bundle(name: str) -> Bundle:
+    """The installed bundle of that name, or the one in the folder that ``name`` is a path of.
+
+    Raises:
+        BundleError: there is none; the message lists those there are.
+    """
+    for parent in model_folders():
+        if (parent / name / "configs" / "metadata.json").is_file():
+            return read_bundle(parent / name)
+    if (Path(name) / "configs" / "metadata.json").is_file():
+        return read_bundle(Path(name))
+    known = ", ".join(bundle.spec.name for bundle in installed_bundles()) or "none"
+    raise BundleError(f"There is no model '{name}'; installed: {known}.")

@@ -1,0 +1,109 @@
+"""Builds the network a bundle names and readies it for a device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from neurospineseg.errors import InputError
+from neurospineseg.models import perceptron, unet
+from neurospineseg.models.channel_norm import with_channel_norms
+from neurospineseg.models.weights import dequantized
+
+ALLOWED_NETWORKS = (
+    "DynUNet",
+    "UNet",
+    "BasicUNet",
+    "SegResNet",
+    "AttentionUnet",
+    "BasicUNetPlusPlus",
+    "UNETR",
+    "SwinUNETR",
+    "VNet",
+    "FullyConnectedNet",
+)
+
+
+class NetworkError(InputError):
+    """A network definition or its weights cannot be used; the message says why."""
+
+
+def build_network(definition: dict[str, Any]) -> torch.nn.Module:
+    """A network of ``monai.networks.nets`` from a bundle's ``network_def``.
+
+    Args:
+        definition: ``{"_target_": "DynUNet", ...}`` with plain values only.
+
+    Raises:
+        NetworkError: the target is not in ``ALLOWED_NETWORKS``, a value is an
+            expression, or the network refuses its parameters.
+    """
+    target, parameters = _checked(definition)
+    from monai.networks import nets
+
+    try:
+        return getattr(nets, target)(**parameters)
+    except (TypeError, ValueError, KeyError, AssertionError) as error:
+        raise NetworkError(f"The network {target} refuses the bundle's parameters: {error}.") from error
+
+
+def build_to_run(definition: dict[str, Any]) -> torch.nn.Module:
+    """The same function of the same weights, without MONAI where this program has the network itself: lighter, and not for training.
+
+    Raises:
+        NetworkError: as ``build_network``.
+    """
+    _checked(definition)
+    if unet.understood(definition):
+        return unet.UNet(definition)
+    return perceptron.Perceptron(definition) if perceptron.understood(definition) else build_network(definition)
+
+
+def _checked(definition: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A definition's class name and parameters.
+
+    Raises:
+        NetworkError: the class is not allowed, or a parameter is an expression.
+    """
+    target = str(definition.get("_target_", "")).rsplit(".", 1)[-1]
+    if target not in ALLOWED_NETWORKS:
+        raise NetworkError(f"The network '{target}' is not one this program runs; it runs {', '.join(ALLOWED_NETWORKS)}.")
+    parameters = {key: value for key, value in definition.items() if not key.startswith("_")}
+    refuse_expressions(parameters)
+    return target, parameters
+
+
+def refuse_expressions(value: Any) -> None:
+    """Raises NetworkError where a plain value is wanted and an expression, a reference or a class stands."""
+    if isinstance(value, str) and value.startswith(("$", "@", "%")):
+        raise NetworkError(f"The bundle asks to evaluate '{value}'; a bundle is read as data and never run.")
+    if isinstance(value, dict):
+        if "_target_" in value:
+            raise NetworkError(f"The bundle asks to make '{value['_target_']}'; a bundle is read as data and never run.")
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            refuse_expressions(item)
+
+
+def load_weights(network: torch.nn.Module, path: Path) -> torch.nn.Module:
+    """Loads a plain state dict (see ``neurospineseg.models.weights``), exchanges norms for quicker equal ones and sets evaluation mode.
+
+    Raises:
+        NetworkError: the file is missing, is not a plain state dict, or does not fit the network.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise NetworkError(f"The model's weights '{path.name}' are missing; install the model again.") from error
+    except Exception as error:
+        raise NetworkError(f"The weights '{path.name}' are damaged or hold more than plain tensors; they were not loaded.") from error
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise NetworkError(f"The weights '{path.name}' are not a plain state dict; they were not loaded.")
+    try:
+        network.load_state_dict(dequantized(state))
+    except (KeyError, RuntimeError) as error:
+        raise NetworkError(f"The weights '{path.name}' do not fit the network the bundle names.") from error
+    return with_channel_norms(network).eval()

@@ -1,0 +1,149 @@
+"""From files to files: scans in, a mask out with its record and a page, all written or none."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from neurospineseg.atomic_files import SEGMENTATION_ENDING, Outputs, beside, mask_ending
+from neurospineseg.errors import InputError
+from neurospineseg.pipeline.settings import Settings
+from neurospineseg.pipeline.stages import Progress, Stage
+from neurospineseg.tasks.structure import segment_tags
+
+if TYPE_CHECKING:
+    from neurospineseg.images.volume import Volume
+    from neurospineseg.pipeline.segmentation_result import SegmentationResult
+
+
+@dataclass(frozen=True)
+class FileJob:
+    """What is to be segmented into a file.
+
+    Attributes:
+        task: name of a registered task.
+        scans: file or DICOM folder of each of its channels.
+        output: the mask; its record and page lie beside it.
+        settings: see ``Settings``.
+        frame: which volume of a 4D file.
+        orientation: axis codes for files that record none.
+        sidecar: whether the record is written.
+        page: whether a page with pictures is.
+        overwrite: whether existing outputs may be replaced.
+        staging: see ``Outputs``.
+    """
+
+    task: str
+    scans: Mapping[str, Path]
+    output: Path
+    settings: Settings = Settings()
+    frame: int | None = None
+    orientation: str | None = None
+    sidecar: bool = True
+    page: bool = False
+    overwrite: bool = False
+    staging: Path | None = None
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """The files to write: ``mask``, and ``record`` and ``page`` where they are wanted."""
+        made = {"mask": self.output}
+        if self.sidecar:
+            made["record"] = beside(self.output, ".json")
+        if self.page:
+            made["page"] = beside(self.output, ".html")
+        return made
+
+
+def run_file_job(job: FileJob, progress: Progress, networks: dict[str, Any] | None = None) -> SegmentationResult:
+    """Reads, segments and writes.
+
+    Args:
+        networks: loaded networks by bundle name, kept between jobs.
+
+    Raises:
+        InputError: an input or the output cannot be used; nothing is left behind.
+    """
+    ending = _writable_ending(job.output)
+    with Outputs(list(job.paths.values()), inputs=list(job.scans.values()), overwrite=job.overwrite, staging=job.staging) as outputs:
+        started = perf_counter()
+        scans = _read(job, progress)
+        reading, started = perf_counter() - started, perf_counter()
+        progress(Stage.LOADING, 0.0)
+        from neurospineseg.pipeline.segmenter import Segmenter
+
+        segmenter = Segmenter(job.task, job.settings, networks)
+        before = {Stage.READING_FILES: reading, Stage.LOADING: perf_counter() - started}
+        result = segmenter.run(scans, progress)
+        _write(job, scans, result, before, outputs, ending, progress)
+    return result
+
+
+def _writable_ending(output: Path) -> str:
+    """The kind of mask that is asked for.
+
+    Raises:
+        InputError: it cannot be written here.
+    """
+    from neurospineseg.images.volume import META_IMAGE
+
+    ending = mask_ending(output)
+    if ending in META_IMAGE and importlib.util.find_spec("SimpleITK") is None:
+        raise InputError(f"Writing {ending} needs the package SimpleITK, which this Python does not have; choose .nii.gz.")
+    return ending
+
+
+def _read(job: FileJob, progress: Progress) -> dict[str, Volume]:
+    from neurospineseg.images.volume import read_volume
+
+    progress(Stage.READING_FILES, 0.0)
+    with ThreadPoolExecutor(max(1, len(job.scans))) as pool:  # unpacking leaves Python's lock
+        reads = [pool.submit(read_volume, path, frame=job.frame, orientation=job.orientation, compact=True) for path in job.scans.values()]
+        scans = {}
+        for name, read in zip(job.scans, reads):
+            scans[name] = read.result()
+            progress(Stage.READING_FILES, len(scans) / len(job.scans))
+    return scans
+
+
+def _write(
+    job: FileJob,
+    scans: Mapping[str, Volume],
+    result: SegmentationResult,
+    before: Mapping[Stage, float],
+    outputs: Outputs,
+    ending: str,
+    progress: Progress,
+) -> None:
+    """Writes mask, record and page under temporary names; the record gets the seconds of the stages ``before`` the run and after."""
+    started, paths, report = perf_counter(), job.paths, result.report
+    progress(Stage.WRITING_FILES, 0.0)
+    _write_mask(result, outputs.temporary(paths["mask"]), ending)
+    seconds = {**before, **report["seconds"], Stage.WRITING_FILES: perf_counter() - started}
+    report["seconds"] = {Stage(stage).value: round(value, 3) for stage, value in seconds.items()}
+    report["segments"] = [{"label": s.label, "key": s.key, "name": s.name, "color": list(s.color)} for s in result.structures]
+    if "record" in paths:
+        outputs.temporary(paths["record"]).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if "page" in paths:
+        from neurospineseg.pages.html_page import Case, segments_of, write_page
+
+        progress(Stage.DRAWING_PAGE, 0.0)
+        write_page(outputs.temporary(paths["page"]), [Case(job.task, dict(scans), result.labels, segments_of(report), report)])
+
+
+def _write_mask(result: SegmentationResult, path: Path, ending: str) -> None:
+    if ending == SEGMENTATION_ENDING:
+        from neurospineseg.images.segmentation_file import FileSegment, write_segmentation
+
+        segments = [FileSegment(each.key, each.name, each.label, each.color, segment_tags(each)) for each in result.structures]
+        write_segmentation(result.labels, segments, path)
+    else:
+        from neurospineseg.images.volume import write_volume
+
+        write_volume(result.labels, path)

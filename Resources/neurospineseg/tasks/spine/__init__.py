@@ -1,0 +1,1 @@
+"""The chain of vertebrae and discs: parting, ordering and naming it."""

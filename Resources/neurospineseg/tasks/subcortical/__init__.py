@@ -1,0 +1,1 @@
+"""The deep nuclei in brain MR."""

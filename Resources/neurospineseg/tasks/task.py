@@ -1,0 +1,309 @@
+"""What a task is: all that the program knows of tumors, spines or deep nuclei and not of the others. The registry of tasks.
+
+A task is a folder here with a ``declaration.py`` that holds a ``Task`` named ``TASK``. Folders of other people's tasks are named in
+``NEUROSPINESEG_TASKS`` (a path list); a program that runs in one process may also call ``register_task``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from math import inf
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from neurospineseg import tasks
+from neurospineseg.errors import InputError
+from neurospineseg.tasks.contrasts import CONTRASTS
+from neurospineseg.tasks.structure import Structure
+
+Reference = str | Callable[..., Any]
+"""A function, or where it is: ``package.module:function``, imported when it is first called."""
+Head = Literal["expected", "needed", "unwanted", "any"]
+
+
+@dataclass(frozen=True)
+class Suitability:
+    """Which scans of a scene suit a channel that takes any contrast, for the panel's guess.
+
+    Attributes:
+        ranks: by contrast, the best highest; 0 for a contrast that is not named here.
+        sagittal: added for a sagittal scan.
+        not_of: parts of the body (``head``, ``spine``); a scan that says it shows one of them does not suit.
+    """
+
+    ranks: Mapping[str, int] = field(default_factory=dict)
+    sagittal: int = 0
+    not_of: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for contrast in self.ranks:
+            _refuse_unless(contrast in CONTRASTS, f"There is no contrast '{contrast}'; there are {', '.join(CONTRASTS)}.")
+        for part in self.not_of:
+            _refuse_unless(part in ("head", "spine"), f"Scans are not told apart by '{part}'; they are by head and spine.")
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A scan that a task takes.
+
+    Attributes:
+        key: its name in model bundles, on the command line and in the panel's parameters.
+        name: for people, as a noun before "scan".
+        file_words: last words of a file's name that tell it in a folder of cases, in lower case.
+        contrast: the contrast that a scan must show to be right here, a key of ``CONTRASTS``; None where any may.
+        suits: which scans of a scene are offered where any contrast may.
+    """
+
+    key: str
+    name: str
+    file_words: tuple[str, ...] = ()
+    contrast: str | None = None
+    suits: Suitability = Suitability()
+
+    def __post_init__(self) -> None:
+        known = ", ".join(CONTRASTS)
+        _refuse_unless(self.contrast is None or self.contrast in CONTRASTS, f"There is no contrast '{self.contrast}'; there are {known}.")
+
+
+@dataclass(frozen=True)
+class PlausibleVolumes:
+    """What a result's volumes may be, widely: single odd ones are noted by the rules, this refuses results that cannot be.
+
+    Attributes:
+        called: the structures in words for people.
+        ml: least and greatest volume in mL of a whole structure, by its key or its family.
+        most_odd: how many structures may lie beyond these limits.
+        total_ml: greatest volume of all structures together.
+        total_doubt: a sentence for more than that; ``{ml}`` stands for the volume.
+    """
+
+    called: str
+    ml: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    most_odd: int = 2
+    total_ml: float = inf
+    total_doubt: str = ""
+
+
+@dataclass(frozen=True)
+class Composite:
+    """A union of structures whose volume is reported beside the structures' own."""
+
+    key: str
+    name: str
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """A scan that the program draws itself, for the demonstration, sample data and tests.
+
+    Attributes:
+        draw: ``(seed) -> images, ijk_to_ras, labels``: one image (K, J, I) or several by channel, 4x4 in mm, and the structures' label
+            values (K, J, I).
+        structures: keys of those that it draws; empty for all.
+    """
+
+    draw: Reference
+    structures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a kind of segmentation job is.
+
+    Attributes:
+        name: in commands, bundles and data sets.
+        title: heading of its results on pages.
+        summary: what is segmented, in words that follow "Segments the".
+        channels: the scans it takes; models of it take some of them.
+        structures: all that it may mark.
+        least_extent_mm: least lengths of a scan's field of view in mm, shortest first, that can hold the anatomy.
+        families: class of a network -> family of the structures that it becomes; a class not named here is a structure's key.
+        needed_classes: groups of classes; the rules need one of each group.
+        rules: ``(probabilities, grid, spec) -> Postprocessed`` after the network, see ``class_scores``.
+        notes: ``(image, probabilities, spec) -> list[str]``: what the user should know of the image, if anything.
+        modalities: DICOM modalities that its models know.
+        head: whether the scan should show a head: ``expected`` and doubted without, ``needed`` and refused without, ``unwanted`` and
+            doubted with one, or ``any``.
+        only_in_head: whether nothing is marked outside the head.
+        plausible: volumes of a result.
+        composites: unions that are reported.
+        margin_mm: what pages show around a mask in mm; None for the whole scan.
+        registers: whether its scans may have to be aligned.
+        renumbers: whether its structures are numbered along a chain: a run in a region looks at the whole scan first, and who names one
+            structure renumbers the others.
+        phantom: what draws a scan of it, if anything does.
+        order: place in lists; equal ones by name.
+    """
+
+    name: str
+    title: str
+    summary: str
+    channels: tuple[Channel, ...]
+    structures: tuple[Structure, ...]
+    least_extent_mm: tuple[float, float, float]
+    families: Mapping[str, str] = field(default_factory=dict)
+    needed_classes: tuple[tuple[str, ...], ...] = ()
+    rules: Reference = "neurospineseg.tasks.class_scores:one_piece_each"
+    notes: Reference | None = None
+    modalities: tuple[str, ...] = ("MR",)
+    head: Head = "any"
+    only_in_head: bool = False
+    plausible: PlausibleVolumes = PlausibleVolumes("structures")
+    composites: tuple[Composite, ...] = ()
+    margin_mm: float | None = None
+    registers: bool = False
+    renumbers: bool = False
+    phantom: Phantom | None = None
+    order: int = 100
+
+    def __post_init__(self) -> None:
+        _refuse_unless(self.name.isidentifier(), f"'{self.name}' cannot name a task; take lower-case letters.")
+        _refuse_unless(self.head in get_args(Head), f"'{self.head}' says nothing of a head; say one of {', '.join(get_args(Head))}.")
+        _refuse_unless(bool(self.channels), f"The task '{self.name}' takes no scan; name its channels.")
+        for keys in ([s.key for s in self.structures], [str(s.label) for s in self.structures]):
+            twice = sorted({key for key in keys if keys.count(key) > 1})
+            _refuse_unless(not twice, f"Two structures of the task '{self.name}' have the same key or label value: {', '.join(twice)}.")
+        known, families = {s.key for s in self.structures}, {s.family for s in self.structures}
+        named = [part for composite in self.composites for part in composite.parts]
+        named += [key for key in self.plausible.ml if key not in families]
+        unknown = [key for key in named if key not in known] + [family for family in self.families.values() if family not in families]
+        _refuse_unless(
+            not unknown, f"The task '{self.name}' has no structure {', '.join(map(repr, unknown))}, which its declaration names."
+        )
+        for modality in self.modalities:
+            _refuse_unless(modality in ("MR", "CT"), f"There is no modality '{modality}'; there are MR and CT.")
+
+    @property
+    def single(self) -> bool:
+        """Whether it takes one scan only."""
+        return len(self.channels) == 1
+
+    @property
+    def channel_keys(self) -> tuple[str, ...]:
+        return tuple(channel.key for channel in self.channels)
+
+    def channel(self, key: str) -> Channel:
+        """The channel of a key.
+
+        Raises:
+            InputError: the task has none of that key.
+        """
+        for channel in self.channels:
+            if channel.key == key:
+                return channel
+        raise InputError(f"'{key}' is no scan that {self.name} takes; it takes {', '.join(self.channel_keys)}.")
+
+    def structure(self, key: str) -> Structure:
+        """The structure of a key.
+
+        Raises:
+            InputError: the task has none of that key.
+        """
+        for structure in self.structures:
+            if structure.key == key:
+                return structure
+        known = ", ".join(sorted(structure.key for structure in self.structures))
+        raise InputError(f"There is no structure '{key}' in {self.name}; choose among {known}.")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that its rules understand."""
+        return tuple(self.families) or tuple(structure.key for structure in self.structures)
+
+    def check_classes(self, classes: Sequence[str]) -> None:
+        """Refuses classes, background first, that the task's rules do not understand.
+
+        Raises:
+            InputError: a class is unknown, or one that the rules need is missing.
+        """
+        unknown = next((name for name in classes[1:] if name not in self.classes), None)
+        if unknown is not None:
+            raise InputError(f"'{unknown}' is no class for {self.name}; rename it to one of {', '.join(sorted(self.classes))}.")
+        missing = [group for group in self.needed_classes if not set(group) & set(classes)]
+        if missing:
+            words = ", ".join(" or ".join(f"'{name}'" for name in group) for group in missing)
+            raise InputError(f"A model for {self.name} needs the classes {words}, and lacks one of them.")
+
+    def structures_of_classes(self, classes: Sequence[str]) -> tuple[Structure, ...]:
+        """Every structure that a model with these classes can find."""
+        families = {self.families[name] for name in classes if name in self.families}
+        return tuple(structure for structure in self.structures if structure.family in families or structure.key in classes)
+
+
+def called(reference: Reference) -> Callable[..., Any]:
+    """The function itself; its module is imported now.
+
+    Raises:
+        InputError: there is no such function.
+    """
+    if not isinstance(reference, str):
+        return reference
+    module, _, name = reference.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise InputError(f"There is no function '{reference}', which a task names; correct its declaration.") from error
+
+
+def _refuse_unless(right: bool, sentence: str) -> None:
+    if not right:
+        raise InputError(sentence)
+
+
+_TASKS: dict[str, Task] = {}
+_looked_for: list[str] = []
+
+
+def register_task(task: Task) -> None:
+    """Makes a task known to this process.
+
+    Raises:
+        InputError: its name, or the key of one of its structures, is another task's already.
+    """
+    registered_tasks()
+    _add(task)
+
+
+def _add(task: Task) -> None:
+    _refuse_unless(task.name not in _TASKS, f"There is a task '{task.name}' already; give the new one another name.")
+    for other in _TASKS.values():
+        shared = {structure.key for structure in other.structures} & {structure.key for structure in task.structures}
+        _refuse_unless(not shared, f"The structure {sorted(shared)[:1]} of the task '{task.name}' is one of {other.name} already.")
+    _TASKS[task.name] = task
+
+
+def forget_task(name: str) -> None:
+    """Takes a registered task out again."""
+    task_named(name)
+    del _TASKS[name]
+
+
+def registered_tasks() -> tuple[Task, ...]:
+    """Every task, in the order of lists.
+
+    Raises:
+        InputError: a declaration cannot be used.
+    """
+    for folder in tasks.__path__:
+        if folder not in _looked_for:
+            for declaration in sorted(Path(folder).glob("*/declaration.py")):
+                task = import_module(f"{tasks.__name__}.{declaration.parent.name}.declaration").TASK
+                if _TASKS.get(task.name) is not task:
+                    _add(task)
+            _looked_for.append(folder)
+    return tuple(sorted(_TASKS.values(), key=lambda task: (task.order, task.name)))
+
+
+def task_named(name: str) -> Task:
+    """The task of a name.
+
+    Raises:
+        InputError: there is none; the message lists those there are.
+    """
+    known = {task.name: task for task in registered_tasks()}
+    if name not in known:
+        raise InputError(f"There is no task '{name}'; there are {', '.join(known)}.")
+    return known[name]

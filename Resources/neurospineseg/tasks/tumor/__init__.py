@@ -1,0 +1,1 @@
+"""Gliomas in brain MR."""

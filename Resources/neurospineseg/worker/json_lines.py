@@ -1,0 +1,121 @@
+"""Dataclasses as JSON lines, ``{"id": 3, "message": "Warm", "fields": {...}}``, read back by the types that their fields declare.
+
+What is not declared is refused by name: a message, a field, a stage, an option of a run.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from neurospineseg.geometry.region import Region
+from neurospineseg.pipeline.settings import Settings
+
+
+class ProtocolError(ValueError):
+    """A line says what the protocol does not know."""
+
+
+def line_of(message: Any, number: int | None = None) -> str:
+    """A message and the number of the request that it is or answers, as one line with its end."""
+    return json.dumps({"id": number, **_tagged(message)}) + "\n"
+
+
+def message_in(said: dict[str, Any], kinds: Any) -> Any:
+    """The message that an object read from a line says.
+
+    Args:
+        kinds: a union of dataclasses.
+
+    Raises:
+        ProtocolError: the message is none of these, or a field is unknown, missing or of another type.
+
+    >>> from neurospineseg.worker.protocol import DrawSample, Request
+    >>> message_in(json.loads(line_of(DrawSample("tumor", 7), 1)), Request)
+    DrawSample(task='tumor', seed=7)
+    """
+    return _of_kinds({"message": said.get("message"), "fields": said.get("fields")}, get_args(kinds))
+
+
+def _tagged(message: Any) -> dict[str, Any]:
+    return {"message": type(message).__name__, "fields": {each.name: _plain(getattr(message, each.name)) for each in fields(message)}}
+
+
+def _plain(value: Any) -> Any:
+    """A value of JSON's own types."""
+    if isinstance(value, Settings):
+        return value.to_json()
+    if isinstance(value, Region):
+        return value.as_lists()
+    if is_dataclass(value):
+        return _tagged(value)
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, Path):
+        return str(value)
+    return value.value if isinstance(value, Enum) else value
+
+
+def _of_kinds(said: dict[str, Any], kinds: tuple[type, ...]) -> Any:
+    kind = next((each for each in kinds if each.__name__ == said["message"]), None)
+    if kind is None:
+        raise ProtocolError(f"There is no message '{said['message']}'; there are {', '.join(each.__name__ for each in kinds)}.")
+    given, types = said["fields"] or {}, _types_of(kind)
+    unknown = next((name for name in given if name not in types), None)
+    if unknown is not None:
+        raise ProtocolError(f"The message {kind.__name__} has no field '{unknown}'.")
+    needed = [each.name for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING]
+    missing = next((name for name in needed if name not in given), None)
+    if missing is not None:
+        raise ProtocolError(f"The message {kind.__name__} lacks its field '{missing}'.")
+    return kind(**{name: _typed(types[name], value, f"{kind.__name__}.{name}") for name, value in given.items()})
+
+
+@cache
+def _types_of(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _typed(kind: Any, value: Any, place: str) -> Any:
+    """A value of JSON's own types as the type that a field declares.
+
+    Raises:
+        ProtocolError: it is of another type.
+        InputError: it holds settings or a region that cannot be.
+    """
+    origin, inner = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return value
+    if origin in (Union, UnionType):
+        return _of_union(inner, value, place)
+    wanted = {tuple: list, dict: dict}.get(origin) or (dict if is_dataclass(kind) else str if issubclass(kind, Path | Enum) else kind)
+    fits = isinstance(value, (int, float) if wanted is float else wanted)
+    if not fits:
+        raise ProtocolError(f"{place} is {value!r}, and {kind} is wanted.")
+    if origin is tuple:
+        return tuple(_typed(inner[0], each, place) for each in value)
+    if origin is dict:
+        return {key: _typed(inner[1], each, place) for key, each in value.items()}
+    if kind is Settings:
+        return Settings.of(value)
+    if kind is Region:
+        return Region.from_lists(value)
+    return _of_kinds(value, inner_kinds) if (inner_kinds := _dataclasses(kind)) else kind(value)
+
+
+def _dataclasses(kind: Any) -> tuple[type, ...]:
+    return (kind,) if isinstance(kind, type) and is_dataclass(kind) else ()
+
+
+def _of_union(kinds: tuple[Any, ...], value: Any, place: str) -> Any:
+    if value is None and NoneType in kinds:
+        return None
+    others = tuple(each for each in kinds if each is not NoneType)
+    return _typed(others[0], value, place) if len(others) == 1 else _of_kinds(value, others)

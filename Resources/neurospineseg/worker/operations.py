@@ -1,0 +1,186 @@
+"""What the worker does on request, each in a function of its own; torch is loaded by the first that needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neurospineseg.errors import InputError
+from neurospineseg.geometry.bounding_box import bounding_box
+from neurospineseg.pipeline.stages import Progress, Stage
+from neurospineseg.tasks.phantoms import phantom
+from neurospineseg.tasks.task import task_named
+from neurospineseg.worker.protocol import (
+    CorrectionStored,
+    DrawSample,
+    FilesWritten,
+    FindRegion,
+    InsideFile,
+    RegionFound,
+    Result,
+    RunFiles,
+    SampleDrawn,
+    ScanFile,
+    Segment,
+    Segmented,
+    StoreCorrection,
+    StructureBox,
+    UncertainPlace,
+    Warm,
+    Warmed,
+)
+
+if TYPE_CHECKING:
+    from neurospineseg.geometry.grid import Grid
+    from neurospineseg.geometry.region import Region
+    from neurospineseg.images.volume import Volume
+    from neurospineseg.pipeline.segmentation_result import SegmentationResult
+    from neurospineseg.pipeline.segmenter import Segmenter
+
+
+@dataclass
+class Bench:
+    """Where the work is done.
+
+    Attributes:
+        folder: private, of the voxel files.
+        networks: loaded networks by bundle name, kept between requests.
+        number: the request's.
+        progress: tells the window.
+    """
+
+    folder: Path
+    number: int
+    progress: Progress
+    networks: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, name: str, voxels: np.ndarray) -> str:
+        """Writes voxels into the folder; returns the file's name, which is this request's own."""
+        file = f"{self.number}-{name}.npy"
+        np.save(self.folder / file, voxels)
+        return file
+
+    def scans(self, files: dict[str, ScanFile]) -> dict[str, Volume]:
+        """Scans as ``read_volume`` keeps them when compact; pages of the files themselves where these have such a type."""
+        from neurospineseg.images.volume import KEPT, Volume
+
+        made = {}
+        for name, scan in files.items():
+            voxels = np.load(self.folder / scan.file, mmap_mode="c", allow_pickle=False)
+            made[name] = Volume(voxels if voxels.dtype in KEPT else np.asarray(voxels, np.float32), np.array(scan.ijk_to_ras, float))
+        return made
+
+    def segmenter(self, request: Warm | Segment | FindRegion) -> Segmenter:
+        from neurospineseg.pipeline.segmenter import Segmenter
+
+        return Segmenter(request.task, request.settings, self.networks)
+
+
+def warm(request: Warm, bench: Bench) -> Warmed:
+    segmenter = bench.segmenter(request)
+    segmenter.load()
+    return Warmed(segmenter.bundle.spec.name, str(segmenter.device))
+
+
+def find_region(request: FindRegion, bench: Bench) -> RegionFound:
+    return RegionFound(bench.segmenter(request).find_region(bench.scans(request.scans), bench.progress))
+
+
+def segment(request: Segment, bench: Bench) -> Segmented:
+    scans = bench.scans(request.scans)
+    bench.progress(Stage.LOADING, 0.0)
+    inside = _region_to_stay_in(request, bench, scans)
+    if inside is not None:
+        inside.part_of(next(iter(scans.values())).grid, 0.0)
+        request = replace(request, settings=replace(request.settings, region=None if task_named(request.task).renumbers else inside))
+    segmenter = bench.segmenter(request)
+    result = segmenter.run(scans, bench.progress)
+    uncertainty = result.uncertainty
+    return Segmented(
+        labels=bench.save("labels", result.labels.voxels),
+        report=result.report,
+        sought=tuple(structure.key for structure in segmenter.sought),
+        structures=_boxes(result),
+        uncertainty=None if uncertainty is None else bench.save("uncertainty", uncertainty),
+        uncertain=_places(request.task, result),
+        inside=None if inside is None else _inside(inside, result.labels.grid, bench),
+        warnings=tuple(dict.fromkeys(result.warnings)),
+    )
+
+
+def _region_to_stay_in(request: Segment, bench: Bench, scans: dict[str, Volume]) -> Region | None:
+    """The region outside which nothing is to change; None for none."""
+    region = request.settings.region
+    if not request.inside or region is None:
+        return None
+    return bench.segmenter(request).find_region(scans, bench.progress) if region == "auto" else region
+
+
+def _boxes(result: SegmentationResult) -> tuple[StructureBox, ...]:
+    made = []
+    for structure in result.structures:
+        box = bounding_box(result.labels.voxels == structure.label)
+        if box is not None:
+            made.append(StructureBox(structure.key, structure.label, tuple(edge for side in zip(*box) for edge in side)))
+    return tuple(made)
+
+
+def _places(task: str, result: SegmentationResult) -> tuple[UncertainPlace, ...]:
+    keys = {structure.label: structure.key for structure in task_named(task).structures}
+    return tuple(
+        UncertainPlace(place.ras, keys[place.label], place.marked, place.ml, place.score)
+        for place in result.uncertain_regions
+        if place.label in keys
+    )
+
+
+def _inside(region: Region, grid: Grid, bench: Bench) -> InsideFile:
+    """Writes where a region lies on the scan's grid."""
+    inside = region.contains(grid).view(np.uint8)
+    box = bounding_box(inside)
+    if box is None:
+        raise InputError("The box of the region holds no voxel of the scan; make it larger.")
+    start, stop = box
+    return InsideFile(bench.save("inside", inside[tuple(map(slice, start, stop))]), start)
+
+
+def store_correction(request: StoreCorrection, bench: Bench) -> CorrectionStored:
+    from neurospineseg.images.volume import Volume
+    from neurospineseg.pipeline import corrections
+
+    def voxels(file: str) -> np.ndarray:
+        return np.load(bench.folder / file, mmap_mode="r", allow_pickle=False)
+
+    scans = {name: Volume(voxels(scan.file), np.array(scan.ijk_to_ras, float)) for name, scan in request.scans.items()}
+    labels = Volume(np.array(voxels(request.labels)), next(iter(scans.values())).ijk_to_ras)
+    prediction = None if request.prediction is None else np.array(voxels(request.prediction))
+    folder, scores = corrections.store_correction(request.folder, request.task, scans, labels, prediction, request.model, request.staging)
+    return CorrectionStored(folder, scores)
+
+
+def run_files(request: RunFiles, bench: Bench) -> FilesWritten:
+    from neurospineseg.pipeline.file_job import FileJob, run_file_job
+
+    job = FileJob(request.task, request.scans, request.output, request.settings, staging=request.staging)
+    result = run_file_job(job, bench.progress, bench.networks)
+    return FilesWritten(result.report, tuple(dict.fromkeys(result.warnings)))
+
+
+def draw_sample(request: DrawSample, bench: Bench) -> SampleDrawn:
+    images, ijk_to_ras, _labels = phantom(request.task, request.seed)
+    files = {name: bench.save(f"drawn-{name}", np.asarray(image)) for name, image in images.items()}
+    return SampleDrawn(files, tuple(tuple(map(float, row)) for row in ijk_to_ras))
+
+
+OPERATIONS: dict[type, Callable[[Any, Bench], Result]] = {
+    Warm: warm,
+    Segment: segment,
+    FindRegion: find_region,
+    RunFiles: run_files,
+    StoreCorrection: store_correction,
+    DrawSample: draw_sample,
+}

@@ -1,0 +1,262 @@
+"""What a window and its worker say to each other: a dataclass for each message, sent as one JSON line (see ``json_lines``).
+
+Voxels lie as ``.npy`` files in the worker's private folder, which both map into memory; messages name these files. Window and worker are of
+one version of the program, so that nothing here is kept for older ones. This module loads neither torch nor pydantic.
+
+A request is answered by any number of ``Progress`` and then one of ``Done``, ``Refused``, ``Failed`` or, where the process ends before,
+``Died``. Who asks for files to be written names a ``staging`` folder, hidden beside them, for what is half written: whoever ends the worker in
+mid-run removes it; when the worker ends by itself, it does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from neurospineseg.geometry.region import Region
+from neurospineseg.pipeline.settings import DEFAULTS, Settings
+from neurospineseg.pipeline.stages import Stage
+
+Matrix = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class ScanFile:
+    """A scan's voxels (K, J, I) in a file of the private folder, and its 4x4 from (i, j, k) to RAS mm."""
+
+    file: str
+    ijk_to_ras: Matrix
+
+
+@dataclass(frozen=True)
+class Warm:
+    """Load the networks; answered by ``Warmed``."""
+
+    task: str
+    settings: Settings = DEFAULTS
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Segment scans; answered by ``Segmented``.
+
+    Attributes:
+        inside: whether what lies outside the settings' region is to stay as it is: the answer then says where the region lies.
+    """
+
+    task: str
+    settings: Settings = DEFAULTS
+    scans: dict[str, ScanFile] = field(default_factory=dict)
+    inside: bool = False
+
+
+@dataclass(frozen=True)
+class FindRegion:
+    """Look for the part of scans that is worth segmenting; answered by ``RegionFound``."""
+
+    task: str
+    settings: Settings = DEFAULTS
+    scans: dict[str, ScanFile] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """Segment files into a file with its record, as the shell does; answered by ``FilesWritten``."""
+
+    task: str
+    scans: dict[str, Path]
+    output: Path
+    settings: Settings = DEFAULTS
+    staging: Path | None = None
+
+
+@dataclass(frozen=True)
+class StoreCorrection:
+    """Keep a corrected case; answered by ``CorrectionStored``.
+
+    Attributes:
+        scans: ``labels`` and ``prediction`` lie on the grid of the first.
+        folder: where cases are kept.
+        labels: file of the corrected label map, uint16 (K, J, I).
+        prediction: file of what the model had found, uint16 on the same grid; None where that is not known.
+        model: name, version and sha256 of the model, if one was used.
+    """
+
+    task: str
+    folder: Path
+    scans: dict[str, ScanFile] = field(default_factory=dict)
+    labels: str = ""
+    prediction: str | None = None
+    model: dict[str, str] | None = None
+    staging: Path | None = None
+
+
+@dataclass(frozen=True)
+class DrawSample:
+    """Draw a scan of a task; answered by ``SampleDrawn``."""
+
+    task: str
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Quit:
+    """End the process; not answered."""
+
+
+@dataclass(frozen=True)
+class Warmed:
+    model: str
+    device: str
+
+
+@dataclass(frozen=True)
+class StructureBox:
+    """A structure in a label map, and the box (k0, k1, j0, j1, i0, i1), first and past the last voxel, that holds it."""
+
+    key: str
+    label: int
+    box: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class UncertainPlace:
+    """See ``neurospineseg.inference.uncertainty.UncertainRegion``; the structure is named by its key."""
+
+    ras: tuple[float, ...]
+    key: str
+    marked: bool
+    ml: float
+    score: float
+
+
+@dataclass(frozen=True)
+class InsideFile:
+    """Where a region lies on the scan's grid: file of uint8 (K, J, I), cropped, and its first voxel (k, j, i)."""
+
+    file: str
+    start: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """A segmentation.
+
+    Attributes:
+        labels: file of the label map, uint16 (K, J, I) on the reference scan's grid.
+        report: see ``neurospineseg.pipeline.run_record``.
+        sought: keys of the structures that were looked for.
+        structures: those that are there.
+        uncertainty: file of the uncertainty, uint8 on the same grid, where it was asked for.
+        uncertain: where to look first, the most uncertain first.
+        inside: where the region lies, where that was asked for.
+        warnings: sentences for the user.
+    """
+
+    labels: str
+    report: dict[str, Any]
+    sought: tuple[str, ...] = ()
+    structures: tuple[StructureBox, ...] = ()
+    uncertainty: str | None = None
+    uncertain: tuple[UncertainPlace, ...] = ()
+    inside: InsideFile | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> list[str]:
+        """All files of the private folder that belong to it."""
+        named = [self.labels, self.uncertainty, self.inside and self.inside.file]
+        return [name for name in named if name]
+
+
+@dataclass(frozen=True)
+class RegionFound:
+    region: Region
+
+
+@dataclass(frozen=True)
+class FilesWritten:
+    report: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CorrectionStored:
+    """The new case's folder, and the Dice between prediction and correction by structure key."""
+
+    folder: Path
+    dice: dict[str, float]
+
+
+@dataclass(frozen=True)
+class SampleDrawn:
+    """Files of a drawn scan's images by channel, all on one grid."""
+
+    images: dict[str, str]
+    ijk_to_ras: Matrix
+
+
+Result = Warmed | Segmented | RegionFound | FilesWritten | CorrectionStored | SampleDrawn
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The process has started; belongs to no request."""
+
+    pid: int
+
+
+@dataclass(frozen=True)
+class Idle:
+    """The process ends, since nothing was asked for long; belongs to no request."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A stage and the fraction of it that is done, 0 to 1."""
+
+    stage: Stage
+    fraction: float
+
+
+@dataclass(frozen=True)
+class Done:
+    result: Result
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The input cannot be used; ``forcible``: with ``Settings.force`` it is."""
+
+    message: str
+    forcible: bool = False
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The program or the computer failed: a sentence, and details for a report."""
+
+    message: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Died:
+    """The process ended; said by the handle on it, never sent.
+
+    Attributes:
+        undone: numbers of the requests that had no final answer.
+        exit_code: None if it was stopped.
+        log: the end of what it printed.
+    """
+
+    undone: tuple[int, ...]
+    exit_code: int | None
+    message: str
+    log: str = ""
+
+
+Request = Warm | Segment | FindRegion | RunFiles | StoreCorrection | DrawSample | Quit
+Answer = Ready | Idle | Progress | Done | Refused | Failed | Died
+FINAL = (Done, Refused, Failed, Died)

@@ -1,0 +1,162 @@
+"""The process that holds torch and the loaded models, so that a window that asks it for work never freezes.
+
+It reads requests as JSON lines from its standard input and answers with JSON lines on its standard output, see ``protocol``. It listens on no
+port. It ends when its input ends (with the program that started it), on ``Quit``, and after ``--idle`` seconds without work.
+
+    python -m neurospineseg.worker.server --folder FOLDER [--idle SECONDS]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import queue
+import sys
+import threading
+import traceback
+from pathlib import Path
+from time import monotonic
+from typing import Any, NoReturn, TextIO
+
+from neurospineseg.errors import ImplausibleInput, InputError, missing_package
+from neurospineseg.pipeline import stages
+from neurospineseg.pipeline.memory import give_back
+from neurospineseg.pipeline.stages import Stage
+from neurospineseg.worker.json_lines import line_of, message_in
+from neurospineseg.worker.operations import OPERATIONS, Bench
+from neurospineseg.worker.private_folder import remove_folder, share_with
+from neurospineseg.worker.protocol import Answer, Done, Failed, Idle, Progress, Quit, Ready, Refused, Request
+
+IDLE_SECONDS = 600.0
+NICENESS = 5
+"""Below the window's priority, which a thread less would not need; it would round sums otherwise than the shell's threads do."""
+LEAST_PROGRESS_SECONDS = 0.1
+
+
+class Worker:
+    """Answers requests, one after the other, and keeps the networks.
+
+    Args:
+        folder: private folder of the voxel files.
+        answers: where the JSON lines go.
+    """
+
+    def __init__(self, folder: Path, answers: TextIO) -> None:
+        self.folder, self.answers = folder, answers
+        self._networks: dict[str, Any] = {}
+        self._staging: Path | None = None
+
+    def say(self, answer: Answer, number: int | None = None) -> None:
+        """Writes an answer; where nobody is left to read it, the process ends."""
+        try:
+            self.answers.write(line_of(answer, number))
+            self.answers.flush()
+        except OSError:
+            self.leave(1)
+
+    def leave(self, code: int) -> NoReturn:
+        """Ends the process at once, from any thread, and takes its folder and what is half written away."""
+        remove_folder(self.folder)
+        if self._staging is not None:
+            remove_folder(self._staging)
+        os._exit(code)
+
+    def answer(self, said: dict[str, Any]) -> None:
+        """Does what a line asks; a fault in it never ends the process."""
+        number = said.get("id")
+        try:
+            request = message_in(said, Request)
+            if isinstance(request, Quit):
+                self.leave(0)
+            self._staging = getattr(request, "staging", None)
+            bench = Bench(self.folder, number or 0, self._progress(number), self._networks)
+            self.say(Done(OPERATIONS[type(request)](request, bench)), number)
+        except Exception as error:
+            self.say(answer_to(error), number)
+        finally:
+            self._staging = None
+
+    def _progress(self, number: int | None) -> stages.Progress:
+        """Tells each stage when it begins, and then not too often."""
+        last: Stage | None = None
+        told = 0.0
+
+        def tell(stage: Stage, fraction: float) -> None:
+            nonlocal last, told
+            now = monotonic()
+            if stage != last or now - told >= LEAST_PROGRESS_SECONDS:
+                last, told = stage, now
+                self.say(Progress(Stage(stage), round(float(fraction), 4)), number)
+
+        return tell
+
+
+def answer_to(error: Exception) -> Refused | Failed:
+    """What the window is told of a request that raised an exception."""
+    if isinstance(error, InputError):
+        return Refused(str(error), isinstance(error, ImplausibleInput))
+    if isinstance(error, MemoryError):
+        return Failed("This computer ran out of memory; choose a region of interest or close other programs.")
+    detail = "".join(traceback.format_exception(error))
+    if isinstance(error, ImportError):
+        return Failed(missing_package(error), detail)
+    return Failed(f"The segmentation failed ({type(error).__name__}); copy the report and send it to the developers.", detail)
+
+
+def rest() -> None:
+    """Hands back what no request needs any more, so that an idle worker leaves memory to others."""
+    give_back()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
+def serve(folder: Path, idle_seconds: float, lines: TextIO, answers: TextIO) -> NoReturn:
+    """Answers until ``Quit`` or until nothing was asked for ``idle_seconds``; then the process ends.
+
+    A thread watches the input: when it ends, in mid-run too, the folder is removed and the process ends.
+    """
+    requests: queue.Queue[dict[str, Any]] = queue.Queue()
+    worker = Worker(folder, answers)
+
+    def read() -> None:
+        code = 1
+        try:
+            for line in lines:
+                if line.strip():
+                    requests.put(json.loads(line))
+            code = 0
+        except Exception:
+            traceback.print_exc()
+        finally:
+            worker.leave(code)
+
+    worker.say(Ready(os.getpid()))
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        try:
+            said = requests.get(timeout=idle_seconds)
+        except queue.Empty:
+            worker.say(Idle())
+            worker.leave(0)
+        worker.answer(said)
+        rest()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--idle", type=float, default=IDLE_SECONDS)
+    options = parser.parse_args()
+    share_with(options.folder, os.getpid())
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    os.dup2(2, 1)
+    lines = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    serve(options.folder, options.idle, lines, answers)
+
+
+if __name__ == "__main__":
+    main()

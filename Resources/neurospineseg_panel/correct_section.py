@@ -1,0 +1,129 @@
+"""The part of the panel for correcting a result: uncertain regions, the box again, renumbering, the Segment Editor, accepting."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from slicer.i18n import tr as _
+
+from neurospineseg.errors import InputError
+from neurospineseg.worker.client import WorkerClient
+from neurospineseg.worker.protocol import CorrectionStored
+from neurospineseg_panel.correction_run import CorrectionRun
+from neurospineseg_panel.correction_scans import reference_channel
+from neurospineseg_panel.embedded_editor import EmbeddedEditor
+from neurospineseg_panel.host import Host
+from neurospineseg_panel.module_declaration import ModuleDeclaration
+from neurospineseg_panel.renumber_section import RenumberSection
+from neurospineseg_panel.run import Listener
+from neurospineseg_panel.segmentation_result import SegmentationResult, SegmentationResults
+from neurospineseg_panel.uncertain_section import UncertainSection
+
+
+class CorrectSection:
+    """Everything under *Correct*.
+
+    Args:
+        ui: the panel's widgets.
+        host: the panel around it.
+        declaration: of the module.
+        client: the worker, which stores corrections.
+    """
+
+    def __init__(self, ui: Any, host: Host, declaration: ModuleDeclaration, client: WorkerClient) -> None:
+        self.ui, self.host, self.declaration, self._client = ui, host, declaration, client
+        self._results = SegmentationResults()
+        self.embedded = EmbeddedEditor(ui.editorPlace, declaration.name, lambda: host.is_entered)
+        self.uncertain = UncertainSection(ui, host.jump, self.uncertain_regions)
+        self.renumbering = RenumberSection(ui, host.say, self.save_undo)
+        ui.renumberWidget.setVisible(declaration.renumbers)
+        ui.correctSection.connect("contentsCollapsed(bool)", self.onCollapsed)
+        ui.againButton.connect("clicked(bool)", self.onAgain)
+        ui.acceptButton.connect("clicked(bool)", self.onAccept)
+        ui.correctionsFolderButton.connect("directoryChanged(QString)", self.onFolder)
+
+    @property
+    def node(self) -> Any:
+        """The segmentation that is corrected."""
+        return self.host.parameters.shown if self.host.parameters is not None else None
+
+    @property
+    def editor(self) -> Any:
+        """The ``qMRMLSegmentEditorWidget``; None until it is needed."""
+        return self.embedded.widget
+
+    def take(self, result: SegmentationResult) -> None:
+        """A new result: its uncertain regions are walked from the first again, and it is what corrections are compared with."""
+        self._results.add(result)
+        self.uncertain.start_again()
+
+    def update(self, busy: bool) -> None:
+        node, scans, parameters = self.node, self.host.scans(), self.host.chosen
+        self.uncertain.show(node)
+        self.ui.againButton.enabled = node is not None and not busy and parameters.region is not None
+        self.ui.acceptButton.enabled = node is not None and not busy and bool(scans)
+        if parameters.corrections and self.ui.correctionsFolderButton.directory != parameters.corrections:
+            self.ui.correctionsFolderButton.directory = parameters.corrections
+        if self.declaration.renumbers:
+            self.renumbering.show(node)
+        self.embedded.show(node, next(iter(scans.values()), None))
+
+    def uncertain_regions(self) -> list[dict[str, Any]]:
+        """Those of the shown segmentation; one of an earlier session tells them by its attribute."""
+        if self.node is None:
+            return []
+        result = self._results.of(self.node)
+        if result is not None:
+            return result.uncertain_regions()
+        text = self.node.GetAttribute("NeuroSpineSeg.Doubtful")
+        return json.loads(text) if text else []
+
+    def onAgain(self, checked: bool = False) -> None:
+        node, known = self.node, self._results.of(self.node)
+        try:
+            reference_channel(node, self.host.scans(), known)
+        except InputError as error:
+            self.host.say(str(error))
+            return
+        earlier = known or SegmentationResult(node, {}, uncertain=self.uncertain_regions(), predicted=False)
+        self.host.segment_in_box(node, earlier)
+
+    def onFolder(self, folder: str) -> None:
+        if self.host.parameters is not None:
+            self.host.parameters.corrections = folder
+
+    def onAccept(self, checked: bool = False) -> None:
+        self.host.begin(self._correction_run, self.onAccepted)
+
+    def _correction_run(self, listener: Listener) -> CorrectionRun:
+        """Stores what is shown.
+
+        Raises:
+            InputError: it cannot be stored; see ``CorrectionRun``.
+        """
+        node, folder = self.node, self.host.chosen.corrections
+        if self._results.is_mixed(node):
+            raise InputError(_("The segmentation holds results of different scans; segment each into a segmentation of its own."))
+        return CorrectionRun(self._client, self.host.scans(), node, self._results.of(node), folder, self.declaration.task, listener)
+
+    def onAccepted(self, stored: CorrectionStored, notes: list[str]) -> None:
+        name, dice = stored.folder.name, stored.dice
+        text = _("The correction was stored as '{name}'.").format(name=name)
+        if dice:
+            mean = sum(dice.values()) / len(dice)
+            text += " " + _("Mean Dice between prediction and correction: {dice:.3f}.").format(dice=mean)
+        self.host.say("\n".join([text, *notes]))
+
+    def onCollapsed(self, collapsed: bool) -> None:
+        if not collapsed:
+            self.embedded.make()
+
+    def save_undo(self, node: Any) -> None:
+        """Makes what follows one step for the editor's *Undo*."""
+        self.embedded.save_undo(node)
+
+    def scene_closes(self) -> None:
+        self._results.clear()
+        self.uncertain.start_again()
+        self.embedded.scene_closes()

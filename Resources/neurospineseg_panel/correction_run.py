@@ -1,0 +1,121 @@
+"""Accepting a correction: the scans and the corrected label map go to the worker, which stores them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from slicer.i18n import tr as _
+
+from neurospineseg.errors import InputError
+from neurospineseg.mrml import PaintedSegment, node_voxels, paint_label_map
+from neurospineseg.worker.client import WorkerClient
+from neurospineseg.worker.protocol import StoreCorrection
+from neurospineseg_panel.correction_scans import reference_channel
+from neurospineseg_panel.remaining_time import RemainingTime
+from neurospineseg_panel.run import Listener, Run, Steps
+from neurospineseg_panel.segmentation_result import SegmentationResult
+
+
+class CorrectionRun(Run):
+    """Stores a corrected segmentation; ``finished`` gets the new folder and the Dice by structure.
+
+    Args:
+        scans: volume node by channel; the label map lies on the grid of the one that the segmentation was made on.
+        node: the corrected segmentation node.
+        result: what the model found, if the node comes from this session.
+        folder: where cases are kept.
+
+    Raises:
+        InputError: no folder was chosen, or a scan is not the one that was segmented.
+    """
+
+    def __init__(
+        self,
+        client: WorkerClient,
+        scans: Mapping[str, Any],
+        node: Any,
+        result: SegmentationResult | None,
+        folder: str,
+        task: str,
+        listener: Listener,
+    ) -> None:
+        if not folder:
+            raise InputError(_("No folder was chosen for corrections; choose one beside the button."))
+        reference = reference_channel(node, scans, result)
+        scans = {reference: scans[reference], **scans}
+        super().__init__(client, scans, StoreCorrection(task, Path(folder)), listener, RemainingTime(), writes_into=Path(folder))
+        self.node, self.result = node, result
+        self._notes: list[str] = []
+
+    def _send(self) -> Steps:
+        reference = next(iter(self.scans.values()))
+        labels = np.zeros(node_voxels(reference).shape, np.uint16)
+        painted = []
+        for segment in paint_label_map(self.node, reference, labels, self.request.task):
+            painted.append(segment)
+            yield
+        self._notes = judged(painted)
+        corrected, predicted, model = self.file("corrected.npy"), None, None
+        for _written in self.write(corrected, labels):
+            yield
+        if self.result is not None and self.result.is_whole and self._fits(labels.shape):
+            labels[:] = 0
+            yield from self.result.paint(labels)
+            predicted, model = self.file("predicted.npy"), self.result.report["model"]
+            for _written in self.write(predicted, labels):
+                yield
+        self.request = replace(self.request, labels=corrected, prediction=predicted, model=model)
+        yield from super()._send()
+
+    def _work(self) -> Steps:
+        answer = yield from self._ask()
+        self.times.end()
+        self.listener.finished(answer, self._notes)
+
+    def _fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether the prediction was made on this grid."""
+        reference = self.result.report["reference"]
+        made_on = self.result.scans.get(reference) == next(iter(self.scans.values())).GetID()
+        return made_on and tuple(self.result.report["inputs"][reference]["shape_kji"]) == tuple(shape)
+
+
+def judged(painted: Sequence[PaintedSegment]) -> list[str]:
+    """Sentences on segments that were left out or joined.
+
+    Raises:
+        InputError: no segment shows a structure of the module. One that the user emptied does: nothing is there, then.
+    """
+    if all(segment.structure is None for segment in painted):
+        raise InputError(
+            _(
+                "No segment shows a structure of this module, so nothing was stored; give the segments their terminology in the Segment Editor."
+            )
+        )
+    strangers = [f"'{segment.name}'" for segment in painted if segment.structure is None and segment.voxels]
+    notes = []
+    if strangers:
+        notes.append(
+            _("Not stored, since they show no structure of this module: {names}. Give them their terminology and accept again.").format(
+                names=", ".join(strangers)
+            )
+        )
+    for segment in painted:
+        if segment.covered:
+            notes.append(
+                _("'{name}' covers {count} voxels of other segments, which were stored as it.").format(
+                    name=segment.name, count=segment.covered
+                )
+            )
+        if segment.structure is not None and segment.outside:
+            notes.append(
+                _("{count} voxels of '{name}' lie outside the scan and were not stored.").format(name=segment.name, count=segment.outside)
+            )
+    for structure in dict.fromkeys(segment.structure for segment in painted if segment.structure is not None):
+        alike = [f"'{segment.name}'" for segment in painted if segment.structure == structure and segment.voxels]
+        if len(alike) > 1:
+            notes.append(_("{names} were stored as one structure, {structure}.").format(names=", ".join(alike), structure=structure.name))
+    return notes

@@ -1,0 +1,162 @@
+"""The Python packages that segmenting needs, installed into Slicer when they are first needed and only after asking.
+
+What Slicer ships, and a PyTorch that is there already, is pinned while installing, so that pip fails rather than changing it.
+Checked against ``Base/Python/slicer/packaging.py`` of Slicer 5.12.3 and ``PyTorchUtils.py`` of the PyTorch extension.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import shutil
+import sys
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from subprocess import CalledProcessError
+
+from slicer.i18n import tr as _
+
+from neurospineseg.errors import MODULES, InputError
+
+REQUIREMENTS = Path(__file__).resolve().parent / "requirements.txt"
+SHIPPED = (
+    "numpy scipy SimpleITK vtk pydicom dicomweb-client highdicom dcmqi requests packaging Pillow typing_extensions setuptools pip"
+).split()
+"""Packages of Slicer's own (its SuperBuild/External_python-*) that may be there and must stay as they are."""
+TORCH = ("torch", "torchvision")
+"""Pinned too where they are there and new enough: another build would be one for another device."""
+CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
+"""PyTorch's builds for computers without an NVIDIA card; PyPI's for Linux bring some GB of CUDA along."""
+
+
+class DependencyError(InputError):
+    """The packages are not there; the message says why and what to do."""
+
+
+def required() -> dict[str, str]:
+    """Name and requirement of every package of ``requirements.txt``."""
+    lines = [line.strip() for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines()]
+    return {line.split(">=")[0]: line for line in lines if line and not line.startswith("#")}
+
+
+def missing_packages() -> list[str]:
+    """Names of the packages that cannot be found, are too old or only half installed; none of them is imported."""
+    return [name for name in required() if not _is_there(name)]
+
+
+def _is_there(name: str) -> bool:
+    from packaging.requirements import Requirement
+
+    try:
+        if importlib.util.find_spec(MODULES.get(name, name)) is None:
+            return False
+        return Requirement(required().get(name, name)).specifier.contains(version(name), prereleases=True)
+    except (ImportError, KeyError, TypeError, ValueError):
+        return False
+
+
+def ensure_dependencies(requester: str) -> None:
+    """Installs what is missing, after asking.
+
+    Args:
+        requester: the module's name, for the question.
+
+    Raises:
+        DependencyError: the user refused, or something could not be installed.
+    """
+    if "torch" in missing_packages():
+        _install_torch()
+    requirements = [requirement for name, requirement in required().items() if not _is_there(name)]
+    if not requirements:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        constraints = Path(folder) / "shipped.txt"
+        constraints.write_text("\n".join([*_sources(requirements), *_pins()]) + "\n", encoding="utf-8")
+        _install(requirements, constraints, requester)
+    importlib.invalidate_caches()
+    still = missing_packages()
+    if still:
+        raise DependencyError(
+            _(
+                "Some packages are still missing or only half installed ({names}); restart Slicer and click again, and if that does not help, enter {command} in the Python console."
+            ).format(names=", ".join(still), command=f"slicer.util.pip_install('--force-reinstall --no-deps {' '.join(still)}')")
+        )
+
+
+def _sources(requirements: list[str]) -> list[str]:
+    """Lines of a constraints file that name further package indexes: PyTorch's own where its build for the CPU is the right one."""
+    torch = any(requirement.startswith("torch") for requirement in requirements)
+    return [f"--extra-index-url {CPU_WHEELS}"] if torch and sys.platform in ("linux", "win32") and not has_nvidia_card() else []
+
+
+def has_nvidia_card() -> bool:
+    """Whether the driver of an NVIDIA card is there."""
+    return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
+
+
+def _pins() -> list[str]:
+    """Lines of a constraints file for what must stay as it is."""
+    found = []
+    for name in (*SHIPPED, *(TORCH if _is_there("torch") else ())):
+        try:
+            found.append(f"{name}=={version(name)}")
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _install_torch() -> None:
+    """PyTorch through the PyTorch extension, which finds the build for this computer; nothing where that is not installed."""
+    try:
+        import PyTorchUtils
+    except ImportError:
+        return
+    try:
+        installed = PyTorchUtils.PyTorchUtilsLogic().installTorch(
+            askConfirmation=True, torchVersionRequirement=required()["torch"].removeprefix("torch")
+        )
+    except Exception as error:
+        raise DependencyError(
+            _(
+                "PyTorch could not be installed ({kind}); check the network, or install it in the module PyTorch Utils, then click again."
+            ).format(kind=type(error).__name__)
+        ) from error
+    if installed is None:
+        raise DependencyError(_refused())
+    importlib.invalidate_caches()
+    if not _is_there("torch"):
+        raise DependencyError(
+            _(
+                "PyTorch is still missing, too old or only half installed; restart Slicer, install {version} in the module PyTorch Utils, then click again."
+            ).format(version=required()["torch"])
+        )
+
+
+def _install(requirements: list[str], constraints: Path, requester: str) -> None:
+    import slicer.packaging
+
+    try:
+        slicer.packaging.pip_ensure(requirements, constraints=constraints, requester=requester)
+    except RuntimeError as error:
+        if "declined" in str(error):
+            raise DependencyError(_refused()) from error
+        raise DependencyError(
+            _("The packages could not be installed ({problem}); restart Slicer and click again.").format(problem=error)
+        ) from error
+    except CalledProcessError as error:
+        if any(requirement.startswith("torch") for requirement in requirements):
+            raise DependencyError(
+                _(
+                    "PyTorch and the other packages could not be installed; check the network and the free disk space (some GB), or install the extension PyTorch in the Extensions Manager, then click again."
+                )
+            ) from error
+        raise DependencyError(
+            _(
+                "The packages could not be installed; check the network and the free disk space, or whether another extension needs other versions, then click again."
+            )
+        ) from error
+
+
+def _refused() -> str:
+    return _("Segmenting needs Python packages that were not installed; click again and agree to the installation.")

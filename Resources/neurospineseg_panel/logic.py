@@ -1,0 +1,299 @@
+"""What the three modules do without a window: one logic, which the panel uses and the Python console too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
+
+from neurospineseg.errors import ImplausibleInput, InputError
+from neurospineseg.mrml import MergeRule, region_of_roi
+from neurospineseg.pipeline.settings import AUTOMATIC, Settings
+from neurospineseg.worker.client import WorkerClient
+from neurospineseg.worker.protocol import FindRegion, RunFiles, Segment, Warm
+from neurospineseg_panel.dependencies import ensure_dependencies, missing_packages
+from neurospineseg_panel.error_box import show_error
+from neurospineseg_panel.module_declaration import ModuleDeclaration
+from neurospineseg_panel.parameters import SegmentParameters
+from neurospineseg_panel.remaining_time import RemainingTime
+from neurospineseg_panel.run import Listener, Run
+from neurospineseg_panel.segmentation_result import SegmentationResult
+from neurospineseg_panel.segmentation_run import SegmentationRun
+
+BUSY_MILLISECONDS, IDLE_MILLISECONDS = 25, 1000
+_CLIENTS: dict[str, WorkerClient] = {}
+"""One worker per module, also after the module was reloaded."""
+
+
+class SegmentLogic(ScriptedLoadableModuleLogic):
+    """Segments, in the background or waiting.
+
+    Args:
+        declaration: the module's declaration.
+        scene: where results go; the application's scene by default.
+    """
+
+    def __init__(self, declaration: ModuleDeclaration, scene: Any = None) -> None:
+        ScriptedLoadableModuleLogic.__init__(self)
+        self.declaration = declaration
+        self._scene = scene
+        self.client = _CLIENTS.setdefault(declaration.name, WorkerClient())
+        self.run: Run | None = None
+        self.times = RemainingTime()
+        self._timer: Any = None
+        self._in_loop = False
+
+    @property
+    def seconds(self) -> float:
+        """What the last run took."""
+        return self.times.elapsed
+
+    @property
+    def scene(self) -> Any:
+        return self._scene if self._scene is not None else slicer.mrmlScene
+
+    def getParameterNode(self) -> SegmentParameters:
+        return SegmentParameters(super().getParameterNode())
+
+    def segment(
+        self,
+        inputs: Any,
+        segmentationNode: Any = None,
+        roi: Any = None,
+        model: str | None = None,
+        device: str = "auto",
+        wait: bool = True,
+        mergeRule: MergeRule = MergeRule.REPLACE,
+        **options: Any,
+    ) -> Any:
+        """Segments scans of the scene.
+
+        Args:
+            inputs: scalar volume node, or several by the names of the model's channels, e.g. ``{"t1c": node, "flair": node}``.
+            segmentationNode: receives the result; a new one by default.
+            roi: ``vtkMRMLMarkupsROINode`` to stay inside of, ``"auto"``, or None for the whole scan.
+            model: name or folder of a model; None for the default.
+            device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+            wait: True returns when all is done; False returns at once and fills the node later (needs the application's window).
+            mergeRule: what happens to segments that are there already.
+            options: further ones of ``neurospineseg.pipeline.settings.Settings``: ``structures`` (keys of those to keep), ``register`` (whether
+                the scans are first aligned rigidly to the first one), ``force`` (whether scans that do not look like what the model expects
+                are segmented too).
+
+        Returns:
+            The ``vtkMRMLSegmentationNode``; with ``wait=False`` it may be empty yet.
+
+        Raises:
+            InputError: something given cannot be used; the message says what and what to do. The scene is unchanged.
+                ``ImplausibleInput``: it can be used with ``force``.
+        """
+        scans = dict(inputs) if isinstance(inputs, Mapping) else {self.declaration.channel_keys[0]: inputs}
+        settings = self.settings(model=model, device=device, region=roi, **options)
+        self._check(scans)
+        if wait:
+            result = self.wait_for(lambda listener: self.start(scans, settings, listener, segmentationNode, mergeRule))
+            return result.node
+        created = segmentationNode is None
+        node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", self.result_name(scans)) if created else segmentationNode
+
+        def failed(message: str, detail: str) -> None:
+            if created and self.scene.IsNodePresent(node):
+                self.scene.RemoveNode(node)
+            show_error(message, self.declaration.name)
+
+        try:
+            self.start(scans, settings, Listener(failed=failed), node, mergeRule)
+        except InputError:
+            if created:
+                self.scene.RemoveNode(node)
+            raise
+        return node
+
+    def segmentFolder(
+        self,
+        inputFolder: str | Path,
+        outputFolder: str | Path,
+        progress: Callable[[int, int, str], None] = lambda done, count, case: None,
+        **options: Any,
+    ) -> dict[str, str]:
+        """Segments every case of a folder into another folder, and waits.
+
+        A case whose mask is there already is left alone, so that a stopped run goes on where it was; a case that cannot be
+        segmented does not stop the others. See ``neurospineseg.pipeline.batch`` for what a case is.
+
+        Args:
+            progress: called before each case with the number done, the number of all and the case's name.
+            options: of ``neurospineseg.pipeline.settings.Settings``: ``model``, ``device``, ``structures``, ``register``, ``force``.
+
+        Returns:
+            For each case ``done``, ``kept`` (the mask was there) or the sentence that says what is wrong with it.
+
+        Raises:
+            InputError: the folder holds no case, or the output folder cannot be written to.
+        """
+        from neurospineseg.pipeline.batch import run_batch
+
+        settings = self.settings(**options)
+
+        def segment_case(scans: Mapping[str, Path], output: Path) -> None:
+            request = RunFiles(self.declaration.task, dict(scans), output, settings)
+            self.wait_for(lambda listener: self.begin(Run(self.client, {}, request, listener, self.times, writes_into=output.parent)))
+
+        return run_batch(self.declaration.task, Path(inputFolder), Path(outputFolder), segment_case, progress)
+
+    def _check(self, scans: Mapping[str, Any]) -> None:
+        if not scans or any(node is None for node in scans.values()):
+            raise InputError(_("No scan was chosen; choose the scan to segment."))
+        unknown = [name for name in scans if name not in self.declaration.channel_keys]
+        if unknown:
+            keys = ", ".join(self.declaration.channel_keys)
+            raise InputError(
+                _("'{name}' is no scan of {module}; it takes {channels}.").format(
+                    name=unknown[0], module=self.declaration.name, channels=keys
+                )
+            )
+
+    def settings(self, *, region: Any = None, **options: Any) -> Settings:
+        """What the user chose; ``region`` is a markups ROI node, ``auto`` or None, ``options`` are the other fields of ``Settings``.
+
+        Raises:
+            InputError: there is no such option, or the box is empty.
+        """
+        return Settings.of({**options, "region": region if region is None or region == AUTOMATIC else region_of_roi(region)})
+
+    def result_name(self, scans: Mapping[str, Any]) -> str:
+        return self.declaration.result_name.format(scan=next(iter(scans.values())).GetName())
+
+    def start(
+        self,
+        scans: Mapping[str, Any],
+        settings: Settings,
+        listener: Listener,
+        target: Any = None,
+        rule: MergeRule = MergeRule.REPLACE,
+        *,
+        inside_only: bool = False,
+        save_undo: Callable[[Any], None] | None = None,
+        earlier: SegmentationResult | None = None,
+    ) -> Run:
+        """Begins a segmentation; ``listener.finished`` gets a ``SegmentationResult``.
+
+        Raises:
+            InputError: no scan is given, packages are missing and not installed, or the module is segmenting already.
+        """
+        self._check(scans)
+        ordered = {name: scans[name] for name in self.declaration.channel_keys if name in scans}
+        request = Segment(self.declaration.task, replace(settings, uncertainty=True), inside=inside_only)
+        return self.begin(
+            SegmentationRun(
+                self.client,
+                ordered,
+                request,
+                listener,
+                self.times,
+                scene=self.scene,
+                target=target,
+                rule=rule,
+                name=self.result_name(ordered),
+                save_undo=save_undo,
+                earlier=earlier,
+            )
+        )
+
+    def find_region(self, scans: Mapping[str, Any], settings: Settings, listener: Listener) -> Run:
+        """Begins to look for the part of scans that is worth segmenting; ``listener.finished`` gets a ``RegionFound``."""
+        return self.begin(Run(self.client, scans, FindRegion(self.declaration.task, settings), listener, RemainingTime()))
+
+    def begin(self, run: Run) -> Run:
+        """Starts a run, once all packages are there.
+
+        Raises:
+            InputError: the module is at work already, or packages are missing and were not installed.
+        """
+        if self.run is not None and not self.run.over:
+            raise InputError(_("{module} is at work already; wait for it or cancel it.").format(module=self.declaration.name))
+        ensure_dependencies(self.declaration.name)
+        self.run = run
+        self._tick_every(BUSY_MILLISECONDS)
+        return run
+
+    def wait_for(self, begin: Callable[[Listener], Run]) -> Any:
+        """Begins a run and drives it to its end; returns its result.
+
+        Raises:
+            InputError: with the run's sentence, when it fails.
+        """
+        answers: list[Any] = []
+        problems: list[InputError] = []
+        listener = Listener(
+            finished=lambda result, notes: answers.append(result),
+            failed=lambda message, detail: problems.append(InputError(message)),
+            implausible=lambda message: problems.append(
+                ImplausibleInput(_("{problem} With force=True it is segmented all the same.").format(problem=message))
+            ),
+        )
+        self._in_loop = True
+        try:
+            run = begin(listener)
+            while not run.over:
+                self.tick()
+                sleep(0.005)
+        finally:
+            self._in_loop = False
+        if problems:
+            raise problems[0]
+        return answers[0]
+
+    def warm(self, model: str | None = None, device: str = "auto") -> None:
+        """Starts the worker and lets it load the model, if all packages are there; never asks and never waits."""
+        if missing_packages() or self.client.running:
+            return
+        try:
+            self.client.request(Warm(self.declaration.task, self.settings(model=model, device=device)))
+        except OSError:
+            return
+        self._tick_every(IDLE_MILLISECONDS)
+
+    def cancel(self, message: str | None = None) -> None:
+        """Ends the run at once; the scene stays as it is."""
+        if self.run is not None:
+            self.run.abandon(message or _("Canceled."))
+
+    def stop(self) -> None:
+        """Ends everything, for when the application or the module ends."""
+        if self._timer is not None:
+            self._timer.stop()
+        if self.run is not None and not self.run.over:
+            self.run.listener = Listener()
+            self.run.abandon("")
+        self.client.stop()
+
+    def tick(self) -> None:
+        """One short step of whatever is going on."""
+        self.client.poll()
+        run = self.run
+        if run is not None and run.step() and self.run is run:
+            self.run = None
+        if self.run is None and self._timer is not None:
+            if self.client.running:
+                self._timer.setInterval(IDLE_MILLISECONDS)
+            else:
+                self._timer.stop()
+
+    def _tick_every(self, milliseconds: int) -> None:
+        if self._in_loop:
+            return
+        try:
+            import qt
+        except ImportError:
+            return
+        if self._timer is None:
+            self._timer = qt.QTimer()
+            self._timer.connect("timeout()", self.tick)
+        self._timer.start(milliseconds)

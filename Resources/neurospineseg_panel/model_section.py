@@ -1,0 +1,66 @@
+"""The models of a task: their list, what is said of the chosen one, and its card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import qt
+from slicer.i18n import tr as _
+
+from neurospineseg.models.catalog import ModelEntry, models_of
+
+
+class ModelSection:
+    """The selector of the models.
+
+    Args:
+        ui: the panel's widgets.
+        task: name of the task.
+        chosen: called with the name of the model that the user chose.
+    """
+
+    def __init__(self, ui: Any, task: str, chosen: Callable[[str], None]) -> None:
+        self.ui, self._chosen = ui, chosen
+        self.models = models_of(task)
+        self.shown: ModelEntry | None = None
+        for model in self.models:
+            ui.modelSelector.addItem(model.title or model.name, model.name)
+        ui.modelSelector.connect("currentIndexChanged(int)", self.onChosen)
+        ui.modelCardButton.connect("clicked(bool)", self.onCard)
+
+    def of_name(self, name: str) -> ModelEntry | None:
+        """The model of a name, else the task's default; None where none is installed."""
+        named = [model for model in self.models if model.name == name]
+        return next(iter(named or self.models), None)
+
+    def show(self, model: ModelEntry | None) -> None:
+        self.shown = model
+        self.ui.modelCardButton.enabled = model is not None
+        if model is None:
+            return
+        blocked = self.ui.modelSelector.blockSignals(True)
+        self.ui.modelSelector.setCurrentIndex(self.models.index(model))
+        self.ui.modelSelector.blockSignals(blocked)
+        self.ui.noticeLabel.text = model_notice(model)
+
+    def onChosen(self, index: int) -> None:
+        if 0 <= index < len(self.models):
+            self._chosen(self.models[index].name)
+
+    def onCard(self, checked: bool = False) -> None:
+        """The card in a window of its own, which does not block the others."""
+        if self.shown is None:
+            return
+        self._card = qt.QTextBrowser()
+        self._card.setMarkdown(self.shown.card.read_text(encoding="utf-8"))
+        self._card.windowTitle = _("Model card: {name}").format(name=self.shown.title or self.shown.name)
+        self._card.resize(760, 640)
+        self._card.show()
+
+
+def model_notice(model: ModelEntry) -> str:
+    """What a model was trained on, what it reaches, and the warning."""
+    parts = [model.summary, model.trained_on and _("Trained on {what}.").format(what=model.trained_on)]
+    parts += [model.measured and _("Measured: {what}.").format(what=model.measured), _("Research only; not for clinical use.")]
+    return " ".join(part for part in parts if part)

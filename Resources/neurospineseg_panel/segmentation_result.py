@@ -1,0 +1,143 @@
+"""What a finished segmentation gave, kept to be compared with its correction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from neurospineseg.geometry.affine import Affine
+from neurospineseg.mrml import run_tokens
+
+
+@dataclass(frozen=True)
+class PackedMask:
+    """A mask in a bit a voxel: its label value, box [k0, k1, j0, j1, i0, i1) and packed voxels."""
+
+    label: int
+    box: tuple[int, ...]
+    bits: np.ndarray
+
+    @property
+    def slices(self) -> tuple[slice, slice, slice]:
+        k0, k1, j0, j1, i0, i1 = self.box
+        return slice(k0, k1), slice(j0, j1), slice(i0, i1)
+
+    def at(self, place: Sequence[int]) -> bool:
+        """Whether the voxel (k, j, i) of the scan is marked."""
+        inside = [n - part.start for n, part in zip(place, self.slices)]
+        shape = [part.stop - part.start for part in self.slices]
+        if any(not 0 <= n < size for n, size in zip(inside, shape)):
+            return False
+        bit = int(np.ravel_multi_index(inside, shape))
+        return bool(self.bits[bit // 8] >> (7 - bit % 8) & 1)
+
+    def unpacked(self) -> np.ndarray:
+        """Bool (K, J, I) of the box."""
+        shape = tuple(part.stop - part.start for part in self.slices)
+        return np.unpackbits(self.bits, count=int(np.prod(shape))).reshape(shape).view(bool)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Where a run was allowed to change anything.
+
+    Attributes:
+        inside: the region on the scan's grid.
+        labels: values of the structures that were looked for.
+        ijk_to_ras: of the scan, 4x4, world RAS mm.
+    """
+
+    inside: PackedMask
+    labels: frozenset[int]
+    ijk_to_ras: np.ndarray
+
+    def holds(self, ras: Sequence[float]) -> bool:
+        """Whether a place (world RAS mm) lies in the region."""
+        return self.inside.at(Affine(self.ijk_to_ras).voxel_at(ras))
+
+
+@dataclass(frozen=True)
+class SegmentationResult:
+    """A finished segmentation.
+
+    Attributes:
+        node: the segmentation node.
+        report: the worker's report: model, device, versions, seconds per stage.
+        token: of the run; the segments it wrote are tagged with it.
+        uncertain: regions worth a look, the most uncertain first: ras (mm), key, marked, ml, score.
+        masks: what the model found, before anybody corrected it.
+        scans: volume node ID by channel.
+        part: where anything was changed; None for everywhere.
+        earlier: with ``part``, what was there before, if that is known.
+        predicted: whether ``masks`` is known; it is not for a segmentation of another session.
+    """
+
+    node: Any
+    report: dict[str, Any]
+    token: str = ""
+    uncertain: list[dict[str, Any]] = field(default_factory=list)
+    masks: list[PackedMask] = field(default_factory=list)
+    scans: Mapping[str, str] = field(default_factory=dict)
+    part: Part | None = None
+    earlier: SegmentationResult | None = None
+    predicted: bool = True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the prediction is known everywhere."""
+        if self.part is None:
+            return self.predicted
+        return self.earlier is not None and self.earlier.is_whole and dict(self.earlier.scans) == dict(self.scans)
+
+    def uncertain_regions(self) -> list[dict[str, Any]]:
+        """The uncertain regions of the whole segmentation: outside a part those of before, inside it the new ones."""
+        if self.part is None:
+            return self.uncertain
+        before = self.earlier.uncertain_regions() if self.earlier is not None else []
+        new = [place for place in self.uncertain if self.part.holds(place["ras"])]
+        return sorted(new + [place for place in before if not self.part.holds(place["ras"])], key=lambda place: -place["score"])
+
+    def paint(self, labels: np.ndarray) -> Iterator[None]:
+        """Writes the prediction into a label map (K, J, I) of zeros, one mask a step."""
+        if self.part is None:
+            for mask in self.masks:
+                labels[mask.slices][mask.unpacked()] = mask.label
+                yield
+            return
+        if self.earlier is not None:
+            yield from self.earlier.paint(labels)
+        region = np.zeros(labels.shape, bool)
+        region[self.part.inside.slices] = self.part.inside.unpacked()
+        there = labels[self.part.inside.slices]
+        there[self.part.inside.unpacked() & np.isin(there, list(self.part.labels))] = 0
+        yield
+        for mask in self.masks:
+            labels[mask.slices][mask.unpacked() & region[mask.slices]] = mask.label
+            yield
+
+
+class SegmentationResults:
+    """The results of a session, by segmentation; undo brings an earlier one back."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, list[SegmentationResult]] = {}
+
+    def add(self, result: SegmentationResult) -> None:
+        self._known.setdefault(result.node.GetID(), []).append(result)
+
+    def of(self, node: Any) -> SegmentationResult | None:
+        """The last result that a segment of ``node`` still shows; None where none of this session does."""
+        shown = run_tokens(node)
+        return next((result for result in reversed(self._known.get(node.GetID(), [])) if result.token in shown), None)
+
+    def is_mixed(self, node: Any) -> bool:
+        """Whether the segments of ``node`` come from runs on different scans."""
+        shown = run_tokens(node)
+        scans = [dict(result.scans) for result in self._known.get(node.GetID(), []) if result.token in shown]
+        return any(other != scans[0] for other in scans[1:])
+
+    def clear(self) -> None:
+        self._known.clear()

@@ -1,0 +1,248 @@
+"""The panel that every module shows: its sections, and what happens when the module or the scene comes and goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleWidget
+from slicer.util import VTKObservationMixin
+
+from neurospineseg.geometry.region import Region
+from neurospineseg.models.catalog import ModelEntry
+from neurospineseg.tasks.task import task_named
+from neurospineseg_panel.correct_section import CorrectSection
+from neurospineseg_panel.input_section import InputSection, guess_scans
+from neurospineseg_panel.logic import SegmentLogic
+from neurospineseg_panel.merge_rule_selector import MergeRuleSelector
+from neurospineseg_panel.message_log import MessageLog
+from neurospineseg_panel.model_section import ModelSection
+from neurospineseg_panel.module_declaration import ModuleDeclaration
+from neurospineseg_panel.panel_runs import PanelRuns
+from neurospineseg_panel.parameters import SegmentParameters, choose_scan, scan_of
+from neurospineseg_panel.region_section import RegionSection
+from neurospineseg_panel.report_text import report_text
+from neurospineseg_panel.result_section import ResultSection
+from neurospineseg_panel.run import Listener, Run
+from neurospineseg_panel.segment_request import SegmentRequest
+from neurospineseg_panel.segmentation_result import SegmentationResult
+from neurospineseg_panel.structure_list import StructureList
+
+UI_FILE = Path(__file__).resolve().parent.parent / "UI" / "SegmentPanel.ui"
+
+
+class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """Inputs, Segment, the result and its correction; the ``Host`` of its sections.
+
+    A module's widget derives from this and names its declaration and its logic.
+    """
+
+    declaration: ModuleDeclaration
+    logicClass: Callable[[], SegmentLogic]
+
+    def __init__(self, parent: Any = None) -> None:
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.parameters: SegmentParameters | None = None
+        self._gui_tag: int | None = None
+
+    def setup(self) -> None:
+        ScriptedLoadableModuleWidget.setup(self)
+        self.panel = slicer.util.loadUI(str(UI_FILE))
+        self.layout.addWidget(self.panel)
+        self.layout.addStretch(1)
+        self.ui = slicer.util.childWidgetVariables(self.panel)
+        self.panel.setMRMLScene(slicer.mrmlScene)
+        self.logic = self.logicClass()
+        self._make_sections()
+        self.ui.segmentButton.connect("clicked(bool)", self.onSegmentButton)
+        self.ui.forceButton.connect("clicked(bool)", self.onForceButton)
+        self.ui.copyReportButton.connect("clicked(bool)", self.onCopyReport)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndClose)
+        slicer.app.connect("aboutToQuit()", self.logic.stop)
+        self.initializeParameterNode()
+
+    def _make_sections(self) -> None:
+        """Shows what this module takes and hides the rest; lists its models and structures."""
+        ui, task = self.ui, task_named(self.declaration.task)
+        self.messages = MessageLog(ui.statusLabel, ui.logText, lambda: [self.parameters.corrections] if self.parameters else [])
+        self.inputs = InputSection(ui.inputsSection.layout(), task.channels, self.onScanChosen)
+        self.models = ModelSection(ui, task.name, lambda name: self._choose("model", name))
+        self.structures = StructureList(ui.structuresList, task.structures, lambda keys: self._choose("structures", keys))
+        self.merge_rule = MergeRuleSelector(ui, lambda rule: self._choose("mergeRule", rule))
+        self.region = RegionSection(ui, self)
+        self.result = ResultSection(ui, self.say)
+        self.correct = CorrectSection(ui, self, self.declaration, self.logic.client)
+        self.runs = PanelRuns(
+            self,
+            self.logic,
+            self.messages,
+            ui.progressBar,
+            save_undo=self.correct.save_undo,
+            segmented=self.onSegmented,
+            refresh=self._update,
+        )
+        for widget in (ui.registerLabel, ui.registerCheckBox):
+            widget.setVisible(task.registers)
+
+    def cleanup(self) -> None:
+        """The module is unloaded or the application ends."""
+        slicer.app.disconnect("aboutToQuit()", self.logic.stop)
+        self.logic.stop()
+        self.setParameterNode(None)
+        self.correct.embedded.cleanup()
+        self.result.cleanup()
+        self.removeObservers()
+
+    @property
+    def chosen(self) -> SegmentParameters:
+        assert self.parameters is not None, "no scene is open"
+        return self.parameters
+
+    @property
+    def is_entered(self) -> bool:
+        return self.parent.isEntered
+
+    def enter(self) -> None:
+        self.initializeParameterNode()
+        self._guess_inputs()
+        self.correct.embedded.enter()
+        self.logic.warm(self.parameters.model, self.parameters.device.value)
+
+    def exit(self) -> None:
+        self.correct.embedded.exit()
+        self._disconnect()
+
+    def onSceneStartClose(self, caller: Any, event: Any) -> None:
+        self.logic.cancel(_("The scene was closed while it was being segmented."))
+        self.runs.refused = None
+        self.setParameterNode(None)
+        self.correct.scene_closes()
+
+    def onSceneEndClose(self, caller: Any, event: Any) -> None:
+        if self.is_entered:
+            self.setParameterNode(None)
+            self.initializeParameterNode()
+            self._guess_inputs()
+            qt.QTimer.singleShot(0, self._reattach)
+
+    def _reattach(self) -> None:
+        if self.is_entered and self.parameters is not None:
+            self._update()
+            self.correct.embedded.reattach()
+
+    def initializeParameterNode(self) -> None:
+        self.setParameterNode(self.logic.getParameterNode())
+
+    def setParameterNode(self, parameters: SegmentParameters | None) -> None:
+        self._disconnect()
+        self.parameters = parameters
+        if parameters is not None:
+            self._gui_tag = parameters.connectGui(self.ui)
+            self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self._update)
+            self._update()
+        else:
+            self.result.show(None)
+
+    def _disconnect(self) -> None:
+        """The widgets no longer follow the parameters; a run that is under way still uses them."""
+        if self._gui_tag is not None:
+            self.parameters.disconnectGui(self._gui_tag)
+            self._gui_tag = None
+            self.removeObserver(self.parameters, vtk.vtkCommand.ModifiedEvent, self._update)
+
+    def _guess_inputs(self) -> None:
+        """Fills the channels from the names and DICOM attributes of the scans, if the user chose none yet."""
+        if self.scans():
+            return
+        with slicer.util.NodeModify(self.parameters):
+            for channel, node in guess_scans(task_named(self.declaration.task)).items():
+                choose_scan(self.parameters, channel, node)
+
+    def scans(self) -> dict[str, Any]:
+        """The chosen volume nodes by channel."""
+        chosen = {channel: scan_of(self.parameters, channel) for channel in self.declaration.channel_keys}
+        return {channel: node for channel, node in chosen.items() if node is not None}
+
+    @property
+    def model(self) -> ModelEntry | None:
+        """The chosen model; None where none is installed."""
+        return self.models.of_name(self.parameters.model)
+
+    def _update(self, caller: Any = None, event: Any = None) -> None:
+        """The panel after any parameter changed."""
+        if self.parameters is None:
+            return
+        parameters, scans, busy = self.parameters, self.scans(), self.runs.busy
+        self.inputs.show(scans)
+        self.region.update(busy)
+        self.models.show(self.model)
+        self.structures.show(parameters.structures)
+        self.merge_rule.show(parameters.mergeRule, visible=parameters.result is not None)
+        self._update_buttons(bool(scans), busy)
+        self.result.show(parameters.shown)
+        self.correct.update(busy)
+
+    def _update_buttons(self, scans: bool, busy: bool) -> None:
+        button = self.ui.segmentButton
+        button.text = _("Cancel") if busy else _("Segment")
+        button.enabled = busy or (scans and self.model is not None)
+        button.toolTip = self._segment_tip(busy, scans)
+        self.ui.progressBar.setVisible(busy)
+        self.ui.forceButton.setVisible(self.runs.can_insist)
+
+    def _segment_tip(self, busy: bool, scans: bool) -> str:
+        if busy:
+            return _("Stops at once; the scene stays as it is.")
+        if self.model is None:
+            return _("No model is installed; install the extension again.")
+        return _("Segments the chosen scans.") if scans else _("Choose a scan first.")
+
+    def _choose(self, parameter: str, value: Any) -> None:
+        if self.parameters is not None:
+            setattr(self.parameters, parameter, value)
+
+    def onScanChosen(self, channel: str, node: Any) -> None:
+        if self._gui_tag is not None:
+            choose_scan(self.parameters, channel, node)
+
+    def onSegmentButton(self, checked: bool = False) -> None:
+        if self.runs.busy:
+            self.runs.cancel()
+        else:
+            self.runs.segment_as_chosen()
+
+    def onForceButton(self, checked: bool = False) -> None:
+        self.runs.insist()
+
+    def onSegmented(self, result: SegmentationResult) -> None:
+        self.correct.take(result)
+        self.ui.resultSection.collapsed = False
+        self.parameters.shown = result.node
+
+    def segment_in_box(self, node: Any, earlier: SegmentationResult) -> None:
+        self.runs.segment(SegmentRequest(node, region=self.parameters.region, inside_only=True, earlier=earlier))
+
+    def find_region(self, finished: Callable[[Region], None]) -> None:
+        self.runs.find_region(finished)
+
+    def begin(self, make_run: Callable[[Listener], Run], finished: Callable[[Any, list[str]], None]) -> None:
+        self.runs.begin(make_run, finished)
+
+    def say(self, text: str) -> None:
+        self.messages.say(text)
+
+    def jump(self, ras: Any) -> None:
+        slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *ras, slicer.vtkMRMLSliceNode.CenteredJumpSlice)
+
+    def onCopyReport(self, checked: bool = False) -> None:
+        text = report_text(self.declaration.name, self.parameters, self.model, self.scans(), self.messages.lines)
+        slicer.app.clipboard().setText(text)
+        slicer.util.showStatusMessage(_("The report was copied."), 3000)

@@ -1,0 +1,160 @@
+"""What window and worker say to each other survives the way through JSON, and what is not declared is refused by name."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from neurospineseg.errors import InputError
+from neurospineseg.geometry.region import Region
+from neurospineseg.pipeline.settings import Settings
+from neurospineseg.pipeline.stages import Stage, StageWatch
+from neurospineseg.worker.json_lines import ProtocolError, line_of, message_in
+from neurospineseg.worker.operations import OPERATIONS
+from neurospineseg.worker.protocol import (
+    Answer,
+    CorrectionStored,
+    Died,
+    Done,
+    DrawSample,
+    Failed,
+    FilesWritten,
+    FindRegion,
+    Idle,
+    InsideFile,
+    Progress,
+    Quit,
+    Ready,
+    Refused,
+    RegionFound,
+    Request,
+    RunFiles,
+    SampleDrawn,
+    ScanFile,
+    Segment,
+    Segmented,
+    StoreCorrection,
+    StructureBox,
+    UncertainPlace,
+    Warm,
+    Warmed,
+)
+
+EYE = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0))
+BOX = Region((1.0, 2.0, 3.0), (4.0, 5.0, 6.0))
+CHOSEN = Settings("spine_3d", "cpu", ("edema",), BOX, True, True, True)
+SCANS = {"t1c": ScanFile("a.npy", EYE)}
+REQUESTS = [
+    Warm("tumor"),
+    Segment("tumor", CHOSEN, SCANS, inside=True),
+    FindRegion("spine", Settings(region="auto"), SCANS),
+    RunFiles("tumor", {"t1c": Path("a.nii.gz")}, Path("b.nrrd"), CHOSEN, Path("hidden")),
+    StoreCorrection("tumor", Path("cases"), SCANS, "l.npy", None, {"name": "x"}),
+    DrawSample("spine", 7),
+    Quit(),
+]
+RESULTS = [
+    Warmed("tiny", "cpu"),
+    Segmented("l.npy", {"task": "tumor"}, ("edema",), (StructureBox("edema", 2, (0, 1, 2, 3, 4, 5)),), "u.npy",
+              (UncertainPlace((1.0, 2.0, 3.0), "edema", True, 0.5, 0.25),), InsideFile("i.npy", (1, 2, 3)), ("a sentence",)),
+    RegionFound(BOX),
+    FilesWritten({"a": [1, 2]}, ()),
+    CorrectionStored(Path("case"), {"edema": 0.5}),
+    SampleDrawn({"image": "d.npy"}, EYE),
+]  # fmt: skip
+ANSWERS = [
+    Ready(3),
+    Idle(),
+    Progress(Stage.CHECKING, 0.5),
+    *map(Done, RESULTS),
+    Refused("no", True),
+    Failed("no", "why"),
+    Died((1, 2), None, "gone"),
+]
+
+
+def through_json(message: Any, kinds: Any) -> Any:
+    return message_in(json.loads(line_of(message, 1)), kinds)
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=lambda message: type(message).__name__)
+def test_a_request_arrives_as_it_was_sent(request_: Any) -> None:
+    assert through_json(request_, Request) == request_
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda message: type(getattr(message, "result", message)).__name__)
+def test_an_answer_arrives_as_it_was_sent(answer: Any) -> None:
+    assert through_json(answer, Answer) == answer
+
+
+def test_every_request_but_the_last_has_an_operation() -> None:
+    assert {*OPERATIONS, Quit} == set(get_args(Request)) == set(map(type, REQUESTS))
+
+
+@pytest.mark.parametrize(
+    "said, words",
+    [
+        ({"message": "Nonsense"}, "There is no message 'Nonsense'; there are Warm, Segment"),
+        ({"message": "Warm", "fields": {"task": "tumor", "colour": 1}}, "The message Warm has no field 'colour'."),
+        ({"message": "Warm", "fields": {}}, "The message Warm lacks its field 'task'."),
+        ({"message": "Warm", "fields": {"task": 3}}, "Warm.task is 3"),
+        ({"message": "Segment", "fields": {"task": "tumor", "scans": {"t1c": 3}}}, "Segment.scans is 3"),
+    ],
+)
+def test_what_is_not_declared_is_refused_by_name(said: dict[str, Any], words: str) -> None:
+    with pytest.raises(ProtocolError, match=re.escape(words)):
+        message_in(said, Request)
+
+
+def test_an_unknown_option_of_a_run_is_refused_by_name() -> None:
+    with pytest.raises(InputError, match="There is no option 'smooth'; choose among model, device"):
+        message_in({"message": "Warm", "fields": {"task": "tumor", "settings": {"smooth": True}}}, Request)
+
+
+def test_an_unknown_stage_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="There is no stage 'Dreaming'; the stages are"):
+        message_in({"message": "Progress", "fields": {"stage": "Dreaming", "fraction": 0.5}}, Answer)
+    with pytest.raises(ValueError, match="There is no stage 'Dreaming'"):
+        StageWatch().start("Dreaming")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "given, keys",
+    [
+        (None, None),
+        ([], None),
+        ("edema", ("edema",)),
+        ("edema, core", ("edema", "core")),
+        (["edema"], ("edema",)),
+        (("edema",), ("edema",)),
+    ],
+)
+def test_structures_have_one_form_however_they_are_given(given: Any, keys: tuple[str, ...] | None) -> None:
+    assert Settings.of({"structures": given}).structures == keys
+
+
+@pytest.mark.parametrize("given", [BOX, BOX.as_lists(), "-1,3,-0.5,4.5,0,6", (-1, 3, -0.5, 4.5, 0, 6)])
+def test_a_region_has_one_form_however_it_is_given(given: Any) -> None:
+    assert Settings.of({"region": given}).region == BOX
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"structures": " , "}, "No structure was named"),
+        ({"region": "left half"}, "is not six numbers"),
+        ({"region": (3, 1, 0, 1, 0, 1)}, "low before high"),
+        ({"anyway": True}, "There is no option 'anyway'"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_refused_in_a_sentence(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        Settings.of(options)
+
+
+def test_settings_survive_the_way_through_json() -> None:
+    assert Settings.of(json.loads(json.dumps(CHOSEN.to_json()))) == CHOSEN

@@ -1,0 +1,1 @@
+"""Tests against Slicer's own libraries."""

@@ -1,0 +1,77 @@
+"""KneeSeg, a copy of TumorSeg's folder as the page on adding a module makes it, on the panel's bench."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
+pytest.importorskip("PySide6", reason="PySide6 is not installed")
+
+from Testing.knee import known_knee, write_module
+
+BONES = {"Femur", "Tibia", "Patella"}
+
+
+@pytest.fixture(scope="module")
+def knee(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with known_knee(tmp_path_factory.mktemp("repository")) as folder:
+        write_module(folder)
+        yield folder
+
+
+@pytest.fixture
+def knee_panel(bench: Any, knee: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module's panel with a scan that it chose itself."""
+    from neurospineseg.mrml import node_from_array
+    from Testing.small_scans import ball, oblique_affine
+
+    node_from_array(ball(), oblique_affine(), slicer.mrmlScene, "knee sag t1").CreateDefaultDisplayNodes()
+    monkeypatch.setattr(sys.modules[type(bench).__module__], "ROOT", knee)
+    return bench.open("KneeSeg")
+
+
+def names_of(node: Any) -> set[str]:
+    segmentation = node.GetSegmentation()
+    return {segmentation.GetNthSegment(number).GetName() for number in range(segmentation.GetNumberOfSegments())}
+
+
+def test_the_module_declares_itself(bench: Any, knee_panel: Any) -> None:
+    assert bench.declared.title == "KneeSeg"
+    assert "patella" in bench.declared.helpText
+    bench.app.send("startupCompleted()")
+    assert not getattr(slicer.modules, "sampleDataSources", {}).get("NeuroSpineSeg"), "no scan of a knee is drawn"
+
+
+def test_it_offers_its_scan_its_model_and_its_structures(knee_panel: Any) -> None:
+    assert [node.GetName() for node in knee_panel.scans().values()] == ["knee sag t1"]
+    assert knee_panel.model.name == "knee_bones"
+    rows = knee_panel.ui.structuresList
+    assert {rows.item(row).text() for row in range(rows.count)} == BONES
+
+
+def test_it_segments_and_merges(bench: Any, knee_panel: Any) -> None:
+    bench.segment(knee_panel)
+    node = knee_panel.parameters.shown
+    assert node.GetName() == "knee sag t1 knee"
+    found = names_of(node)
+    assert found
+    assert found <= BONES
+    knee_panel.parameters.result = node
+    bench.segment(knee_panel)
+    assert names_of(node) == found
+
+
+def test_it_accepts_a_correction(bench: Any, knee_panel: Any, tmp_path: Path) -> None:
+    bench.segment(knee_panel)
+    knee_panel.parameters.corrections = str(tmp_path / "corrections")
+    bench.click(knee_panel.ui.acceptButton)
+    bench.spin(lambda: any((tmp_path / "corrections").glob("knee-*/label.nii.gz")))
+
+
+def test_it_tests_itself(bench: Any, knee_panel: Any) -> None:
+    slicer.selfTests["KneeSeg"](msec=0)

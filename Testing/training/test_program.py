@@ -1,0 +1,44 @@
+"""A training program ends with one sentence and an exit code, whatever happens."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+import pytest
+
+from neurospineseg.errors import InputError
+from Training.training.program import run_program
+
+
+def raising(error: BaseException) -> Callable[[argparse.Namespace], None]:
+    def work(options: argparse.Namespace) -> None:
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize(
+    "error, code, sentence",
+    [
+        (InputError("Nothing is there; give a folder."), 2, "Nothing is there; give a folder.\n"),
+        (FileNotFoundError(2, "No such file", "scan.nii"), 2, "'scan.nii' cannot be read or written (No such file); check the folder"),
+        (KeyboardInterrupt(), 130, "Stopped; go on with --resume.\n"),
+    ],
+)
+def test_what_goes_wrong_is_a_sentence(error: BaseException, code: int, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_program(argparse.ArgumentParser(), raising(error), [], stopped="Stopped; go on with --resume.") == code
+    assert capsys.readouterr().err.startswith(sentence)
+
+
+def test_a_fault_of_the_program_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run_program(argparse.ArgumentParser(), raising(ZeroDivisionError()), [])
+
+
+@pytest.mark.parametrize("answer, code", [(None, 0), (0, 0), (1, 1)])
+def test_the_works_exit_code(answer: int | None, code: int) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--answer", type=int)
+    given = [] if answer is None else ["--answer", str(answer)]
+    assert run_program(parser, lambda options: options.answer, given) == code
