@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +77,37 @@ def test_it_accepts_a_correction(bench: Any, knee_panel: Any, tmp_path: Path) ->
 
 def test_it_tests_itself(bench: Any, knee_panel: Any) -> None:
     slicer.selfTests["KneeSeg"](msec=0)
+
+
+@pytest.fixture
+def leg_panel(bench: Any, knee: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The panel of a task, registered while the program runs, whose two channels no other task has; with a scan for each and another."""
+    from neurospineseg.mrml import node_from_array
+    from neurospineseg.tasks.structure import Code, Structure
+    from neurospineseg.tasks.task import Channel, PlausibleVolumes, forget_task, register_task, task_named
+    from Testing.small_scans import ball, oblique_affine
+
+    fibula = Structure("fibula", "Fibula", 1, Code("SCT", "87342007", "Fibula"), (200, 160, 120))
+    channels = (Channel("proton", "Proton density", contrast="pd"), Channel("dark", "T2*", contrast="t2_star"))
+    register_task(replace(task_named("knee"), name="leg", channels=channels, structures=(fibula,), plausible=PlausibleVolumes("bones")))
+    module = knee / "LegSeg"
+    shutil.copytree(knee / "KneeSeg", module, dirs_exist_ok=True)
+    text = (module / "KneeSeg.py").read_text(encoding="utf-8").replace("KneeSeg", "LegSeg").replace('task="knee"', 'task="leg"')
+    (module / "LegSeg.py").write_text(text, encoding="utf-8")
+    for name in ("leg pd", "leg t2*", "leg t1"):
+        node_from_array(ball(), oblique_affine(), slicer.mrmlScene, name).CreateDefaultDisplayNodes()
+    monkeypatch.setattr(sys.modules[type(bench).__module__], "ROOT", knee)
+    yield bench.open("LegSeg")
+    forget_task("leg")
+
+
+def test_each_channel_of_a_task_has_a_row_with_its_scan(leg_panel: Any) -> None:
+    assert list(leg_panel.inputs.selectors) == ["proton", "dark"]
+    assert {key: node.GetName() for key, node in leg_panel.scans().items()} == {"proton": "leg pd", "dark": "leg t2*"}
+    leg_panel.inputs.selectors["proton"].setCurrentNode(slicer.util.getNode("leg t1"))
+    assert leg_panel.scans()["proton"].GetName() == "leg t1"
+
+
+def test_a_task_without_a_model_says_so(leg_panel: Any) -> None:
+    assert not leg_panel.ui.segmentButton.isEnabled()
+    assert "No model is installed" in leg_panel.ui.segmentButton.toolTip
