@@ -61,6 +61,7 @@ def test_a_region(bench, logic, scan) -> None:
         ({"model": "none"}, "no model"),
         ({"device": "abacus"}, "no device"),
         ({"structures": ["nose"]}, "no structure"),
+        ({"smooth": True}, "no option 'smooth'"),
         ({"inputs": {}}, "No scan"),
         ({"inputs": {"t7": 1}}, "t7"),
         ({"roi": "nonsense"}, "'nonsense' is no box"),
