@@ -24,18 +24,11 @@ LOADED_AT_START = (
 """Modules; of a package all its modules, but of the library only its face."""
 WITHOUT_NUMPY = ("neurospineseg.models.catalog", "neurospineseg.cli.main", "neurospineseg.errors", "neurospineseg")
 """What a shell loads to show its help or the list of models."""
-STILL_UPWARD: tuple[tuple[str, str], ...] = ()
-"""Importer and imported that have yet to be turned around; it stays empty."""
 
 
 @pytest.fixture(scope="module")
-def every() -> list[Import]:
+def imports() -> list[Import]:
     return all_imports()
-
-
-@pytest.fixture(scope="module")
-def imports(every: list[Import]) -> list[Import]:
-    return [each for each in every if (each.importer, each.imported) not in STILL_UPWARD]
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +50,6 @@ def test_every_folder_stands_on_a_floor() -> None:
 
 def test_no_arrow_points_upward(own: list[Import]) -> None:
     assert [(each.importer, each.imported) for each in own if (floor_of(each.importer) or 0) < (floor_of(each.imported) or 0)] == []
-
-
-def test_what_was_turned_around_leaves_the_list(every: list[Import]) -> None:
-    assert set(STILL_UPWARD) - {(each.importer, each.imported) for each in every} == set()
 
 
 def test_no_circle_between_files(own: list[Import]) -> None:
