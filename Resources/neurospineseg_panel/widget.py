@@ -121,6 +121,8 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._disconnect()
 
     def onSceneStartClose(self, caller: Any, event: Any) -> None:
+        if not self.runs.busy:
+            self.messages.show("")
         self.logic.cancel(_("The scene was closed while it was being segmented."))
         self.runs.refused = None
         self.setParameterNode(None)
