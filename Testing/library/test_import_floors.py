@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from Testing.import_graph import FACE, MODULE_FILES, Import, all_imports, circle_in, floor_of, folder_of, modules, reached_at_start
+from Testing.import_graph import (
+    FACE,
+    MODULE_FILES,
+    ROOT,
+    Import,
+    all_imports,
+    circle_in,
+    floor_of,
+    folder_of,
+    modules,
+    picture,
+    reached_at_start,
+)
 
 HEAVY = {"torch", "monai", "pydantic", "nibabel", "SimpleITK", "scipy", "nrrd", "matplotlib", "lightning", "jinja2", "rich"}
 LOADED_AT_START = (
@@ -97,3 +109,8 @@ def test_an_upward_arrow_a_circle_and_a_heavy_import_are_seen() -> None:
     assert set(circle_in([up, down], key=folder_of)) == {"geometry", "images"}
     assert "torch" in reached_at_start("neurospineseg.images.volume", [up, down, heavy])
     assert "neurospineseg.images.volume" not in reached_at_start("neurospineseg.geometry.grid", [up, down, heavy])
+
+
+def test_the_architecture_page_shows_the_picture_as_it_is() -> None:
+    page = (ROOT / ".github" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert picture() in page, "write anew what python -m Testing.import_graph prints"
