@@ -11,9 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
-pytest.importorskip("PySide6", reason="PySide6 is not installed")
+import slicer
 
 from Testing.knee import known_knee, write_module
 from Testing.small_scans import ball, oblique_affine
