@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 from pathlib import Path
@@ -15,6 +16,7 @@ from neurospineseg.models.network import build_network
 from neurospineseg.models.weights import save_weights
 from Testing.small_scans import ball, write_nifti
 
+HERE = Path(__file__).resolve().parent
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start: how sums are rounded depends on it
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job may ignore it, and what tests start would inherit that
@@ -29,6 +31,23 @@ TINY_NETWORK = {
     "upsample_kernel_size": [2, 2],
     "filters": [4, 8, 8],
 }
+
+
+NEEDED_BY = {"mrml": ("slicer",), "panel": ("slicer", "PySide6")}
+"""What the tests of a folder need that there is not for every machine and Python."""
+LACKING = {folder: [name for name in names if importlib.util.find_spec(name) is None] for folder, names in NEEDED_BY.items()}
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leaves out the folders whose tests cannot run here; ``pytest_terminal_summary`` says so."""
+    folder = collection_path.relative_to(HERE).parts[:1] if collection_path.is_relative_to(HERE) else ()
+    return True if folder and LACKING.get(folder[0]) else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for folder, names in LACKING.items():
+        if names:
+            terminalreporter.write_line(f"Left out: Testing/{folder}, since {' and '.join(names)} is not installed here.")
 
 
 @pytest.fixture(scope="session")

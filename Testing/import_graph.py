@@ -22,7 +22,7 @@ FLOORS = (
     ("images",),
     ("tasks",),
     ("models",),
-    ("inference", "checks", "measurements", "pages", "mrml"),
+    ("inference", "checks", "pages", "mrml"),
     ("pipeline",),
     ("worker", "cli"),
     ("neurospineseg_panel", "Training", "__main__"),
@@ -140,15 +140,15 @@ def reached_at_start(name: str, imports: Iterable[Import]) -> set[str]:
 
 def picture() -> str:
     """Floors from the highest to the lowest, each folder with the folders that it imports from."""
-    imports = [each for each in all_imports() if floor_of(each.importer) is not None and floor_of(each.imported) is not None]
-    below: dict[str, set[str]] = {}
-    for each in imports:
-        below.setdefault(folder_of(each.importer), set()).add(folder_of(each.imported))
+    below: dict[str, set[str]] = {folder: set() for floor in FLOORS for folder in floor}
+    for each in all_imports():
+        if folder_of(each.importer) in below:
+            below[folder_of(each.importer)].add(folder_of(each.imported))
     lines = []
-    for height in range(len(FLOORS) - 1, -1, -1):
-        for folder in FLOORS[height]:
-            others = [name for floor in FLOORS for name in floor if name in below.get(folder, set()) - {folder}]
-            lines.append(f"{height}  {folder:20}{' '.join(others)}".rstrip())
+    for height, floor in reversed(list(enumerate(FLOORS))):
+        for folder in floor:
+            lower = [name for name in below if name in below[folder] - {folder}]
+            lines.append(f"{height}  {folder:20}{' '.join(lower)}".rstrip())
     return "\n".join(lines)
 
 

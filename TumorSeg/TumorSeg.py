@@ -9,11 +9,11 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadab
 _HERE = Path(__file__).resolve().parent
 sys.path += [str(f) for f in (_HERE.parent / "Resources", _HERE / "Resources/NeuroSpineSeg") if f.is_dir() and str(f) not in sys.path]
 
-from neurospineseg_panel.declare import declare  # noqa: E402
-from neurospineseg_panel.logic import SegmentLogic  # noqa: E402
-from neurospineseg_panel.module_declaration import ModuleDeclaration  # noqa: E402
-from neurospineseg_panel.self_test import run_self_test  # noqa: E402
-from neurospineseg_panel.widget import SegmentWidget  # noqa: E402
+from neurospineseg_panel.declare import declare
+from neurospineseg_panel.logic import SegmentLogic
+from neurospineseg_panel.module_declaration import ModuleDeclaration
+from neurospineseg_panel.self_test import run_self_test
+from neurospineseg_panel.widget import SegmentWidget
 
 DECLARATION = ModuleDeclaration(
     name="TumorSeg",

@@ -21,6 +21,7 @@ from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.models.bundle import find_bundle
 from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from neurospineseg.tasks.task import task_named
 from Training.datasets.real_data import DATA
 from Training.training.program import run_program
 
@@ -73,8 +74,8 @@ def fits(slot: str, contrast: str) -> bool:
 
 def offers(scan: str, shows: str, contrast: str | None) -> Iterator[Offer]:
     for task, shown in SHOWN.items():
-        if task != "tumor":
-            yield Offer(scan, shows, task, "image", shows in shown)
+        if task_named(task).single:
+            yield Offer(scan, shows, task, task_named(task).channels[0].key, shows in shown)
         elif contrast is None:
             yield Offer(scan, shows, task, "flair", False)
         else:

@@ -4,7 +4,7 @@
 
 Templates: each draw turns the template by up to 30 degrees about each axis, shifts it by up to 15 mm, scales it by 0.9-1.1, and
 samples it in axial slices of 1x1x3 mm with noise and a bias field, as it is (T1) and made to look like T2. The latter is half
-drawn: see ``synthetic.nuclei_template``. Beside the model stands the subthalamic nucleus's mean ellipsoid in MNI space, put where
+drawn: see ``synthetic.nuclei.template``. Beside the model stands the subthalamic nucleus's mean ellipsoid in MNI space, put where
 the same locator finds the head. Labels are compared on the scan's own grid. Held-out heads: the network alone, on regions drawn
 as for training and on harder ones (see ``HARDER``) that training never drew; the truth is the registered atlas.
 Writes ``templates.csv`` and ``heads.csv``, one row a structure and draw, and pictures of the worst draws. The pictures of failures in the

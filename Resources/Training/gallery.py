@@ -28,6 +28,7 @@ from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.inference.onto_model_grid import to_model_grid
 from neurospineseg.models.bundle import ModelSpec
 from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from neurospineseg.tasks.task import task_named
 from Training.datasets.real_data import DATA
 from Training.training.examples import Drawn
 from Training.training.losses import UNKNOWN, known_classes
@@ -113,8 +114,8 @@ def _slice(spec: ModelSpec, image: np.ndarray, classes: np.ndarray, channel: int
 
 
 def _slice_3d(spec: ModelSpec, volume: np.ndarray) -> np.ndarray:
-    """The middle sagittal slice of a spine, else the middle axial one; (K, J, I) to rows downward."""
-    return np.flipud(volume[:, :, volume.shape[2] // 2] if spec.task == "spine" else volume[volume.shape[0] // 2])
+    """The middle sagittal slice of a chain of vertebrae, else the middle axial one; (K, J, I) to rows downward."""
+    return np.flipud(volume[:, :, volume.shape[2] // 2] if task_named(spec.task).renumbers else volume[volume.shape[0] // 2])
 
 
 def picture(tiles: list[tuple[str, np.ndarray, np.ndarray | None]], classes: int) -> bytes:

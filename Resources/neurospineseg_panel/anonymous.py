@@ -49,4 +49,4 @@ def _named() -> Iterable[tuple[str, str]]:
 
 def _number(node: Any) -> str:
     """The number at the end of a node's ID, which stays the same while others come and go."""
-    return re.search(r"\d*$", node.GetID() or "").group()
+    return re.findall(r"\d*$", node.GetID() or "")[0]

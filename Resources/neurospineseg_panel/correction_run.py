@@ -52,6 +52,7 @@ class CorrectionRun(Run):
         self._notes: list[str] = []
 
     def _send(self) -> Steps:
+        assert isinstance(self.request, StoreCorrection)
         reference = next(iter(self.scans.values()))
         labels = np.zeros(node_voxels(reference).shape, np.uint16)
         painted = []
@@ -62,7 +63,7 @@ class CorrectionRun(Run):
         corrected, predicted, model = self.file("corrected.npy"), None, None
         for _written in self.write(corrected, labels):
             yield
-        if self.result is not None and self.result.is_whole and self._fits(labels.shape):
+        if self.result is not None and self.result.is_whole and self._fits(self.result, labels.shape):
             labels[:] = 0
             yield from self.result.paint(labels)
             predicted, model = self.file("predicted.npy"), self.result.report["model"]
@@ -76,11 +77,11 @@ class CorrectionRun(Run):
         self.times.end()
         self.listener.finished(answer, self._notes)
 
-    def _fits(self, shape: tuple[int, ...]) -> bool:
-        """Whether the prediction was made on this grid."""
-        reference = self.result.report["reference"]
-        made_on = self.result.scans.get(reference) == next(iter(self.scans.values())).GetID()
-        return made_on and tuple(self.result.report["inputs"][reference]["shape_kji"]) == tuple(shape)
+    def _fits(self, result: SegmentationResult, shape: tuple[int, ...]) -> bool:
+        """Whether a result was made on this grid."""
+        reference = result.report["reference"]
+        made_on = result.scans.get(reference) == next(iter(self.scans.values())).GetID()
+        return made_on and tuple(result.report["inputs"][reference]["shape_kji"]) == tuple(shape)
 
 
 def judged(painted: Sequence[PaintedSegment]) -> list[str]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from neurospineseg.tasks.task import Suitability, Task
+from neurospineseg.tasks.channel import Suitability
+from neurospineseg.tasks.task import Task
 
 SERIES_DESCRIPTION, PROTOCOL_NAME, BODY_PART, MODALITY, CONTRAST_AGENT = "0008,103e", "0018,1030", "0018,0015", "0008,0060", "0018,0010"
 NOT_SCANS = ("vtkMRMLLabelMapVolumeNode", "vtkMRMLTensorVolumeNode", "vtkMRMLDiffusionWeightedVolumeNode")

@@ -9,7 +9,8 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from neurospineseg.tasks.task import Channel, Task
+from neurospineseg.tasks.channel import Channel
+from neurospineseg.tasks.task import Task
 from neurospineseg_panel.input_guess import guess_inputs, scan_info
 
 

@@ -28,6 +28,7 @@ class ModelSection:
             ui.modelSelector.addItem(model.title or model.name, model.name)
         ui.modelSelector.connect("currentIndexChanged(int)", self.onChosen)
         ui.modelCardButton.connect("clicked(bool)", self.onCard)
+        ui.noticeLabel.connect("linkActivated(QString)", lambda link: self.onCard())
 
     def of_name(self, name: str) -> ModelEntry | None:
         """The model of a name, else the task's default; None where none is installed."""
@@ -42,7 +43,9 @@ class ModelSection:
         blocked = self.ui.modelSelector.blockSignals(True)
         self.ui.modelSelector.setCurrentIndex(self.models.index(model))
         self.ui.modelSelector.blockSignals(blocked)
-        self.ui.noticeLabel.text = model_notice(model)
+        link = f'<a href="card">{_("What the model reaches")}</a>'
+        self.ui.noticeLabel.text = _("Research only; not for clinical use. {link}").format(link=link)
+        self.ui.noticeLabel.toolTip = model_notice(model)
 
     def onChosen(self, index: int) -> None:
         if 0 <= index < len(self.models):

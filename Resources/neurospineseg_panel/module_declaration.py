@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from neurospineseg.tasks.task import Channel, task_named
+from neurospineseg.tasks.channel import Channel
+from neurospineseg.tasks.task import task_named
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Enumerations are stored by the names of their members: do not rename them.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
@@ -52,6 +52,14 @@ class SegmentParameters:
         structures: keys of the structures to keep; empty for all.
         corrections: folder of accepted corrections.
     """
+
+    if TYPE_CHECKING:  # what parameterNodeWrapper adds
+
+        def __init__(self, parameterNode: Any) -> None: ...
+
+        def connectGui(self, gui: Any) -> int: ...
+
+        def disconnectGui(self, tag: int) -> None: ...
 
     image: vtkMRMLScalarVolumeNode
     t1c: vtkMRMLScalarVolumeNode

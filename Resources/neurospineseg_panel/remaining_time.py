@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from time import monotonic
 
+from neurospineseg.pipeline.stages import Stage
+
 USUAL_SECONDS = {
-    "Sending": 0.3,
-    "Loading the model": 1.5,
-    "Checking": 0.3,
-    "Finding the region": 1.0,
-    "Reading into the model's grid": 2.5,
-    "Segmenting": 4.0,
-    "Applying anatomy": 1.0,
-    "Writing onto the scan's grid": 0.8,
-    "Taking the result": 0.3,
+    Stage.SENDING: 0.3,
+    Stage.LOADING: 1.5,
+    Stage.CHECKING: 0.3,
+    Stage.FINDING_REGION: 1.0,
+    Stage.RESAMPLING: 2.5,
+    Stage.SEGMENTING: 4.0,
+    Stage.APPLYING_ANATOMY: 1.0,
+    Stage.WRITING_MASK: 0.8,
+    Stage.TAKING_RESULT: 0.3,
 }
 """On two cores of a laptop, for a head of 1 mm; only their proportions matter, and the first run replaces them."""
-OPTIONAL = ("Finding the region", "Loading the model")
+OPTIONAL = (Stage.FINDING_REGION, Stage.LOADING)
 LEAST_FRACTION = 0.05
 
 
@@ -29,11 +31,11 @@ class RemainingTime:
 
     def begin(self) -> None:
         self._started = self._since = monotonic()
-        self._stage: str | None = None
-        self._taken: dict[str, float] = {}
+        self._stage: Stage | None = None
+        self._taken: dict[Stage, float] = {}
         self.fraction = 0.0
 
-    def at(self, stage: str, fraction: float) -> None:
+    def at(self, stage: Stage, fraction: float) -> None:
         """Says that a stage is done to a fraction (0 to 1)."""
         now = monotonic()
         if stage != self._stage:
@@ -46,7 +48,7 @@ class RemainingTime:
         whole = sum(self.usual.values())
         self.fraction = max(self.fraction, min(1.0, (passed + fraction * self.usual[stage]) / whole))
 
-    def _insert(self, stage: str) -> None:
+    def _insert(self, stage: Stage) -> None:
         """Puts an unknown stage after the last one that was met, as long as all the others together."""
         order = list(self.usual)
         met = [order.index(name) for name in self._taken if name in self.usual]

@@ -156,9 +156,12 @@ class Run:
         return self._files[-1]
 
     def _remove_files(self) -> None:
-        for name in self._files if self._folder is not None and self.client.folder == self._folder else ():
+        folder = self._folder
+        if folder is None or self.client.folder != folder:
+            return
+        for name in self._files:
             try:
-                (self._folder / name).unlink(missing_ok=True)
+                (folder / name).unlink(missing_ok=True)
             except OSError:
                 pass  # still mapped by the worker, which Windows minds; it goes with the folder
 
@@ -172,7 +175,7 @@ class Run:
         Raises:
             WorkerEnded: the worker that this run began with is no more.
         """
-        if self.client.folder != self._folder:
+        if self._folder is None or self.client.folder != self._folder:
             raise WorkerEnded(unasked=self._number is None and self.client.exit_code == 0)
         if not self._folder.is_dir():  # a worker takes its folder away just before it ends
             raise WorkerEnded(unasked=self._number is None)
@@ -225,6 +228,7 @@ class Run:
         Raises:
             InputError: it refused, failed or died; the message says so.
         """
+        assert self._number is not None
         begun = False
         while True:
             for answer in self.client.answers_to(self._number):

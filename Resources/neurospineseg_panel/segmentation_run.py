@@ -51,6 +51,7 @@ class SegmentationRun(Run):
         earlier: SegmentationResult | None = None,
     ) -> None:
         super().__init__(client, scans, request, listener, times)
+        self.asked = request
         self.scene, self.target, self.rule, self.name = scene, target, rule, name
         self.save_undo, self.earlier = save_undo, earlier
 
@@ -83,10 +84,10 @@ class SegmentationRun(Run):
             self._part(answer),
             self.earlier,
         )
-        save_undo = None if self.save_undo is None or target is None else lambda: self.save_undo(target)
-        node = merge.apply(save_undo, attributes_of(finished), self._token)
+        save = self.save_undo
+        node = merge.apply(None if save is None or target is None else lambda: save(target), attributes_of(finished), self._token)
         remember_scans(node, self.scans)
-        if self._is_box and not self.request.inside and self.rule is MergeRule.REPLACE and merge.replaces:
+        if self._is_box and not self.asked.inside and self.rule is MergeRule.REPLACE and merge.replaces:
             notes.append(
                 _(
                     "Only the box was segmented, so the replaced segments hold nothing outside it; Undo brings them back. "
@@ -98,7 +99,7 @@ class SegmentationRun(Run):
 
     @property
     def _is_box(self) -> bool:
-        return isinstance(self.request.settings.region, Region)
+        return isinstance(self.asked.settings.region, Region)
 
     def _masks(self, answer: Segmented, labels: np.ndarray, merge: Merge) -> Generator[None, Any, list[PackedMask]]:
         """Hands each structure's mask to the merge, and keeps it packed."""
@@ -120,7 +121,7 @@ class SegmentationRun(Run):
         """The result, with what is known of the whole segmentation node."""
         if node is not self.target:
             return replace(finished, part=None, earlier=None, predicted=finished.part is None)
-        if self.request.settings.structures is not None or self._is_box:
+        if self.asked.settings.structures is not None or self._is_box:
             return replace(finished, predicted=False)
         return finished
 

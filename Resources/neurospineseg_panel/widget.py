@@ -114,13 +114,15 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.initializeParameterNode()
         self._guess_inputs()
         self.correct.embedded.enter()
-        self.logic.warm(self.parameters.model, self.parameters.device.value)
+        self.logic.warm(self.chosen.model, self.chosen.device.value)
 
     def exit(self) -> None:
         self.correct.embedded.exit()
         self._disconnect()
 
     def onSceneStartClose(self, caller: Any, event: Any) -> None:
+        if not self.runs.busy:
+            self.messages.show("")
         self.logic.cancel(_("The scene was closed while it was being segmented."))
         self.runs.refused = None
         self.setParameterNode(None)
@@ -153,7 +155,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _disconnect(self) -> None:
         """The widgets no longer follow the parameters; a run that is under way still uses them."""
-        if self._gui_tag is not None:
+        if self._gui_tag is not None and self.parameters is not None:
             self.parameters.disconnectGui(self._gui_tag)
             self._gui_tag = None
             self.removeObserver(self.parameters, vtk.vtkCommand.ModifiedEvent, self._update)
@@ -164,17 +166,17 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         with slicer.util.NodeModify(self.parameters):
             for channel, node in guess_scans(task_named(self.declaration.task)).items():
-                choose_scan(self.parameters, channel, node)
+                choose_scan(self.chosen, channel, node)
 
     def scans(self) -> dict[str, Any]:
         """The chosen volume nodes by channel."""
-        chosen = {channel: scan_of(self.parameters, channel) for channel in self.declaration.channel_keys}
+        chosen = {channel: scan_of(self.chosen, channel) for channel in self.declaration.channel_keys}
         return {channel: node for channel, node in chosen.items() if node is not None}
 
     @property
     def model(self) -> ModelEntry | None:
         """The chosen model; None where none is installed."""
-        return self.models.of_name(self.parameters.model)
+        return self.models.of_name(self.chosen.model)
 
     def _update(self, caller: Any = None, event: Any = None) -> None:
         """The panel after any parameter changed."""
@@ -211,7 +213,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onScanChosen(self, channel: str, node: Any) -> None:
         if self._gui_tag is not None:
-            choose_scan(self.parameters, channel, node)
+            choose_scan(self.chosen, channel, node)
 
     def onSegmentButton(self, checked: bool = False) -> None:
         if self.runs.busy:
@@ -225,10 +227,10 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSegmented(self, result: SegmentationResult) -> None:
         self.correct.take(result)
         self.ui.resultSection.collapsed = False
-        self.parameters.shown = result.node
+        self.chosen.shown = result.node
 
     def segment_in_box(self, node: Any, earlier: SegmentationResult) -> None:
-        self.runs.segment(SegmentRequest(node, region=self.parameters.region, inside_only=True, earlier=earlier))
+        self.runs.segment(SegmentRequest(node, region=self.chosen.region, inside_only=True, earlier=earlier))
 
     def find_region(self, finished: Callable[[Region], None]) -> None:
         self.runs.find_region(finished)
@@ -243,6 +245,6 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *ras, slicer.vtkMRMLSliceNode.CenteredJumpSlice)
 
     def onCopyReport(self, checked: bool = False) -> None:
-        text = report_text(self.declaration.name, self.parameters, self.model, self.scans(), self.messages.lines)
+        text = report_text(self.declaration.name, self.chosen, self.model, self.scans(), self.messages.lines)
         slicer.app.clipboard().setText(text)
         slicer.util.showStatusMessage(_("The report was copied."), 3000)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
+import neurospineseg
+from neurospineseg.cli.main import make_parser
+from neurospineseg.cli.run_options import settings_of
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.region import Region
 from neurospineseg.pipeline.settings import Settings
@@ -44,6 +48,7 @@ from neurospineseg.worker.protocol import (
     Warmed,
 )
 
+LIBRARY = Path(neurospineseg.__file__).parent
 EYE = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0))
 BOX = Region((1.0, 2.0, 3.0), (4.0, 5.0, 6.0))
 CHOSEN = Settings("spine_3d", "cpu", ("edema",), BOX, True, True, True)
@@ -158,3 +163,18 @@ def test_an_option_that_cannot_be_used_is_refused_in_a_sentence(options: dict[st
 
 def test_settings_survive_the_way_through_json() -> None:
     assert Settings.of(json.loads(json.dumps(CHOSEN.to_json()))) == CHOSEN
+
+
+def test_every_option_of_a_run_is_one_of_the_shell() -> None:
+    parsed = make_parser().parse_args(["segment", "tumor", "--t1c", "a.nii.gz", "-o", "b.nii.gz"])
+    assert {each.name for each in fields(Settings)} - set(vars(parsed)) == {"uncertainty"}, "the shell has no way to show uncertainty"
+    assert settings_of(parsed) == Settings()
+
+
+def test_a_run_option_goes_to_the_worker_without_being_named_on_the_way() -> None:
+    """Who adds an option names it in ``Settings`` and where it is chosen and heeded, nowhere between."""
+    between = ("protocol", "json_lines", "operations", "server", "client")
+    texts = [(LIBRARY / "worker" / f"{name}.py").read_text(encoding="utf-8") for name in between]
+    texts += [(LIBRARY / name).read_text(encoding="utf-8") for name in ("pipeline/file_job.py", "cli/segment.py", "cli/batch.py")]
+    named = [name for name in ("register", "force", "device") for text in texts if f"{name}=" in text or f'"{name}"' in text]
+    assert named == []

@@ -34,9 +34,10 @@ from neurospineseg.pipeline.segmenter import Segmenter
 from neurospineseg.pipeline.settings import Settings
 from neurospineseg.pipeline.stages import Stage, StageWatch
 from neurospineseg.tasks.anatomy import structure, structures_of, structures_of_classes
+from neurospineseg.tasks.channel import Channel, Suitability
 from neurospineseg.tasks.class_scores import check_classes, postprocess
 from neurospineseg.tasks.phantoms import phantom
-from neurospineseg.tasks.task import Channel, Composite, PlausibleVolumes, Suitability, called, task_named
+from neurospineseg.tasks.task import Composite, PlausibleVolumes, called, task_named
 from Testing.small_scans import ball, oblique_affine
 from Training.datasets.class_names import values_of
 from Training.training.recipe import read_recipe

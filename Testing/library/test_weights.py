@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,13 +54,80 @@ def test_layers_with_output_channels_along_the_second_axis_are_scaled_along_it(t
     assert set(dequantized(state)) == set(network.state_dict())
 
 
-def test_weights_without_their_scale_are_refused(tmp_path: Path) -> None:
+def without_scale(state: dict, key: str) -> None:
+    del state[f"{key}{SCALE}"]
+
+
+def scaled(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[dict, str], None]:
+    def apply(state: dict, key: str) -> None:
+        state[f"{key}{SCALE}"] = change(state[f"{key}{SCALE}"])
+
+    return apply
+
+
+def typed(kind: torch.dtype) -> Callable[[dict, str], None]:
+    def apply(state: dict, key: str) -> None:
+        state[key] = state[key].to(kind)
+
+    return apply
+
+
+def keyed_by_a_number(state: dict, key: str) -> None:
+    state[3] = torch.ones(1)
+
+
+def not_finite(state: dict, key: str) -> None:
+    name = next(name for name, value in state.items() if value.is_floating_point() and not name.endswith(SCALE))
+    state[name] = torch.full_like(state[name], float("inf"))
+
+
+@pytest.mark.parametrize(
+    "spoil, words",
+    [
+        (without_scale, "has no scale"),
+        (scaled(lambda scale: scale * float("nan")), "not positive"),
+        (scaled(lambda scale: scale * float("inf")), "not finite"),
+        (scaled(lambda scale: -scale), "not positive"),
+        (scaled(lambda scale: scale.flatten()[0]), "does not fit"),
+        (scaled(lambda scale: scale.expand(*scale.shape[:-1], 3)), "does not fit"),
+        (scaled(lambda scale: scale.to(torch.int32)), "has no scale"),
+        (scaled(lambda scale: scale.to(torch.complex64)), "has no scale"),
+        (typed(torch.float16), "do not fit"),
+        (typed(torch.uint8), "of the type torch.uint8"),
+        (typed(torch.int16), "of the type torch.int16"),
+        (typed(torch.bool), "of the type torch.bool"),
+        (keyed_by_a_number, "is no text"),
+        (not_finite, "not finite"),
+    ],
+)
+def test_weights_that_mean_nothing_are_refused(spoil: Callable[[dict, str], None], words: str, tmp_path: Path) -> None:
     save_weights(build_network(TINY_NETWORK), tmp_path / "model.pt")
     state = torch.load(tmp_path / "model.pt", weights_only=True)
-    del state[next(key for key in state if key.endswith(SCALE))]
+    spoil(state, next(key for key, value in state.items() if value.dtype == torch.int8))
     torch.save(state, tmp_path / "model.pt")
-    with pytest.raises(NetworkError, match="do not fit"):
+    with pytest.raises(NetworkError, match=words):
         load_weights(build_network(TINY_NETWORK), tmp_path / "model.pt")
+
+
+def test_a_transposed_view_is_not_taken_for_what_it_views(tmp_path: Path) -> None:
+    layers = torch.nn.ParameterDict({"own": torch.nn.Parameter(torch.randn(4, 4))})
+    layers["view"] = torch.nn.Parameter(layers["own"].data.T)
+    save_weights(layers, tmp_path / "model.pt", "single")
+    assert torch.equal(torch.load(tmp_path / "model.pt", weights_only=True)["view"], layers["view"].data)
+
+
+def test_a_bias_beyond_half_precision_is_kept(tmp_path: Path) -> None:
+    layer = torch.nn.Linear(2, 1)
+    torch.nn.init.constant_(layer.bias, 1e6)
+    save_weights(layer, tmp_path / "model.pt")
+    assert float(dequantized(torch.load(tmp_path / "model.pt", weights_only=True))["bias"]) == 1e6
+
+
+def test_weights_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
+    layer = torch.nn.Linear(2, 1)
+    torch.nn.init.constant_(layer.weight, float("nan"))
+    with pytest.raises(ValueError, match="'weight' holds values that are not finite"):
+        save_weights(layer, tmp_path / "model.pt")
 
 
 def test_a_precision_that_is_not_known_is_refused_by_name(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 @pytest.fixture(scope="session", autouse=True)
 def converter_rules():
     """The segmentations logic registers how label maps become surfaces; undo needs that too."""
-    slicer = pytest.importorskip("slicer")
+    import slicer
+
     logic = slicer.vtkSlicerSegmentationsModuleLogic()
     logic.SetMRMLScene(slicer.vtkMRMLScene())
     return logic

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
+import slicer
 
 from neurospineseg.images.nrrd_file import read_header
 from neurospineseg.images.segmentation_file import FileSegment, write_segmentation

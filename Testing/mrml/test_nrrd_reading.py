@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
-
+import slicer
 import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 

@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from scipy.spatial.transform import Rotation
-
-slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
-
+import slicer
 import vtk
+from scipy.spatial.transform import Rotation
 from vtk.util.numpy_support import vtk_to_numpy
 
 from neurospineseg.errors import InputError

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
+import slicer
 
 from neurospineseg.images.volume import Volume
 from neurospineseg.mrml import node_from_volume, segmentation_from_labels, write_segmentation

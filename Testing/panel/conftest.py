@@ -16,15 +16,6 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("PYTHONFAULTHANDLER", "1")
 ROOT = Path(__file__).resolve().parents[2]
-MISSING = [name for name in ("slicer", "PySide6") if importlib.util.find_spec(name) is None]
-
-
-def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Where the scene or Qt is not installed, nothing of the panel can be tested."""
-    if MISSING:
-        for item in items:
-            if Path(__file__).parent in Path(item.fspath).parents:
-                item.add_marker(pytest.mark.skip(reason=f"{' and '.join(MISSING)} not installed here"))
 
 
 class Bench:

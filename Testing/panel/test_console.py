@@ -61,6 +61,7 @@ def test_a_region(bench, logic, scan) -> None:
         ({"model": "none"}, "no model"),
         ({"device": "abacus"}, "no device"),
         ({"structures": ["nose"]}, "no structure"),
+        ({"smooth": True}, "no option 'smooth'"),
         ({"inputs": {}}, "No scan"),
         ({"inputs": {"t7": 1}}, "t7"),
         ({"roi": "nonsense"}, "'nonsense' is no box"),
@@ -130,6 +131,26 @@ def test_a_module_declares_itself(bench, name: str) -> None:
     (source,) = slicer.modules.sampleDataSources["NeuroSpineSeg"]
     assert source.sampleName == name
     assert Path(source.thumbnailFileName).is_file()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_panel_is_no_wider_than_slicers_own(bench, name: str) -> None:
+    widget = bench.open(name)
+    for section in (widget.ui.advancedSection, widget.ui.resultSection, widget.ui.correctSection):
+        section.collapsed = False
+    widget.parent.show()
+    bench.spin(0.2)
+    assert widget.panel.minimumSizeHint().width() <= 450
+    assert widget.panel.sizeHint().width() <= 450
+
+
+def test_the_notice_is_one_line_that_opens_the_card(bench) -> None:
+    widget = bench.open("TumorSeg")
+    assert "not for clinical use" in widget.ui.noticeLabel.text
+    assert "Measured" in widget.ui.noticeLabel.toolTip
+    widget.ui.noticeLabel.linkActivated.emit("card")
+    assert widget.model.title in widget.models._card.windowTitle
+    widget.models._card.close()
 
 
 def test_a_sample_that_cannot_be_registered_keeps_no_terminology_from_loading(bench, monkeypatch) -> None:

@@ -10,8 +10,9 @@ import pytest
 import slicer
 
 from neurospineseg.mrml import node_from_array
+from neurospineseg.tasks.channel import Channel
 from neurospineseg.tasks.structure import Code, Structure
-from neurospineseg.tasks.task import Channel, Task, forget_task, register_task
+from neurospineseg.tasks.task import Task, forget_task, register_task
 from Testing.small_scans import ball, oblique_affine
 
 ROOT = Path(__file__).resolve().parents[2]

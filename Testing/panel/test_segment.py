@@ -121,6 +121,13 @@ def test_the_scene_is_closed_in_mid_run(bench, panel) -> None:
     assert len(segmentations()) == 1
 
 
+def test_the_last_message_goes_with_the_scene(bench, panel) -> None:
+    bench.segment(panel)
+    assert panel.ui.statusLabel.text
+    slicer.mrmlScene.Clear(0)
+    assert panel.ui.statusLabel.text == ""
+
+
 def test_the_scan_is_deleted_in_mid_run(bench, panel, scan) -> None:
     bench.click(panel.ui.segmentButton)
     bench.spin(0.3)

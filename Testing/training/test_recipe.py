@@ -118,3 +118,9 @@ def test_the_recipe_of_a_bundled_model_comes_as_far_as_its_examples(name: str, t
     monkeypatch.setattr("Training.training.session.Examples", reached)
     with pytest.raises(InputError, match="were reached"):
         train(Session(name, tmp_path, run=tmp_path / "run", device="cpu"))
+
+
+def test_the_former_name_of_a_key_is_understood(tmp_path: Path) -> None:
+    text = (RECIPES / "subcortical_nuclei.yaml").read_text(encoding="utf-8")
+    (tmp_path / "former.yaml").write_text(text.replace("logit_adjustment:", "unweight:"), encoding="utf-8")
+    assert read_recipe(str(tmp_path / "former.yaml")).loss.logit_adjustment == 0.6

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from neurospineseg.errors import InputError
 from neurospineseg.images.normalization import Normalization
@@ -58,7 +58,11 @@ class Loss(_Part):
     class_weights: tuple[float, ...] | None = None
     focal_gamma: float = 2.0
     logit_adjustment: float = Field(
-        0.0, ge=0, le=1, description="share of the class weights' effect taken out of a DynUNet's last layer at the end"
+        0.0,
+        ge=0,
+        le=1,
+        validation_alias=AliasChoices("logit_adjustment", "unweight"),
+        description="share of the class weights' effect taken out of a DynUNet's last layer at the end; ``unweight`` before",
     )
 
 

@@ -14,7 +14,7 @@ from neurospineseg.cli.console import out, table
 from neurospineseg.errors import MODULES, InputError, missing_package
 from neurospineseg.tasks.task import registered_tasks
 
-NEEDED = ("torch", "monai", "numpy", "scipy", "SimpleITK", "nibabel", "pynrrd", "pydantic", "rich", "matplotlib")
+NEEDED = ("torch", "monai", "numpy", "scipy", "SimpleITK", "nibabel", "pynrrd", "pydantic", "rich", "matplotlib", "jinja2")
 TRIAL_VOXELS = 64
 TRIAL_NETWORK = {
     "_target_": "DynUNet",

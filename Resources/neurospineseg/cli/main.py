@@ -43,7 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
 
     general = _Parser(add_help=False)
-    general.add_argument("--debug", action="store_true", help="show the traceback of an unexpected failure")
+    general.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an unexpected failure")
 
     segment = commands.add_parser("segment", help="segment a scan", description="Segments a scan.")
     tasks = segment.add_subparsers(dest="task", required=True, metavar="TASK", parser_class=_Parser)
@@ -81,7 +81,10 @@ def make_parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="list the installed models", description="Lists the installed models.", parents=[general])
     actions = models.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
     export = actions.add_parser(
-        "export", help="write one as a plain MONAI Bundle", description="Writes a model as a bundle in single precision, which MONAI runs."
+        "export",
+        help="write one as a plain MONAI Bundle",
+        description="Writes a model as a bundle in single precision, which MONAI runs.",
+        parents=[general],
     )
     export.add_argument("name", metavar="NAME", help="a name that `neurospineseg models` lists, or a bundle's folder")
     export.add_argument("folder", type=Path, metavar="DIR", help="receives the bundle's folder")

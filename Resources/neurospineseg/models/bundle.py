@@ -67,7 +67,7 @@ class ModelSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")
     version: str = "0.1.0"
     task: str
     role: Literal["segment", "locate", "recognize"] = "segment"

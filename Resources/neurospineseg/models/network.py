@@ -10,7 +10,7 @@ import torch
 from neurospineseg.errors import InputError
 from neurospineseg.models import perceptron, unet
 from neurospineseg.models.channel_norm import with_channel_norms
-from neurospineseg.models.weights import dequantized
+from neurospineseg.models.weights import WeightsError, dequantized
 
 ALLOWED_NETWORKS = (
     "DynUNet",
@@ -104,6 +104,8 @@ def load_weights(network: torch.nn.Module, path: Path) -> torch.nn.Module:
         raise NetworkError(f"The weights '{path.name}' are not a plain state dict; they were not loaded.")
     try:
         network.load_state_dict(dequantized(state))
-    except (KeyError, RuntimeError) as error:
+    except WeightsError as error:
+        raise NetworkError(f"The weights '{path.name}' mean nothing ({error}); they were not loaded.") from error
+    except RuntimeError as error:
         raise NetworkError(f"The weights '{path.name}' do not fit the network the bundle names.") from error
     return with_channel_norms(network).eval()

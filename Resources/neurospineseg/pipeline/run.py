@@ -86,9 +86,9 @@ class Run:
     def reference_scan(self) -> Volume:
         return self.scans[self.reference]
 
-    def finish(self) -> None:
+    def finish(self) -> Volume:
         """The whole way, from the scans to the mask on the reference scan's grid."""
-        self.write(*self.apply_rules(self.probabilities()))
+        return self.write(*self.apply_rules(self.probabilities()))
 
     def probabilities(self) -> ClassProbabilities:
         """The way to the model's answer."""
@@ -254,7 +254,7 @@ class Run:
         self.warnings += done.notes
         return done, grid
 
-    def write(self, done: Postprocessed, grid: Grid) -> None:
+    def write(self, done: Postprocessed, grid: Grid) -> Volume:
         """Draws the mask on the reference scan's grid, and says what it holds."""
         self.watch.start(Stage.WRITING_MASK)
         labels = self.draw(done, grid)
@@ -268,6 +268,7 @@ class Run:
         self.structures = [structure for structure in sorted(done.structures, key=lambda s: s.label) if structure.label in self.ml]
         self.watch.stop()
         self.warn_of_missing()
+        return self.mask
 
     def draw(self, done: Postprocessed, grid: Grid) -> np.ndarray:
         """The label map, uint16 (K, J, I) on the reference scan's grid; the uncertainty beside it where that is asked for."""

@@ -83,8 +83,8 @@ class Segmenter:
             InputError: a scan cannot be used; the message says why and what to do. ``ImplausibleInput``: it can, with ``Settings.force``.
         """
         run = Run(self, scans, progress)
-        run.finish()
-        return SegmentationResult(run.mask, run.structures, run_record(run), run.warnings, run.uncertainty, run.uncertain_regions)
+        mask = run.finish()
+        return SegmentationResult(mask, run.structures, run_record(run), run.warnings, run.uncertainty, run.uncertain_regions)
 
     def probabilities(self, scans: Mapping[str, Volume], progress: Progress = no_progress) -> ClassProbabilities:
         """What the model says of one case, before anatomy's rules: the first half of ``run``.

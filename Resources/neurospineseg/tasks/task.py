@@ -15,56 +15,12 @@ from typing import Any, Literal, get_args
 
 from neurospineseg import tasks
 from neurospineseg.errors import InputError
-from neurospineseg.tasks.contrasts import CONTRASTS
+from neurospineseg.tasks.channel import Channel, refuse_unless
 from neurospineseg.tasks.structure import Structure
 
 Reference = str | Callable[..., Any]
 """A function, or where it is: ``package.module:function``, imported when it is first called."""
 Head = Literal["expected", "needed", "unwanted", "any"]
-
-
-@dataclass(frozen=True)
-class Suitability:
-    """Which scans of a scene suit a channel that takes any contrast, for the panel's guess.
-
-    Attributes:
-        ranks: by contrast, the best highest; 0 for a contrast that is not named here.
-        sagittal: added for a sagittal scan.
-        not_of: parts of the body (``head``, ``spine``); a scan that says it shows one of them does not suit.
-    """
-
-    ranks: Mapping[str, int] = field(default_factory=dict)
-    sagittal: int = 0
-    not_of: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        for contrast in self.ranks:
-            _refuse_unless(contrast in CONTRASTS, f"There is no contrast '{contrast}'; there are {', '.join(CONTRASTS)}.")
-        for part in self.not_of:
-            _refuse_unless(part in ("head", "spine"), f"Scans are not told apart by '{part}'; they are by head and spine.")
-
-
-@dataclass(frozen=True)
-class Channel:
-    """A scan that a task takes.
-
-    Attributes:
-        key: its name in model bundles, on the command line and in the panel's parameters.
-        name: for people, as a noun before "scan".
-        file_words: last words of a file's name that tell it in a folder of cases, in lower case.
-        contrast: the contrast that a scan must show to be right here, a key of ``CONTRASTS``; None where any may.
-        suits: which scans of a scene are offered where any contrast may.
-    """
-
-    key: str
-    name: str
-    file_words: tuple[str, ...] = ()
-    contrast: str | None = None
-    suits: Suitability = Suitability()
-
-    def __post_init__(self) -> None:
-        known = ", ".join(CONTRASTS)
-        _refuse_unless(self.contrast is None or self.contrast in CONTRASTS, f"There is no contrast '{self.contrast}'; there are {known}.")
 
 
 @dataclass(frozen=True)
@@ -160,21 +116,19 @@ class Task:
     order: int = 100
 
     def __post_init__(self) -> None:
-        _refuse_unless(self.name.isidentifier(), f"'{self.name}' cannot name a task; take lower-case letters.")
-        _refuse_unless(self.head in get_args(Head), f"'{self.head}' says nothing of a head; say one of {', '.join(get_args(Head))}.")
-        _refuse_unless(bool(self.channels), f"The task '{self.name}' takes no scan; name its channels.")
+        refuse_unless(self.name.isidentifier(), f"'{self.name}' cannot name a task; take lower-case letters.")
+        refuse_unless(self.head in get_args(Head), f"'{self.head}' says nothing of a head; say one of {', '.join(get_args(Head))}.")
+        refuse_unless(bool(self.channels), f"The task '{self.name}' takes no scan; name its channels.")
         for keys in ([s.key for s in self.structures], [str(s.label) for s in self.structures]):
             twice = sorted({key for key in keys if keys.count(key) > 1})
-            _refuse_unless(not twice, f"Two structures of the task '{self.name}' have the same key or label value: {', '.join(twice)}.")
+            refuse_unless(not twice, f"Two structures of the task '{self.name}' have the same key or label value: {', '.join(twice)}.")
         known, families = {s.key for s in self.structures}, {s.family for s in self.structures}
         named = [part for composite in self.composites for part in composite.parts]
         named += [key for key in self.plausible.ml if key not in families]
         unknown = [key for key in named if key not in known] + [family for family in self.families.values() if family not in families]
-        _refuse_unless(
-            not unknown, f"The task '{self.name}' has no structure {', '.join(map(repr, unknown))}, which its declaration names."
-        )
+        refuse_unless(not unknown, f"The task '{self.name}' has no structure {', '.join(map(repr, unknown))}, which its declaration names.")
         for modality in self.modalities:
-            _refuse_unless(modality in ("MR", "CT"), f"There is no modality '{modality}'; there are MR and CT.")
+            refuse_unless(modality in ("MR", "CT"), f"There is no modality '{modality}'; there are MR and CT.")
 
     @property
     def single(self) -> bool:
@@ -248,11 +202,6 @@ def called(reference: Reference) -> Callable[..., Any]:
         raise InputError(f"There is no function '{reference}', which a task names; correct its declaration.") from error
 
 
-def _refuse_unless(right: bool, sentence: str) -> None:
-    if not right:
-        raise InputError(sentence)
-
-
 _TASKS: dict[str, Task] = {}
 _looked_for: list[str] = []
 
@@ -268,10 +217,10 @@ def register_task(task: Task) -> None:
 
 
 def _add(task: Task) -> None:
-    _refuse_unless(task.name not in _TASKS, f"There is a task '{task.name}' already; give the new one another name.")
+    refuse_unless(task.name not in _TASKS, f"There is a task '{task.name}' already; give the new one another name.")
     for other in _TASKS.values():
         shared = {structure.key for structure in other.structures} & {structure.key for structure in task.structures}
-        _refuse_unless(not shared, f"The structure {sorted(shared)[:1]} of the task '{task.name}' is one of {other.name} already.")
+        refuse_unless(not shared, f"The structure {sorted(shared)[:1]} of the task '{task.name}' is one of {other.name} already.")
     _TASKS[task.name] = task
 
 

@@ -2,7 +2,7 @@
 
 Nothing of the product knows of it. Each stand-in names the source of Slicer 5.12.3, ctk or PythonQt that it was checked against.
 With ``NEUROSPINESEG_SLICER_SOURCE`` set to a folder of Slicer's sources, Slicer's own ``ScriptedLoadableModule``,
-``parameterNodeWrapper`` and ``i18n`` take the place of their stand-ins.
+``parameterNodeWrapper``, ``i18n`` and ``SampleData`` take the place of their stand-ins.
 """
 
 from Testing.panel.bench.application import Application

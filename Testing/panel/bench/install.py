@@ -28,7 +28,6 @@ def install() -> Application:
     app = Application()
     sys.modules["qt"] = pythonqt.make_module()
     sys.modules["ctk"] = ctk_widgets.make_module()
-    sys.modules["SampleData"] = make_sample_data()
     widgets = mrml_widgets.make_classes()
     for name, kind in widgets.items():
         setattr(slicer, name, kind)
@@ -44,7 +43,13 @@ def install() -> Application:
         module = _slicers_own(name, Path(source)) if source else make()
         sys.modules[f"slicer.{name}"] = module
         setattr(slicer, name, module)
+    sys.modules["SampleData"] = _slicers_own_sample_data(Path(source)) if source else make_sample_data()
     return app
+
+
+def _slicers_own_sample_data(source: Path) -> types.ModuleType:
+    sys.path.append(str(source / "Modules" / "Scripted" / "SampleData"))
+    return importlib.import_module("SampleData")
 
 
 def _slicers_own(name: str, source: Path) -> types.ModuleType:

@@ -53,7 +53,7 @@ def paint_spine(
     """A scan of a drawn spine.
 
     Args:
-        tissue: (K, J, I) of ``synthetic.spine_canvas`` with i, j, k along R, A, S; ``spacing`` in mm along R, A, S.
+        tissue: (K, J, I) of ``synthetic.spine.canvas`` with i, j, k along R, A, S; ``spacing`` in mm along R, A, S.
         contrast: a key of ``CONTRASTS``; None for one at random, a fifth of them unlike any.
         artifact_share: of MR scans, see ``acquisition.artifacts``.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from neurospineseg.tasks.channel import Channel, Suitability
 from neurospineseg.tasks.spine.structures import structures
-from neurospineseg.tasks.task import Channel, Phantom, PlausibleVolumes, Suitability, Task
+from neurospineseg.tasks.task import Phantom, PlausibleVolumes, Task
 
 TASK = Task(
     name="spine",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from neurospineseg.tasks.channel import Channel, Suitability
 from neurospineseg.tasks.structure import LEFT, RIGHT, Code, Structure, oklch
-from neurospineseg.tasks.task import Channel, Phantom, PlausibleVolumes, Suitability, Task
+from neurospineseg.tasks.task import Phantom, PlausibleVolumes, Task
 
 NUCLEI = (
     ("subthalamic_nucleus", "subthalamic nucleus", Code("UBERON", "0001906", "Subthalamic nucleus")),

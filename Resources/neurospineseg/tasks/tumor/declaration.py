@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from neurospineseg.tasks.channel import Channel
 from neurospineseg.tasks.contrasts import CONTRASTS
 from neurospineseg.tasks.structure import ALTERED_STRUCTURE, Code, Structure
-from neurospineseg.tasks.task import Channel, Composite, Phantom, PlausibleVolumes, Task
+from neurospineseg.tasks.task import Composite, Phantom, PlausibleVolumes, Task
 
 NECROTIC_CORE = Structure(
     "necrotic_core", "Necrotic core", 1, Code("SCT", "6574001", "Necrosis"), (216, 191, 216), ALTERED_STRUCTURE, in_dicom_master=True
