@@ -91,3 +91,29 @@ def test_weights_fall_off_from_the_middle() -> None:
     assert weight.argmax() == weight.flatten()[: weight.numel() // 2 + 200].argmax()
     assert float(weight.min()) > 0
     torch.testing.assert_close(weight, weight.flip((0, 1, 2)))
+
+
+def _column(bend: int) -> torch.Tensor:
+    """An image of noise with a bright column along k that leans by ``bend`` voxels along j."""
+    image = 0.8 * torch.rand(1, 64, 60, 10, generator=torch.Generator().manual_seed(0)) - 2.5
+    for k in range(64):
+        begin = 6 + bend * k // 64
+        image[0, k, begin : begin + 6] = 3.0
+    return image
+
+
+@pytest.mark.parametrize("bend", [0, 30])
+def test_windows_that_follow_a_column_find_all_of_it_and_are_fewer(bend: int) -> None:
+    image = _column(bend)
+    following, every = Echo(), Echo()
+    found = windowed_scores(following, image, 2, WINDOW, follow=True)
+    torch.testing.assert_close(found[1] > found[0], windowed_scores(every, image, 2, WINDOW)[1] > 0)
+    assert len(following.shapes) < 0.8 * len(every.shapes)
+
+
+def test_where_nothing_is_found_every_window_is_looked_at() -> None:
+    image = _column(0).clamp_max(-1.7)
+    following, every = Echo(), Echo()
+    windowed_scores(following, image, 2, WINDOW, follow=True)
+    windowed_scores(every, image, 2, WINDOW)
+    assert len(following.shapes) == len(every.shapes)

@@ -40,6 +40,7 @@ class Model(_Part):
     region_mm: float | tuple[float, float, float] | None = None
     bilateral: bool = False
     coordinates: bool = False
+    follow: bool = False
     narrow: bool = False
     flips: tuple[Literal[0, 1, 2], ...] = ()
     preference: int = 0

@@ -201,7 +201,7 @@ def _windowed(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, pl
         return network(windows.to(plan.device).contiguous(memory_format=torch.channels_last_3d)).to(image.device).float()
 
     window = slab_window(plan.patch, image.shape[1:]) if spec.narrow else plan.patch
-    probabilities = windowed_scores(scores, image, len(spec.network_classes), window, plan.batch, progress)
+    probabilities = windowed_scores(scores, image, len(spec.network_classes), window, plan.batch, progress, spec.follow)
     for slab in probabilities.split(SLAB, dim=1):
         slab.copy_(torch.softmax(slab, 0))
     return probabilities

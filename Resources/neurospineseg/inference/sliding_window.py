@@ -6,7 +6,7 @@ in one window around the whole head the tumor model's mean Dice on ten synthetic
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 
 import numpy as np
@@ -27,6 +27,9 @@ FLAT = 0.05
 instance normalization would make anatomy of its noise."""
 SURE = 20.0
 """Score of the background where nothing was looked at."""
+
+BACKGROUND_LIKELY = 0.8
+"""Where the background is less likely, something was found."""
 
 Box = tuple[slice, slice, slice]
 
@@ -62,6 +65,24 @@ def _spread(image: torch.Tensor) -> torch.Tensor:
     return image[:, ::2, ::2, ::2].flatten(1).std(1, correction=0)
 
 
+def _rows(places: Sequence[Box]) -> list[list[Box]]:
+    """The windows by where they begin along k, those nearest to the middle first."""
+    begins = sorted({place[0].start for place in places})
+    middle = begins[len(begins) // 2] if begins else 0
+    return [[place for place in places if place[0].start == k] for k in sorted(begins, key=lambda begin: abs(begin - middle))]
+
+
+def _reaches(sums: torch.Tensor, total: torch.Tensor, place: Box) -> bool:
+    """Whether anything but background was found in a window's place; ``sums`` (C, K, J, I) of weights ``total`` (K, J, I), every eighth voxel."""
+    part = tuple(slice(side.start, side.stop, 2) for side in place)
+    background = (sums[(slice(None), *part)] / total[part].clamp_min(1e-6)).softmax(0)[0]
+    return bool(((background < BACKGROUND_LIKELY) & (total[part] > 0)).any())
+
+
+def _in_batches(places: Sequence[Box], batch: int) -> list[Sequence[Box]]:
+    return [places[first : first + batch] for first in range(0, len(places), batch)]
+
+
 def windowed_scores(
     network: Callable[[torch.Tensor], torch.Tensor],
     image: torch.Tensor,
@@ -69,6 +90,7 @@ def windowed_scores(
     window: tuple[int, int, int],
     batch: int = 1,
     progress: Callable[[float], None] = lambda fraction: None,
+    follow: bool = False,
 ) -> torch.Tensor:
     """A network's scores over a whole image, the weighted mean of those of its windows.
 
@@ -76,6 +98,8 @@ def windowed_scores(
         network: takes (B, C, *window), gives float32 (B, classes, *window) on ``image``'s device.
         image: float32 (C, K, J, I), 0 where there is nothing to see.
         batch: how many windows are given at once.
+        follow: whether windows above and below the middle ones are looked at only where what was found reaches into them; all of a
+            row, where it reaches into none.
 
     Returns:
         float32 (classes, K, J, I); the background, the first class, is certain where no window looked.
@@ -96,15 +120,17 @@ def windowed_scores(
     least = FLAT * _spread(seen)
     varied = torch.stack([(_spread(seen[(slice(None), *place)]) > least).any() for place in places]).tolist()
     places = [place for place, worth in zip(places, varied) if worth]
-    for first in range(0, len(places), batch):
-        together = places[first : first + batch]
-        scored = network(torch.stack([seen[(slice(None), *place)] for place in together]))
-        for place, each in zip(together, scored):
-            sums[(slice(None), *place)].addcmul_(each, weight)
-            total[place] += weight
-        progress((first + len(together)) / len(places))
-    if not places:
-        progress(1.0)
+    done = 0
+    for row in _rows(places) if follow else [places]:
+        wanted = [place for place in row if _reaches(sums, total, place)] if follow and done else row
+        for number, together in enumerate(_in_batches(wanted or row, batch)):
+            scored = network(torch.stack([seen[(slice(None), *place)] for place in together]))
+            for place, each in zip(together, scored):
+                sums[(slice(None), *place)].addcmul_(each, weight)
+                total[place] += weight
+            progress((done + number * batch + len(together)) / len(places))
+        done += len(row)
+    progress(1.0)
     sums /= total.clamp_min(1e-6)
     sums[0].masked_fill_(total == 0, SURE)
     if any(missing):

@@ -59,6 +59,7 @@ class ModelSpec(BaseModel):
         bilateral: whether the network sees one half of the region at a time, as if it were the right one: the outermost ``patch`` along
             i, the left half mirrored. Its output channels are then ``network_classes``, and ``classes`` name each on the left, then on the right.
         coordinates: of a bilateral model, whether three more input channels say where in the half a voxel lies, see ``predict.with_coordinates``.
+        follow: whether a 3D network looks above and below the middle of a scan only where what it found reaches, as along one spine.
         narrow: whether a 3D network's window is half as wide along i where a scan is no wider than that, as sagittal slabs are.
         flips: axes k, j, i (0, 1, 2) along which a 3D network also sees the image mirrored, each by itself; its probabilities are averaged.
         preference: of a task's installed models, that with the highest is used where none is named.
@@ -87,6 +88,7 @@ class ModelSpec(BaseModel):
     region_mm: float | tuple[float, float, float] | None = None
     bilateral: bool = False
     coordinates: bool = False
+    follow: bool = False
     narrow: bool = False
     flips: tuple[Literal[0, 1, 2], ...] = ()
     preference: int = 0
