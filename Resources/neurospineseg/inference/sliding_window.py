@@ -28,8 +28,8 @@ instance normalization would make anatomy of its noise."""
 SURE = 20.0
 """Score of the background where nothing was looked at."""
 
-BACKGROUND_LIKELY = 0.8
-"""Where the background is less likely, something was found."""
+BACKGROUND_LIKELY, LEAST_FOUND = 0.8, 160
+"""Where the background is less likely in at least so many voxels of a window's place, something was found that reaches into it."""
 
 Box = tuple[slice, slice, slice]
 
@@ -73,10 +73,10 @@ def _rows(places: Sequence[Box]) -> list[list[Box]]:
 
 
 def _reaches(sums: torch.Tensor, total: torch.Tensor, place: Box) -> bool:
-    """Whether anything but background was found in a window's place; ``sums`` (C, K, J, I) of weights ``total`` (K, J, I), every eighth voxel."""
+    """Whether more than a little but background was found in a window's place; ``sums`` (C, K, J, I) of weights ``total`` (K, J, I), every eighth voxel."""
     part = tuple(slice(side.start, side.stop, 2) for side in place)
     background = (sums[(slice(None), *part)] / total[part].clamp_min(1e-6)).softmax(0)[0]
-    return bool(((background < BACKGROUND_LIKELY) & (total[part] > 0)).any())
+    return 8 * int(((background < BACKGROUND_LIKELY) & (total[part] > 0)).sum()) >= LEAST_FOUND
 
 
 def _in_batches(places: Sequence[Box], batch: int) -> list[Sequence[Box]]:
