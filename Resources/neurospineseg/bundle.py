@@ -63,6 +63,8 @@ class ModelSpec(BaseModel):
         bilateral: whether the network sees one half of the region at a time, as if it were the right one: the outermost ``patch`` along
             i, the left half mirrored. Its output channels are then ``network_classes``, and ``classes`` name each on the left, then on the right.
         coordinates: of a bilateral model, whether three more input channels say where in the half a voxel lies, see ``predict.with_coordinates``.
+        nested: the classes but the background from the outermost to the innermost, where the network's output channels are not classes
+            but regions: each channel is the sigmoid score of that class or any further in. Empty: the channels are ``network_classes``.
         flips: axes k, j, i (0, 1, 2) along which a 3D network also sees the image mirrored, each by itself; its probabilities are averaged.
         preference: of a task's installed models, that with the highest is used where none is named.
         modalities: contrasts the model was trained on, in words for people.
@@ -90,6 +92,7 @@ class ModelSpec(BaseModel):
     region_mm: float | tuple[float, float, float] | None = None
     bilateral: bool = False
     coordinates: bool = False
+    nested: tuple[str, ...] = ()
     flips: tuple[Literal[0, 1, 2], ...] = ()
     preference: int = 0
     modalities: str = ""
@@ -108,6 +111,8 @@ class ModelSpec(BaseModel):
             raise ValueError("a bilateral model must be 3D")
         if self.coordinates and not self.bilateral:
             raise ValueError("only a bilateral model takes coordinates")
+        if self.nested and (sorted(self.nested) != sorted(names) or self.bilateral or self.slice_axis is not None):
+            raise ValueError("nested must name each class but the background once, of a 3D model that is not bilateral")
         if 2 in self.flips and any(name.startswith(("left_", "right_")) for name in names):
             raise ValueError("a model that tells left from right must not be mirrored along i")
         return self
@@ -116,6 +121,11 @@ class ModelSpec(BaseModel):
     def inputs(self) -> int:
         """How many input channels the network has."""
         return len(self.channels) * self.slices + (3 if self.coordinates else 0)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the network's output channels: ``network_classes``, or the regions that ``nested`` classes bound."""
+        return tuple(f"{name} or further in" for name in self.nested) or self.network_classes
 
     @property
     def network_classes(self) -> tuple[str, ...]:
@@ -294,12 +304,12 @@ def _fill(folder: Path, spec: ModelSpec, network_def: dict[str, Any], weights: P
                 "pred": {
                     "type": "image",
                     "format": "segmentation",
-                    "num_channels": len(spec.network_classes),
+                    "num_channels": len(spec.outputs),
                     "spatial_shape": [n for axis, n in enumerate(spec.patch) if axis != spec.slice_axis],
                     "dtype": "float32",
                     "value_range": [0, 1],
                     "is_patch_data": True,
-                    "channel_def": {str(n): name for n, name in enumerate(spec.network_classes)},
+                    "channel_def": {str(n): name for n, name in enumerate(spec.outputs)},
                 }
             },
         },

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from neurospineseg.bundle import ModelSpec
 from neurospineseg.device import choose_precision, free_bytes
+from neurospineseg.nested import class_probabilities, with_background
 from neurospineseg.windows import windowed_scores
 
 Progress = Callable[[float], None]
@@ -186,11 +187,12 @@ def _windowed(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, pl
     network = network.to(memory_format=torch.channels_last_3d)
 
     def scores(windows: torch.Tensor) -> torch.Tensor:
-        return network(windows.to(plan.device).contiguous(memory_format=torch.channels_last_3d)).to(image.device).float()
+        found = network(windows.to(plan.device).contiguous(memory_format=torch.channels_last_3d)).to(image.device).float()
+        return with_background(found) if spec.nested else found
 
     found = windowed_scores(scores, image, len(spec.network_classes), plan.patch, plan.batch, progress)
     for slab in found.split(SLAB, dim=1):
-        slab.copy_(torch.softmax(slab, 0))
+        slab.copy_(class_probabilities(slab, spec))
     return found
 
 

@@ -16,7 +16,7 @@ from fitting.working_cases import class_bits
 from neurospineseg.errors import InputError
 from partial_labels import only
 
-NAMES = get_args(Loss.model_fields["name"].annotation)
+NAMES = [name for name in get_args(Loss.model_fields["name"].annotation) if name != "nested_dice_bce"]
 FOR_OPEN_LABELS = ("cross_entropy", "marginal_dice_ce")
 ANYTHING = 0b111
 

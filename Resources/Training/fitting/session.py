@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from datasets.raw_dataset import RawDataset, read_dataset, write_json
 from neurospineseg.bundle import Bundle, ModelSpec, find_bundle, write_bundle
+from neurospineseg.channel_norm import with_channel_norms
 from neurospineseg.device import choose_device, choose_precision
 from neurospineseg.errors import InputError
 from neurospineseg.network import build_network, load_weights, save_weights
@@ -32,6 +33,7 @@ from neurospineseg.postprocess import check_classes
 from .card import card_text
 from .curves import draw_curves, read_log
 from .examples import Drawn, EpochBatches, Kept, Patches
+from .nested_regions import take_over
 from .network_shape import model_spec, network_def
 from .recipe import Loss, Recipe, read_recipe
 from .segmentation_training import SegmentationTraining
@@ -105,7 +107,7 @@ def train(session: Session) -> Path | None:
     if start is not None:
         load_weights(network, start.weights).train()
     elif session.weights is not None:
-        load_weights(network, find_bundle(session.weights).weights).train()
+        _begin_with(network, find_bundle(session.weights), spec)
     examples = Examples(recipe, spec, data, session.workers)
     epochs = recipe.loop.epochs
     steps = epochs * len(EpochBatches(examples.count, recipe.loop.batch, 0, world=_world(session)))
@@ -122,6 +124,16 @@ def train(session: Session) -> Path | None:
     if not trainer.is_global_zero:
         return None
     return _finish(recipe, spec, definition, data, examples, training, trainer, run, session.models)
+
+
+def _begin_with(network: torch.nn.Module, former: Bundle, spec: ModelSpec) -> None:
+    """Gives the network a bundle's weights; one of classes may begin one of nested regions of them."""
+    if spec.nested and not former.spec.nested and former.spec.classes == spec.classes:
+        classes = load_weights(build_network(former.network_def), former.weights)
+        take_over(network, classes, [spec.classes.index(name) for name in spec.nested])
+        with_channel_norms(network).train()
+    else:
+        load_weights(network, former.weights).train()
 
 
 def _recipe(session: Session, start: Bundle | None) -> Recipe:
@@ -231,7 +243,8 @@ class Examples(LightningDataModule):
             loop = self.recipe.loop
             if part == "train":
                 return Drawn(self.source, self.count, loop.seed)
-            return Kept(Drawn(drawn_source(self.recipe, self.spec), loop.validation_examples, loop.seed))
+            source = drawn_source(self.recipe, self.spec)
+            return Kept(Drawn(getattr(source, "kept_aside", source), loop.validation_examples, loop.seed))
         cases = [case for each in self.raw for case in working_cases(each, each.split.named(part), self.spec)]
         return Patches(cases, self.spec, self.recipe, augment=part == "train")
 
@@ -345,12 +358,15 @@ def _finish(
     """Curves, the bundle with the weights of the best epoch, and its card."""
     table = read_log(run / "logs")
     draw_curves(table, run / "curves.png", recipe.title or recipe.name)
-    best = torch.load(run / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
+    best = torch.load(run / f"{recipe.loop.keep}.ckpt", map_location="cpu", weights_only=True)["state_dict"]
     network = build_network(definition)
     network.load_state_dict({key.removeprefix("network."): value for key, value in best.items() if key.startswith("network.")})
     unweight(network, recipe.loss)
     on = f"patches of the {examples.cases[1]} cases" if data else "the drawn examples"
-    spec = spec.model_copy(update={"measured": f"Dice {max(table['val_dice'].values()):.2f} on {on} that its best epoch was chosen with"})
+    if recipe.loop.keep == "best":
+        spec = spec.model_copy(
+            update={"measured": f"Dice {max(table['val_dice'].values()):.2f} on {on} that its best epoch was chosen with"}
+        )
     with TemporaryDirectory() as folder:
         weights = Path(folder) / "model.pt"
         save_weights(network, weights)
