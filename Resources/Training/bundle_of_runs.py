@@ -75,17 +75,21 @@ def bundle_of_runs(runs: list[Path], name: str, models: Path) -> Path:
 
 
 def main() -> int:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders of trainings")
-    made.add_argument("--name", required=True, help="of the model")
-    made.add_argument("--models", type=Path, default=user_models_folder(), metavar="FOLDER", help="receives the bundle")
-    options = made.parse_args()
+    options = parser().parse_args()
     try:
         print(bundle_of_runs(options.runs, options.name, options.models))
     except InputError as error:
         print(error)
         return 2
     return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders of trainings")
+    made.add_argument("--name", required=True, help="of the model")
+    made.add_argument("--models", type=Path, default=user_models_folder(), metavar="FOLDER", help="receives the bundle")
+    return made
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from evaluate_tumor import contrasts  # noqa: E402
-from prepare_gliomas import scans_of  # noqa: E402
+from prepare_gliomas import scans_of, truth_of  # noqa: E402
 
 from datasets.glioma_cases import fold_of  # noqa: E402
 from drawn.tumor_patients import CHANNELS  # noqa: E402
@@ -30,7 +30,7 @@ from judging.patient_scores import PatientScore, patient_scores, summary, write_
 from judging.tumor_pictures import draw  # noqa: E402
 from neurospineseg.errors import InputError  # noqa: E402
 from neurospineseg.pipeline import Segmenter, Settings  # noqa: E402
-from neurospineseg.volume import Volume, read_volume  # noqa: E402
+from neurospineseg.volume import Volume  # noqa: E402
 
 GIVEN = (CHANNELS, ("t1c", "flair"), ("flair",), ("t1c",))
 
@@ -40,12 +40,6 @@ def segmenter_of(model: str, coarse: bool) -> Segmenter:
     if not coarse:
         made.coarse = None
     return made
-
-
-def truth_of(folder: Path) -> np.ndarray:
-    """1 necrotic core, 2 edema, 3 enhancing: uint8 (K, J, I) on the scans' grid."""
-    values = read_volume(folder / "seg.nii.gz").voxels
-    return np.where(values == 4, 3, values).astype(np.uint8)
 
 
 class Judge:
@@ -96,7 +90,7 @@ def main() -> int:
         for folder in folders:
             segmenter = segmenters[deal[folder.name]]
             if segmenter is not None and (options.only is None or any(part in folder.name for part in options.only)):
-                judge.run(folder.name, segmenter, scans_of(folder), truth_of(folder))
+                judge.run(folder.name, segmenter, scans_of(folder), truth_of(folder).voxels)
         print("\n".join(summary(judge.scores)), flush=True)
         for folder in sorted(path for path in options.healthy.iterdir() if path.is_dir()) if options.healthy else []:
             for segmenter in segmenters:

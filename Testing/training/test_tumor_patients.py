@@ -7,14 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from bundle_of_runs import bundle_of_runs
+from prepare_gliomas import keep_data_set
 
 from datasets.glioma_cases import GliomaCase, fold_of, in_8_bits, read_cases, write_case
+from datasets.raw_dataset import read_dataset
 from drawn import tumor_patients
 from fitting.recipe import read_recipe
-from fitting.session import drawn_source
-from neurospineseg.bundle import ModelSpec
+from fitting.session import Session, drawn_source, train
+from neurospineseg.bundle import ModelSpec, read_bundle
 from neurospineseg.errors import InputError
 from neurospineseg.intensity import normalize
+from prepared_miniature import write_dataset
 from synthetic import altered_glioma
 from synthetic.altered_glioma import altered
 from synthetic.altered_pose import Pose, cut
@@ -143,3 +147,28 @@ def test_eight_bits_keep_air_apart_from_tissue() -> None:
     channel = torch.zeros(20, 20, 20)
     channel[4:16, 4:16, 4:16] = torch.rand(12, 12, 12) * 1000 + 0.01
     assert np.array_equal(in_8_bits(channel) > 0, channel.numpy() > 0)
+
+
+def test_a_prepared_data_set_is_kept_with_its_classes_by_name(tmp_path: Path) -> None:
+    data = read_dataset(write_dataset(tmp_path / "data", train=1, val=1, test=1))
+    (tmp_path / "kept").mkdir()
+    keep_data_set(data, 4.0, tmp_path / "kept")
+    cases = read_cases(tmp_path / "kept")
+    assert [each.name for each in cases] == sorted(f"patient_{name}" for name in data.split.train + data.split.val)
+    assert all(each.given.all() and set(each.places) == {0, 1, 2, 3} for each in cases)
+
+
+def test_a_training_of_a_fold_goes_on_and_its_checkpoint_becomes_a_model(kept: Path, tmp_path: Path) -> None:
+    def session(epochs: int, resume: bool) -> Session:
+        small = ["model.patch=[32, 32, 32]", "network.n_levels=3", "network.filters=[4, 8, 8]", "loop.steps_per_epoch=2"]
+        changes = (*small, "loop.validation_examples=2", "drawing.fold=0", f"loop.epochs={epochs}")
+        where = {"run": tmp_path / "run", "models": tmp_path / "models", "name": "fold0", "workers": 0, "device": "cpu"}
+        return Session("tumor_patients_1mm", changes=changes, resume=resume, **where)
+
+    train(session(1, False))
+    bundle = read_bundle(train(session(2, True)))
+    assert bundle.spec.nested == ("edema", "necrotic_core", "enhancing_tumor") and bundle.network_def["out_channels"] == 3
+    made = read_bundle(bundle_of_runs([tmp_path / "run"], "midway", tmp_path / "models"))
+    assert "after 4 steps" in made.card.read_text(encoding="utf-8")
+    former, now = (torch.load(each.weights, weights_only=True) for each in (bundle, made))
+    assert all(torch.equal(former[key], now[key]) for key in former)
