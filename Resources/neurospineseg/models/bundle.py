@@ -59,6 +59,8 @@ class ModelSpec(BaseModel):
         bilateral: whether the network sees one half of the region at a time, as if it were the right one: the outermost ``patch`` along
             i, the left half mirrored. Its output channels are then ``network_classes``, and ``classes`` name each on the left, then on the right.
         coordinates: of a bilateral model, whether three more input channels say where in the half a voxel lies, see ``predict.with_coordinates``.
+        nested: the classes but the background from the outermost to the innermost, where the network's output channels are not classes
+            but regions: each channel is the sigmoid score of that class or any further in. Empty: the channels are ``network_classes``.
         flips: axes k, j, i (0, 1, 2) along which a 3D network also sees the image mirrored, each by itself; its probabilities are averaged.
         preference: of a task's installed models, that with the highest is used where none is named.
         modalities: contrasts the model was trained on, in words for people.
@@ -86,6 +88,7 @@ class ModelSpec(BaseModel):
     region_mm: float | tuple[float, float, float] | None = None
     bilateral: bool = False
     coordinates: bool = False
+    nested: tuple[str, ...] = ()
     flips: tuple[Literal[0, 1, 2], ...] = ()
     preference: int = 0
     modalities: str = ""
@@ -116,6 +119,8 @@ class ModelSpec(BaseModel):
             raise ValueError("a bilateral model must be 3D")
         if self.coordinates and not self.bilateral:
             raise ValueError("only a bilateral model takes coordinates")
+        if self.nested and (sorted(self.nested) != sorted(names) or self.bilateral or self.slice_axis is not None):
+            raise ValueError("nested must name each class but the background once, of a 3D model that is not bilateral")
         if 2 in self.flips and any(name.startswith(("left_", "right_")) for name in names):
             raise ValueError("a model that tells left from right must not be mirrored along i")
         return self
@@ -124,6 +129,11 @@ class ModelSpec(BaseModel):
     def inputs(self) -> int:
         """How many input channels the network has."""
         return len(self.channels) * self.slices + (3 if self.coordinates else 0)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the network's output channels: ``network_classes``, or the regions that ``nested`` classes bound."""
+        return tuple(f"{name} or further in" for name in self.nested) or self.network_classes
 
     @property
     def network_classes(self) -> tuple[str, ...]:
