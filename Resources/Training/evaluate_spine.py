@@ -24,7 +24,8 @@ import torch
 from neurospineseg.errors import InputError
 from neurospineseg.models.bundle import Bundle
 from neurospineseg.pipeline.segmentation_result import SegmentationResult
-from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from neurospineseg.pipeline.segmenter import Segmenter
+from neurospineseg.pipeline.settings import Settings
 from Training.evaluation.spine_cases import Case, cases
 from Training.evaluation.spine_scores import ENTRIES, MASKS, nothing_found, score
 from Training.training.program import run_program
@@ -131,6 +132,10 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     made.add_argument("--model", action="append", help="bundle name or folder, may be given again; default: the installed spine model")
     made.add_argument("--only", action="append", default=[], metavar="TEXT", help="cases whose name holds this text, may be given again")
+    made.add_argument("--fold", type=int, help="of the scans that teach spine_patients only those that a training of this fold did not see")
+    made.add_argument(
+        "--sacra", action="store_true", help="the lumbar scans cut through S1, and with a dim sacrum: do they keep their names?"
+    )
     made.add_argument("--mirror", action="store_true", help="average with the mirrored scan's prediction")
     made.add_argument(
         "--factor", type=_factor, action="append", default=[], metavar="CLASS=FACTOR", help="multiplies a class's probability"
@@ -153,7 +158,7 @@ def evaluate(options: argparse.Namespace) -> None:
     for model in options.model or [None]:
         segmenter = EvaluatedSegmenter(model, options.mirror, dict(options.factor))
         rows, worst = tables.setdefault(model or segmenter.bundle.spec.name, []), Worst()
-        for case in cases(*options.only):
+        for case in cases(*options.only, fold=options.fold, sacrum=options.sacra):
             try:
                 row, result = evaluate_case(segmenter, case, options.pictures)
             except InputError as error:

@@ -85,6 +85,17 @@ def test_with_a_sacrum_vertebrae_and_discs_get_their_names(seed: int) -> None:
     assert "numbered upward from the sacrum" in done.notes[0]
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("width_mm", [12, 20])
+def test_in_a_few_sagittal_slices_vertebrae_get_their_names_and_none_is_doubted(seed: int, width_mm: int) -> None:
+    spine = drawn(seed)
+    slab = slice(25 - width_mm // 4, 25 + width_mm // 4)
+    labels, done = numbered(np.ascontiguousarray(spine.classes[..., slab]), spine.ijk_to_ras)
+    for level in (1, 2, 3, 4):
+        assert most_frequent(labels, ((spine.level == level) & (spine.classes == BODY))[..., slab]) == 25 - level
+    assert len(done.notes) == 1 or "Cut by the edge" in done.notes[1]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_without_a_sacrum_numbers_are_neutral_and_the_user_is_told(seed: int) -> None:
     spine = drawn(seed, middle=300.0)

@@ -14,7 +14,7 @@ from neurospineseg.images.volume import Volume
 from neurospineseg.tasks.anatomy import structures_of
 from Testing.three_bodies import L3, L4, L5, result, three_bodies
 from Training.evaluate_spine import EvaluatedSegmenter, Worst, paired, summary
-from Training.evaluation.spine_cases import S1, Case
+from Training.evaluation.spine_cases import S1, Case, cases, sacra
 from Training.evaluation.spine_scores import comparable, score
 
 
@@ -92,3 +92,22 @@ def test_only_the_worst_of_the_cases_that_are_known_entirely_is_drawn(bodies: Ca
 def test_a_factor_for_an_unknown_class_is_refused() -> None:
     with pytest.raises(InputError, match="no class 'bone'"):
         EvaluatedSegmenter("spine_3d", factors={"bone": 2.0})
+
+
+def test_of_the_scans_that_teach_a_fold_takes_only_its_own(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("VB1_02", "VB1_07", "VB2_02", "VB2_04", "VB3_01"):
+        np.savez(tmp_path / f"{name}.npz")
+    monkeypatch.setattr("Training.synthetic.spine.patients.FOLDER", tmp_path)
+    names = [case.name for case in cases("VB1", "VB2_0", "VB3_0", "crop CT", fold=1)]
+    assert names == ["VB2_04", "VB1_07", "crop CT"]
+
+
+def test_a_scan_is_cut_through_s1_and_dimmed_below_l5(bodies: Case) -> None:
+    lowest = np.argwhere(bodies.instances == L5)[:, 0].min()
+    cut, dim = sacra(bodies)
+    first = bodies.scan.shape[0] - cut.scan.shape[0]
+    assert first == max(0, lowest - 16)
+    assert np.array_equal(cut.instances, bodies.instances[first:])
+    assert np.allclose(cut.scan.grid.corners().max(0), bodies.scan.grid.corners().max(0))
+    assert np.array_equal(dim.scan.voxels[lowest + 5 :], bodies.scan.voxels[lowest + 5 :])
+    assert (np.abs(dim.scan.voxels[:lowest]) <= np.abs(bodies.scan.voxels[:lowest])).all()

@@ -6,3 +6,5 @@ import os
 from pathlib import Path
 
 DATA = Path(os.environ.get("NEUROSPINESEG_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
+UNPACKED = Path(os.environ.get("NEUROSPINESEG_UNPACKED", DATA / "unpacked"))
+"""What ``unpack.py`` of ``DATA`` wrote."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -14,11 +14,15 @@ from neurospineseg.tasks.spine.numbering import disc_key
 from Training.datasets.real_data import DATA
 from Training.synthetic.acquisition import lower_resolution, metal_void, motion_ghosts, rician_noise
 from Training.synthetic.spine.chu2015 import HELD_OUT
+from Training.synthetic.spine.patients import SETS, held_out
 from Training.synthetic.spine.phantom import spine_phantom
 
 FOLDER = DATA / "spine"
 S1 = structure("sacrum").label
+L5 = structure("vertebra_L5").label
 CANAL = structure("spinal_canal").label
+S1_SEEN_MM, DIMMED = 16, 0.35
+"""How much is left below L5 of a scan that is cut through S1, and what is left of the signal of a dim sacrum."""
 CROPS = {"crop MR": ("sub-mri", "label-6", "T2w"), "crop CT": ("sub-ct", "label-22", "ct")}
 EASY_SEEDS, HARD_SEEDS = range(101, 107), range(201, 207)
 CONTRASTS = ("t2", "t1", "ct", "t2_fat_saturated", "ffe", "t2")
@@ -101,20 +105,45 @@ def _drawn(seed: int, contrast: str, hard: bool) -> Case:
     return Case(_drawn_name(seed, contrast, hard), group, scan, vertebrae, "vertebrae", masks, everything=labels)
 
 
-def cases(*only: str) -> Iterator[Case]:
-    """All cases, or those whose name holds one of the given texts."""
+def sacra(case: Case) -> Iterator[Case]:
+    """A lumbar scan of 1 mm with its bodies labeled, cut through S1, and with all below L5 dimmed: does it keep its names?"""
+    lowest = np.argwhere(np.where(case.instances == S1, 0, case.instances) == L5)[:, 0].min()
+    first = max(0, int(lowest) - S1_SEEN_MM)
+    matrix = case.scan.ijk_to_ras.copy()
+    matrix[:3, 3] += first * matrix[:3, 2]
+    seen = Volume(np.ascontiguousarray(case.scan.voxels[first:]), matrix)
+    yield replace(case, name=f"{case.name} cut", group=f"{case.group}, sacrum cut", scan=seen, instances=case.instances[first:])
+    below = (lowest + 5 - np.arange(case.scan.shape[0])) / 25
+    gain = 1 - (1 - DIMMED) * np.clip(below, 0, 1)
+    dim = Volume((case.scan.voxels * gain[:, None, None]).astype(np.float32), case.scan.ijk_to_ras)
+    yield replace(case, name=f"{case.name} dim", group=f"{case.group}, sacrum dim", scan=dim)
+
+
+def cases(*only: str, fold: int | None = None, sacrum: bool = False) -> Iterator[Case]:
+    """All cases, or those whose name holds one of the given texts.
+
+    Args:
+        sacrum: whether each lumbar scan comes as ``sacra`` makes it, and nothing else.
+        fold: of the scans that teach ``spine_patients`` take only those that a training of this fold did not see.
+    """
+    aside = None if fold is None else held_out(fold)
 
     def wanted(name: str) -> bool:
-        return not only or any(text in name for text in only)
+        return (not only or any(text in name for text in only)) and (aside is None or name in aside or name.split("_")[0] not in SETS)
 
-    for name in HELD_OUT:
+    def lumbar(case: Case) -> Iterator[Case]:
+        yield from sacra(case) if sacrum else (case,)
+
+    for name in HELD_OUT if aside is None else [name for name in aside if name.startswith("VB2")]:
         if wanted(name):
-            yield _labeled("chu2015", name, "Chu")
+            yield from lumbar(_labeled("chu2015", name, "Chu"))
     groups = {"VB1": "Zukic", "VB3": "MyoSegmenTUM", "IVD": "IVD"}
     for path in sorted((FOLDER / "evaluate").glob("*_img.nii.gz")):
         name = path.name.removesuffix("_img.nii.gz")
-        if wanted(name):
-            yield _labeled("evaluate", name, groups[name[:3]])
+        if wanted(name) and not (sacrum and name.startswith("IVD")):
+            yield from lumbar(_labeled("evaluate", name, groups[name[:3]]))
+    if sacrum:
+        return
     for name in CROPS:
         if wanted(name):
             yield _crop(name)

@@ -41,6 +41,7 @@ class Model(_Part):
     bilateral: bool = False
     coordinates: bool = False
     nested: tuple[str, ...] = ()
+    narrow: bool = False
     flips: tuple[Literal[0, 1, 2], ...] = ()
     preference: int = 0
     modalities: str = ""

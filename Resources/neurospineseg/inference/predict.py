@@ -189,6 +189,12 @@ def joined(left: torch.Tensor, right: torch.Tensor, whole: int) -> torch.Tensor:
     return result.div_(result.sum(0))
 
 
+def slab_window(window: tuple[int, int, int], shape: Sequence[int]) -> tuple[int, int, int]:
+    """The window (K, J, I), half as wide along i where an image (K, J, I) is no wider than that."""
+    half = window[2] // 2
+    return (*window[:2], half) if shape[2] <= half else window
+
+
 def _windowed(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, plan: Attempt, progress: Progress) -> torch.Tensor:
     network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
@@ -196,7 +202,8 @@ def _windowed(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, pl
         found = network(windows.to(plan.device).contiguous(memory_format=torch.channels_last_3d)).to(image.device).float()
         return with_background(found) if spec.nested else found
 
-    probabilities = windowed_scores(scores, image, len(spec.network_classes), plan.patch, plan.batch, progress)
+    window = slab_window(plan.patch, image.shape[1:]) if spec.narrow else plan.patch
+    probabilities = windowed_scores(scores, image, len(spec.network_classes), window, plan.batch, progress)
     for slab in probabilities.split(SLAB, dim=1):
         slab.copy_(class_probabilities(slab, spec))
     return probabilities

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from Training.synthetic.acquisition import artifacts, bias_field, gamma, lower_resolution, paint, rician_noise
 from Training.synthetic.deform import smooth_noise
 from Training.synthetic.spine.canvas import AIR, ANNULUS, GAS, NUCLEUS, TISSUES
+from Training.synthetic.spine.ct import ct_noise, with_contents
 
 #        air    fat  musc orgA orgB vess gas   csf  cord root epid cort marr nucl annu bone ligam
 CONTRASTS = {
@@ -71,16 +72,16 @@ def paint_spine(
     image = paint(labels, means, deviations, rng, texture=float(rng.uniform(0.4, 0.8)))
     image = 0.45 * image + 0.55 * F.avg_pool3d(image[None, None], 3, 1, 1)[0, 0]
     inside = labels != AIR
-    if name != "ct":
+    if name == "ct":
+        image = with_contents(rng, image, tissue, spacing)
+    else:
         image = image * (1 + 0.25 * float(rng.random()) * smooth_noise(rng, tuple(labels.shape), 8) * inside)
         if rng.random() < 0.75:
             image = image * _coil(rng, tuple(labels.shape), spacing)
         image = gamma(bias_field(image.clamp_min(0), rng, 0.3, 4), rng, 0.15)
     image = lower_resolution(image, _resolution(rng, spacing, name == "ct"))
     if name == "ct":
-        return image + torch.from_numpy(rng.standard_normal(tuple(image.shape), dtype=np.float32)) * float(
-            rng.uniform(0, 30) if rng.random() < 0.6 else rng.uniform(30, 110)
-        )
+        return ct_noise(rng, image)
     return rician_noise(artifacts(image, rng, spacing[::-1], artifact_share), rng, float(rng.uniform(0, 7)))
 
 

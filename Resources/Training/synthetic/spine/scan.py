@@ -93,7 +93,7 @@ def _remapped(rng: np.random.Generator, image: torch.Tensor, foreground: torch.T
     )
 
 
-def _blank(rng: np.random.Generator, image: torch.Tensor, masks: torch.Tensor) -> None:
+def blank(rng: np.random.Generator, image: torch.Tensor, masks: torch.Tensor) -> None:
     """Zeros, which are background, in place beyond one or two planes near the faces, as where a turned or cropped scan ends."""
     axes = [torch.linspace(-1, 1, n) for n in image.shape]
     for _ in range(int(rng.integers(1, 3))):
@@ -141,7 +141,7 @@ class ScanPool:
             else:
                 new = drawn_scan(rng, *given)
             if rng.random() < BLANKED_SHARE:
-                _blank(rng, *new)
+                blank(rng, *new)
             self.scans = [*self.scans, new][-self.size :]
         self.taken += 1
         return self.scans[int(rng.integers(len(self.scans)))]

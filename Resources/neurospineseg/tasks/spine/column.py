@@ -20,7 +20,8 @@ STEEPEST_TURN = 0.45
 """Cosine between the column's direction and the step to the next body: at least this (63 degrees)."""
 MOST_STRIDE = 2.4
 """The step to the next body is at most this times the last one, so that one missed body is stepped over."""
-LEAST_SACRUM_ML = 6.0
+LEAST_SACRUM_ML, SACRUM_WIDTH_MM = 6.0, 40.0
+"""A slab less wide than the second holds that much less of a sacrum."""
 SACRUM_REACH_MM = 60.0
 LEAST_VERTEBRA_SHARE, SACRAL_SHARE, SACRAL_GAP_SHARE = 0.3, 0.65, 0.45
 """The lowest piece above a sacrum is a part of it with less than the first share of its neighbors' volume, or with less than the
@@ -161,6 +162,8 @@ def _levels(centers: np.ndarray) -> np.ndarray:
 def _sacrum_beside(mask: np.ndarray, bodies: np.ndarray, grid: Grid) -> np.ndarray:
     """The largest piece of the sacrum's class within reach of the bodies, empty if it is too small to be one.
 
+    i runs along R or nearly so.
+
     Args:
         bodies: bool (K, J, I), the lowest of a first column; where there is none, every piece is within reach.
     """
@@ -170,7 +173,7 @@ def _sacrum_beside(mask: np.ndarray, bodies: np.ndarray, grid: Grid) -> np.ndarr
         beside = np.zeros(len(sizes), bool)
         beside[np.unique(labels[near & mask])] = True
         sizes[~beside] = 0
-    if sizes.max() * grid.voxel_volume_ml < LEAST_SACRUM_ML:
+    if sizes.max() * grid.voxel_volume_ml < LEAST_SACRUM_ML * min(1.0, mask.shape[2] * grid.spacing[0] / SACRUM_WIDTH_MM):
         return np.zeros(mask.shape, bool)
     return labels == sizes.argmax()
 

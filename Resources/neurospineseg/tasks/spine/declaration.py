@@ -14,7 +14,7 @@ TASK = Task(
         Channel("image", "Scan", suits=Suitability({"ct": 6, "t2": 4, "t1": 2, "t1c": 1, "flair": 1}, sagittal=2, not_of=("head",))),
     ),
     structures=structures(),
-    least_extent_mm=(15.0, 40.0, 40.0),
+    least_extent_mm=(8.0, 40.0, 40.0),
     families={
         "vertebra": "vertebra",
         "vertebra_body": "vertebra",

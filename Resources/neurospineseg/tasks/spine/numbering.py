@@ -11,11 +11,12 @@ from scipy import ndimage
 
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.masks import components, islands_below
-from neurospineseg.tasks.anatomy import Structure, structure
+from neurospineseg.tasks.anatomy import structure
 from neurospineseg.tasks.class_scores import ModelClasses, OutputChannel, Postprocessed, argmax, suppress
 from neurospineseg.tasks.spine.column import Column, find_column
 from neurospineseg.tasks.spine.parts import PARTS, standard_parts
 from neurospineseg.tasks.spine.structures import NEUTRAL_COUNT
+from neurospineseg.tasks.structure import Structure
 
 UPWARD = (*(f"L{n}" for n in range(5, 0, -1)), *(f"T{n}" for n in range(12, 0, -1)), *(f"C{n}" for n in range(7, 0, -1)))
 BEHIND_MM = (16.0, 24.0, 32.0, 40.0, 48.0, 56.0)
@@ -33,6 +34,8 @@ REACH_MM = {VERTEBRA: 75.0, DISC: 34.0, CANAL: 45.0}
 LEAST_ISLAND_ML = 0.3
 LUMBAR_ML = (28.0, 110.0)
 """A lumbar vertebra beyond this is doubted. The bundled models made 35 to 70 mL of those in 19 lumbar scans, and 23 to 25 of a brain."""
+VERTEBRA_WIDTH_MM = 70.0
+"""A slab less wide than this may hold that much less of one."""
 
 
 def vertebra_key(level: int, named: bool) -> str | None:
@@ -163,7 +166,8 @@ def _doubts(keys: list[str | None], cut: np.ndarray, vertebrae: np.ndarray, grid
         for key, edge in zip(keys, cut)
         if key and key.startswith("vertebra_L") and not edge
     }
-    odd = [f"{structure(key).name} {size:.0f} mL" for key, size in sizes.items() if not LUMBAR_ML[0] <= size <= LUMBAR_ML[1]]
+    least = LUMBAR_ML[0] * min(1.0, vertebrae.shape[2] * grid.spacing[0] / VERTEBRA_WIDTH_MM)
+    odd = [f"{structure(key).name} {size:.0f} mL" for key, size in sizes.items() if not least <= size <= LUMBAR_ML[1]]
     if not odd:
         return []
     return [
