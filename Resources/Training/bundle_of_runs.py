@@ -3,7 +3,8 @@
     python Resources/Training/bundle_of_runs.py runs/tumor_fold0 --name fold0 --models MODELS
     python Resources/Training/bundle_of_runs.py runs/tumor_fold0 runs/tumor_fold1 runs/tumor_fold2 --name tumor_glioma_1mm --models MODELS
 
-The averaged weights of each run's last checkpoint are taken. Means of weights work where all runs began with the same ones.
+Each run's last checkpoint is taken, with the moving average of its weights where it keeps one. Means of weights work where all runs began with
+the same ones (Wortsman et al., "Model soups", ICML 2022). The recipe is the first run's.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,41 +24,53 @@ from neurospineseg.models.catalog import user_models_folder
 from neurospineseg.models.network import build_network
 from neurospineseg.models.weights import save_weights
 from Training.training.network_shape import model_spec, network_def
+from Training.training.program import run_program
 from Training.training.recipe import Recipe
 
 PREFIX = "network."
+LATEST = "current_model_state"
+"""Where Lightning keeps the weights after the last step beside their moving average."""
 
 
-def weights_of(run: Path) -> tuple[dict[str, torch.Tensor], int]:
+def weights_of(run: Path, averaged: bool = True) -> tuple[dict[str, torch.Tensor], int]:
     """The network's state dict in a run's last checkpoint, and after how many steps.
 
     Raises:
-        InputError: there is no checkpoint.
+        InputError: there is no checkpoint, or it is damaged.
     """
-    file = run / "last.ckpt"
-    if not file.is_file():
-        raise InputError(f"'{run}' holds no last.ckpt yet; wait for the training's first epoch.")
-    stored = torch.load(file, map_location="cpu", weights_only=True)
-    state = {key.removeprefix(PREFIX): value for key, value in stored["state_dict"].items() if key.startswith(PREFIX)}
-    return state, int(stored["global_step"])
+    try:
+        stored = torch.load(run / "last.ckpt", map_location="cpu", weights_only=True)
+        whole = stored["state_dict"] if averaged else stored.get(LATEST, stored["state_dict"])
+        return {key.removeprefix(PREFIX): value for key, value in whole.items() if key.startswith(PREFIX)}, int(stored["global_step"])
+    except FileNotFoundError as error:
+        raise InputError(f"'{run}' holds no last.ckpt yet; wait for the training's first epoch.") from error
+    except (RuntimeError, KeyError, EOFError) as error:
+        raise InputError(f"'{run / 'last.ckpt'}' is no checkpoint of a training; give the folder of a run.") from error
 
 
-def mean_weights(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """The mean of state dicts of one network; what is no floating-point number is the first's."""
+def mean_weights(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The mean of state dicts of one network; what is no floating-point number is the first's.
+
+    Raises:
+        InputError: they are of different networks.
+    """
     first = states[0]
+    shapes = {key: value.shape for key, value in first.items()}
+    if any({key: value.shape for key, value in state.items()} != shapes for state in states[1:]):
+        raise InputError("These trainings are of different networks; average only those of one recipe.")
     return {
         key: torch.stack([state[key].float() for state in states]).mean(0) if value.is_floating_point() else value
         for key, value in first.items()
     }
 
 
-def bundle_of_runs(runs: list[Path], name: str, models: Path) -> Path:
-    """Writes the bundle and returns its folder; the recipe is the first run's.
+def bundle_of_runs(runs: Sequence[Path], name: str, models: Path, averaged: bool = True) -> Path:
+    """Writes the bundle and returns its folder.
 
     Raises:
         InputError: a run holds no checkpoint or no recipe.
     """
-    states, steps = zip(*(weights_of(run) for run in runs))
+    states, steps = zip(*(weights_of(run, averaged) for run in runs))
     try:
         recipe = Recipe.model_validate(json.loads((runs[0] / "recipe.json").read_text(encoding="utf-8")) | {"name": name})
     except FileNotFoundError as error:
@@ -64,7 +78,7 @@ def bundle_of_runs(runs: list[Path], name: str, models: Path) -> Path:
     spec = model_spec(recipe, (), (), ())
     definition = network_def(recipe, spec)
     network = build_network(definition)
-    network.load_state_dict(mean_weights(list(states)))
+    network.load_state_dict(mean_weights(states))
     with TemporaryDirectory() as folder:
         weights = Path(folder) / "model.pt"
         save_weights(network, weights)
@@ -72,22 +86,21 @@ def bundle_of_runs(runs: list[Path], name: str, models: Path) -> Path:
         return write_bundle(models, spec, definition, weights, card)
 
 
-def main() -> int:
-    options = parser().parse_args()
-    try:
-        print(bundle_of_runs(options.runs, options.name, options.models))
-    except InputError as error:
-        print(error)
-        return 2
-    return 0
-
-
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders of trainings")
     made.add_argument("--name", required=True, help="of the model")
     made.add_argument("--models", type=Path, default=user_models_folder(), metavar="FOLDER", help="receives the bundle")
+    made.add_argument("--latest", action="store_true", help="the weights after the last step, not their moving average")
     return made
+
+
+def make(options: argparse.Namespace) -> None:
+    print(bundle_of_runs(options.runs, options.name, options.models, not options.latest))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    return run_program(parser(), make, arguments)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from neurospineseg.errors import InputError
 from neurospineseg.images.volume import Volume
 from neurospineseg.pipeline.segmenter import Segmenter
 from neurospineseg.pipeline.settings import Settings
@@ -28,6 +27,7 @@ from Training.evaluation.patient_scores import PatientScore, patient_scores, sum
 from Training.evaluation.tumor_pictures import draw
 from Training.prepare_gliomas import scans_of, truth_of
 from Training.synthetic.examples.tumor_patients import CHANNELS
+from Training.training.program import run_program
 
 GIVEN = (CHANNELS, ("t1c", "flair"), ("flair",), ("t1c",))
 
@@ -73,31 +73,25 @@ class Judge:
             draw({c: scans[c] for c in given}, found, truth, self.options.pictures / f"worst_{key}.png", f"{name}, mean Dice {badness:.2f}")
 
 
-def main() -> int:
-    options = parser().parse_args()
+def evaluate(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     judge = Judge(options)
     if options.pictures is not None:
         options.pictures.mkdir(parents=True, exist_ok=True)
     names = options.folds or [options.model]
-    try:
-        segmenters = [None if name == "-" else segmenter_of(name, not options.without_coarse) for name in names]
-        folders = sorted(path for path in options.patients.iterdir() if path.is_dir()) if options.patients else []
-        deal = fold_of([folder.name for folder in folders], len(names))
-        for folder in folders:
-            segmenter = segmenters[deal[folder.name]]
-            if segmenter is not None and (options.only is None or any(part in folder.name for part in options.only)):
-                judge.run(folder.name, segmenter, scans_of(folder), truth_of(folder).voxels)
-        print("\n".join(summary(judge.scores)), flush=True)
-        for folder in sorted(path for path in options.healthy.iterdir() if path.is_dir()) if options.healthy else []:
-            for segmenter in segmenters:
-                if segmenter is not None:
-                    scans = scans_of(folder)
-                    judge.run(folder.name, segmenter, scans, np.zeros(next(iter(scans.values())).shape, np.uint8))
-    except InputError as error:
-        print(error)
-        return 2
-    return 0
+    segmenters = [None if name == "-" else segmenter_of(name, not options.without_coarse) for name in names]
+    folders = sorted(path for path in options.patients.iterdir() if path.is_dir()) if options.patients else []
+    deal = fold_of([folder.name for folder in folders], len(names))
+    for folder in folders:
+        segmenter = segmenters[deal[folder.name]]
+        if segmenter is not None and (options.only is None or any(part in folder.name for part in options.only)):
+            judge.run(folder.name, segmenter, scans_of(folder), truth_of(folder).voxels)
+    print("\n".join(summary(judge.scores)), flush=True)
+    for folder in sorted(path for path in options.healthy.iterdir() if path.is_dir()) if options.healthy else []:
+        for segmenter in segmenters:
+            if segmenter is not None:
+                scans = scans_of(folder)
+                judge.run(folder.name, segmenter, scans, np.zeros(next(iter(scans.values())).shape, np.uint8))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -112,6 +106,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--csv", type=Path, metavar="FILE")
     made.add_argument("--pictures", type=Path, metavar="FOLDER", help="for the worst case of each set")
     return made
+
+
+def main(arguments: list[str] | None = None) -> int:
+    return run_program(parser(), evaluate, arguments)
 
 
 if __name__ == "__main__":

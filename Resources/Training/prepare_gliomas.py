@@ -28,6 +28,7 @@ from Training.datasets.glioma_cases import in_8_bits, write_case
 from Training.datasets.raw_dataset import RawDataset, read_dataset
 from Training.synthetic.examples.tumor_patients import CHANNELS, cases_folder
 from Training.synthetic.tumor.real_shapes import Heads
+from Training.training.program import run_program
 
 CLASSES = ("necrotic_core", "edema", "enhancing_tumor")
 
@@ -110,22 +111,16 @@ def keep_drawn(count: int, spacing: float, shapes: Path | None, target: Path, se
             print(place.name, flush=True)
 
 
-def main() -> int:
-    options = parser().parse_args()
+def prepare(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     target = options.output or cases_folder(options.spacing)
     target.mkdir(parents=True, exist_ok=True)
-    try:
-        for parent, kind in ((options.patients, "patient"), (options.healthy, "healthy")):
-            if parent is not None:
-                keep_real(parent, kind, options.spacing, target)
-        for folder in options.data:
-            keep_data_set(read_dataset(folder), options.spacing, target)
-        keep_drawn(options.drawn, options.spacing, options.shapes, target, options.seed)
-    except InputError as error:
-        print(error)
-        return 2
-    return 0
+    for parent, kind in ((options.patients, "patient"), (options.healthy, "healthy")):
+        if parent is not None:
+            keep_real(parent, kind, options.spacing, target)
+    for folder in options.data:
+        keep_data_set(read_dataset(folder), options.spacing, target)
+    keep_drawn(options.drawn, options.spacing, options.shapes, target, options.seed)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -139,6 +134,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--spacing", type=float, default=1.0, help="voxel size, mm")
     made.add_argument("--output", type=Path, metavar="FOLDER", help="default: where tumor_patients looks for it")
     return made
+
+
+def main(arguments: list[str] | None = None) -> int:
+    return run_program(parser(), prepare, arguments)
 
 
 if __name__ == "__main__":
