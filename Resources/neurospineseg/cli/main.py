@@ -146,7 +146,7 @@ def _segment_options() -> _Parser:
         "--roi",
         dest="region",
         metavar="BOX",
-        help='"R low,R high,A low,A high,S low,S high" in mm (RAS); only inside it is anything segmented',
+        help='"R low,R high,A low,A high,S low,S high" in mm (RAS), or auto for all that is not air; only inside it is anything segmented (a model that looks for its own region does so with auto)',
     )
     add_run_options(shared)
     shared.add_argument("--page", action="store_true", help="also write an HTML page with pictures beside the mask")
