@@ -241,6 +241,21 @@ def installed_bundles(task: str | None = None, role: str = "segment") -> list[Bu
     return list(bundles.values())
 
 
+def surveyed_bundles() -> tuple[list[Bundle], list[str]]:
+    """The installed bundles that can be used, of all tasks and roles, and for each that cannot a sentence with its folder."""
+    bundles: dict[tuple[str, str], Bundle] = {}
+    sentences = []
+    for parent in model_folders():
+        for metadata in sorted(parent.glob("*/configs/metadata.json")):
+            folder = metadata.parent.parent
+            try:
+                bundle = read_bundle(folder)
+                bundles.setdefault((bundle.spec.role, bundle.spec.name), bundle)
+            except (InputError, OSError) as error:
+                sentences.append(f"{folder}: {error}")
+    return list(bundles.values()), sentences
+
+
 def _task_of(folder: Path) -> str | None:
     """The task that a bundle's metadata name; None where they are damaged."""
     try:
@@ -260,5 +275,5 @@ def find_bundle(name: str) -> Bundle:
             return read_bundle(parent / name)
     if (Path(name) / "configs" / "metadata.json").is_file():
         return read_bundle(Path(name))
-    known = ", ".join(bundle.spec.name for bundle in installed_bundles()) or "none"
+    known = ", ".join(bundle.spec.name for bundle in surveyed_bundles()[0] if bundle.spec.role == "segment") or "none"
     raise BundleError(f"There is no model '{name}'; installed: {known}.")
