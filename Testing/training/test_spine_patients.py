@@ -82,7 +82,7 @@ def test_missing_patients_and_wrong_shares_are_told(folder: Path) -> None:
     with pytest.raises(InputError, match="run prepare_spine.py, or set drawing.chu=0"):
         Examples(spec)
     with pytest.raises(InputError, match="add up to more than 1"):
-        Examples(spec, **{**NO_SETS, "spider": 1.0}, map_share=0.2)
+        Examples(spec, **{**NO_SETS, "spider": 1.2})
 
 
 @pytest.fixture
