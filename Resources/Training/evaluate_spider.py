@@ -22,7 +22,8 @@ import torch
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.agreement import dice, hd95
 from neurospineseg.images.volume import Volume, read_volume
-from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from neurospineseg.pipeline.segmenter import Segmenter
+from neurospineseg.pipeline.settings import Settings
 from Training.datasets.real_data import UNPACKED
 from Training.evaluation.spine_cases import CANAL, S1
 from Training.evaluation.spine_scores import is_disc, is_vertebra

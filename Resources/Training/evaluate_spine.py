@@ -24,7 +24,8 @@ import torch
 from neurospineseg.errors import InputError
 from neurospineseg.models.bundle import Bundle
 from neurospineseg.pipeline.segmentation_result import SegmentationResult
-from neurospineseg.pipeline.segmenter import Segmenter, Settings
+from neurospineseg.pipeline.segmenter import Segmenter
+from neurospineseg.pipeline.settings import Settings
 from Training.evaluation.spine_cases import Case, cases
 from Training.evaluation.spine_scores import ENTRIES, MASKS, nothing_found, score
 from Training.training.program import run_program

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -69,7 +70,8 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         model: str | None = None,
         device: str = "auto",
         wait: bool = True,
-        mergeRule: MergeRule = MergeRule.REPLACE,
+        *,
+        mergeRule: MergeRule | str = MergeRule.REPLACE,
         **options: Any,
     ) -> Any:
         """Segments scans of the scene.
@@ -81,10 +83,10 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             model: name or folder of a model; None for the default.
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
             wait: True returns when all is done; False returns at once and fills the node later (needs the application's window).
-            mergeRule: what happens to segments that are there already.
+            mergeRule: what happens to segments that are there already; a ``MergeRule`` or its value.
             options: further ones of ``neurospineseg.pipeline.settings.Settings``: ``structures`` (keys of those to keep), ``register`` (whether
                 the scans are first aligned rigidly to the first one), ``force`` (whether scans that do not look like what the model expects
-                are segmented too).
+                are segmented too; also called ``anyway``, as it was before).
 
         Returns:
             The ``vtkMRMLSegmentationNode``; with ``wait=False`` it may be empty yet.
@@ -94,10 +96,12 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
                 ``ImplausibleInput``: it can be used with ``force``.
         """
         scans = dict(inputs) if isinstance(inputs, Mapping) else {self.declaration.channel_keys[0]: inputs}
-        settings = self.settings(model=model, device=device, region=roi, **options)
+        if "region" in options:
+            raise InputError(_("The box to stay inside of is called roi; give roi= instead of region=."))
+        settings, rule = self.settings(model=model, device=device, region=roi, **options), MergeRule(mergeRule)
         self._check(scans)
         if wait:
-            result = self.wait_for(lambda listener: self.start(scans, settings, listener, segmentationNode, mergeRule))
+            result = self.wait_for(lambda listener: self.start(scans, settings, listener, segmentationNode, rule))
             return result.node
         created = segmentationNode is None
         node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", self.result_name(scans)) if created else segmentationNode
@@ -108,7 +112,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             show_error(message, self.declaration.name)
 
         try:
-            self.start(scans, settings, Listener(failed=failed), node, mergeRule)
+            self.start(scans, settings, Listener(failed=failed), node, rule)
         except InputError:
             if created:
                 self.scene.RemoveNode(node)
@@ -119,6 +123,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         self,
         inputFolder: str | Path,
         outputFolder: str | Path,
+        *,
         progress: Callable[[int, int, str], None] = lambda done, count, case: None,
         **options: Any,
     ) -> dict[str, str]:
@@ -163,8 +168,10 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         """What the user chose; ``region`` is a markups ROI node, ``auto`` or None, ``options`` are the other fields of ``Settings``.
 
         Raises:
-            InputError: there is no such option, or the box is empty.
+            InputError: there is no such option, a value cannot be used, or the box is empty.
         """
+        if "anyway" in options:
+            options.setdefault("force", options.pop("anyway"))
         return Settings.of({**options, "region": region if region is None or region == AUTOMATIC else region_of_roi(region)})
 
     def result_name(self, scans: Mapping[str, Any]) -> str:
@@ -275,7 +282,14 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         self.client.stop()
 
     def tick(self) -> None:
-        """One short step of whatever is going on."""
+        """One short step of whatever is going on; a timer calls it, so nothing is raised."""
+        try:
+            self._go_on()
+        except Exception:
+            logging.exception("%s could not go on.", self.declaration.name)
+            self.client.stop()
+
+    def _go_on(self) -> None:
         self.client.poll()
         run = self.run
         if run is not None and run.step() and self.run is run:

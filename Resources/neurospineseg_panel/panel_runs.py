@@ -124,7 +124,7 @@ class PanelRuns:
     def cancel(self) -> None:
         chosen = self.host.chosen
         self.logic.cancel()
-        self.logic.warm(chosen.model, chosen.device.value)
+        self.logic.warm(chosen.model or None, chosen.device.value)
         self._refresh()
 
     def failed(self, message: str, detail: str = "") -> None:
@@ -151,7 +151,7 @@ class PanelRuns:
     def _settings(self, region: Any, force: bool = False) -> Settings:
         chosen = self.host.chosen
         return self.logic.settings(
-            model=chosen.model,
+            model=chosen.model or None,
             device=chosen.device.value,
             region=region,
             structures=chosen.structures,

@@ -114,7 +114,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.initializeParameterNode()
         self._guess_inputs()
         self.correct.embedded.enter()
-        self.logic.warm(self.chosen.model, self.chosen.device.value)
+        self.logic.warm(self.chosen.model or None, self.chosen.device.value)
 
     def exit(self) -> None:
         self.correct.embedded.exit()

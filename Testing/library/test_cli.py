@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from neurospineseg.cli.main import BAD_INPUT, CANCELED, DONE, FAULT, main
+from neurospineseg.geometry.region import Region
 from neurospineseg.images.nrrd_file import read_header
 from neurospineseg.images.volume import read_volume
 from Testing.small_scans import ball, oblique_affine, write_nifti
@@ -125,6 +126,23 @@ def test_a_region_with_negative_bounds_limits_the_mask(head: Path, tmp_path: Pat
     assert (np.abs(found[:, 1:]) <= 30 + 1e-3).all()
 
 
+def test_an_automatic_region_is_found_and_recorded(head: Path, tmp_path: Path, with_tiny_models: Path) -> None:
+    mask = tmp_path / "mask.nii.gz"
+    assert main(["segment", "tumor", "--t1c", str(head), "--roi", "auto", "-o", str(mask), *SEGMENT]) == DONE
+    region = Region.from_lists(json.loads((tmp_path / "mask.json").read_text(encoding="utf-8"))["settings"]["region"])
+    written = read_volume(mask)
+    inside = region.contains(written.grid)
+    assert inside[ball() > 300].all()
+    assert written.voxels.any()
+    assert not written.voxels[~inside].any()
+
+
+def test_help_tells_of_the_automatic_region(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["segment", "tumor", "--help"])
+    assert "or auto for all that is not air" in " ".join(capsys.readouterr().out.split())
+
+
 def test_kept_structures(head: Path, tmp_path: Path, with_tiny_models: Path) -> None:
     mask = tmp_path / "mask.nii.gz"
     assert main(["segment", "tumor", "--t1c", str(head), "--structures", "edema", "-o", str(mask), *SEGMENT]) == DONE
@@ -137,6 +155,51 @@ def test_view_of_a_mask(segmented: Path, head: Path, capsys: pytest.CaptureFixtu
     assert main(["view", str(head), str(segmented / "mask.nii.gz"), "-o", str(page)]) == DONE
     assert "tiny_tumor" in page.read_text(encoding="utf-8")
     assert main(["view", str(head), str(segmented / "mask.nii.gz"), "-o", str(page)]) == BAD_INPUT
+
+
+def changed_record(folder: Path, **changes: object) -> None:
+    path = folder / "mask.json"
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **changes}), encoding="utf-8")
+
+
+def test_view_needs_no_task_that_is_registered(segmented: Path, head: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changed_record(segmented, task="knee")
+    page = segmented / "other.html"
+    assert main(["view", str(head), str(segmented / "mask.nii.gz"), "-o", str(page)]) == DONE
+    assert "tiny_tumor" in page.read_text(encoding="utf-8")
+    assert "The task 'knee' of the record is not known here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("task", ["tumor"]),
+        ("model", "tiny"),
+        ("model", {"name": "tiny"}),
+        ("volumes", {"edema": 3}),
+        ("volumes", {"edema": {"name": "Edema", "mL": "much"}}),
+        ("seconds", {"loading": None}),
+        ("segments", [{"label": 1}]),
+        ("segments", [{"label": 1, "key": "edema", "name": "Edema", "color": [1]}]),
+        ("warnings", 5),
+        ("reference", 3),
+        ("software", []),
+    ],
+)
+def test_view_of_a_malformed_record_is_refused_in_a_sentence(
+    name: str, value: object, segmented: Path, head: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed_record(segmented, **{name: value})
+    capsys.readouterr()
+    assert main(["view", str(head), str(segmented / "mask.nii.gz"), "-o", str(segmented / "other.html")]) == BAD_INPUT
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"What 'mask.json' beside the mask says of '{name}' cannot be read; remove it or segment again."]
+    assert not (segmented / "other.html").exists()
+
+
+def test_view_ignores_the_record_of_another_program(segmented: Path, head: Path) -> None:
+    changed_record(segmented, program="NeuroSpineSeg")
+    assert main(["view", str(head), str(segmented / "mask.nii.gz"), "-o", str(segmented / "other.html")]) == DONE
 
 
 def test_view_of_a_foreign_mask(tmp_path: Path, head: Path, capsys: pytest.CaptureFixture[str]) -> None:

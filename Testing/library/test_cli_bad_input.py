@@ -67,6 +67,7 @@ def test_region_outside_the_scan(head: Path, out_folder: Path, with_tiny_models:
 BAD_OPTIONS = {
     "unknown structure": (["--structures", "edema,liver"], "'liver'"),
     "unknown model": (["--model", "no_such_model"], "no_such_model"),
+    "model without a name": (["--model", ""], "no model ''"),
     "unknown device": (["--device", "abacus"], "abacus"),
     "absent device": (["--device", "cuda:63"], "cuda:63"),
     "region of five numbers": (["--roi", "0,1,0,1,0"], "six numbers"),

@@ -72,7 +72,7 @@ RESULTS = [
     SampleDrawn({"image": "d.npy"}, EYE),
 ]  # fmt: skip
 ANSWERS = [
-    Ready(3),
+    Ready(3, "0.1.0"),
     Idle(),
     Progress(Stage.CHECKING, 0.5),
     *map(Done, RESULTS),
@@ -108,11 +108,26 @@ def test_every_request_but_the_last_has_an_operation() -> None:
         ({"message": "Warm", "fields": {}}, "The message Warm lacks its field 'task'."),
         ({"message": "Warm", "fields": {"task": 3}}, "Warm.task is 3"),
         ({"message": "Segment", "fields": {"task": "tumor", "scans": {"t1c": 3}}}, "Segment.scans is 3"),
+        ({"message": "DrawSample", "fields": {"task": "tumor", "seed": True}}, "DrawSample.seed is True"),
+        ({"message": "DrawSample", "fields": ["task"]}, "The fields of DrawSample are ['task']"),
+        ({"message": "DrawSample", "fields": 5}, "The fields of DrawSample are 5"),
+        ({"message": ["x"], "fields": {}}, "is no message"),
+        ({"message": "Segment", "fields": {"task": "tumor", "scans": {"t1c": {"fields": {}}}}}, "{'fields': {}} is no message"),
+        ({"message": "Quit", "fields": {}, "version": 9}, "The message Quit has 'version' beside its fields."),
+        ({"id": [1], "message": "Quit", "fields": {}}, "The number of a request is [1]"),
+        ({"id": True, "message": "Quit", "fields": {}}, "The number of a request is True"),
+        ([1], "[1] is no message."),
     ],
 )
-def test_what_is_not_declared_is_refused_by_name(said: dict[str, Any], words: str) -> None:
+def test_what_is_not_declared_is_refused_by_name(said: Any, words: str) -> None:
     with pytest.raises(ProtocolError, match=re.escape(words)):
         message_in(said, Request)
+
+
+@pytest.mark.parametrize("result", [None, 5, {"message": "Warmed"}, {"fields": {}}])
+def test_a_result_that_is_no_message_is_refused(result: Any) -> None:
+    with pytest.raises(ProtocolError):
+        message_in({"message": "Done", "fields": {"result": result}}, Answer)
 
 
 def test_an_unknown_option_of_a_run_is_refused_by_name() -> None:
@@ -154,11 +169,35 @@ def test_a_region_has_one_form_however_it_is_given(given: Any) -> None:
         ({"region": "left half"}, "is not six numbers"),
         ({"region": (3, 1, 0, 1, 0, 1)}, "low before high"),
         ({"anyway": True}, "There is no option 'anyway'"),
+        ({"model": ""}, "There is no model ''"),
+        ({"model": 7}, "'model' is 7"),
+        ({"device": None}, "'device' is None"),
+        ({"device": ""}, "There is no device ''"),
+        ({"structures": 5}, "The structures 5"),
+        ({"structures": [1, 2]}, "'structures' is"),
+        ({"region": 5}, "is not six numbers"),
+        ({"region": True}, "is not six numbers"),
+        ({"region": {"a": 1}}, "region is malformed"),
+        ({"region": {**BOX.as_lists(), "center_ras_mm": [float("nan"), 0, 0]}}, "not finite"),
+        ({"region": {**BOX.as_lists(), "size_mm": [float("inf"), 1, 1]}}, "not finite"),
+        ({"force": "no"}, "'force' is 'no'; give True or False"),
+        ({"force": None}, "'force' is None"),
+        ({"register": "false"}, "'register' is 'false'"),
+        ({"uncertainty": "x"}, "'uncertainty' is 'x'"),
     ],
 )
 def test_an_option_that_cannot_be_used_is_refused_in_a_sentence(options: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         Settings.of(options)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"region": "bogus"}, {"region": (1, 2)}, {"structures": "edema"}, {"structures": ()}, {"model": ""}, {"force": 1}, {"device": 5}],
+)
+def test_settings_hold_nothing_of_another_type(fields: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        Settings(**fields)
 
 
 def test_settings_survive_the_way_through_json() -> None:

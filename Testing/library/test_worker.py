@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -16,13 +17,27 @@ from typing import Any
 import numpy as np
 import pytest
 
+import neurospineseg
 from neurospineseg.images.volume import Volume
 from neurospineseg.pipeline.segmenter import Segmenter, Settings
 from neurospineseg.worker import private_folder
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.json_lines import line_of
 from neurospineseg.worker.private_folder import make_private_folder, share_with, sweep_private_folders
-from neurospineseg.worker.protocol import FINAL, Died, Done, Failed, FindRegion, Refused, RunFiles, ScanFile, Segment, StoreCorrection, Warm
+from neurospineseg.worker.protocol import (
+    FINAL,
+    Died,
+    Done,
+    Failed,
+    FindRegion,
+    Ready,
+    Refused,
+    RunFiles,
+    ScanFile,
+    Segment,
+    StoreCorrection,
+    Warm,
+)
 from Testing.small_scans import ball, oblique_affine, write_nifti
 
 LIBRARY = Path(__file__).resolve().parents[2] / "Resources"
@@ -246,6 +261,74 @@ def test_it_ends_when_its_input_is_damaged(tmp_path: Path) -> None:
     assert not (tmp_path / "private").exists()
     worker.stdin.close()
     worker.stdout.close()
+
+
+@pytest.mark.parametrize("line", ["[1]", "3", "null", '{"id": "../x", "message": "Warm", "fields": {"task": "tumor"}}'])
+def test_a_line_that_is_no_request_is_answered_and_the_worker_lives(tmp_path: Path, line: str) -> None:
+    worker = started_bare(tmp_path / "private")
+    worker.stdin.write(f"{line}\n{line_of(Nonsense(), 2)}".encode())
+    worker.stdin.flush()
+    first, second = json.loads(worker.stdout.readline()), json.loads(worker.stdout.readline())
+    assert (first["id"], first["message"]) == (None, "Failed")
+    assert (second["id"], second["message"]) == (2, "Failed")
+    worker.stdin.close()
+    assert worker.wait(20.0) == 0
+    assert not (tmp_path / "private").exists()
+    worker.stdout.close()
+
+
+def speaking(tmp_path: Path, *lines: str, version: str = neurospineseg.__version__) -> WorkerClient:
+    """The handle on a process that says some lines after the first request and then waits."""
+    said = [line_of(Ready(1, version)), *(f"{line}\n" for line in lines)]
+    script = tmp_path / "speaking"
+    script.write_text(
+        f"#!{sys.executable}\nimport sys, time\nsys.stdin.readline()\nprint({''.join(said)!r}, end='', flush=True)\ntime.sleep(30)\n"
+    )
+    script.chmod(0o755)
+    return WorkerClient(executable=str(script))
+
+
+REFUSED_LATER = line_of(Refused("heard"), 2).strip()
+UNREADABLE = {
+    "unknown message": '{"id": 1, "message": "Nope", "fields": {}}',
+    "unknown stage": '{"id": 1, "message": "Progress", "fields": {"stage": "Nowhere", "fraction": 0.5}}',
+    "no result": '{"id": 1, "message": "Done", "fields": {"result": null}}',
+    "unknown region": '{"id": 1, "message": "Done", "fields": {"result": {"message": "RegionFound", "fields": {"region": {}}}}}',
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a script")
+@pytest.mark.parametrize("line", UNREADABLE.values(), ids=list(UNREADABLE))
+def test_an_answer_that_cannot_be_read_is_a_failure_and_the_others_arrive(tmp_path: Path, line: str) -> None:
+    client = speaking(tmp_path, line, REFUSED_LATER)
+    first, second = client.request(Warm("tumor")), client.request(Warm("tumor"))
+    assert wait(lambda: client.poll() is not None and not client.busy, 10.0)
+    (failed,), others = client.answers_to(first), client.answers_to(second)
+    assert isinstance(failed, Failed)
+    assert "changed while it was running" in failed.message
+    assert others == [Refused("heard")]
+    client.stop()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a script")
+@pytest.mark.parametrize(
+    "line, version",
+    [
+        ('{"id": [1], "message": "Refused", "fields": {"message": "x"}}', neurospineseg.__version__),
+        ('{"id": null, "message": "Nope", "fields": {}}', neurospineseg.__version__),
+        ("", "0.0.0"),
+    ],
+    ids=["a list for a number", "nobody's", "another version"],
+)
+def test_a_worker_of_another_version_is_ended_in_a_sentence(tmp_path: Path, line: str, version: str) -> None:
+    client = speaking(tmp_path, line, version=version)
+    number = client.request(Warm("tumor"))
+    died = answer(client, 10.0)
+    assert isinstance(died, Died)
+    assert died.undone == (number,)
+    assert "changed while it was running" in died.message
+    assert client.answers_to(number) == [died]
+    assert not client.running
 
 
 @pytest.fixture

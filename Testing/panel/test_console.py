@@ -62,6 +62,12 @@ def test_a_region(bench, logic, scan) -> None:
         ({"device": "abacus"}, "no device"),
         ({"structures": ["nose"]}, "no structure"),
         ({"smooth": True}, "no option 'smooth'"),
+        ({"model": ""}, "no model ''"),
+        ({"force": "no"}, "'force' is 'no'"),
+        ({"anyway": "no"}, "'force' is 'no'"),
+        ({"mergeRule": ["edema"]}, "no merge rule"),
+        ({"mergeRule": "paint"}, "no merge rule 'paint'"),
+        ({"region": None}, "give roi="),
         ({"inputs": {}}, "No scan"),
         ({"inputs": {"t7": 1}}, "t7"),
         ({"roi": "nonsense"}, "'nonsense' is no box"),
@@ -73,6 +79,27 @@ def test_what_cannot_be_used_is_said_in_a_sentence(logic, scan, arguments, words
         with pytest.raises(InputError, match=words):
             logic.segment(**{"inputs": scan, "model": "tiny_tumor", "wait": wait, **arguments})
     assert slicer.mrmlScene.GetNumberOfNodes() == count
+
+
+def test_what_once_had_another_place_is_given_by_name(logic, scan) -> None:
+    with pytest.raises(TypeError, match="positional"):
+        logic.segment(scan, None, None, "tiny_tumor", "cpu", True, ["edema"])
+    with pytest.raises(TypeError, match="positional"):
+        logic.segmentFolder("cases", "masks", "tiny_tumor")
+
+
+def test_force_is_understood_by_its_name_before_too(logic) -> None:
+    assert logic.settings(anyway=True) == logic.settings(force=True)
+
+
+def test_a_step_that_fails_ends_the_run_and_not_the_timer(bench, logic, scan, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = logic.segment(scan, model="tiny_tumor", wait=False)
+    with monkeypatch.context() as broken:
+        bench.spin(lambda: logic.run is not None and logic.run._number is not None)
+        broken.setattr(logic.client, "_read", lambda process: 1 / 0)
+        bench.spin(lambda: not logic.client.running)
+    bench.spin(lambda: logic.run is None)
+    assert not slicer.mrmlScene.IsNodePresent(node)
 
 
 def test_a_failure_without_waiting_is_shown_and_leaves_nothing(bench, logic, scan) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -40,3 +42,12 @@ def test_slicers_folder_of_scripted_modules(module: str, tmp_path: Path) -> None
 def test_what_cmake_copies_there() -> None:
     text = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
     assert text.count("QTSCRIPTEDMODULES_LIB_DIR}/Resources/NeuroSpineSeg") == 2, "built and installed"
+
+
+def test_a_module_elsewhere_as_the_page_says(tmp_path: Path) -> None:
+    page = (ROOT / "Resources" / "docs" / "adding-a-module.md").read_text(encoding="utf-8")
+    (line,) = [line for line in page.splitlines() if line.startswith("sys.path")]
+    line = line.replace("/path/to/NeuroSpineSeg", ROOT.as_posix())
+    code = f"import sys\n{line}\nimport neurospineseg_panel as p; print(p.__path__[0])"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.strip() == str(ROOT / "Resources" / "neurospineseg_panel"), done.stderr

@@ -16,7 +16,7 @@ from Training.training.recipe import Loss
 from Training.training.segmentation_training import Confusion, measures
 from Training.training.working_cases import class_bits
 
-NAMES = get_args(Loss.model_fields["name"].annotation)
+NAMES = [name for name in get_args(Loss.model_fields["name"].annotation) if name != "nested_dice_bce"]
 FOR_OPEN_LABELS = ("cross_entropy", "marginal_dice_ce")
 ANYTHING = 0b111
 

@@ -14,7 +14,7 @@ from neurospineseg.models.bundle import Bundle, read_bundle
 from neurospineseg.models.network import build_network
 from neurospineseg.models.weights import dequantized
 from neurospineseg.tasks.anatomy import structure
-from Training import bundle_checkpoint, evaluate_spider
+from Training import bundle_of_runs, evaluate_spider
 from Training.synthetic.examples.spine_patients import Examples
 from Training.synthetic.spine import patients as spine_patients
 from Training.synthetic.spine.canvas import BACKGROUND, BODY
@@ -82,7 +82,7 @@ def test_missing_patients_and_wrong_shares_are_told(folder: Path) -> None:
     with pytest.raises(InputError, match="run prepare_spine.py, or set drawing.chu=0"):
         Examples(spec)
     with pytest.raises(InputError, match="add up to more than 1"):
-        Examples(spec, **{**NO_SETS, "spider": 1.0}, map_share=0.2)
+        Examples(spec, **{**NO_SETS, "spider": 1.2})
 
 
 @pytest.fixture
@@ -107,22 +107,22 @@ def stored(bundle: Bundle) -> dict[str, torch.Tensor]:
 
 
 def test_the_weights_of_two_trainings_are_averaged_into_a_bundle(runs: list[Path], tmp_path: Path) -> None:
-    bundle = read_bundle(bundle_checkpoint.bundle_of(runs, "mean", tmp_path / "models"))
+    bundle = read_bundle(bundle_of_runs.bundle_of_runs(runs, "mean", tmp_path / "models"))
     assert bundle.spec.name == "mean"
     assert bundle.spec.spacing == (2.5, 1.5, 1.5)
-    assert "100 and 200 steps" in bundle.card.read_text()
+    assert "100, 200 steps" in bundle.card.read_text()
     assert all(bool((value - 0.5).abs().max() < 1e-3) for value in stored(bundle).values())
 
 
 def test_the_latest_weights_are_had_on_demand(runs: list[Path], tmp_path: Path) -> None:
-    bundle = read_bundle(bundle_checkpoint.bundle_of(runs[:1], "latest", tmp_path / "models", averaged=False))
+    bundle = read_bundle(bundle_of_runs.bundle_of_runs(runs[:1], "latest", tmp_path / "models", averaged=False))
     assert all(bool((value - 3).abs().max() < 1e-2) for value in stored(bundle).values())
 
 
 def test_a_run_without_checkpoint_is_told(runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     (runs[0] / "last.ckpt").unlink()
-    assert bundle_checkpoint.main([str(runs[0]), "--name", "mean", "--models", str(tmp_path)]) == 2
-    assert "holds no last.ckpt; wait" in capsys.readouterr().err
+    assert bundle_of_runs.main([str(runs[0]), "--name", "mean", "--models", str(tmp_path)]) == 2
+    assert "holds no last.ckpt yet; wait" in capsys.readouterr().err
 
 
 def test_scores_of_a_perfect_and_of_an_empty_answer() -> None:

@@ -28,7 +28,7 @@ def test_a_refused_case_counts_as_nothing_found(bodies: Case, monkeypatch: pytes
     monkeypatch.setattr(
         "Training.evaluate_spine.EvaluatedSegmenter", lambda *_: SimpleNamespace(bundle=SimpleNamespace(spec=SimpleNamespace(name="m")))
     )
-    monkeypatch.setattr("Training.evaluate_spine.cases", lambda *only: [bodies])
+    monkeypatch.setattr("Training.evaluate_spine.cases", lambda *only, **_: [bodies])
     monkeypatch.setattr("Training.evaluate_spine.evaluate_case", refuse)
     monkeypatch.setattr(sys, "argv", ["Training.evaluate_spine.py", "--model", "m"])
     evaluate_spine.main()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from monai.losses import DiceCELoss, DiceLoss, FocalLoss, GeneralizedDiceLoss
 from torch import nn
 
 from neurospineseg.errors import InputError
+from Training.training.nested_regions import NestedDiceBCE
 from Training.training.partial_labels import PartialDiceCE
 from Training.training.recipe import Loss
 
@@ -75,8 +78,8 @@ class DiceFocal(nn.Module):
         return self.dice(scores, labels) + self.focal(scores, labels)
 
 
-def make_loss(loss: Loss, classes: int) -> nn.Module:
-    """The recipe's loss for a network of that many classes.
+def make_loss(loss: Loss, classes: int, nested: Sequence[int] = ()) -> nn.Module:
+    """The recipe's loss for a network of that many classes, or of regions of the ``nested`` class numbers, the outermost first.
 
     Raises:
         InputError: there are not as many class weights as classes.
@@ -88,6 +91,8 @@ def make_loss(loss: Loss, classes: int) -> nn.Module:
         return PartialDiceCE(None if weights is None else weights.tolist())
     if loss.name == "cross_entropy":
         return CrossEntropy(weights)
+    if loss.name == "nested_dice_bce":
+        return FullLabelLoss(NestedDiceBCE(nested), loss.name, classes)
     shared = {"softmax": True, "to_onehot_y": True, "include_background": False}
     made = {
         "bce": BinaryCrossEntropy,

@@ -27,7 +27,7 @@ def network_def(recipe: Recipe, spec: ModelSpec) -> dict[str, Any]:
     given |= {
         "spatial_dims": 3 if spec.slice_axis is None else 2,
         "in_channels": spec.inputs,
-        "out_channels": len(spec.network_classes),
+        "out_channels": len(spec.outputs),
     }
     widths = list(filters) if isinstance(filters, Sequence) else [min(320, filters * 2**level) for level in range(levels)]
     if len(widths) != levels:

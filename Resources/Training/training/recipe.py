@@ -41,6 +41,7 @@ class Model(_Part):
     bilateral: bool = False
     coordinates: bool = False
     follow: bool = False
+    nested: tuple[str, ...] = ()
     narrow: bool = False
     flips: tuple[Literal[0, 1, 2], ...] = ()
     preference: int = 0
@@ -52,10 +53,13 @@ class Loss(_Part):
     """The loss and its parameters.
 
     ``bce``: binary cross-entropy of each class; ``dice``, ``dice_ce``, ``generalized_dice``, ``cross_entropy``: MONAI's and torch's;
-    ``dice_focal``: MONAI's Dice and categorical (softmax) focal loss; ``marginal_dice_ce``: for partly labeled images.
+    ``dice_focal``: MONAI's Dice and categorical (softmax) focal loss; ``marginal_dice_ce``: for partly labeled images;
+    ``nested_dice_bce``: of ``model.nested`` regions, Dice over the batch and binary cross-entropy.
     """
 
-    name: Literal["bce", "dice", "dice_ce", "dice_focal", "generalized_dice", "cross_entropy", "marginal_dice_ce"] = "dice_ce"
+    name: Literal["bce", "dice", "dice_ce", "dice_focal", "generalized_dice", "cross_entropy", "marginal_dice_ce", "nested_dice_bce"] = (
+        "dice_ce"
+    )
     class_weights: tuple[float, ...] | None = None
     focal_gamma: float = 2.0
     logit_adjustment: float = Field(
@@ -97,12 +101,13 @@ class Loop(_Part):
     foreground_share: float = Field(0.67, ge=0, le=1, description="of the patches, how many are centered on a labeled voxel")
     patience: int | None = Field(None, ge=1, description="epochs without a better validation Dice before it stops")
     precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(str)] = "auto"
+    keep: Literal["best", "last"] = Field("best", description="the epoch whose weights the bundle gets; best: by validation Dice")
     averaging: float | None = Field(None, gt=0, lt=1, description="decay of the moving average of the weights")
     seed: int = 1
 
 
 class Recipe(_Part):
-    """Attributes: see the parts; ``drawn`` names a file of ``drawn`` that draws the examples, None for a prepared data set.
+    """Attributes: see the parts; ``drawn`` names a file of ``synthetic.examples`` that draws the examples, None for a prepared data set.
 
     ``drawing`` holds parameters for it, which its ``Examples`` name: shares and the like.
     """
@@ -132,6 +137,8 @@ class Recipe(_Part):
             raise ValueError("loss.logit_adjustment works on a DynUNet only; set loss.logit_adjustment=0")
         if self.network.get("deep_supervision"):
             raise ValueError("network.deep_supervision is not trained; leave it out")
+        if bool(self.model.nested) != (self.loss.name == "nested_dice_bce"):
+            raise ValueError("model.nested and loss.name=nested_dice_bce need each other")
         if self.drawing and self.drawn is None:
             raise ValueError("drawing has no effect without drawn; leave it out")
         if self.drawn is not None and (self.model.spacing is None or self.model.classes is None or self.model.channels is None):

@@ -12,6 +12,7 @@ from torchmetrics import Metric
 from neurospineseg.errors import InputError
 from neurospineseg.models.bundle import ModelSpec
 from Training.training.losses import UNKNOWN, known_classes, make_loss
+from Training.training.nested_regions import region_classes
 from Training.training.recipe import Optimizer, Recipe
 
 
@@ -31,7 +32,8 @@ class SegmentationTraining(LightningModule):
         self.memory = torch.contiguous_format
         self.channels_last = torch.channels_last_3d if spec.slice_axis is None else torch.channels_last
         self.network = network
-        self.loss = make_loss(recipe.loss, len(spec.network_classes))
+        self.nested = tuple(spec.classes.index(name) for name in spec.nested)
+        self.loss = make_loss(recipe.loss, len(spec.network_classes), self.nested)
         self.settings, self.steps = recipe.optimizer, steps
         self.confusion = nn.ModuleDict({part: Confusion(len(spec.network_classes)) for part in ("train_", "val_")})
         self.seen = torch.zeros(count)  # no buffer: those of the first process go to all others
@@ -52,7 +54,8 @@ class SegmentationTraining(LightningModule):
         image, bits, _ = batch
         scores = self.network(image.contiguous(memory_format=self.memory))
         loss = self.loss(scores, bits)
-        self.confusion[part].update(scores.detach().argmax(1), known_classes(bits))
+        found = region_classes(scores.detach(), self.nested) if self.nested else scores.detach().argmax(1)
+        self.confusion[part].update(found, known_classes(bits))
         self.log(f"{part}loss", loss, prog_bar=part == "train_", on_step=False, on_epoch=True, sync_dist=True, batch_size=len(image))
         return loss
 

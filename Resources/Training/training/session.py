@@ -26,6 +26,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.inference.device import choose_device, choose_precision
 from neurospineseg.models.bundle import Bundle, ModelSpec, find_bundle
 from neurospineseg.models.bundle_writer import write_bundle
+from neurospineseg.models.channel_norm import with_channel_norms
 from neurospineseg.models.network import build_network, load_weights
 from neurospineseg.models.weights import save_weights
 from neurospineseg.tasks.class_scores import check_classes
@@ -33,6 +34,7 @@ from Training.datasets.raw_dataset import RawDataset, read_dataset, write_json
 from Training.training.card import card_text
 from Training.training.curves import draw_curves, read_log
 from Training.training.examples import Drawn, EpochBatches, Kept, Patches
+from Training.training.nested_regions import take_over
 from Training.training.network_shape import model_spec, network_def
 from Training.training.recipe import Loss, Recipe, read_recipe
 from Training.training.segmentation_training import SegmentationTraining
@@ -107,7 +109,7 @@ def train(session: Session) -> Path | None:
     if start is not None:
         load_weights(network, start.weights).train()
     elif session.weights is not None:
-        load_weights(network, find_bundle(session.weights).weights).train()
+        _begin_with(network, find_bundle(session.weights), spec)
     examples = Examples(recipe, spec, data, session.workers)
     epochs = recipe.loop.epochs
     steps = epochs * len(EpochBatches(examples.count, recipe.loop.batch, 0, world=_world(session)))
@@ -124,6 +126,16 @@ def train(session: Session) -> Path | None:
     if not trainer.is_global_zero:
         return None
     return _finish(recipe, spec, definition, data, examples, training, trainer, run, session.models)
+
+
+def _begin_with(network: torch.nn.Module, former: Bundle, spec: ModelSpec) -> None:
+    """Gives the network a bundle's weights; one of classes may begin one of nested regions of them."""
+    if spec.nested and not former.spec.nested and former.spec.classes == spec.classes:
+        classes = load_weights(build_network(former.network_def), former.weights)
+        take_over(network, classes, [spec.classes.index(name) for name in spec.nested])
+        with_channel_norms(network).train()
+    else:
+        load_weights(network, former.weights).train()
 
 
 def _recipe(session: Session, start: Bundle | None) -> Recipe:
@@ -233,7 +245,8 @@ class Examples(LightningDataModule):
             loop = self.recipe.loop
             if part == "train":
                 return Drawn(self.source, self.count, loop.seed)
-            return Kept(Drawn(drawn_source(self.recipe, self.spec), loop.validation_examples, loop.seed))
+            source = drawn_source(self.recipe, self.spec)
+            return Kept(Drawn(getattr(source, "kept_aside", source), loop.validation_examples, loop.seed))
         cases = [case for each in self.raw for case in working_cases(each, each.split.named(part), self.spec)]
         return Patches(cases, self.spec, self.recipe, augment=part == "train")
 
@@ -271,7 +284,9 @@ def drawn_source(recipe: Recipe, spec: ModelSpec) -> Any:
     except ModuleNotFoundError as error:
         if error.name != f"{EXAMPLES}.{name}":
             raise
-        raise InputError(f"Nothing draws '{name}'; the recipe's key drawn names a file of Resources/Training/drawn.") from error
+        raise InputError(
+            f"Nothing draws '{name}'; the recipe's key drawn names a file of Resources/Training/synthetic/examples."
+        ) from error
     spacing, patch = getattr(module, "SPACING", None), getattr(module, "PATCH", None)
     if spacing is not None and set(spec.spacing) != {spacing}:
         raise InputError(f"The examples of '{name}' are drawn at {spacing:g} mm; leave model.spacing as it is.")
@@ -347,12 +362,15 @@ def _finish(
     """Curves, the bundle with the weights of the best epoch, and its card."""
     table = read_log(run / "logs")
     draw_curves(table, run / "curves.png", recipe.title or recipe.name)
-    best = torch.load(run / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
+    best = torch.load(run / f"{recipe.loop.keep}.ckpt", map_location="cpu", weights_only=True)["state_dict"]
     network = build_network(definition)
     network.load_state_dict({key.removeprefix("network."): value for key, value in best.items() if key.startswith("network.")})
     logit_adjustment(network, recipe.loss)
     on = f"patches of the {examples.cases[1]} cases" if data else "the drawn examples"
-    spec = spec.model_copy(update={"measured": f"Dice {max(table['val_dice'].values()):.2f} on {on} that its best epoch was chosen with"})
+    if recipe.loop.keep == "best":
+        spec = spec.model_copy(
+            update={"measured": f"Dice {max(table['val_dice'].values()):.2f} on {on} that its best epoch was chosen with"}
+        )
     with TemporaryDirectory() as folder:
         weights = Path(folder) / "model.pt"
         save_weights(network, weights)

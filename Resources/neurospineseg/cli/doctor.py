@@ -11,8 +11,9 @@ from time import perf_counter
 
 from neurospineseg import __version__
 from neurospineseg.cli.console import out, table
-from neurospineseg.errors import MODULES, InputError, missing_package
-from neurospineseg.tasks.task import registered_tasks
+from neurospineseg.errors import MODULES, missing_package
+from neurospineseg.tasks.declarations import called, folders_without_tasks, in_words
+from neurospineseg.tasks.task import Task, refused_declarations, registered_tasks
 
 NEEDED = ("torch", "monai", "numpy", "scipy", "SimpleITK", "nibabel", "pynrrd", "pydantic", "rich", "matplotlib", "jinja2")
 TRIAL_VOXELS = 64
@@ -51,8 +52,9 @@ def examine() -> bool:
         rows += _compute()
         found, sentences = _models()
         rows.append(("Models", ", ".join(found) or "none"))
-        missing += sentences
+        missing += sentences + [sentence for task in registered_tasks() for sentence in _unusable_functions(task)]
         ready = bool(found)
+    missing += [f"Task left out: {sentence}" for sentence in refused_declarations()] + folders_without_tasks()
     out().print(table(None, ("What", "Found"), rows))
     for sentence in missing:
         print(sentence)
@@ -120,16 +122,26 @@ def _free_memory(device) -> str:
 
 
 def _models() -> tuple[list[str], list[str]]:
-    """Names of the usable models, and a sentence for a damaged model and for each task that has none."""
-    from neurospineseg.models.bundle import installed_bundles
+    """Names of the usable models that segment, and a sentence for each damaged model and for each task that has none."""
+    from neurospineseg.models.bundle import surveyed_bundles
 
-    try:
-        bundles = installed_bundles()
-    except InputError as error:
-        return [], [str(error)]
-    sentences = [
+    usable, sentences = surveyed_bundles()
+    bundles = [bundle for bundle in usable if bundle.spec.role == "segment"]
+    sentences += [
         f"There is no model for {task.name}; `neurospineseg segment {task.name}` will not work."
         for task in registered_tasks()
         if not any(bundle.spec.task == task.name for bundle in bundles)
     ]
     return [bundle.spec.name for bundle in bundles], sentences
+
+
+def _unusable_functions(task: Task) -> list[str]:
+    """A sentence for each function that a task names and that cannot be imported."""
+    sentences = []
+    for what, reference in (("rules", task.rules), ("notes", task.notes), ("phantom", task.phantom.draw if task.phantom else None)):
+        try:
+            if reference is not None:
+                called(reference)
+        except Exception as error:  # a module of somebody else's may raise anything
+            sentences.append(f"The {what} of {task.name} cannot be used: {in_words(error)}")
+    return sentences

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from neurospineseg import __version__
 from neurospineseg.cli.run_options import add_register_option, add_run_options
 from neurospineseg.errors import ImplausibleInput, InputError, missing_package
-from neurospineseg.tasks.task import Task, registered_tasks
+from neurospineseg.tasks.task import Task, refused_declarations, registered_tasks
 
 DONE, FAULT, BAD_INPUT, CANCELED = 0, 1, 2, 130
 
@@ -32,12 +32,17 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{message[:1].upper()}{message[1:]}; see `{self.prog} --help`.")
 
 
+def _left_out() -> list[str]:
+    """What ``--help`` says of tasks that could not be used; a percent sign would be a placeholder there."""
+    return [f"Task left out: {sentence}".replace("%", "%%") for sentence in refused_declarations()]
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = _Parser(
         prog="neurospineseg",
         description="Segments subcortical nuclei, the spine and gliomas on a scan's own grid. Research only; not for clinical use.",
-        epilog="Exit codes: 0 done, 1 the program or the computer failed, 2 bad input, 130 canceled.",
+        epilog=" ".join(["Exit codes: 0 done, 1 the program or the computer failed, 2 bad input, 130 canceled.", *_left_out()]),
     )
     parser.add_argument("--version", action="version", version=f"NeuroSpineSeg {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
@@ -95,18 +100,34 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _channel_options(parser: argparse.ArgumentParser, task: Task) -> None:
-    """A positional scan for a task that takes one, an option for each of several."""
-    parser.set_defaults(channels=task.channel_keys)
+    """A positional scan for a task that takes one, an option for each of several.
+
+    A channel that is named like an option of the shell gets ``--scan-KEY``. The parsed scans are ``scan:KEY``, beside the shell's own values.
+    """
+    if task.registers:
+        add_register_option(parser)
+    options: dict[str, str] = {}
     if task.single:
         words = "NIfTI, NRRD, MHA/MHD or Analyze file, or a folder with one DICOM series"
-        parser.add_argument(task.channels[0].key, type=Path, metavar="SCAN", help=words)
+        parser.add_argument(f"scan:{task.channels[0].key}", type=Path, metavar="SCAN", help=words)
+        options[task.channels[0].key] = "SCAN"
     else:
         order = ", ".join(task.channel_keys)
         for channel in task.channels:
             words = f"{channel.name} scan; the first given of {order} is the reference"
-            parser.add_argument(f"--{channel.key}", type=Path, metavar="SCAN", help=words)
-    if task.registers:
-        add_register_option(parser)
+            options[channel.key] = _add_scan(parser, channel.key, words)
+    parser.set_defaults(channels=options)
+
+
+def _add_scan(parser: argparse.ArgumentParser, key: str, words: str) -> str:
+    """Adds the option of a channel and returns it."""
+    for option in (f"--{key}", f"--scan-{key}"):
+        try:
+            parser.add_argument(option, dest=f"scan:{key}", type=Path, metavar="SCAN", help=words)
+        except argparse.ArgumentError:
+            continue
+        return option
+    raise InputError(f"The channel '{key}' is named like an option of the shell; give it another key.")
 
 
 def _reading_options(parser: argparse.ArgumentParser) -> None:
@@ -125,7 +146,7 @@ def _segment_options() -> _Parser:
         "--roi",
         dest="region",
         metavar="BOX",
-        help='"R low,R high,A low,A high,S low,S high" in mm (RAS); only inside it is anything segmented',
+        help='"R low,R high,A low,A high,S low,S high" in mm (RAS), or auto for all that is not air; only inside it is anything segmented (a model that looks for its own region does so with auto)',
     )
     add_run_options(shared)
     shared.add_argument("--page", action="store_true", help="also write an HTML page with pictures beside the mask")
@@ -154,8 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = _with_joined_values(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     try:
-        options = make_parser().parse_args(arguments)
-        return _run(options, debug)
+        return _run(_parsed(arguments), debug)
     except ImplausibleInput as error:
         say(f"{error} With --force it is segmented all the same.")
         return BAD_INPUT
@@ -172,6 +192,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         say(_sentence_of(error))
         return FAULT
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """The parsed command line; with a wrong one, the tasks that were left out are named too."""
+    from neurospineseg.cli.console import say
+
+    try:
+        return make_parser().parse_args(arguments)
+    except InputError:
+        for sentence in refused_declarations():
+            say(f"Task left out: {sentence}")
+        raise
 
 
 def _run(options: argparse.Namespace, debug: bool) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from neurospineseg.cli.console import out, table
-from neurospineseg.models.bundle import Bundle, find_bundle, installed_bundles
+from neurospineseg.models.bundle import Bundle, find_bundle, surveyed_bundles
+from neurospineseg.tasks.task import refused_declarations
 
 ROLES = {"segment": "{task}", "locate": "{task} (locator)", "recognize": "checks scans"}
 
@@ -21,12 +22,15 @@ def models(options: argparse.Namespace) -> None:
 
 
 def list_models() -> None:
-    """Prints a table of the installed models; those that only help others come last."""
-    bundles = [bundle for role in ROLES for bundle in installed_bundles(role=role)]
-    if not bundles:
-        out().print("No model is installed.")
-        return
-    out().print(table(None, ("Model", "Task", "Version", "MB", "What it does"), [_row(bundle) for bundle in bundles], right=(3,)))
+    """Prints a table of the installed models; those that only help others come last. Under it those that cannot be used, and tasks likewise."""
+    bundles, sentences = surveyed_bundles()
+    bundles = [bundle for role in ROLES for bundle in bundles if bundle.spec.role == role]
+    if bundles:
+        out().print(table(None, ("Model", "Task", "Version", "MB", "What it does"), [_row(bundle) for bundle in bundles], right=(3,)))
+    else:
+        out().print("No model is installed." if not sentences else "No model that is installed can be used.")
+    for sentence in [*sentences, *(f"Task left out: {refused}" for refused in refused_declarations())]:
+        print(sentence)
 
 
 def _row(bundle: Bundle) -> tuple[str, ...]:

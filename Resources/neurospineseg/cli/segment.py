@@ -48,8 +48,8 @@ def file_job_of(options: argparse.Namespace) -> FileJob:
 
 
 def _scans(options: argparse.Namespace) -> dict[str, Path]:
-    scans = {name: getattr(options, name) for name in options.channels if getattr(options, name) is not None}
+    scans = {key: getattr(options, f"scan:{key}") for key in options.channels if getattr(options, f"scan:{key}") is not None}
     if not scans:
-        *others, last = [f"--{name}" for name in options.channels]
+        *others, last = options.channels.values()
         raise InputError(f"No scan was given; name at least one with {', '.join(others)} or {last}.")
     return scans

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
 
-from neurospineseg.atomic_files import Outputs, beside
+from neurospineseg.atomic_files import Outputs
+from neurospineseg.cli.console import say
+from neurospineseg.cli.sidecar import read_sidecar
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.triple import triple
 from neurospineseg.images.nrrd_file import read_header
@@ -18,6 +18,7 @@ from neurospineseg.images.segmentation_file import FileSegment, read_segmentatio
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.pages.html_page import Case, segments_of, write_page
 from neurospineseg.pages.slice_pictures import Segment
+from neurospineseg.tasks.task import task_named
 
 MOST_LABELS = 400
 
@@ -33,27 +34,25 @@ def view(options: argparse.Namespace) -> None:
         if len(values) > MOST_LABELS or not np.isfinite(values).all() or (values != values.round()).any() or values.min() < 0:
             raise InputError(f"'{options.mask.name}' is no label map; give a mask that `neurospineseg segment` wrote.")
         labels = Volume(mask.voxels.astype(np.uint16), mask.ijk_to_ras)
-        report = _sidecar(options.mask)
+        report = read_sidecar(options.mask)
         segments = segments_of(report) if report.get("segments") and not stated else _segments(stated, [int(n) for n in values if n > 0])
         if not report:
             voxel_ml = labels.grid.voxel_volume_ml
             report = {"volumes": {s.key: {"name": s.name, "mL": float((labels.voxels == s.label).sum()) * voxel_ml} for s in segments}}
         name = report.get("reference", "image")
-        write_page(outputs.temporary(options.output), [Case(report.get("task"), {name: scan}, labels, segments, report)])
+        write_page(outputs.temporary(options.output), [Case(_registered(report.get("task")), {name: scan}, labels, segments, report)])
     print(f"{options.output} written.")
 
 
-def _sidecar(mask: Path) -> dict[str, Any]:
-    path = beside(mask, ".json")
+def _registered(task: str | None) -> str | None:
+    """The task of a record; None, with a word to the user, where this installation does not know it: the page can do without."""
+    if task is None:
+        return None
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"'{path.name}' beside the mask cannot be read as JSON; remove it or segment again.") from error
-    if not isinstance(report, dict) or "NeuroSpineSeg" != report.get("program", {}).get("name"):
-        return {}
-    return report
+        return task_named(task).name
+    except InputError:
+        say(f"The task '{task}' of the record is not known here; the page names the mask's structures without it.")
+        return None
 
 
 def _read_mask(path: Path) -> tuple[Volume, list[FileSegment]]:

@@ -81,10 +81,15 @@ class Region:
         """The inverse of ``as_lists``.
 
         Raises:
-            InputError: a side is not positive or the axes do not span space.
+            InputError: a number or list is missing or not finite, a side is not positive or the axes do not span space.
         """
-        center, size = (triple(float(x) for x in lists[key]) for key in ("center_ras_mm", "size_mm"))
-        axes = triple(triple(float(x) for x in row) for row in lists["axes"])
+        try:
+            center, size = (triple(float(x) for x in lists[key]) for key in ("center_ras_mm", "size_mm"))
+            axes = triple(triple(float(x) for x in row) for row in lists["axes"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError("The region is malformed; it needs center_ras_mm and size_mm of three numbers, and three axes.") from error
+        if not np.isfinite([center, size, *axes]).all():
+            raise InputError("The region of interest holds numbers that are not finite; draw it again around the anatomy.")
         if min(size) <= 0 or abs(np.linalg.det(np.array(axes))) < 0.5:
             raise InputError("The region of interest is empty; draw it again around the anatomy.")
         return Region(center, size, axes)

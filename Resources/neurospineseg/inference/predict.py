@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from neurospineseg.geometry.triple import triple
 from neurospineseg.inference.device import choose_precision, free_bytes
+from neurospineseg.inference.nested import class_probabilities, with_background
 from neurospineseg.inference.sliding_window import windowed_scores
 from neurospineseg.models.bundle import ModelSpec
 
@@ -198,12 +199,13 @@ def _windowed(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, pl
     network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     def scores(windows: torch.Tensor) -> torch.Tensor:
-        return network(windows.to(plan.device).contiguous(memory_format=torch.channels_last_3d)).to(image.device).float()
+        found = network(windows.to(plan.device).contiguous(memory_format=torch.channels_last_3d)).to(image.device).float()
+        return with_background(found) if spec.nested else found
 
     window = slab_window(plan.patch, image.shape[1:]) if spec.narrow else plan.patch
     probabilities = windowed_scores(scores, image, len(spec.network_classes), window, plan.batch, progress, spec.follow)
     for slab in probabilities.split(SLAB, dim=1):
-        slab.copy_(torch.softmax(slab, 0))
+        slab.copy_(class_probabilities(slab, spec))
     return probabilities
 
 

@@ -60,6 +60,8 @@ class ModelSpec(BaseModel):
             i, the left half mirrored. Its output channels are then ``network_classes``, and ``classes`` name each on the left, then on the right.
         coordinates: of a bilateral model, whether three more input channels say where in the half a voxel lies, see ``predict.with_coordinates``.
         follow: whether a 3D network looks above and below the middle of a scan only where what it found reaches, as along one spine.
+        nested: the classes but the background from the outermost to the innermost, where the network's output channels are not classes
+            but regions: each channel is the sigmoid score of that class or any further in. Empty: the channels are ``network_classes``.
         narrow: whether a 3D network's window is half as wide along i where a scan is no wider than that, as sagittal slabs are.
         flips: axes k, j, i (0, 1, 2) along which a 3D network also sees the image mirrored, each by itself; its probabilities are averaged.
         preference: of a task's installed models, that with the highest is used where none is named.
@@ -89,6 +91,7 @@ class ModelSpec(BaseModel):
     bilateral: bool = False
     coordinates: bool = False
     follow: bool = False
+    nested: tuple[str, ...] = ()
     narrow: bool = False
     flips: tuple[Literal[0, 1, 2], ...] = ()
     preference: int = 0
@@ -120,6 +123,8 @@ class ModelSpec(BaseModel):
             raise ValueError("a bilateral model must be 3D")
         if self.coordinates and not self.bilateral:
             raise ValueError("only a bilateral model takes coordinates")
+        if self.nested and (sorted(self.nested) != sorted(names) or self.bilateral or self.slice_axis is not None):
+            raise ValueError("nested must name each class but the background once, of a 3D model that is not bilateral")
         if 2 in self.flips and any(name.startswith(("left_", "right_")) for name in names):
             raise ValueError("a model that tells left from right must not be mirrored along i")
         return self
@@ -128,6 +133,11 @@ class ModelSpec(BaseModel):
     def inputs(self) -> int:
         """How many input channels the network has."""
         return len(self.channels) * self.slices + (3 if self.coordinates else 0)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the network's output channels: ``network_classes``, or the regions that ``nested`` classes bound."""
+        return tuple(f"{name} or further in" for name in self.nested) or self.network_classes
 
     @property
     def network_classes(self) -> tuple[str, ...]:
@@ -233,6 +243,21 @@ def installed_bundles(task: str | None = None, role: str = "segment") -> list[Bu
     return list(bundles.values())
 
 
+def surveyed_bundles() -> tuple[list[Bundle], list[str]]:
+    """The installed bundles that can be used, of all tasks and roles, and for each that cannot a sentence with its folder."""
+    bundles: dict[tuple[str, str], Bundle] = {}
+    sentences = []
+    for parent in model_folders():
+        for metadata in sorted(parent.glob("*/configs/metadata.json")):
+            folder = metadata.parent.parent
+            try:
+                bundle = read_bundle(folder)
+                bundles.setdefault((bundle.spec.role, bundle.spec.name), bundle)
+            except (InputError, OSError) as error:
+                sentences.append(f"{folder}: {error}")
+    return list(bundles.values()), sentences
+
+
 def _task_of(folder: Path) -> str | None:
     """The task that a bundle's metadata name; None where they are damaged."""
     try:
@@ -252,5 +277,5 @@ def find_bundle(name: str) -> Bundle:
             return read_bundle(parent / name)
     if (Path(name) / "configs" / "metadata.json").is_file():
         return read_bundle(Path(name))
-    known = ", ".join(bundle.spec.name for bundle in installed_bundles()) or "none"
+    known = ", ".join(bundle.spec.name for bundle in surveyed_bundles()[0] if bundle.spec.role == "segment") or "none"
     raise BundleError(f"There is no model '{name}'; installed: {known}.")

@@ -75,12 +75,12 @@ def _fill(folder: Path, spec: ModelSpec, network_def: dict[str, Any], weights: P
                 "pred": {
                     "type": "image",
                     "format": "segmentation",
-                    "num_channels": len(spec.network_classes),
+                    "num_channels": len(spec.outputs),
                     "spatial_shape": [n for axis, n in enumerate(spec.patch) if axis != spec.slice_axis],
                     "dtype": "float32",
                     "value_range": [0, 1],
                     "is_patch_data": True,
-                    "channel_def": {str(n): name for n, name in enumerate(spec.network_classes)},
+                    "channel_def": {str(n): name for n, name in enumerate(spec.outputs)},
                 }
             },
         },
@@ -138,7 +138,7 @@ def _inference_config(spec: ModelSpec, network_def: dict[str, Any]) -> dict[str,
         "postprocessing": {
             "_target_": "Compose",
             "transforms": [
-                {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
+                *_discrete(spec),
                 {"_target_": "SaveImaged", "keys": "pred", "output_dir": "@output_dir", "resample": False},
             ],
         },
@@ -146,6 +146,16 @@ def _inference_config(spec: ModelSpec, network_def: dict[str, Any]) -> dict[str,
         "load_weights": "$@network.load_state_dict(torch.load(os.path.join(@bundle_root, 'models/model.pt'), map_location=@device, weights_only=True))",
         "run": ["$torch.set_grad_enabled(False)", "$@load_weights", "$@network.eval()", "$list(map(@segment, @dataset))"],
     }
+
+
+def _discrete(spec: ModelSpec) -> list[dict[str, Any]]:
+    """MONAI's transforms from scores to labels, or to the regions (one channel each) of a model whose regions are nested."""
+    if spec.nested:
+        return [
+            {"_target_": "Activationsd", "keys": "pred", "sigmoid": True},
+            {"_target_": "AsDiscreted", "keys": "pred", "threshold": 0.5},
+        ]
+    return [{"_target_": "AsDiscreted", "keys": "pred", "argmax": True}]
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

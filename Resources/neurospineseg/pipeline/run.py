@@ -30,7 +30,8 @@ from neurospineseg.pipeline.stages import Progress, Stage, StageWatch, no_progre
 from neurospineseg.pipeline.task_models import TaskModels
 from neurospineseg.tasks.anatomy import Structure
 from neurospineseg.tasks.class_scores import Postprocessed, postprocess, suppress
-from neurospineseg.tasks.task import called, task_named
+from neurospineseg.tasks.declarations import called
+from neurospineseg.tasks.task import task_named
 
 CONTEXT_MM = 24.0
 CONTRAST_BUNDLE = "brain_contrast"

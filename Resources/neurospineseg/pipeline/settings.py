@@ -19,6 +19,9 @@ AUTOMATIC: Literal["auto"] = "auto"
 class Settings:
     """What the user chose.
 
+    Raises:
+        InputError: a value is of another type than its field.
+
     Attributes:
         model: bundle name or folder; None for the task's default.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
@@ -41,12 +44,24 @@ class Settings:
     force: bool = False
     uncertainty: bool = False
 
+    def __post_init__(self) -> None:
+        if self.model is not None:
+            _check_text("model", self.model)
+        _check_text("device", self.device)
+        if self.structures is not None and not _names_some(self.structures):
+            raise InputError(f"The option 'structures' is {self.structures!r}; give a tuple of structure keys, or None for all.")
+        if not (self.region is None or isinstance(self.region, Region) or (isinstance(self.region, str) and self.region == AUTOMATIC)):
+            raise InputError(f"The option 'region' is {self.region!r}; give a Region, 'auto', or None for the whole scan.")
+        for name in ("register", "force", "uncertainty"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"The option '{name}' is {getattr(self, name)!r}; give True or False.")
+
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Settings:
         """Settings from what shell, console or worker were given, by the names of the fields; what is left out has its default.
 
         Args:
-            options: ``structures`` may be a text with commas, ``region`` what ``region_of`` takes; an empty model or list is none.
+            options: ``structures`` may be a text with commas, ``region`` what ``region_of`` takes; an empty list is none.
 
         Raises:
             InputError: there is no such option, or a value cannot be used.
@@ -59,7 +74,6 @@ class Settings:
         if unknown is not None:
             raise InputError(f"There is no option '{unknown}'; choose among {', '.join(known)}.")
         given = dict(options)
-        given["model"] = given.get("model") or None
         given["structures"] = keys_of(given.get("structures"))
         given["region"] = region_of(given.get("region"))
         return cls(**given)
@@ -72,6 +86,17 @@ class Settings:
         return made
 
 
+def _check_text(name: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise InputError(f"The option '{name}' is {value!r}; give its name as text.")
+    if not value:
+        raise InputError(f"There is no {name} ''; name one, or leave the option out.")
+
+
+def _names_some(structures: Any) -> bool:
+    return isinstance(structures, tuple) and bool(structures) and all(isinstance(key, str) for key in structures)
+
+
 DEFAULTS = Settings()
 
 
@@ -79,14 +104,17 @@ def keys_of(structures: str | Iterable[str] | None) -> tuple[str, ...] | None:
     """Structure keys from a text with commas or several texts; None, for all, where none is named.
 
     Raises:
-        InputError: a text names none.
+        InputError: a text names none, or it is neither text nor texts.
     """
     if isinstance(structures, str):
         keys = tuple(key.strip() for key in structures.split(",") if key.strip())
         if not keys:
             raise InputError("No structure was named; give their keys with commas between, or leave the option out for all.")
         return keys
-    return tuple(structures or ()) or None
+    try:
+        return tuple(structures or ()) or None
+    except TypeError as error:
+        raise InputError(f"The structures {structures!r} are no keys; give their keys with commas between, or a list of them.") from error
 
 
 def region_of(given: Region | Mapping[str, Any] | str | Iterable[float] | None) -> Region | Literal["auto"] | None:
@@ -97,12 +125,12 @@ def region_of(given: Region | Mapping[str, Any] | str | Iterable[float] | None) 
     """
     if given is None or isinstance(given, Region):
         return given
-    if given == AUTOMATIC:
+    if isinstance(given, str) and given == AUTOMATIC:
         return AUTOMATIC
     if isinstance(given, Mapping):
         return Region.from_lists(dict(given))
     try:
         bounds = tuple(float(part) for part in (given.replace(",", " ").split() if isinstance(given, str) else given))
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise InputError(f"The region '{given}' is not six numbers; give R low,R high,A low,A high,S low,S high in mm.") from error
     return Region.from_bounds(bounds)

@@ -55,5 +55,6 @@ class Channel:
     suits: Suitability = Suitability()
 
     def __post_init__(self) -> None:
+        refuse_unless(self.key.isidentifier(), f"'{self.key}' cannot be the key of a channel; take letters, digits and underscores.")
         known = ", ".join(CONTRASTS)
         refuse_unless(self.contrast is None or self.contrast in CONTRASTS, f"There is no contrast '{self.contrast}'; there are {known}.")

@@ -11,8 +11,9 @@ import torch
 
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.masks import all_but_largest
+from neurospineseg.tasks.declarations import called
 from neurospineseg.tasks.structure import Structure
-from neurospineseg.tasks.task import called, task_named
+from neurospineseg.tasks.task import task_named
 
 
 class ModelClasses(Protocol):

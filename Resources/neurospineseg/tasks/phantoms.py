@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from neurospineseg.errors import InputError
-from neurospineseg.tasks.task import called, registered_tasks, task_named
+from neurospineseg.tasks.declarations import called
+from neurospineseg.tasks.task import registered_tasks, task_named
 
 
 def drawn_tasks() -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import cos, radians, sin
 
+from neurospineseg.tasks.channel import refuse_unless
+
 
 @dataclass(frozen=True)
 class Code:
@@ -35,12 +37,15 @@ class Structure:
     Attributes:
         key: stable identifier, e.g. ``left_subthalamic_nucleus``; no two tasks share one.
         name: for people.
-        label: value in label maps, unique within a task.
+        label: value in label maps, 1 to 65535, unique within a task.
         type: coded type; ``category`` is its coded category and ``side`` its laterality, if it has one.
         color: RGB, 0 to 255.
         family: what it is one of, e.g. ``vertebra``; its own key by default.
         in_dicom_master: whether Slicer's ``SegmentationCategoryTypeModifier-DICOM-Master.json`` (5.12) holds the type under the category;
             what it lacks goes into the file that ``terminology.py`` writes.
+
+    Raises:
+        InputError: a value cannot be used.
     """
 
     key: str
@@ -54,6 +59,12 @@ class Structure:
     in_dicom_master: bool = False
 
     def __post_init__(self) -> None:
+        refuse_unless(self.key.isidentifier(), f"'{self.key}' cannot be the key of a structure; take letters, digits and underscores.")
+        refuse_unless(
+            self.label in range(1, 65536), f"The structure '{self.key}' has the label value {self.label}; take one from 1 to 65535."
+        )
+        bytes_ = len(self.color) == 3 and all(value in range(256) for value in self.color)
+        refuse_unless(bytes_, f"The structure '{self.key}' has the color {self.color}; give red, green and blue from 0 to 255.")
         if not self.family:
             object.__setattr__(self, "family", self.key)
 

@@ -1,25 +1,24 @@
 """What a task is: all that the program knows of tumors, spines or deep nuclei and not of the others. The registry of tasks.
 
 A task is a folder here with a ``declaration.py`` that holds a ``Task`` named ``TASK``. Folders of other people's tasks are named in
-``NEUROSPINESEG_TASKS`` (a path list); a program that runs in one process may also call ``register_task``.
+``NEUROSPINESEG_TASKS`` (a path list); their declarations are run, so only folders that are trusted belong there. A program that runs in one process may also call ``register_task``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from math import inf
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from neurospineseg import tasks
 from neurospineseg.errors import InputError
 from neurospineseg.tasks.channel import Channel, refuse_unless
+from neurospineseg.tasks.declarations import Reference, declarations_in, declared, in_words
 from neurospineseg.tasks.structure import Structure
 
-Reference = str | Callable[..., Any]
-"""A function, or where it is: ``package.module:function``, imported when it is first called."""
 Head = Literal["expected", "needed", "unwanted", "any"]
 
 
@@ -119,14 +118,29 @@ class Task:
         refuse_unless(self.name.isidentifier(), f"'{self.name}' cannot name a task; take lower-case letters.")
         refuse_unless(self.head in get_args(Head), f"'{self.head}' says nothing of a head; say one of {', '.join(get_args(Head))}.")
         refuse_unless(bool(self.channels), f"The task '{self.name}' takes no scan; name its channels.")
-        for keys in ([s.key for s in self.structures], [str(s.label) for s in self.structures]):
-            twice = sorted({key for key in keys if keys.count(key) > 1})
-            refuse_unless(not twice, f"Two structures of the task '{self.name}' have the same key or label value: {', '.join(twice)}.")
+        twice = _twice(self.channel_keys)
+        refuse_unless(not twice, f"Two channels of the task '{self.name}' have the same key: {', '.join(twice)}.")
+        twice = _twice([s.key for s in self.structures]) + _twice([str(s.label) for s in self.structures])
+        refuse_unless(not twice, f"Two structures of the task '{self.name}' have the same key or label value: {', '.join(twice)}.")
+        self._refuse_unknown_names()
+        self._refuse_wrong_values()
+
+    def _refuse_unknown_names(self) -> None:
         known, families = {s.key for s in self.structures}, {s.family for s in self.structures}
         named = [part for composite in self.composites for part in composite.parts]
         named += [key for key in self.plausible.ml if key not in families]
         unknown = [key for key in named if key not in known] + [family for family in self.families.values() if family not in families]
         refuse_unless(not unknown, f"The task '{self.name}' has no structure {', '.join(map(repr, unknown))}, which its declaration names.")
+        needed = [name for group in self.needed_classes for name in group if name not in self.classes]
+        refuse_unless(not needed, f"The task '{self.name}' has no class {', '.join(map(repr, needed))}, which it says its rules need.")
+
+    def _refuse_wrong_values(self) -> None:
+        extent = tuple(self.least_extent_mm)
+        rising = len(extent) == 3 and 0 < extent[0] <= extent[1] <= extent[2] < inf
+        refuse_unless(rising, f"The task '{self.name}' has a least extent of {extent} mm; give three lengths above 0, the shortest first.")
+        for reference in (self.rules, self.notes, self.phantom.draw if self.phantom else None):
+            right = not isinstance(reference, str) or re.fullmatch(r"\w+(\.\w+)*:\w+", reference) is not None
+            refuse_unless(right, f"'{reference}' names no function of the task '{self.name}'; write package.module:function.")
         for modality in self.modalities:
             refuse_unless(modality in ("MR", "CT"), f"There is no modality '{modality}'; there are MR and CT.")
 
@@ -187,23 +201,13 @@ class Task:
         return tuple(structure for structure in self.structures if structure.family in families or structure.key in classes)
 
 
-def called(reference: Reference) -> Callable[..., Any]:
-    """The function itself; its module is imported now.
-
-    Raises:
-        InputError: there is no such function.
-    """
-    if not isinstance(reference, str):
-        return reference
-    module, _, name = reference.partition(":")
-    try:
-        return getattr(import_module(module), name)
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise InputError(f"There is no function '{reference}', which a task names; correct its declaration.") from error
-
-
 _TASKS: dict[str, Task] = {}
 _looked_for: list[str] = []
+_refused: dict[Path, str] = {}
+
+
+def _twice(keys: Sequence[str]) -> list[str]:
+    return sorted({key for key in keys if keys.count(key) > 1})
 
 
 def register_task(task: Task) -> None:
@@ -231,19 +235,39 @@ def forget_task(name: str) -> None:
 
 
 def registered_tasks() -> tuple[Task, ...]:
-    """Every task, in the order of lists.
+    """Every task, in the order of lists. Declarations in ``NEUROSPINESEG_TASKS`` that cannot be used are left out: ``refused_declarations``.
 
     Raises:
-        InputError: a declaration cannot be used.
+        InputError: a declaration of the program itself cannot be used.
     """
+    own = next(iter(tasks.__path__))
     for folder in tasks.__path__:
-        if folder not in _looked_for:
-            for declaration in sorted(Path(folder).glob("*/declaration.py")):
-                task = import_module(f"{tasks.__name__}.{declaration.parent.name}.declaration").TASK
-                if _TASKS.get(task.name) is not task:
-                    _add(task)
-            _looked_for.append(folder)
+        if folder in _looked_for:
+            continue
+        _looked_for.append(folder)
+        for declaration in declarations_in(folder):
+            try:
+                _register_declared(declaration)
+            except (Exception, SystemExit) as error:
+                if folder == own:
+                    _looked_for.remove(folder)
+                    raise
+                _refused[declaration] = in_words(error)
     return tuple(sorted(_TASKS.values(), key=lambda task: (task.order, task.name)))
+
+
+def _register_declared(declaration: Path) -> None:
+    task = declared(declaration)
+    if not isinstance(task, Task):
+        raise InputError("what it names TASK is no Task.")
+    if _TASKS.get(task.name) is not task:
+        _add(task)
+
+
+def refused_declarations() -> list[str]:
+    """``path: sentence`` for each declaration in the folders of other people's tasks that cannot be used."""
+    registered_tasks()
+    return [f"{declaration}: {sentence}" for declaration, sentence in _refused.items()]
 
 
 def task_named(name: str) -> Task:
@@ -254,5 +278,6 @@ def task_named(name: str) -> Task:
     """
     known = {task.name: task for task in registered_tasks()}
     if name not in known:
-        raise InputError(f"There is no task '{name}'; there are {', '.join(known)}.")
+        refused = "".join(f" Left out: {sentence}" for sentence in refused_declarations())
+        raise InputError(f"There is no task '{name}'; there are {', '.join(known)}.{refused}")
     return known[name]

@@ -12,19 +12,24 @@ import shutil
 import signal
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 from time import monotonic
 from typing import IO, Any
 
-from neurospineseg.worker.json_lines import line_of, message_in
+from neurospineseg import __version__
+from neurospineseg.worker.json_lines import line_of, message_in, number_in
 from neurospineseg.worker.private_folder import make_private_folder, remove_folder, sweep_private_folders
-from neurospineseg.worker.protocol import FINAL, Answer, Died, Request
+from neurospineseg.worker.protocol import FINAL, Answer, Died, Failed, Ready, Request
 
 IDLE_SECONDS = 600.0
 LOG_TAIL_CHARACTERS = 4000
 _LIBRARY = Path(__file__).resolve().parents[2]
 _START = "import sys; sys.path[:] = [sys.argv.pop(1), *filter(None, sys.path)]; from neurospineseg.worker.server import main; main()"
 """Python puts the current folder first, as an empty name; whatever lies there must not be imported."""
+
+
+CHANGED = "The files of NeuroSpineSeg changed while it was running; nothing was changed in the scene: restart the application."
 
 
 class WorkerClient:
@@ -46,6 +51,8 @@ class WorkerClient:
         self._waiting: set[int] = set()
         self._answers: dict[int, list[Answer]] = {}
         self._ended_at: float | None = None
+        self._is_another = False
+        """Whether the process has said what this version of the program does not understand, to nobody who waits."""
 
     @property
     def running(self) -> bool:
@@ -84,7 +91,7 @@ class WorkerClient:
             raise
         _, stdout = _pipes(self._process)
         os.set_blocking(stdout.fileno(), False)
-        self._unread, self._ended_at = b"", None
+        self._unread, self._ended_at, self._is_another = b"", None, False
         self._waiting.clear()
 
     def request(self, request: Request) -> int:
@@ -125,12 +132,14 @@ class WorkerClient:
     def poll(self) -> list[Answer]:
         """What the worker has said since the last call; returns at once.
 
-        Besides the worker's own answers there may be ``Died``: the process ended with work undone, or not well. It is gone then, and the next
-        request starts a new one.
+        Besides the worker's own answers there may be ``Died``: the process ended with work undone, or not well, or is one of another version of
+        the program. It is gone then, and the next request starts a new one. An answer that cannot be read is ``Failed``.
         """
         if self._process is None:
             return []
         answers, ended = self._read(self._process)
+        if self._is_another:
+            return [*answers, self._end(Died(tuple(sorted(self._waiting)), None, CHANGED, self.log_tail()))]
         code = self._process.poll()
         if ended and code is None:
             self._ended_at = self._ended_at or monotonic()
@@ -140,8 +149,7 @@ class WorkerClient:
             return answers
         if not ended:
             answers += self._read(self._process)[0]
-        died = Died(tuple(sorted(self._waiting)), code, _words_for(code), self.log_tail())
-        self._end(died)
+        died = self._end(Died(tuple(sorted(self._waiting)), code, _words_for(code), self.log_tail()))
         return [*answers, died] if died.undone or code != 0 else answers
 
     def _read(self, process: subprocess.Popen[bytes]) -> tuple[list[Answer], bool]:
@@ -161,15 +169,26 @@ class WorkerClient:
                 break
             self._unread += block
         *lines, self._unread = self._unread.split(b"\n")
-        answers = []
-        for said in filter(None, map(_said_in, lines)):
-            answer, number = message_in(said, Answer), said.get("id")
-            answers.append(answer)
-            if number in self._answers:
-                self._answers[number].append(answer)
+        answers = [self._take(said) for said in filter(None, map(_said_in, lines))]
+        return [answer for answer in answers if answer is not None], ended
+
+    def _take(self, said: dict[str, Any]) -> Answer | None:
+        """The answer that a line says, which also waits for who asked; None where it cannot be read and nobody waits for it."""
+        try:
+            number, answer = number_in(said), message_in(said, Answer)
+        except Exception:  # whatever the worker says, who waits for the other answers must get them
+            number = said.get("id")
+            if not isinstance(number, int) or number not in self._waiting:
+                self._is_another = True
+                return None
+            answer = Failed(CHANGED, f"{said!r:.1000}\n{traceback.format_exc()}")
+        if isinstance(answer, Ready) and answer.version != __version__:
+            self._is_another = True
+        if number in self._waiting:
+            self._answers[number].append(answer)
             if isinstance(answer, FINAL):
                 self._waiting.discard(number)
-        return answers, ended
+        return answer
 
     def log_tail(self) -> str:
         """The end of what the worker and its libraries printed."""
@@ -185,7 +204,7 @@ class WorkerClient:
         message = "The segmentation process was stopped; nothing was changed: click Segment again."
         self._end(Died(tuple(sorted(self._waiting)), None, message))
 
-    def _end(self, died: Died) -> None:
+    def _end(self, died: Died) -> Died:
         process, self._process = self._process, None
         self.exit_code = died.exit_code
         for number in self._waiting:
@@ -196,6 +215,7 @@ class WorkerClient:
             for pipe in _pipes(process):
                 pipe.close()
         self._remove_folder()
+        return died
 
     def _remove_folder(self) -> None:
         if self.folder is not None:
@@ -209,7 +229,7 @@ def _said_in(line: bytes) -> dict[str, Any] | None:
         said = json.loads(line)
     except ValueError:
         return None
-    return said if isinstance(said, dict) and "message" in said else None
+    return said if isinstance(said, dict) and {"id", "message"} <= said.keys() else None
 
 
 def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:

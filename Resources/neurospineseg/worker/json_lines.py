@@ -26,20 +26,35 @@ def line_of(message: Any, number: int | None = None) -> str:
     return json.dumps({"id": number, **_tagged(message)}) + "\n"
 
 
-def message_in(said: dict[str, Any], kinds: Any) -> Any:
+def number_in(said: Any) -> int | None:
+    """The number of the request that an object read from a line is or answers; None where it belongs to none.
+
+    Raises:
+        ProtocolError: the line says no message, or its number is none.
+    """
+    if not isinstance(said, dict):
+        raise ProtocolError(f"{said!r} is no message.")
+    number = said.get("id")
+    if number is not None and not _is(number, int):
+        raise ProtocolError(f"The number of a request is {number!r}, and an integer is wanted.")
+    return number
+
+
+def message_in(said: Any, kinds: Any) -> Any:
     """The message that an object read from a line says.
 
     Args:
         kinds: a union of dataclasses.
 
     Raises:
-        ProtocolError: the message is none of these, or a field is unknown, missing or of another type.
+        ProtocolError: the message is none of these, a field is unknown, missing or of another type, or there is more beside the message.
 
     >>> from neurospineseg.worker.protocol import DrawSample, Request
     >>> message_in(json.loads(line_of(DrawSample("tumor", 7), 1)), Request)
     DrawSample(task='tumor', seed=7)
     """
-    return _of_kinds({"message": said.get("message"), "fields": said.get("fields")}, get_args(kinds))
+    number_in(said)
+    return _of_kinds({name: value for name, value in said.items() if name != "id"}, get_args(kinds))
 
 
 def _tagged(message: Any) -> dict[str, Any]:
@@ -63,11 +78,18 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
-def _of_kinds(said: dict[str, Any], kinds: tuple[type, ...]) -> Any:
+def _of_kinds(said: Any, kinds: tuple[type, ...]) -> Any:
+    if not isinstance(said, dict) or not isinstance(said.get("message"), str):
+        raise ProtocolError(f"{said!r} is no message.")
+    beside = next((name for name in said if name not in ("message", "fields")), None)
+    if beside is not None:
+        raise ProtocolError(f"The message {said['message']} has '{beside}' beside its fields.")
     kind = next((each for each in kinds if each.__name__ == said["message"]), None)
     if kind is None:
         raise ProtocolError(f"There is no message '{said['message']}'; there are {', '.join(each.__name__ for each in kinds)}.")
-    given, types = said["fields"] or {}, _types_of(kind)
+    given, types = said.get("fields", {}), _types_of(kind)
+    if not isinstance(given, dict):
+        raise ProtocolError(f"The fields of {kind.__name__} are {given!r}, and an object is wanted.")
     unknown = next((name for name in given if name not in types), None)
     if unknown is not None:
         raise ProtocolError(f"The message {kind.__name__} has no field '{unknown}'.")
@@ -96,8 +118,7 @@ def _typed(kind: Any, value: Any, place: str) -> Any:
     if origin in (Union, UnionType):
         return _of_union(inner, value, place)
     wanted = {tuple: list, dict: dict}.get(origin) or (dict if is_dataclass(kind) else str if issubclass(kind, Path | Enum) else kind)
-    fits = isinstance(value, (int, float) if wanted is float else wanted)
-    if not fits:
+    if not _is(value, wanted):
         raise ProtocolError(f"{place} is {value!r}, and {kind} is wanted.")
     if origin is tuple:
         return tuple(_typed(inner[0], each, place) for each in value)
@@ -108,6 +129,13 @@ def _typed(kind: Any, value: Any, place: str) -> Any:
     if kind is Region:
         return Region.from_lists(value)
     return _of_kinds(value, inner_kinds) if (inner_kinds := _dataclasses(kind)) else kind(value)
+
+
+def _is(value: Any, kind: type) -> bool:
+    """As ``isinstance`` for JSON's types: an integer is a number too, true and false are none."""
+    if isinstance(value, bool) and kind is not bool:
+        return False
+    return isinstance(value, (int, float) if kind is float else kind)
 
 
 def _dataclasses(kind: Any) -> tuple[type, ...]:

@@ -202,9 +202,10 @@ Result = Warmed | Segmented | RegionFound | FilesWritten | CorrectionStored | Sa
 
 @dataclass(frozen=True)
 class Ready:
-    """The process has started; belongs to no request."""
+    """The process has started, with this version of the program; belongs to no request."""
 
     pid: int
+    version: str
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, NoReturn, TextIO
 
+from neurospineseg import __version__
 from neurospineseg.errors import ImplausibleInput, InputError, missing_package
 from neurospineseg.pipeline import stages
 from neurospineseg.pipeline.memory import give_back
 from neurospineseg.pipeline.stages import Stage
-from neurospineseg.worker.json_lines import line_of, message_in
+from neurospineseg.worker.json_lines import line_of, message_in, number_in
 from neurospineseg.worker.operations import OPERATIONS, Bench
 from neurospineseg.worker.private_folder import remove_folder, share_with
 from neurospineseg.worker.protocol import Answer, Done, Failed, Idle, Progress, Quit, Ready, Refused, Request
@@ -62,10 +63,11 @@ class Worker:
             remove_folder(self._staging)
         os._exit(code)
 
-    def answer(self, said: dict[str, Any]) -> None:
+    def answer(self, said: Any) -> None:
         """Does what a line asks; a fault in it never ends the process."""
-        number = said.get("id")
+        number = None
         try:
+            number = number_in(said)
             request = message_in(said, Request)
             if isinstance(request, Quit):
                 self.leave(0)
@@ -117,7 +119,7 @@ def serve(folder: Path, idle_seconds: float, lines: TextIO, answers: TextIO) -> 
 
     A thread watches the input: when it ends, in mid-run too, the folder is removed and the process ends.
     """
-    requests: queue.Queue[dict[str, Any]] = queue.Queue()
+    requests: queue.Queue[Any] = queue.Queue()
     worker = Worker(folder, answers)
 
     def read() -> None:
@@ -132,7 +134,7 @@ def serve(folder: Path, idle_seconds: float, lines: TextIO, answers: TextIO) -> 
         finally:
             worker.leave(code)
 
-    worker.say(Ready(os.getpid()))
+    worker.say(Ready(os.getpid(), __version__))
     threading.Thread(target=read, daemon=True).start()
     while True:
         try:

@@ -97,7 +97,7 @@ class Examples:
             labels = add_lookalikes(rng, labels, self.spacing)
         tumor, change = torch.zeros_like(labels), torch.zeros(labels.shape)
         if rng.random() > NO_TUMOR:
-            labels, tumor, change = draw_tumor(rng, labels, self.spacing)
+            labels, tumor, change = self.tumor(rng, labels)
         image = paint_channels(rng, labels, tumor, change, self.spacing, harder, self.artifact_share)
         if rng.random() < STRIPPED:
             mask = (stripped(rng, labels, self.spacing) | (tumor > 0)).float()
@@ -110,6 +110,10 @@ class Examples:
             image, classes = image[(slice(None), *view)], classes[view]
             affine = affine.from_voxel([side.start for side in view])
         return image, classes, affine.matrix
+
+    def tumor(self, rng: np.random.Generator, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """A tumor in a head, see ``draw_tumor``."""
+        return draw_tumor(rng, labels, self.spacing)
 
     def scan(self, rng: np.random.Generator, harder: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
         """The four channels of a head, normalized (4, K, J, I), and its classes (K, J, I)."""

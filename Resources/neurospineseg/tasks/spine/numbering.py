@@ -11,11 +11,12 @@ from scipy import ndimage
 
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.masks import components, islands_below
-from neurospineseg.tasks.anatomy import Structure, structure
+from neurospineseg.tasks.anatomy import structure
 from neurospineseg.tasks.class_scores import ModelClasses, OutputChannel, Postprocessed, argmax, suppress
 from neurospineseg.tasks.spine.column import Column, find_column
 from neurospineseg.tasks.spine.parts import PARTS, standard_parts
 from neurospineseg.tasks.spine.structures import NEUTRAL_COUNT
+from neurospineseg.tasks.structure import Structure
 
 UPWARD = (*(f"L{n}" for n in range(5, 0, -1)), *(f"T{n}" for n in range(12, 0, -1)), *(f"C{n}" for n in range(7, 0, -1)))
 BEHIND_MM = (16.0, 24.0, 32.0, 40.0, 48.0, 56.0)
