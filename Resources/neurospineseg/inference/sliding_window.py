@@ -116,7 +116,7 @@ def windowed_scores(
     total, weight = torch.zeros(seen.shape[1:], device=image.device), blending_weight(window).to(image.device)
 
     corners = product(*(starts(count, wide) for count, wide in zip(seen.shape[1:], window)))
-    places = [tuple(slice(low, low + wide) for low, wide in zip(corner, window)) for corner in corners]
+    places: list[Box] = [triple(slice(low, low + wide) for low, wide in zip(corner, window)) for corner in corners]
     least = FLAT * _spread(seen)
     varied = torch.stack([(_spread(seen[(slice(None), *place)]) > least).any() for place in places]).tolist()
     places = [place for place, worth in zip(places, varied) if worth]
