@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +173,9 @@ def test_a_training_of_a_fold_goes_on_and_its_checkpoint_becomes_a_model(kept: P
         return Session("tumor_patients_1mm", changes=changes, resume=resume, **where)
 
     train(session(1, False))
+    stored = json.loads((tmp_path / "run" / "recipe.json").read_text(encoding="utf-8"))
+    stored["loss"]["unweight"] = stored["loss"].pop("logit_adjustment")
+    (tmp_path / "run" / "recipe.json").write_text(json.dumps(stored), encoding="utf-8")
     bundle = read_bundle(train(session(2, True)))
     assert bundle.spec.nested == ("edema", "necrotic_core", "enhancing_tumor")
     assert bundle.network_def["out_channels"] == 3

@@ -20,6 +20,7 @@ import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from pydantic import ValidationError
 from torch.utils.data import DataLoader, Dataset
 
 from neurospineseg.errors import InputError
@@ -170,8 +171,16 @@ def _check(recipe: Recipe, data: Sequence[RawDataset]) -> None:
 
 
 def _check_same(recipe: Recipe, file: Path) -> None:
-    """Refuses to go on with a training under a recipe that differs in more than when to end."""
-    former, now = _flat(json.loads(file.read_text(encoding="utf-8"))), _flat(recipe.model_dump(mode="json"))
+    """Refuses to go on with a training under a recipe that differs in more than when to end.
+
+    What recipes have learned to say since it began counts as said by default, and former words as today's.
+    """
+    stored = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        stored = Recipe.model_validate(stored).model_dump(mode="json")
+    except ValidationError:
+        pass  # then some key differs, and is named below
+    former, now = _flat(stored), _flat(recipe.model_dump(mode="json"))
     changed = next(
         (key for key in {**former, **now} if former.get(key) != now.get(key) and key not in ("loop.epochs", "loop.patience")), None
     )
