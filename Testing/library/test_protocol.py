@@ -104,7 +104,7 @@ def test_every_request_but_the_last_has_an_operation() -> None:
     "said, words",
     [
         ({"message": "Nonsense"}, "There is no message 'Nonsense'; there are Warm, Segment"),
-        ({"message": "Warm", "fields": {"task": "tumor", "colour": 1}}, "The message Warm has no field 'colour'."),
+        ({"message": "Warm", "fields": {"task": "tumor", "shade": 1}}, "The message Warm has no field 'shade'."),
         ({"message": "Warm", "fields": {}}, "The message Warm lacks its field 'task'."),
         ({"message": "Warm", "fields": {"task": 3}}, "Warm.task is 3"),
         ({"message": "Segment", "fields": {"task": "tumor", "scans": {"t1c": 3}}}, "Segment.scans is 3"),
