@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,10 +19,8 @@ import pytest
 import neurospineseg
 from neurospineseg.images.volume import Volume
 from neurospineseg.pipeline.segmenter import Segmenter, Settings
-from neurospineseg.worker import private_folder
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.json_lines import line_of
-from neurospineseg.worker.private_folder import make_private_folder, share_with, sweep_private_folders
 from neurospineseg.worker.protocol import (
     FINAL,
     Died,
@@ -329,82 +326,6 @@ def test_a_worker_of_another_version_is_ended_in_a_sentence(tmp_path: Path, line
     assert "changed while it was running" in died.message
     assert client.answers_to(number) == [died]
     assert not client.running
-
-
-@pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for temporary files that holds nothing else."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return tmp_path
-
-
-def ended_process() -> int:
-    """The id of a process that is no more."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
-def end_this_process_in(users: Path) -> None:
-    """Puts a process that is no more in the place of this one in a list of processes."""
-    me, ended = str(os.getpid()), str(ended_process())
-    place, *pids = users.read_text().splitlines()
-    assert me in pids
-    users.write_text("\n".join([place, *(ended if pid == me else pid for pid in pids)]) + "\n")
-
-
-@pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_the_next_worker_sweeps_what_a_crash_left(temporary: Path) -> None:
-    crashed, living, second = WorkerClient(), WorkerClient(), WorkerClient()
-    crashed.start()
-    users = crashed.folder / "processes.txt"
-    assert wait(lambda: str(crashed.pid) in users.read_text().split()), "the worker names itself"
-    os.kill(crashed.pid, signal.SIGKILL)
-    crashed._process.wait()
-    unnamed = temporary / "neurospineseg-unnamed"
-    unnamed.mkdir()
-    try:
-        living.start()
-        assert users.exists(), "the window lives"
-        end_this_process_in(users)
-        second.start()
-        assert not crashed.folder.exists()
-        assert living.folder.exists()
-        assert unnamed.exists()
-    finally:
-        for client in (crashed, living, second):
-            client.stop()
-
-
-def test_a_folder_stays_while_either_process_lives(temporary: Path) -> None:
-    mine = make_private_folder()
-    share_with(mine, ended_process())
-    theirs, elsewhere = make_private_folder(), make_private_folder()
-    computer = (theirs / "processes.txt").read_text().splitlines()[0]
-    for folder, name in ((theirs, computer), (elsewhere, "another computer")):
-        (folder / "processes.txt").write_text(f"{name}\n{ended_process()}\n")
-    sweep_private_folders()
-    assert mine.exists()
-    assert elsewhere.exists()
-    assert not theirs.exists()
-
-
-@pytest.mark.skipif(not Path("/proc/self/ns/pid").exists(), reason="process ids mean the same everywhere")
-@pytest.mark.parametrize("differs", ["namespace", "boot"])
-def test_a_folder_of_another_container_stays(temporary: Path, monkeypatch: pytest.MonkeyPatch, differs: str) -> None:
-    theirs = make_private_folder()
-    users = theirs / "processes.txt"
-    end_this_process_in(users)
-    with monkeypatch.context() as here:
-        if differs == "namespace":
-            here.setattr(os, "readlink", lambda path, *more, **named: "pid:[1]")
-        else:
-            (temporary / "boot").write_text("another\n")
-            here.setattr(private_folder, "BOOT", temporary / "boot")
-        sweep_private_folders()
-        assert theirs.exists()
-    sweep_private_folders()
-    assert not theirs.exists()
 
 
 def correction(folder: Path, cases: Path, shape: tuple[int, int, int]) -> StoreCorrection:
