@@ -1,4 +1,4 @@
-"""Keeps patients with gliomas, heads without, and drawn heads ready for ``drawn/tumor_patients.py``.
+"""Keeps patients with gliomas, heads without, and drawn heads ready for ``synthetic/examples/tumor_patients.py``.
 
     python Resources/Training/prepare_gliomas.py --patients DATA/tumor --healthy DATA/no_tumor
     python Resources/Training/prepare_gliomas.py --data DATASET

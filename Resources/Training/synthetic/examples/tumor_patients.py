@@ -25,7 +25,7 @@ FOREGROUND = 0.75
 
 def cases_folder(spacing: float) -> Path:
     """Where heads of a voxel size are kept."""
-    return Path(__file__).resolve().parent.parent / "runs" / f"gliomas_{spacing:g}mm"
+    return Path(__file__).resolve().parents[2] / "runs" / f"gliomas_{spacing:g}mm"
 
 
 class Examples:
