@@ -10,6 +10,7 @@ import numpy as np
 
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.mrml import run_tokens
+from neurospineseg.worker.protocol import Core
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class SegmentationResult:
         part: where anything was changed; None for everywhere.
         earlier: with ``part``, what was there before, if that is known.
         predicted: whether ``masks`` is known; it is not for a segmentation of another session.
+        core: where most of what was found lies, on the grid of the reference scan; None where nothing was.
     """
 
     node: Any
@@ -84,6 +86,7 @@ class SegmentationResult:
     part: Part | None = None
     earlier: SegmentationResult | None = None
     predicted: bool = True
+    core: Core | None = None
 
     @property
     def is_whole(self) -> bool:

@@ -83,6 +83,7 @@ class SegmentationRun(Run):
             {name: scan.GetID() for name, scan in self.scans.items()},
             self._part(answer),
             self.earlier,
+            core=answer.core,
         )
         save = self.save_undo
         node = merge.apply(None if save is None or target is None else lambda: save(target), attributes_of(finished), self._token)
@@ -111,7 +112,7 @@ class SegmentationRun(Run):
             for first, last in slabs(crop):
                 np.equal(crop[first:last], there.label, out=mask[first:last], casting="unsafe")
                 yield
-            merge.prepare(FoundStructure(structure(there.key), mask, (k0, j0, i0)))
+            merge.prepare(FoundStructure(structure(there.key), mask, (k0, j0, i0), there.confidence))
             masks.append(PackedMask(there.label, there.box, np.packbits(mask)))
             self._tell(Stage.TAKING_RESULT, (number + 1) / (len(answer.structures) + 1))
             yield

@@ -21,6 +21,7 @@ from neurospineseg.worker.json_lines import ProtocolError, line_of, message_in
 from neurospineseg.worker.operations import OPERATIONS
 from neurospineseg.worker.protocol import (
     Answer,
+    Core,
     CorrectionStored,
     Died,
     Done,
@@ -64,8 +65,9 @@ REQUESTS = [
 ]
 RESULTS = [
     Warmed("tiny", "cpu"),
-    Segmented("l.npy", {"task": "tumor"}, ("edema",), (StructureBox("edema", 2, (0, 1, 2, 3, 4, 5)),), "u.npy",
-              (UncertainPlace((1.0, 2.0, 3.0), "edema", True, 0.5, 0.25),), InsideFile("i.npy", (1, 2, 3)), ("a sentence",)),
+    Segmented("l.npy", {"task": "tumor"}, ("edema",), (StructureBox("edema", 2, (0, 1, 2, 3, 4, 5), 0.5),), "u.npy",
+              (UncertainPlace((1.0, 2.0, 3.0), "edema", True, 0.5, 0.25),), InsideFile("i.npy", (1, 2, 3)), ("a sentence",),
+              Core((1, 2, 3), (0, 1, 2), (4, 5, 6))),
     RegionFound(BOX),
     FilesWritten({"a": [1, 2]}, ()),
     CorrectionStored(Path("case"), {"edema": 0.5}),

@@ -105,6 +105,12 @@ def test_segments_as_the_segmenter_does(client: WorkerClient, scans: dict[str, S
     assert uncertainty.shape == labels.shape
     assert uncertainty.dtype == np.uint8
     assert uncertainty.any()
+    for there in result.structures:
+        mask = labels == there.label
+        assert there.confidence == pytest.approx((uncertainty[mask] <= 178).mean(), abs=1e-3)
+    inside = tuple(map(slice, result.core.start, result.core.stop))
+    assert (labels[inside] > 0).any()
+    assert all(low <= at < high for low, at, high in zip(result.core.start, result.core.place, result.core.stop))
 
 
 @pytest.mark.parametrize("asked", [None, ("edema",)])

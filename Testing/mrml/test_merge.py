@@ -19,7 +19,7 @@ from neurospineseg.mrml import (
     segmentation_from_labels,
     volumes_table,
 )
-from neurospineseg.mrml.segment_masks import BINARY, SURFACE, mask_in_box, own_mask, structure_of_segment, tag
+from neurospineseg.mrml.segment_masks import BINARY, SURFACE, confidence_of, mask_in_box, own_mask, structure_of_segment, tag
 from neurospineseg.mrml.volume_node import local_geometry, to_vtk
 from neurospineseg.tasks.anatomy import structure, structures_of, terminology_entry
 
@@ -279,3 +279,16 @@ def test_a_scan_whose_grid_changed_meanwhile(scene, scan, existing) -> None:
     with pytest.raises(InputError, match="changed while"):
         merge.apply()
     assert state(existing) == before
+
+
+def test_a_segment_says_how_certain_the_model_was_until_it_gets_other_voxels(scene, scan, existing) -> None:
+    sure = FoundStructure(EDEMA, found(EDEMA, NEW_EDEMA).mask, found(EDEMA, NEW_EDEMA).start, 0.875)
+    merge = Merge(scene, scan, existing)
+    merge.prepare(sure)
+    merge.apply(token="first")
+    segment = existing.GetSegmentation().GetSegment("edema")
+    assert confidence_of(segment) == 0.875
+    again = Merge(scene, scan, existing)
+    again.prepare(found(EDEMA, OLD_EDEMA))
+    again.apply(token="second")
+    assert confidence_of(segment) is None

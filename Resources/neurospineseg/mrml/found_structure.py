@@ -14,11 +14,18 @@ from neurospineseg.tasks.anatomy import Structure
 
 @dataclass(frozen=True)
 class FoundStructure:
-    """A structure's mask: bool or uint8 (K, J, I), cropped; ``start`` is its first voxel (k, j, i) on the scan's grid."""
+    """A structure's mask.
+
+    Attributes:
+        mask: bool or uint8 (K, J, I), cropped.
+        start: its first voxel (k, j, i) on the scan's grid.
+        confidence: share of its voxels in which the model was certain, 0 to 1; None where that is not known, as of a changed mask.
+    """
 
     structure: Structure
     mask: np.ndarray
     start: tuple[int, int, int]
+    confidence: float | None = None
 
     @property
     def box(self) -> Box:

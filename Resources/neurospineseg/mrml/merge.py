@@ -16,12 +16,12 @@ from neurospineseg.mrml.found_structure import FoundStructure, union
 from neurospineseg.mrml.layers import add_segment, replace_voxels
 from neurospineseg.mrml.segment_masks import (
     BINARY,
-    RUN_TAG,
     SURFACE,
     identify,
     image_of,
     is_locked,
     layer_of,
+    mark_run,
     mask_in_box,
     shift_between,
     structure_of_segment,
@@ -144,7 +144,7 @@ class Merge:
         for change, image in zip(self._changes, images):
             if change.segment is not None:
                 replaced[segmentation.GetSegmentIdBySegment(change.segment)] = image
-                change.segment.SetTag(RUN_TAG, token)
+                mark_run(change.segment, token, change.found.confidence)
                 if structure_of_segment(change.segment) == change.found.structure:
                     identify(change.segment, change.found.structure)
         if replaced:
@@ -154,7 +154,7 @@ class Merge:
         for change, image in zip(self._changes, images):
             if change.segment is None:
                 added = add_segment(segmentation, change.found.structure, image)
-                segmentation.GetSegment(added).SetTag(RUN_TAG, token)
+                mark_run(segmentation.GetSegment(added), token, change.found.confidence)
 
     def _size(self) -> tuple[int, int, int]:
         image = self.volume_node.GetImageData()

@@ -19,6 +19,8 @@ from neurospineseg.tasks.structure import STRUCTURE_TAG, Structure, segment_tags
 
 RUN_TAG = "NeuroSpineSeg.Run"
 """On a segment: the token of the run that wrote it. Slicer's undo brings the former one back."""
+CONFIDENCE_TAG = "NeuroSpineSeg.Confidence"
+"""On a segment: the share of the voxels that a run wrote in which the model was certain, 0 to 1; absent where that is not known."""
 BINARY = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
 SURFACE = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
 Box = tuple[slice, ...]
@@ -29,6 +31,23 @@ def tag(segment: Any, name: str) -> str:
     """The value of a segment's tag; empty where it has none."""
     value = vtk.reference("")
     return str(value) if segment.GetTag(name, value) else ""
+
+
+def confidence_of(segment: Any) -> float | None:
+    """In what share of a segment's voxels, 0 to 1, the model was certain when it wrote them; None where that is not known."""
+    try:
+        return float(tag(segment, CONFIDENCE_TAG))
+    except ValueError:
+        return None
+
+
+def mark_run(segment: Any, token: str, confidence: float | None) -> None:
+    """Tags a segment as written by a run."""
+    segment.SetTag(RUN_TAG, token)
+    if confidence is None:
+        segment.RemoveTag(CONFIDENCE_TAG)
+    else:
+        segment.SetTag(CONFIDENCE_TAG, f"{confidence:.3f}")
 
 
 def is_locked(segment: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurospineseg.images.volume import Volume
-from neurospineseg.inference.uncertainty import UncertainRegion
+from neurospineseg.inference.uncertainty import UNCERTAIN, UncertainRegion
 from neurospineseg.tasks.anatomy import Structure
 
 
@@ -35,3 +35,14 @@ class SegmentationResult:
     warnings: list[str] = field(default_factory=list)
     uncertainty: np.ndarray | None = None
     uncertain_regions: list[UncertainRegion] = field(default_factory=list)
+
+    def confidence(self, structure: Structure, box: tuple[slice, ...]) -> float | None:
+        """The share of a structure's voxels, 0 to 1, in which the model was certain; None where uncertainty was not asked for.
+
+        Args:
+            box: a part of the grid (k, j, i) that holds the structure.
+        """
+        if self.uncertainty is None:
+            return None
+        mask = self.labels.voxels[box] == structure.label
+        return round(1 - np.count_nonzero(mask & (self.uncertainty[box] > 255 * UNCERTAIN)) / np.count_nonzero(mask), 3)

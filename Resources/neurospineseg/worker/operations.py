@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,12 @@ import numpy as np
 
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.bounding_box import bounding_box
+from neurospineseg.geometry.largest_part import largest_part
 from neurospineseg.pipeline.stages import Progress, Stage
 from neurospineseg.tasks.phantoms import phantom
 from neurospineseg.tasks.task import task_named
 from neurospineseg.worker.protocol import (
+    Core,
     CorrectionStored,
     DrawSample,
     FilesWritten,
@@ -99,16 +101,17 @@ def segment(request: Segment, bench: Bench) -> Segmented:
         request = replace(request, settings=replace(request.settings, region=None if task_named(request.task).renumbers else inside))
     segmenter = bench.segmenter(request)
     result = segmenter.run(scans, bench.progress)
-    uncertainty = result.uncertainty
+    uncertainty, boxes = result.uncertainty, _boxes(result)
     return Segmented(
         labels=bench.save("labels", result.labels.voxels),
         report=result.report,
         sought=tuple(structure.key for structure in segmenter.sought),
-        structures=_boxes(result),
+        structures=boxes,
         uncertainty=None if uncertainty is None else bench.save("uncertainty", uncertainty),
         uncertain=_places(request.task, result),
         inside=None if inside is None else _inside(inside, result.labels.grid, bench),
         warnings=tuple(dict.fromkeys(result.warnings)),
+        core=_core(result.labels.voxels, boxes),
     )
 
 
@@ -125,8 +128,21 @@ def _boxes(result: SegmentationResult) -> tuple[StructureBox, ...]:
     for structure in result.structures:
         box = bounding_box(result.labels.voxels == structure.label)
         if box is not None:
-            made.append(StructureBox(structure.key, structure.label, tuple(edge for side in zip(*box) for edge in side)))
+            sure = result.confidence(structure, tuple(map(slice, *box)))
+            made.append(StructureBox(structure.key, structure.label, tuple(edge for side in zip(*box) for edge in side), sure))
     return tuple(made)
+
+
+def _core(labels: np.ndarray, boxes: Sequence[StructureBox]) -> Core | None:
+    """Where most of a label map's structures lies."""
+    if not boxes:
+        return None
+    edges = np.array([box.box for box in boxes]).reshape(-1, 3, 2)
+    start, stop = edges[:, :, 0].min(0), edges[:, :, 1].max(0)
+    part = largest_part(labels[tuple(map(slice, start, stop))] > 0)
+    if part is None:
+        return None
+    return Core(*(tuple(int(n) for n in start + corner) for corner in (part.place, part.start, part.stop)))
 
 
 def _places(task: str, result: SegmentationResult) -> tuple[UncertainPlace, ...]:

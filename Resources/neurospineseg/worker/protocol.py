@@ -113,11 +113,26 @@ class Warmed:
 
 @dataclass(frozen=True)
 class StructureBox:
-    """A structure in a label map, and the box (k0, k1, j0, j1, i0, i1), first and past the last voxel, that holds it."""
+    """A structure in a label map.
+
+    Attributes:
+        box: (k0, k1, j0, j1, i0, i1), first and past the last voxel, that holds it.
+        confidence: share of its voxels in which the model was certain, 0 to 1; None where that was not asked for.
+    """
 
     key: str
     label: int
     box: tuple[int, ...]
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class Core:
+    """See ``neurospineseg.geometry.largest_part.LargestPart``; of all structures together."""
+
+    place: tuple[int, ...]
+    start: tuple[int, ...]
+    stop: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -148,6 +163,7 @@ class Segmented:
         report: see ``neurospineseg.pipeline.run_record``.
         sought: keys of the structures that were looked for.
         structures: those that are there.
+        core: where most of them lies; None where nothing was found.
         uncertainty: file of the uncertainty, uint8 on the same grid, where it was asked for.
         uncertain: where to look first, the most uncertain first.
         inside: where the region lies, where that was asked for.
@@ -162,6 +178,7 @@ class Segmented:
     uncertain: tuple[UncertainPlace, ...] = ()
     inside: InsideFile | None = None
     warnings: tuple[str, ...] = ()
+    core: Core | None = None
 
     @property
     def files(self) -> list[str]:
