@@ -19,7 +19,7 @@ MODULE_FILES = ("TumorSeg", "SpineSeg", "SubcorticalSeg")
 FLOORS = (
     ("errors",),
     ("atomic_files", "geometry"),
-    ("images",),
+    ("images", "packages"),
     ("tasks",),
     ("models",),
     ("inference", "checks", "pages", "mrml"),

@@ -1,1 +1,1 @@
-"""The shell: ``neurospineseg segment | batch | view | models | doctor``."""
+"""The shell: ``neurospineseg segment | batch | view | models | doctor | wheels``."""

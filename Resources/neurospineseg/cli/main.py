@@ -1,4 +1,4 @@
-"""The shell: ``neurospineseg segment | view | models | doctor``.
+"""The shell: ``neurospineseg segment | batch | view | models | doctor | wheels``.
 
 Exit codes: 0 done, 1 the program or the computer failed, 2 bad input, 130 canceled.
 Nothing heavy is imported before a command needs it, so that ``--help`` is quick.
@@ -96,7 +96,22 @@ def make_parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "doctor", help="what is installed, which device, how fast", description="Checks the installation.", parents=[general]
     )
+    _wheels_options(commands, general)
     return parser
+
+
+def _wheels_options(commands: Any, general: _Parser) -> None:
+    wheels = commands.add_parser(
+        "wheels",
+        help="fill a folder with packages for a computer without a network",
+        description="Fills a folder with all packages that the program needs, for a computer without a network; run it again to go on.",
+        parents=[general],
+    )
+    wheels.add_argument("folder", type=Path, metavar="DIR", help="receives the wheels; those that are there are kept")
+    wheels.add_argument("--python", metavar="VERSION", help="of Python on that computer, such as 3.12 (Slicer 5.12's); default: this one's")
+    wheels.add_argument(
+        "--platform", metavar="SYSTEM", help="that computer's: win_amd64, manylinux_2_28_x86_64, macosx_14_0_arm64, ...; default: this one"
+    )
 
 
 def _channel_options(parser: argparse.ArgumentParser, task: Task) -> None:
@@ -182,8 +197,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         say(str(error))
         return BAD_INPUT
-    except KeyboardInterrupt:
-        say("Canceled; nothing was written.")
+    except KeyboardInterrupt as stop:
+        say(str(stop) or "Canceled; nothing was written.")
         return CANCELED
     except BrokenPipeError:
         return FAULT
@@ -229,6 +244,10 @@ def _run(options: argparse.Namespace, debug: bool) -> int:
                 from neurospineseg.cli.models import models
 
                 models(options)
+            elif options.command == "wheels":
+                from neurospineseg.cli.wheels import wheels
+
+                wheels(options)
             else:
                 from neurospineseg.cli.doctor import examine
 
