@@ -18,7 +18,7 @@ from Testing.import_graph import (
     reached_at_start,
 )
 
-HEAVY = {"torch", "monai", "pydantic", "nibabel", "SimpleITK", "scipy", "nrrd", "matplotlib", "lightning", "jinja2", "rich"}
+HEAVY = {"torch", "monai", "pydantic", "nibabel", "pydicom", "SimpleITK", "scipy", "nrrd", "matplotlib", "lightning", "jinja2", "rich"}
 LOADED_AT_START = (
     *MODULE_FILES,
     "neurospineseg",

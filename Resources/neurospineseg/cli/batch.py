@@ -26,7 +26,11 @@ def batch(options: argparse.Namespace) -> bool:
     def segment_case(scans: Mapping[str, Path], output: Path) -> None:
         try:
             with StageProgress() as progress:
-                run_file_job(FileJob(options.task, scans, output, settings), progress, networks)
+                run_file_job(
+                    FileJob(options.task, scans, output, settings, options.frame, options.orientation, options.spacing, options.volume),
+                    progress,
+                    networks,
+                )
         except ImplausibleInput as error:
             raise InputError(f"{error} With --force it is segmented all the same.") from error
 

@@ -15,7 +15,7 @@ from neurospineseg.errors import MODULES, missing_package
 from neurospineseg.tasks.declarations import called, folders_without_tasks, in_words
 from neurospineseg.tasks.task import Task, refused_declarations, registered_tasks
 
-NEEDED = ("torch", "monai", "numpy", "scipy", "SimpleITK", "nibabel", "pynrrd", "pydantic", "rich", "matplotlib", "jinja2")
+NEEDED = ("torch", "monai", "numpy", "scipy", "SimpleITK", "nibabel", "pynrrd", "pydicom", "pydantic", "rich", "matplotlib", "jinja2")
 TRIAL_VOXELS = 64
 TRIAL_NETWORK = {
     "_target_": "DynUNet",

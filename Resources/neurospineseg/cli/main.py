@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from neurospineseg import __version__
+from neurospineseg.cli.reading_options import add_reading_options
 from neurospineseg.cli.run_options import add_register_option, add_run_options
 from neurospineseg.errors import ImplausibleInput, InputError, missing_package
 from neurospineseg.tasks.task import Task, refused_declarations, registered_tasks
@@ -73,6 +74,7 @@ def make_parser() -> argparse.ArgumentParser:
     batch.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="receives CASE.seg.nrrd, CASE.json, summary.csv")
     add_register_option(batch)
     add_run_options(batch)
+    add_reading_options(batch)
 
     view = commands.add_parser(
         "view", help="make an HTML page of a scan and its mask", description="Makes an HTML page of a scan and its mask.", parents=[general]
@@ -81,7 +83,7 @@ def make_parser() -> argparse.ArgumentParser:
     view.add_argument("mask", type=Path, metavar="MASK", help="a .seg.nrrd or label map that `segment` wrote; the .json beside it is used")
     view.add_argument("-o", "--output", type=Path, required=True, metavar="PAGE", help="the .html file to write")
     view.add_argument("--overwrite", action="store_true", help="replace an existing page")
-    _reading_options(view)
+    add_reading_options(view)
 
     models = commands.add_parser("models", help="list the installed models", description="Lists the installed models.", parents=[general])
     actions = models.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
@@ -123,7 +125,7 @@ def _channel_options(parser: argparse.ArgumentParser, task: Task) -> None:
         add_register_option(parser)
     options: dict[str, str] = {}
     if task.single:
-        words = "NIfTI, NRRD, MHA/MHD or Analyze file, or a folder with one DICOM series"
+        words = "NIfTI, NRRD, MHA/MHD or Analyze file, or a folder with DICOM images"
         parser.add_argument(f"scan:{task.channels[0].key}", type=Path, metavar="SCAN", help=words)
         options[task.channels[0].key] = "SCAN"
     else:
@@ -145,13 +147,6 @@ def _add_scan(parser: argparse.ArgumentParser, key: str, words: str) -> str:
     raise InputError(f"The channel '{key}' is named like an option of the shell; give it another key.")
 
 
-def _reading_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--frame", type=int, metavar="N", help="which volume of a 4D file, counted from 0")
-    parser.add_argument(
-        "--orientation", metavar="CODES", help="such as LAS, for a file that does not record which side is left (plain Analyze)"
-    )
-
-
 def _segment_options() -> _Parser:
     shared = _Parser(add_help=False)
     shared.add_argument(
@@ -167,7 +162,7 @@ def _segment_options() -> _Parser:
     shared.add_argument("--page", action="store_true", help="also write an HTML page with pictures beside the mask")
     shared.add_argument("--no-sidecar", action="store_true", help="do not write the .json report beside the mask")
     shared.add_argument("--overwrite", action="store_true", help="replace existing outputs")
-    _reading_options(shared)
+    add_reading_options(shared)
     return shared
 
 

@@ -41,6 +41,8 @@ def file_job_of(options: argparse.Namespace) -> FileJob:
         settings_of(options),
         options.frame,
         options.orientation,
+        options.spacing,
+        options.volume,
         sidecar=not options.no_sidecar,
         page=options.page,
         overwrite=options.overwrite,

@@ -28,7 +28,13 @@ def view(options: argparse.Namespace) -> None:
     if options.output.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"The page '{options.output.name}' must end in .html.")
     with Outputs([options.output], inputs=[options.image, options.mask], overwrite=options.overwrite) as outputs:
-        scan = read_volume(options.image, frame=options.frame, orientation=options.orientation)
+        scan = read_volume(
+            options.image,
+            frame=options.frame,
+            orientation=options.orientation,
+            spacing=options.spacing,
+            volume=next(iter(options.volume), None),
+        )
         mask, stated = _read_mask(options.mask)
         values = np.unique(mask.voxels)
         if len(values) > MOST_LABELS or not np.isfinite(values).all() or (values != values.round()).any() or values.min() < 0:

@@ -1,76 +1,137 @@
-"""Reads one DICOM series through GDCM."""
+"""Reads one volume out of DICOM files: finds it among the series, stacks, echoes and phases there, and says what was left out."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.affine import Affine
+from neurospineseg.images.dicom_choice import Candidate, chosen_stack
+from neurospineseg.images.dicom_files import DicomFiles, find_dicom
+from neurospineseg.images.dicom_frames import Frame, Series, frames_of
+from neurospineseg.images.dicom_geometry import placed_affine, stated_affine
+from neurospineseg.images.dicom_pixels import DicomPixels, gray_values
+from neurospineseg.images.dicom_stacks import Stack, stacks_of
+from neurospineseg.images.dicom_start import AS_RECORDED, Reading, is_one_image
 
 
-def read_dicom(path: Path) -> tuple[np.ndarray, Affine]:
-    """The series in a folder, or the series that a file belongs to.
+@dataclass(frozen=True)
+class DicomVolume:
+    """What was read.
 
-    Returns:
-        Voxels (K, J, I), rescaled (CT in HU), and their ijk to RAS.
+    Attributes:
+        voxels: [k, j, i], rescaled (CT in HU); int16, uint16 or float32.
+        affine: ijk to RAS.
+        notes: sentences on what was left out.
+    """
+
+    voxels: np.ndarray
+    affine: Affine
+    notes: tuple[str, ...] = ()
+
+
+def read_dicom(path: Path, reading: Reading = AS_RECORDED) -> DicomVolume:
+    """The volume in a folder and the folders in it, or the one that a file belongs to.
 
     Raises:
-        InputError: no DICOM there, several series in the folder, a slice missing, or a damaged file.
+        InputError: no volume is there, several are and none is chosen, a slice is missing, its place or voxels cannot be read.
     """
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    files = _series_files(path)
+    pixels = DicomPixels()
+    files = find_dicom(path)
+    by_series = _gray_frames(path, files)
+    lost = {series: [frame for frame in frames if frame.cut] for series, frames in by_series.items()}
+    candidates, repeated = [], {}
+    for series, frames in by_series.items():
+        stacks, repeated[series] = stacks_of([frame for frame in frames if not frame.cut], pixels.digest)
+        candidates += [Candidate(series, stack) for stack in stacks]
+    if not any(len(candidate.stack) > 1 for candidate in candidates):
+        raise InputError(_no_volume(path, candidates, [*files.damaged, *(frame.path for frames in lost.values() for frame in frames)]))
+    chosen, notes = chosen_stack(candidates, path, reading.volume, reading.frame)
+    volume = _read_stack(chosen.stack, pixels, reading, path, [*files.damaged, *(frame.path for frame in lost[chosen.series])])
+    if repeated[chosen.series]:
+        notes.append(f"{_slices(repeated[chosen.series])} of the DICOM series were there twice; the copies were left out.")
+    return DicomVolume(volume.voxels, volume.affine, (*notes, *volume.notes))
+
+
+def _slices(count: int) -> str:
+    return "1 slice" if count == 1 else f"{count} slices"
+
+
+def _gray_frames(path: Path, files: DicomFiles) -> Mapping[Series, list[Frame]]:
+    """The gray images by series; those of the file's own series where ``path`` is a file.
+
+    Raises:
+        InputError: there are none.
+    """
+    name = path.name
+    headers = files.headers
+    if is_one_image(path):
+        own = [header for header in headers if header.path == path]
+        if not own:
+            raise InputError(f"'{name}' cannot be read as an image: it is truncated, damaged or not what its name says.")
+        headers = [each for each in headers if each.dataset.get("SeriesInstanceUID") == own[0].dataset.get("SeriesInstanceUID")]
+    if not headers and files.damaged:
+        raise InputError(f"None of the {len(files.damaged)} DICOM files in '{name}' can be read; copy or export the series again.")
+    if not headers:
+        raise InputError(f"The folder '{name}' holds no DICOM series; give a folder of slices or an image file.")
+    found: dict[Series, list[Frame]] = {}
+    color = 0
+    for header in headers:
+        for frame in frames_of(header):
+            if frame.form[3]:
+                color += 1
+            else:
+                found.setdefault(frame.series, []).append(frame)
+    if not found:
+        raise InputError(f"The DICOM images in '{name}' hold colors, not gray values; export the original slices.")
+    return found
+
+
+def _no_volume(path: Path, candidates: Sequence[Candidate], damaged: Sequence[Path]) -> str:
+    """Why no two images make a volume."""
+    name = path.name
+    if damaged:
+        return f"{len(damaged)} of the DICOM files in '{name}' are cut or damaged ('{damaged[0].name}'), and what is left makes no volume; copy or export the series again."
+    if len(candidates) > 1:
+        return f"The {len(candidates)} DICOM slices in '{name}' lie in {len(candidates)} different ways, no two parallel; a 3D volume is needed."
+    return f"The DICOM series in '{name}' is a single slice or a 2D image; a 3D volume is needed."
+
+
+def _read_stack(stack: Stack, pixels: DicomPixels, reading: Reading, path: Path, lost: Sequence[Path]) -> DicomVolume:
+    """The voxels and the affine of a stack, without frames that cannot be read where the others lie in an even row.
+
+    Args:
+        lost: files that could not be read before.
+    """
+    affine = _affine(stack, reading, path, lost)
+    voxels, damaged = gray_values(stack.frames, pixels)
+    if damaged:
+        lost = [*lost, *(frame.path for frame in damaged)]
+        kept = [k for k, frame in enumerate(stack.frames) if frame not in damaged]
+        if len(kept) < 2:
+            raise InputError(_no_volume(path, (), lost))
+        affine, voxels = _affine(stack.without(damaged), reading, path, lost), voxels[kept]
+    notes = (f"{len(lost)} of the DICOM files are cut or damaged and were left out; the scan ends where they begin.",) if lost else ()
+    return DicomVolume(voxels, affine, notes)
+
+
+def _affine(stack: Stack, reading: Reading, path: Path, lost: Sequence[Path]) -> Affine:
+    """Ijk to RAS of a stack.
+
+    Raises:
+        InputError: its slices do not lie in an even row; those that are lost are named too.
+    """
+    if not stack.placed:
+        if lost:
+            raise InputError(_no_volume(path, (), lost))
+        return stated_affine(stack, reading.orientation, reading.spacing, path.name)
     try:
-        if len(files) == 1:
-            image = sitk.ReadImage(files[0])
-        else:
-            reader = sitk.ImageSeriesReader()
-            reader.SetFileNames(files)
-            image = reader.Execute()
-            _check_slice_positions(files)
-    except RuntimeError as error:
-        raise InputError(
-            f"The DICOM series in '{path.name}' cannot be read: a file is truncated, damaged or compressed in a way that is not read."
-        ) from error
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() > 1 or min(image.GetSize()) < 2:
-        raise InputError(f"The DICOM series in '{path.name}' is not a gray-scale 3D volume; export the original slices.")
-    direction = np.array(image.GetDirection()).reshape(3, 3)
-    affine = Affine.from_lps(direction, np.array(image.GetSpacing()), np.array(image.GetOrigin()))
-    return sitk.GetArrayFromImage(image), affine
-
-
-def _series_files(path: Path) -> list[str]:
-    folder = path if path.is_dir() else path.parent
-    series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-    groups = [list(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid)) for uid in series]
-    if path.is_file():
-        for files in groups:
-            if any(Path(name).name == path.name for name in files):
-                return files
-        raise InputError(f"The file '{path.name}' is not an image that can be read; give NIfTI, NRRD, MHA/MHD, Analyze or DICOM.")
-    if not groups:
-        raise InputError(f"The folder '{path.name}' holds no DICOM series; give a folder of slices or an image file.")
-    if len(groups) > 1:
-        raise InputError(f"The folder '{path.name}' holds {len(groups)} DICOM series; name one file of the series that you want.")
-    return groups[0]
-
-
-def _check_slice_positions(files: list[str]) -> None:
-    """Raises InputError where the distance between neighboring slices varies by over a tenth."""
-    reader = sitk.ImageFileReader()
-    positions, normal = [], None
-    for name in files:
-        reader.SetFileName(name)
-        reader.ReadImageInformation()
-        if not reader.HasMetaDataKey("0020|0032") or not reader.HasMetaDataKey("0020|0037"):
-            return
-        positions.append([float(v) for v in reader.GetMetaData("0020|0032").split("\\")])
-        cosines = np.array([float(v) for v in reader.GetMetaData("0020|0037").split("\\")])
-        normal = np.cross(cosines[:3], cosines[3:])
-    steps = np.abs(np.diff(np.array(positions) @ normal))
-    if steps.max() - steps.min() > 0.1 * np.median(steps) + 1e-3:
-        raise InputError(
-            f"The DICOM slices are unevenly spaced ({steps.min():.2f} to {steps.max():.2f} mm apart); a slice may be missing, export the series again."
-        )
+        return placed_affine(stack, reading.spacing, path.name)
+    except InputError as error:
+        if not lost:
+            raise
+        raise InputError(f"{len(lost)} of the DICOM files are cut or damaged ('{lost[0].name}'), and without them: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.triple import triple
+from neurospineseg.images.dicom_start import Reading, begins_like_dicom
 from neurospineseg.images.nifti_file import read_nifti, write_nifti
 
 NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".img")
@@ -31,6 +33,7 @@ class Volume:
     Attributes:
         voxels: array (K, J, I).
         grid: of the voxels.
+        notes: sentences for the user on how it was read; they name no file and no patient.
 
     >>> scan = Volume(np.zeros((20, 256, 256), np.int16), np.diag([0.9, 0.9, 5.0, 1.0]))
     >>> scan.shape, scan.spacing.tolist(), scan.grid.corners()[0].tolist()
@@ -39,8 +42,9 @@ class Volume:
 
     voxels: np.ndarray
     grid: Grid
+    notes: tuple[str, ...]
 
-    def __init__(self, voxels: np.ndarray, ijk_to_ras: np.ndarray | Affine) -> None:
+    def __init__(self, voxels: np.ndarray, ijk_to_ras: np.ndarray | Affine, notes: Sequence[str] = ()) -> None:
         """Of an array (K, J, I) and what takes (i, j, k) to RAS mm, an ``Affine`` or 4x4 between homogeneous columns.
 
         Raises:
@@ -50,6 +54,7 @@ class Volume:
             raise InputError(f"The image has {voxels.ndim} dimensions of sizes {voxels.shape}; a 3D volume is needed.")
         object.__setattr__(self, "voxels", voxels)
         object.__setattr__(self, "grid", Grid(triple(int(n) for n in voxels.shape), Affine.checked(ijk_to_ras)))
+        object.__setattr__(self, "notes", tuple(notes))
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -96,14 +101,24 @@ def _ending(path: Path) -> str:
     return ".nii.gz" if name.endswith(".nii.gz") else path.suffix.lower()
 
 
-def read_volume(path: str | Path, *, frame: int | None = None, orientation: str | None = None, compact: bool = False) -> Volume:
-    """Reads a scan from a file or a folder with one DICOM series.
+def read_volume(
+    path: str | Path,
+    *,
+    frame: int | None = None,
+    orientation: str | None = None,
+    spacing: Sequence[float] | None = None,
+    volume: str | None = None,
+    compact: bool = False,
+) -> Volume:
+    """Reads a scan from a file or a folder with DICOM images.
 
     Args:
-        path: NIfTI, NRRD, MetaImage or Analyze file, a DICOM file (its series is read) or a folder of one series.
+        path: NIfTI, NRRD, MetaImage or Analyze file, a DICOM file (the volume it belongs to is read) or a folder of such.
         frame: which volume of a 4D file, counted from 0.
-        orientation: axis codes such as ``"LAS"`` (the directions in which i, j, k grow) for
-            a file that records none (plain Analyze, NIfTI with neither qform nor sform).
+        orientation: axis codes such as ``"LAS"`` (the directions in which i, j, k grow) for a file that records none (plain Analyze,
+            NIfTI with neither qform nor sform, DICOM without positions).
+        spacing: mm along i, j, k, for DICOM images that do not record it.
+        volume: the name of one of several volumes among DICOM images, such as ``"series=4,echo=2"``; an error that asks for it lists the names.
         compact: whether whole numbers of 8 or 16 bits stay such, in half of the memory.
 
     Returns:
@@ -122,8 +137,8 @@ def read_volume(path: str | Path, *, frame: int | None = None, orientation: str 
     path = Path(path)
     if not path.exists():
         raise InputError(f"The file '{path}' does not exist; check the path.")
-    if path.is_dir():
-        return _read_dicom(path, compact)
+    if path.is_dir() or begins_like_dicom(path):
+        return _read_dicom(path, compact, Reading(volume, frame, orientation, spacing))
     if path.stat().st_size == 0:
         raise InputError(f"The file '{path.name}' is empty; copy or export it again.")
     ending = _ending(path)
@@ -132,7 +147,7 @@ def read_volume(path: str | Path, *, frame: int | None = None, orientation: str 
     if ending in ITK_ENDINGS:
         return _read_itk(path, frame, compact)
     if ending in (".dcm", ".ima", ""):
-        return _read_dicom(path, compact)
+        raise InputError(f"'{path.name}' is not an image that can be read: it is truncated, damaged or not what its name says.")
     raise InputError(f"The file '{path.name}' is of a kind that is not read; give NIfTI, NRRD, MHA/MHD, Analyze or DICOM.")
 
 
@@ -172,11 +187,11 @@ def _read_nifti(path: Path, frame: int | None, orientation: str | None, compact:
     return Volume(voxels, file.ijk_to_ras(orientation, voxels.shape))
 
 
-def _read_dicom(path: Path, compact: bool) -> Volume:
+def _read_dicom(path: Path, compact: bool, reading: Reading) -> Volume:
     from neurospineseg.images.dicom_series import read_dicom
 
-    array, affine = read_dicom(path)
-    return Volume(_gray(array, path.name, compact), affine)
+    found = read_dicom(path, reading)
+    return Volume(_gray(found.voxels, path.name, compact), found.affine, found.notes)
 
 
 def _read_itk(path: Path, frame: int | None, compact: bool) -> Volume:

@@ -36,6 +36,7 @@ def accepted_scans(scans: Mapping[str, Volume], spec: ModelSpec, task: Task) -> 
         )
     for name, scan in scans.items():
         words = "the scan" if task.single else f"the scan {name}"
+        warnings += scan.notes
         check_field_of_view(scan, task.least_extent_mm, words)
         accepted[name], notes = repaired(scan, words)
         warnings += notes

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -28,11 +29,11 @@ class FileJob:
 
     Attributes:
         task: name of a registered task.
-        scans: file or DICOM folder of each of its channels.
+        scans: file, or folder of DICOM images, of each of its channels.
         output: the mask; its record and page lie beside it.
         settings: see ``Settings``.
-        frame: which volume of a 4D file.
-        orientation: axis codes for files that record none.
+        frame, orientation, spacing: see ``read_volume``.
+        volume: which of several volumes among DICOM images, see ``read_volume``; ``KEY:NAME`` for the scan of one channel alone.
         sidecar: whether the record is written.
         page: whether a page with pictures is.
         overwrite: whether existing outputs may be replaced.
@@ -45,6 +46,8 @@ class FileJob:
     settings: Settings = Settings()
     frame: int | None = None
     orientation: str | None = None
+    spacing: Sequence[float] | None = None
+    volume: Sequence[str] = ()
     sidecar: bool = True
     page: bool = False
     overwrite: bool = False
@@ -59,6 +62,12 @@ class FileJob:
         if self.page:
             made["page"] = beside(self.output, ".html")
         return made
+
+    def volume_of(self, channel: str) -> str | None:
+        """The name of the volume that is the scan of a channel; its own before that of all."""
+        own = [name.split(":", 1)[1] for name in self.volume if name.startswith(f"{channel}:")]
+        of_all = [name for name in self.volume if ":" not in name]
+        return (own or of_all)[-1] if own or of_all else None
 
 
 def run_file_job(job: FileJob, progress: Progress, networks: dict[str, Any] | None = None) -> SegmentationResult:
@@ -104,10 +113,11 @@ def _read(job: FileJob, progress: Progress) -> dict[str, Volume]:
 
     progress(Stage.READING_FILES, 0.0)
     with ThreadPoolExecutor(max(1, len(job.scans))) as pool:  # unpacking leaves Python's lock
-        reads = [pool.submit(read_volume, path, frame=job.frame, orientation=job.orientation, compact=True) for path in job.scans.values()]
+        read = partial(read_volume, frame=job.frame, orientation=job.orientation, spacing=job.spacing, compact=True)
+        reads = [pool.submit(read, path, volume=job.volume_of(name)) for name, path in job.scans.items()]
         scans = {}
-        for name, read in zip(job.scans, reads):
-            scans[name] = read.result()
+        for name, found in zip(job.scans, reads):
+            scans[name] = found.result()
             progress(Stage.READING_FILES, len(scans) / len(job.scans))
     return scans
 

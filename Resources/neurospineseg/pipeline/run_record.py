@@ -16,7 +16,7 @@ from neurospineseg.pipeline.run import Run
 from neurospineseg.tasks.structure import Structure
 from neurospineseg.tasks.task import task_named
 
-PACKAGES = ("torch", "monai", "numpy", "SimpleITK", "nibabel")
+PACKAGES = ("torch", "monai", "numpy", "SimpleITK", "nibabel", "pydicom")
 
 
 def run_record(run: Run) -> dict[str, Any]:

@@ -1,0 +1,133 @@
+"""Which files of a folder are DICOM, and what their headers say, through pydicom; nothing of the patient is taken from them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from neurospineseg.errors import InputError
+from neurospineseg.images.dicom_start import begins_like_dicom, is_one_image
+
+pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+logging.getLogger("pydicom").disabled = True  # what it says of a damaged header quotes the header
+warnings.filterwarnings("ignore", module="pydicom")
+
+TAGS = """
+    TransferSyntaxUID SOPClassUID SOPInstanceUID SeriesInstanceUID SeriesNumber InstanceNumber Modality ImageType
+    Rows Columns NumberOfFrames SamplesPerPixel PhotometricInterpretation BitsAllocated BitsStored HighBit PixelRepresentation
+    ImagePositionPatient ImageOrientationPatient PixelSpacing SpacingBetweenSlices RescaleSlope RescaleIntercept
+    PerFrameFunctionalGroupsSequence SharedFunctionalGroupsSequence DimensionIndexSequence
+    EchoTime EchoNumbers DiffusionBValue DiffusionGradientOrientation TemporalPositionIdentifier TriggerTime ComplexImageComponent
+    NominalPercentageOfCardiacPhase InversionTime FlipAngle KVP AcquisitionNumber AcquisitionTime AcquisitionDateTime ContentTime
+""".split()
+NO_SCANS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7", "1.2.840.10008.5.1.4.1.1.481.2")
+"""Classes of objects that hold pixels, but are no scans: segmentations, label maps, doses."""
+MOST_DEFLATED_BYTES = 2**20
+"""Such a file may unpack to a thousand times its size."""
+MOST_FRAMES = 2**17
+
+
+@dataclass(frozen=True)
+class Header:
+    """The header of a file with an image.
+
+    Attributes:
+        dataset: the elements of ``TAGS``, as far as the file has them.
+        bytes: size of the file.
+    """
+
+    path: Path
+    dataset: Any
+    bytes: int
+
+    @cached_property
+    def syntax(self) -> UID:
+        return UID(str(getattr(self.dataset.file_meta, "TransferSyntaxUID", "") or ImplicitVRLittleEndian))
+
+    def whole(self, name: str, default: int = 0) -> int:
+        """The value of an element as a whole number; ``default`` where it is none."""
+        try:
+            return int(self.dataset.get(name, default))
+        except (TypeError, ValueError, OverflowError):
+            return default
+
+    @property
+    def frames(self) -> int:
+        return max(1, self.whole("NumberOfFrames", 1))
+
+    @property
+    def cut(self) -> bool:
+        """Whether the file is too short for the voxels that it promises, or promises more frames than any scan has."""
+        if self.frames > MOST_FRAMES:
+            return True
+        if self.syntax.is_transfer_syntax and self.syntax.is_compressed:
+            return False
+        return self.bytes < self.frames * self.whole("Rows") * self.whole("Columns") * self.whole("BitsAllocated", 8) // 8
+
+
+@dataclass(frozen=True)
+class DicomFiles:
+    """What was found.
+
+    Attributes:
+        headers: of the files that hold images.
+        damaged: files that begin like DICOM and whose header cannot be read.
+        other: number of files that are DICOM, but hold no scan.
+    """
+
+    headers: list[Header]
+    damaged: list[Path]
+    other: int
+
+
+def find_dicom(path: Path) -> DicomFiles:
+    """The DICOM files of a folder and the folders in it, or those beside a file, in the order of their names.
+
+    Raises:
+        InputError: one cannot be opened, or is packed as no scanner does.
+    """
+    headers, damaged, other = [], [], 0
+    for file in _files_near(path):
+        if not begins_like_dicom(file):
+            continue
+        try:
+            header = _read_header(file)
+        except InputError:
+            raise
+        except Exception:  # pydicom raises errors of many kinds on what is no DICOM
+            damaged.append(file)
+            continue
+        if header.whole("Rows") > 0 and header.whole("Columns") > 0 and str(header.dataset.get("SOPClassUID", "")) not in NO_SCANS:
+            headers.append(header)
+        else:
+            other += 1
+    return DicomFiles(headers, damaged, other)
+
+
+def _files_near(path: Path) -> Iterator[Path]:
+    if is_one_image(path):
+        yield from (file for file in sorted(path.parent.iterdir()) if file.is_file() and not file.name.startswith("."))
+        return
+    for folder, folders, names in os.walk(path if path.is_dir() else path.parent):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (file for name in sorted(names) if not name.startswith(".") and (file := Path(folder, name)).is_file())
+
+
+def _read_header(path: Path) -> Header:
+    size = path.stat().st_size
+    with open(path, "rb") as stream:
+        if DeflatedExplicitVRLittleEndian.encode() in stream.read(1024) and size > MOST_DEFLATED_BYTES:
+            raise InputError(f"'{path.name}' is deflated, which is not read in files of this size; export the series without compression.")
+    dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=TAGS)
+    for name in TAGS:
+        dataset.get(name)  # a value that cannot be decoded shows now
+    return Header(path, dataset, size)
