@@ -9,7 +9,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from neurospineseg.geometry.agreement import dice
-from neurospineseg.geometry.grid import Grid, covering_grid, straight_grid
+from neurospineseg.geometry.grid import Grid, covering_grid, own_axes, straight_grid
 from neurospineseg.geometry.resample import are_parallel, resample
 from neurospineseg.images.volume import Volume
 from neurospineseg.inference.from_model_grid import LEAST_LIKELY, to_scan_grid
@@ -110,7 +110,7 @@ def turned(angles: tuple[float, ...], order: tuple[int, ...] = (0, 1, 2), signs:
     return Grid((30, 20, 25), matrix)
 
 
-@pytest.mark.parametrize("angles", [(0, 0, 0), (8, -12, 5)])
+@pytest.mark.parametrize("angles", [(0, 0, 0), (8, -12, 5), (30, 0, 0), (25, -25, 20)])
 @pytest.mark.parametrize(("order", "signs"), [((0, 1, 2), (1, 1, 1)), ((1, 2, 0), (-1, 1, -1)), ((2, 0, 1), (1, -1, -1))])
 def test_a_straight_grid_lies_along_the_scan_and_holds_it(angles, order, signs) -> None:
     scan = turned(angles, order, signs)
@@ -128,7 +128,33 @@ def test_a_straight_grid_lies_along_the_scan_and_holds_it(angles, order, signs) 
     assert (places.max(0) > upper - 1).all(), "and it is no larger than needed"
 
 
-@pytest.mark.parametrize("scan", [turned((30, 0, 0)), turned((45, 40, 10)), turned((5, 0, 0), shear=0.2)])
-def test_a_scan_turned_far_or_sheared_is_covered_along_the_patient(scan: Grid) -> None:
-    grid = straight_grid(scan, np.full(3, 2.0))
-    assert grid.same_as(covering_grid(scan, np.full(3, 2.0)))
+TURNS = st.tuples(st.tuples(*[st.floats(-1, 1)] * 3), st.floats(0, 45)).filter(lambda turn: np.linalg.norm(turn[0]) > 0.1)
+
+
+@given(turn=TURNS, order=st.permutations((0, 1, 2)), signs=st.tuples(*[st.sampled_from((-1, 1))] * 3))
+def test_own_axes_are_what_the_scan_was_turned_by(turn, order, signs) -> None:
+    direction, degrees = turn
+    turned_by = Rotation.from_rotvec(direction / np.linalg.norm(direction) * min(degrees, 44), degrees=True).as_matrix()
+    matrix = np.eye(4)
+    matrix[:3, :3] = turned_by @ np.eye(3)[:, order] * signs * (0.7, 3.0, 1.1)
+    assert np.allclose(own_axes(Grid((4, 5, 6), matrix)), turned_by, atol=1e-9)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0)])
+@pytest.mark.parametrize("axis", "xyz")
+@pytest.mark.parametrize("degrees", [45, -45])
+def test_axial_and_sagittal_slices_are_known_as_such_turned_by_45_degrees(order, axis, degrees) -> None:
+    turned_by = Rotation.from_euler(axis, degrees, degrees=True).as_matrix()
+    matrix = np.eye(4)
+    matrix[:3, :3] = turned_by[:, order] * (-0.7, 3.0, 1.1)
+    assert np.allclose(own_axes(Grid((4, 5, 6), matrix)), turned_by, atol=1e-9)
+
+
+@pytest.mark.parametrize("turn", [(0, 0, 0), (35, -20, 10)])
+@pytest.mark.parametrize(("row", "column"), [(2, 1), ((0, 1), 2)])
+def test_a_gantry_that_leans_or_slices_that_slide_leave_the_patient_straight(turn, row, column) -> None:
+    sheared, turned_by = np.eye(3), Rotation.from_euler("xyz", turn, degrees=True).as_matrix()
+    sheared[row, column] = 0.3
+    matrix = np.eye(4)
+    matrix[:3, :3] = turned_by @ sheared @ np.diag((0.5, 0.5, 2.5))
+    assert np.allclose(own_axes(Grid((4, 5, 6), matrix)), turned_by, atol=1e-9)

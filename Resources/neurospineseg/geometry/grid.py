@@ -9,8 +9,12 @@ import numpy as np
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.triple import triple
 
-MOST_TILT_DEGREES = 20.0
-"""So far from R, A, S the axes of a scan may be turned for a network to look along them; the networks saw anatomy turned by some 15 degrees."""
+ORDERS = ([0, 1, 2], [2, 0, 1], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 1, 0])
+"""Which array axis runs along R, along A and along S: axial slices, sagittal ones, coronal ones, and the rest."""
+AS_NEAR = 0.03
+"""Two choices of axes whose cosines differ by less than this in sum are as near to R, A, S as each other: within a degree of 45."""
+SHEARED = 1e-3
+"""Cosine between two axes from which on they are not at right angles."""
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -120,27 +124,36 @@ def covering_grid(source: Grid, spacing: np.ndarray, margin_mm: float = 0.0) -> 
     return Grid.canonical((low + high) / 2, high - low, spacing)
 
 
-def near_upright_axes(source: Grid) -> np.ndarray | None:
-    """The grid's own axes as 3x3 unit columns, those nearest to R, A and S, each pointing there.
+def own_axes(source: Grid) -> np.ndarray:
+    """The grid's own right, anterior and superior as a rotation, 3x3: of its axes, either way along each, the three nearest to R, A, S.
 
-    None where one is turned by more than ``MOST_TILT_DEGREES`` away, or two are not at right angles.
+    Where two choices are about as near, as between axes turned by 45 degrees, an array whose i, j, k run along R, A, S goes first, then
+    one whose i, j, k run along A, S, R.
     """
-    axes = source.affine.axes
-    order = np.abs(axes).argmax(1)
-    if len(set(order.tolist())) < 3 or np.abs(axes.T @ axes - np.eye(3)).max() > 1e-3:
-        return None
-    axes = axes[:, order] * np.sign(axes[range(3), order])
-    return axes if axes.diagonal().min() >= np.cos(np.radians(MOST_TILT_DEGREES)) else None
+    axes = _at_right_angles(source.affine.axes)
+    near = [np.abs(axes[range(3), order]).sum() for order in ORDERS]
+    order = next(order for order, sum_of_cosines in zip(ORDERS, near) if sum_of_cosines > max(near) - AS_NEAR)
+    own = axes[:, order]
+    return own * np.sign(own.diagonal())
+
+
+def _at_right_angles(axes: np.ndarray) -> np.ndarray:
+    """Unit columns with the shear taken out: two that are at right angles stay, k before the others, which a leaning gantry leaves alone."""
+    cosines = np.abs(axes.T @ axes)
+    kept = min(((2, 0, 1), (2, 1, 0), (0, 1, 2)), key=lambda order: cosines[order[0], order[1]].round(3))
+    if cosines[np.triu_indices(3, 1)].max() <= SHEARED:
+        return axes
+    straight = np.empty((3, 3))
+    straight[:, kept] = np.linalg.qr(axes[:, kept])[0]
+    return straight
 
 
 def straight_grid(source: Grid, spacing: np.ndarray) -> Grid:
-    """A grid of ``spacing`` (mm along R, A, S) that holds the whole of ``source``, along its own axes where they are near R, A, S.
+    """A grid of ``spacing`` (mm along its own right, anterior, superior) that holds the whole of ``source``, along ``own_axes``.
 
-    A scan is planned along the anatomy, so that it lies straight in the scan's own axes; between parallel grids resampling is quick too,
-    and the grid is no larger than the scan.
+    A scan is planned along the anatomy, so that it lies straight in the scan's own axes however the header turns them; between parallel
+    grids resampling is quick too, and the grid is no larger than the scan.
     """
-    axes = near_upright_axes(source)
-    if axes is None:
-        return covering_grid(source, spacing)
-    along = source.corners() @ np.linalg.inv(axes).T
+    axes = own_axes(source)
+    along = source.corners() @ axes
     return Grid.canonical(axes @ (along.min(0) + along.max(0)) / 2, np.ptp(along, axis=0), spacing, axes)

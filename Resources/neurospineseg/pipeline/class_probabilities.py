@@ -18,7 +18,7 @@ class ClassProbabilities:
 
     Attributes:
         values: float32 (C, K, J, I) on ``grid``; a channel is the model's class of that number, background first.
-        grid: the working grid, whose i, j, k run along R, A, S for most models.
+        grid: the working grid, whose i, j, k run along the scan's own right, anterior, superior, or the head's.
         scan_grid: the reference scan's own.
     """
 

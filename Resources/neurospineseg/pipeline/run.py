@@ -13,6 +13,7 @@ from neurospineseg.checks.input_checks import check_overlaps
 from neurospineseg.checks.input_plausibility import InputPlausibility, implausible_volumes, whole_labels
 from neurospineseg.checks.scan_recognition import Recognizer
 from neurospineseg.errors import ImplausibleInput, InputError
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.agreement import volumes_ml
 from neurospineseg.geometry.grid import Grid, straight_grid
 from neurospineseg.geometry.region import Region
@@ -25,6 +26,7 @@ from neurospineseg.inference.uncertainty import UncertainRegion, uncertain_regio
 from neurospineseg.models.bundle import Bundle, find_bundle
 from neurospineseg.pipeline.accepted_scans import accepted_scans
 from neurospineseg.pipeline.class_probabilities import ClassProbabilities
+from neurospineseg.pipeline.scan_frame import ScanFrame
 from neurospineseg.pipeline.settings import AUTOMATIC
 from neurospineseg.pipeline.stages import Progress, Stage, StageWatch, no_progress
 from neurospineseg.pipeline.task_models import TaskModels
@@ -51,20 +53,21 @@ class Part:
 
 
 class Run:
-    """One case on its way through a segmenter.
+    """One case on its way through a segmenter, in the frame of the reference scan's own axes; what it gives lies in RAS.
 
     Args:
         scans: by channel.
 
     Attributes:
         task: what is segmented.
-        scans: by channel: checked, then aligned where that is asked for.
+        scans: by channel, as they lie in ``frame``: checked, then aligned where that is asked for.
         reference: the channel of the scan whose grid the mask has.
-        region: only inside it is anything segmented; None for everywhere. Known once the scans are checked.
+        frame, given_affine: in which the run works; from (i, j, k) of the reference scan to RAS.
+        region: in ``frame``, only inside it is anything segmented; None for everywhere. Known once the scans are checked.
         expected: what is expected of the scans; None where the model says nothing of it.
         watch: seconds by stage.
         warnings: sentences for the user, so far.
-        mask, uncertainty, uncertain_regions, structures: the result, see ``SegmentationResult``; known when the run is over.
+        mask, uncertainty, uncertain_regions, structures: the result, in RAS, see ``SegmentationResult``; known when the run is over.
         ml: volume by label value.
     """
 
@@ -72,6 +75,7 @@ class Run:
         self.segmenter, self.bundle, self.settings = segmenter, segmenter.bundle, segmenter.settings
         self.task = task_named(segmenter.task)
         self.scans = dict(scans)
+        self.frame, self.given_affine = ScanFrame(), Affine(np.eye(4))
         self.reference = ""
         self.region: Region | None = None
         self.expected: InputPlausibility | None = None
@@ -92,7 +96,7 @@ class Run:
         return self.write(*self.apply_rules(self.probabilities()))
 
     def probabilities(self) -> ClassProbabilities:
-        """The way to the model's answer."""
+        """The way to the model's answer, in the run's frame."""
         self.check()
         self.align()
         grid = self.working_grid()
@@ -109,7 +113,9 @@ class Run:
         """
         self.watch.start(Stage.CHECKING)
         accepted = accepted_scans(self.scans, self.bundle.spec, self.task)
-        self.scans, self.reference = accepted.scans, accepted.reference
+        self.reference, self.given_affine = accepted.reference, accepted.scans[accepted.reference].affine
+        self.frame = ScanFrame.of(accepted.scans[accepted.reference].grid)
+        self.scans = self.frame.within(accepted.scans)
         self.warnings += accepted.warnings
 
     def check(self) -> None:
@@ -125,7 +131,7 @@ class Run:
     def chosen_region(self) -> Region | None:
         """The user's region; an automatic one is found here, unless the model looks for its own."""
         if self.settings.region != AUTOMATIC:
-            return self.settings.region
+            return None if self.settings.region is None else self.frame.region_within(self.settings.region)
         return None if self.bundle.spec.locator is not None else self.tissue_region()
 
     def align(self) -> None:
@@ -262,8 +268,9 @@ class Run:
         if self.settings.uncertainty:
             inside = None if self.region is None else self.region.contains(grid)
             asked = None if self.settings.structures is None else {structure.label for structure in self.segmenter.sought}
-            self.uncertain_regions = uncertain_regions(done.probabilities, done.channels, grid, inside, asked)
-        self.mask = Volume(labels, self.reference_scan.ijk_to_ras)
+            places = uncertain_regions(done.probabilities, done.channels, grid, inside, asked)
+            self.uncertain_regions = [self.frame.uncertain_in_ras(place) for place in places]
+        self.mask = Volume(labels, self.given_affine)
         self.ml = volumes_ml(labels, self.reference_scan.grid)
         self.judge_result(done.structures, labels)
         self.structures = [structure for structure in sorted(done.structures, key=lambda s: s.label) if structure.label in self.ml]

@@ -30,7 +30,7 @@ def run_record(run: Run) -> dict[str, Any]:
         "device": str(segmenter.device),
         "precision": str(segmenter.precision).removeprefix("torch."),
         "software": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
-        "settings": replace(run.settings, region=run.region).to_json(),
+        "settings": replace(run.settings, region=None if run.region is None else run.frame.region_in_ras(run.region)).to_json(),
         "inputs": {
             name: {"shape_kji": list(scan.shape), "spacing_mm": np.round(scan.spacing, 5).tolist()} for name, scan in run.scans.items()
         },

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 
 from neurospineseg.errors import InputError
+from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.region import Region
 from neurospineseg.images.volume import Volume
 from neurospineseg.inference.coarse_to_fine import coarse_bundle
@@ -92,7 +93,10 @@ class Segmenter:
         Raises:
             InputError: as for ``run``.
         """
-        return Run(self, scans, progress).probabilities()
+        run = Run(self, scans, progress)
+        found = run.probabilities()
+        scan_grid = Grid(found.scan_grid.shape, run.given_affine)
+        return ClassProbabilities(found.values, run.frame.grid_in_ras(found.grid), scan_grid)
 
     def class_map(self, scans: Mapping[str, Volume]) -> Volume:
         """Where each of the model's own classes is the likeliest, before they become structures.
@@ -123,7 +127,8 @@ class Segmenter:
         """
         run = Run(self, scans, progress)
         run.accept()
-        return run.tissue_region() if self.bundle.spec.locator is None else Region.around(run.located(None))
+        found = run.tissue_region() if self.bundle.spec.locator is None else Region.around(run.located(None))
+        return run.frame.region_in_ras(found)
 
     def load(self) -> None:
         """Loads the model and those that help it, onto the device, so that the first run need not."""
