@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from slicer.i18n import tr as _
@@ -29,16 +30,18 @@ class CorrectSection:
         host: the panel around it.
         declaration: of the module.
         client: the worker, which stores corrections.
+        selected: called with the ID of the segment that the editor changes.
     """
 
-    def __init__(self, ui: Any, host: Host, declaration: ModuleDeclaration, client: WorkerClient) -> None:
+    def __init__(self, ui: Any, host: Host, declaration: ModuleDeclaration, client: WorkerClient, selected: Callable[[str], None]) -> None:
         self.ui, self.host, self.declaration, self._client = ui, host, declaration, client
         self._results = SegmentationResults()
-        self.embedded = EmbeddedEditor(ui.editorPlace, declaration.name, lambda: host.is_entered)
+        self.embedded = EmbeddedEditor(ui.editorPlace, declaration.name, lambda: host.is_entered, selected)
         self.uncertain = UncertainSection(ui, host.jump, self.uncertain_regions)
         self.renumbering = RenumberSection(ui, host.say, self.save_undo)
         ui.renumberWidget.setVisible(declaration.renumbers)
-        ui.correctSection.connect("contentsCollapsed(bool)", self.onCollapsed)
+        for section in (ui.correctSection, ui.editorSection):
+            section.connect("contentsCollapsed(bool)", self.onCollapsed)
         ui.againButton.connect("clicked(bool)", self.onAgain)
         ui.acceptButton.connect("clicked(bool)", self.onAccept)
         ui.correctionsFolderButton.connect("directoryChanged(QString)", self.onFolder)
@@ -116,7 +119,7 @@ class CorrectSection:
         self.host.say("\n".join([text, *notes]))
 
     def onCollapsed(self, collapsed: bool) -> None:
-        if not collapsed:
+        if not self.ui.correctSection.collapsed and not self.ui.editorSection.collapsed:
             self.embedded.make()
 
     def save_undo(self, node: Any) -> None:

@@ -5,21 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import qt
 import slicer
+import vtk
+from slicer.util import VTKObservationMixin
 
 UNDO_STATES = 10
+OWN_LIST = "SegmentsTableResizableFrame"
+"""The editor's own list of segments, as qMRMLSegmentEditorWidget.ui (5.12) names it; no property hides it."""
 
 
-class EmbeddedEditor:
-    """A Segment Editor that is made when it is first needed, since that takes a moment.
+class EmbeddedEditor(VTKObservationMixin):
+    """A Segment Editor that is made when it is first needed, since that takes a moment. The panel's list of segments stands for its own.
 
     Args:
         place: the widget that it goes into.
         module: name of the module, which has an editor node of its own.
         is_entered: whether the module is the one that is shown.
+        selected: called with the ID of the segment that the editor changes.
     """
 
-    def __init__(self, place: Any, module: str, is_entered: Callable[[], bool]) -> None:
+    def __init__(self, place: Any, module: str, is_entered: Callable[[], bool], selected: Callable[[str], None]) -> None:
+        VTKObservationMixin.__init__(self)
+        self._selected, self._segment = selected, ""
         self._place, self._tag, self._is_entered = place, f"{module}SegmentEditor", is_entered
         self.widget: Any = None
         self._node: Any = None
@@ -31,6 +39,10 @@ class EmbeddedEditor:
         self.widget = slicer.qMRMLSegmentEditorWidget()
         self.widget.setMaximumNumberOfUndoStates(UNDO_STATES)
         self.widget.segmentationNodeSelectorVisible = False
+        self.widget.show3DButtonVisible = False
+        own_list = self.widget.findChild(qt.QWidget, OWN_LIST)
+        if own_list is not None:
+            own_list.hide()
         self._select_editor_node()
         self.widget.setMRMLScene(slicer.mrmlScene)
         self._place.layout().addWidget(self.widget)
@@ -46,7 +58,21 @@ class EmbeddedEditor:
             node.UnRegister(None)
             node.SetSingletonTag(self._tag)
             node = slicer.mrmlScene.AddNode(node)
+        self.removeObservers(self.onEditorNode)
         self.widget.setMRMLSegmentEditorNode(node)
+        self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self.onEditorNode)
+
+    def onEditorNode(self, caller: Any, event: Any) -> None:
+        """The editor may choose another segment by itself, as its keyboard shortcuts do."""
+        if self._node is not None and caller.GetSegmentationNode() is self._node and caller.GetSelectedSegmentID():
+            self._segment = caller.GetSelectedSegmentID()
+            self._selected(self._segment)
+
+    def select(self, identifier: str) -> None:
+        """Makes a segment the one that is changed."""
+        self._segment = identifier
+        if self.widget is not None and self.widget.currentSegmentID() != identifier:
+            self.widget.setCurrentSegmentID(identifier)
 
     def show(self, node: Any, scan: Any) -> None:
         """Edits a segmentation, or nothing; the scan becomes the editor's source where it has none."""
@@ -56,7 +82,10 @@ class EmbeddedEditor:
 
     def _show(self) -> None:
         if self.widget.segmentationNode() is not self._node:
+            wanted = self._segment
             self.widget.setSegmentationNode(self._node)
+            if self._node is not None and self._node.GetSegmentation().GetSegment(wanted) is not None:
+                self.select(wanted)
         if self._node is not None and self._scan is not None and self.widget.sourceVolumeNode() is None:
             self.widget.setSourceVolumeNode(self._scan)
 
@@ -82,6 +111,7 @@ class EmbeddedEditor:
 
     def scene_closes(self) -> None:
         self._node = self._scan = None
+        self._segment = ""
         if self.widget is not None:
             self.widget.setSegmentationNode(None)
             self.widget.removeViewObservations()
@@ -100,5 +130,6 @@ class EmbeddedEditor:
     def cleanup(self) -> None:
         if self.widget is not None:
             self.exit()
+            self.removeObservers()
             self.widget.setMRMLSegmentEditorNode(None)
             self.widget.setMRMLScene(None)

@@ -1,4 +1,4 @@
-"""The part of the panel that shows the segments, their volumes and their surfaces."""
+"""The part of the panel that shows the segments, what is known of them, and their surfaces."""
 
 from __future__ import annotations
 
@@ -10,27 +10,32 @@ import slicer
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
-from neurospineseg.mrml import volumes_table, volumes_table_node
+from neurospineseg.errors import InputError
+from neurospineseg.mrml import confidence_of, place_of_segment, segment_ml, volumes_table_node
+from neurospineseg_panel.segment_table import Column, SegmentTable
 
 SETTLING_MILLISECONDS = 600
 
 
 class ResultSection(VTKObservationMixin):
-    """Follows the shown segmentation; volumes are measured anew when its segments have stopped changing.
+    """Follows the shown segmentation; its segments are measured anew when they have stopped changing.
 
     Args:
         ui: the panel's widgets.
         say: gives the user a message.
+        jump: centers the views on a place (RAS mm).
+        chosen: called with the ID of the segment that the user selected.
     """
 
-    def __init__(self, ui: Any, say: Callable[[str], None]) -> None:
+    def __init__(self, ui: Any, say: Callable[[str], None], jump: Callable[[Any], None], chosen: Callable[[str], None]) -> None:
         VTKObservationMixin.__init__(self)
-        self.ui, self._say = ui, say
+        self.ui, self._say, self._jump = ui, say, jump
         self.node: Any = None
+        self.table = SegmentTable(ui.segmentsTable, known_columns(), chosen, self.onClicked)
         self._settled = qt.QTimer()
         self._settled.setSingleShot(True)
         self._settled.setInterval(SETTLING_MILLISECONDS)
-        self._settled.connect("timeout()", self.measure)
+        self._settled.connect("timeout()", self.table.refresh)
         self.ui.copyVolumesButton.connect("clicked(bool)", self.onCopy)
         self.ui.volumesNodeButton.connect("clicked(bool)", self.onTable)
 
@@ -40,37 +45,45 @@ class ResultSection(VTKObservationMixin):
             return
         self._observe(False)
         self.node = node
+        self.table.show(node)
         self._observe(True)
-        self.ui.segmentsTable.setSegmentationNode(node)
         self.ui.show3DButton.setSegmentationNode(node)
-        self.measure()
+        self._update_buttons()
 
     def _observe(self, on: bool) -> None:
         kind = slicer.vtkSegmentation
         events = (kind.SegmentAdded, kind.SegmentRemoved, kind.SegmentModified, kind.SourceRepresentationModified)
         if self.node is not None:
-            for event in events:
+            for event in (*events, slicer.vtkMRMLSegmentationNode.SegmentationChangedEvent):
                 (self.addObserver if on else self.removeObserver)(self.node, event, self.onChanged)
 
     def onChanged(self, caller: Any, event: Any) -> None:
+        self.table.show_known()
         self._settled.start()
+        self._update_buttons()
 
-    def measure(self) -> None:
-        rows = [] if self.node is None else volumes_table(self.node)
-        table = self.ui.volumesTable
-        table.setRowCount(len(rows))
-        for row, (_identifier, name, ml) in enumerate(rows):
-            for column, text in enumerate((name, volume_text(ml))):
-                table.setItem(row, column, qt.QTableWidgetItem(text))
+    def _update_buttons(self) -> None:
+        some = self.node is not None and self.node.GetSegmentation().GetNumberOfSegments() > 0
         for button in (self.ui.copyVolumesButton, self.ui.volumesNodeButton):
-            button.enabled = bool(rows)
+            button.enabled = some
+
+    def onClicked(self, identifier: str) -> None:
+        """Centers the views on a segment."""
+        try:
+            place = place_of_segment(self.node, identifier)
+        except InputError as error:
+            self._say(str(error))
+            return
+        if place is None:
+            name = self.node.GetSegmentation().GetSegment(identifier).GetName()
+            slicer.util.showStatusMessage(_("'{name}' is empty.").format(name=name), 3000)
+        else:
+            self._jump(place)
 
     def onCopy(self, checked: bool = False) -> None:
         """Tab-separated, as spreadsheets take it."""
-        rows = [(name, f"{ml:.4f}") for _identifier, name, ml in volumes_table(self.node)]
-        lines = ["\t".join(row) for row in [(_("Structure"), _("Volume (mL)")), *rows]]
-        slicer.app.clipboard().setText("\n".join(lines))
-        slicer.util.showStatusMessage(_("The volumes were copied."), 3000)
+        slicer.app.clipboard().setText("\n".join("\t".join(row) for row in self.table.exact_rows()))
+        slicer.util.showStatusMessage(_("The table was copied."), 3000)
 
     def onTable(self, checked: bool = False) -> None:
         table = volumes_table_node(self.node, slicer.mrmlScene)
@@ -78,8 +91,32 @@ class ResultSection(VTKObservationMixin):
 
     def cleanup(self) -> None:
         self._settled.stop()
+        self.table.cleanup()
         self.show(None)
 
 
-def volume_text(ml: float) -> str:
+def known_columns() -> list[Column]:
+    """What the panel tells of every segment; a measurement is one more."""
+    return [
+        Column(_("mL"), _("Volume in milliliters, without parent transforms."), volume_text, lambda segment: f"{segment_ml(segment):.4f}"),
+        Column(
+            _("Confidence"),
+            _(
+                "Share of the structure's voxels in which the model's first choice was clearly ahead of its second. It is what the model said "
+                "when it segmented, not a probability that the outline is right; corrections by hand do not change it."
+            ),
+            confidence_text,
+            confidence_text,
+        ),
+    ]
+
+
+def volume_text(segment: Any) -> str:
+    ml = segment_ml(segment)
     return f"{ml:.3f}" if ml < 10 else f"{ml:.1f}"
+
+
+def confidence_text(segment: Any) -> str:
+    """Empty for what no model wrote."""
+    confidence = confidence_of(segment)
+    return "" if confidence is None else f"{confidence:.0%}"

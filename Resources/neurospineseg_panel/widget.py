@@ -28,6 +28,7 @@ from neurospineseg_panel.parameters import SegmentParameters, choose_scan, scan_
 from neurospineseg_panel.region_section import RegionSection
 from neurospineseg_panel.report_text import report_text
 from neurospineseg_panel.result_section import ResultSection
+from neurospineseg_panel.result_views import jump_all, show_result
 from neurospineseg_panel.run import Listener, Run
 from neurospineseg_panel.segment_request import SegmentRequest
 from neurospineseg_panel.segmentation_result import SegmentationResult
@@ -78,8 +79,8 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.structures = StructureList(ui.structuresList, task.structures, lambda keys: self._choose("structures", keys))
         self.merge_rule = MergeRuleSelector(ui, lambda rule: self._choose("mergeRule", rule))
         self.region = RegionSection(ui, self)
-        self.result = ResultSection(ui, self.say)
-        self.correct = CorrectSection(ui, self, self.declaration, self.logic.client)
+        self.result = ResultSection(ui, self.say, self.jump, lambda identifier: self.correct.embedded.select(identifier))
+        self.correct = CorrectSection(ui, self, self.declaration, self.logic.client, self.result.table.select)
         self.runs = PanelRuns(
             self,
             self.logic,
@@ -228,6 +229,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.correct.take(result)
         self.ui.resultSection.collapsed = False
         self.chosen.shown = result.node
+        show_result(result)
 
     def segment_in_box(self, node: Any, earlier: SegmentationResult) -> None:
         self.runs.segment(SegmentRequest(node, region=self.chosen.region, inside_only=True, earlier=earlier))
@@ -242,7 +244,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.messages.say(text)
 
     def jump(self, ras: Any) -> None:
-        slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *ras, slicer.vtkMRMLSliceNode.CenteredJumpSlice)
+        jump_all(ras)
 
     def onCopyReport(self, checked: bool = False) -> None:
         text = report_text(self.declaration.name, self.chosen, self.model, self.scans(), self.messages.lines)

@@ -345,22 +345,6 @@ def test_accepting_without_a_folder(bench, tumor_panel) -> None:
     assert "No folder was chosen" in tumor_panel.ui.statusLabel.text
 
 
-def test_volumes_follow_the_edits_and_can_be_copied(bench, tumor_panel, scan) -> None:
-    bench.segment(tumor_panel)
-    node = tumor_panel.parameters.shown
-    bench.click(tumor_panel.ui.copyVolumesButton)
-    lines = bench.app.clipboard().text().splitlines()
-    assert lines[0] == "Structure\tVolume (mL)"
-    assert len(lines) == 1 + node.GetSegmentation().GetNumberOfSegments()
-    row = [tumor_panel.ui.volumesTable.item(n, 0).text() for n in range(tumor_panel.ui.volumesTable.rowCount)].index("Necrotic core")
-    slicer.util.updateSegmentBinaryLabelmapFromArray(np.ones(ball().shape, np.uint8), node, "necrotic_core", scan)
-    whole = f"{ball().size * 0.125:.1f}"
-    bench.spin(lambda: tumor_panel.ui.volumesTable.item(row, 1).text() == whole, seconds=5)
-    bench.click(tumor_panel.ui.volumesNodeButton)
-    (table,) = slicer.util.getNodesByClass("vtkMRMLTableNode")
-    assert table.GetNumberOfRows() == len(lines) - 1
-
-
 def test_preview_of_the_region(bench, tumor_panel) -> None:
     from neurospineseg_panel.parameters import RegionKind
 

@@ -49,7 +49,7 @@ def test_a_click_gives_what_the_library_gives(bench, panel, scan, tiny_models) -
     np.testing.assert_array_equal(label_map_of(node, scan, "tumor")[0], expected(tiny_models))
     assert panel.parameters.shown is node
     assert not panel.ui.resultSection.collapsed
-    assert panel.ui.volumesTable.rowCount == node.GetSegmentation().GetNumberOfSegments() > 0
+    assert panel.ui.segmentsTable.segmentCount == node.GetSegmentation().GetNumberOfSegments() > 0
     assert node.GetAttribute("NeuroSpineSeg.Model") == "tiny_tumor"
     assert len(node.GetAttribute("NeuroSpineSeg.ModelSHA256")) == 64
     assert "tiny_tumor" in panel.ui.statusLabel.text

@@ -9,7 +9,8 @@ from neurospineseg.mrml.merge import FoundStructure, Merge, MergeRule
 from neurospineseg.mrml.region_merge import RegionMerge
 from neurospineseg.mrml.renumber import renumber, vertebrae_of
 from neurospineseg.mrml.roi_node import region_of_roi, roi_from_region
-from neurospineseg.mrml.segment_masks import run_tokens, segment_at
+from neurospineseg.mrml.segment_masks import confidence_of, run_tokens, segment_at
+from neurospineseg.mrml.segment_place import place_of_segment
 from neurospineseg.mrml.segmentation_node import segmentation_from_labels, write_segmentation
 from neurospineseg.mrml.volume_node import (
     hardened_copy,
@@ -19,7 +20,7 @@ from neurospineseg.mrml.volume_node import (
     node_voxels,
     volume_from_node,
 )
-from neurospineseg.mrml.volumes import volumes_table, volumes_table_node
+from neurospineseg.mrml.volumes import segment_ml, volumes_table, volumes_table_node
 
 __all__ = [
     "FoundStructure",
@@ -27,6 +28,7 @@ __all__ = [
     "MergeRule",
     "PaintedSegment",
     "RegionMerge",
+    "confidence_of",
     "hardened_copy",
     "is_on_grid",
     "label_map_of",
@@ -35,11 +37,13 @@ __all__ = [
     "node_geometry",
     "node_voxels",
     "paint_label_map",
+    "place_of_segment",
     "region_of_roi",
     "renumber",
     "roi_from_region",
     "run_tokens",
     "segment_at",
+    "segment_ml",
     "segmentation_from_labels",
     "vertebrae_of",
     "volume_from_node",

@@ -6,9 +6,12 @@ from typing import Any
 
 import slicer
 import vtk
-from PySide6 import QtCore, QtGui, QtWidgets
+from PySide6 import QtCore, QtWidgets
 
+from Testing.panel.bench import segments_table
 from Testing.panel.bench.pythonqt import wrapped
+
+EFFECTS = ("None", "Threshold", "Paint", "Draw", "Erase", "Level tracing", "Grow", "Fill", "Margin", "Hollow", "Smooth", "Scissors")
 
 
 class _MRMLWidget(QtWidgets.QWidget):
@@ -145,44 +148,6 @@ class _NodeComboBox(QtWidgets.QWidget):
         return node
 
 
-class _SegmentsTableView(QtWidgets.QTableWidget):
-    """Modules/Loadable/Segmentations/Widgets/qMRMLSegmentsTableView.h (setSegmentationNode, setMRMLScene, selectedSegmentIDs)."""
-
-    def __init__(self, parent: Any = None) -> None:
-        super().__init__(0, 2, parent)
-        self.setHorizontalHeaderLabels(["Color", "Name"])
-        self.horizontalHeader().setStretchLastSection(True)
-        self.verticalHeader().hide()
-        self._node, self._tags, self._opacity = None, [], True
-
-    opacityColumnVisible = QtCore.Property(bool, lambda self: self._opacity, lambda self, on: setattr(self, "_opacity", on))
-
-    def setMRMLScene(self, scene: Any) -> None:
-        pass
-
-    def segmentationNode(self) -> Any:
-        return self._node
-
-    def setSegmentationNode(self, node: Any) -> None:
-        for tag in self._tags:
-            self._node.RemoveObserver(tag)
-        self._node = node
-        kind = slicer.vtkSegmentation
-        events = (kind.SegmentAdded, kind.SegmentRemoved, kind.SegmentModified)
-        self._tags = [] if node is None else [node.AddObserver(event, lambda caller, event: self._refill()) for event in events]
-        self._refill()
-
-    def _refill(self) -> None:
-        segmentation = self._node.GetSegmentation() if self._node else None
-        self.setRowCount(segmentation.GetNumberOfSegments() if segmentation else 0)
-        for row in range(QtWidgets.QTableWidget.rowCount(self)):
-            segment = segmentation.GetNthSegment(row)
-            swatch = QtWidgets.QTableWidgetItem()
-            swatch.setBackground(QtGui.QColor.fromRgbF(*segment.GetColor()))
-            self.setItem(row, 0, swatch)
-            self.setItem(row, 1, QtWidgets.QTableWidgetItem(segment.GetName()))
-
-
 class _Show3DButton(QtWidgets.QPushButton):
     """Modules/Loadable/Segmentations/Widgets/qMRMLSegmentationShow3DButton.h (a ctkMenuButton; setSegmentationNode)."""
 
@@ -211,8 +176,8 @@ class _SegmentEditorWidget(QtWidgets.QGroupBox):
     """
 
     def __init__(self, parent: Any = None) -> None:
-        super().__init__("Segment Editor", parent)
-        self.setMinimumHeight(60)
+        super().__init__(parent)
+        self._make_children()
         self._logic, self.errors = slicer.vtkSlicerSegmentEditorLogic(), []
         self._logic.SetVerbose(True)
         self._logic.AddObserver("ErrorEvent", self._failed)
@@ -221,8 +186,40 @@ class _SegmentEditorWidget(QtWidgets.QGroupBox):
         self._history = slicer.vtkSegmentationHistory()
         self._selector_visible, self.shortcuts, self.observing, self.effect = True, False, False, None
 
+    def _make_children(self) -> None:
+        """Those of qMRMLSegmentEditorWidget.ui that a panel may look for, and what takes the room of the others."""
+        layout, lists, effects = QtWidgets.QVBoxLayout(self), QtWidgets.QHBoxLayout(), QtWidgets.QGridLayout()
+        actions = QtWidgets.QHBoxLayout()
+        for name, text in (("AddSegmentButton", "Add"), ("RemoveSegmentButton", "Remove"), ("Show3DButton", "Show 3D")):
+            button = QtWidgets.QPushButton(text, self)
+            button.setObjectName(name)
+            actions.addWidget(button)
+        for number, text in enumerate(EFFECTS):
+            button = QtWidgets.QToolButton(self)
+            button.setText(text)
+            effects.addWidget(button, number // 2, number % 2)
+        self._own_list = QtWidgets.QFrame(self)
+        self._own_list.setObjectName("SegmentsTableResizableFrame")
+        table = QtWidgets.QTableWidget(0, 2, self._own_list)
+        table.setObjectName("SegmentsTableView")
+        QtWidgets.QVBoxLayout(self._own_list).addWidget(table)
+        options = QtWidgets.QVBoxLayout()
+        options.addWidget(self._own_list)
+        options.addWidget(QtWidgets.QGroupBox("Options", self))
+        options.addWidget(QtWidgets.QGroupBox("Masking", self))
+        lists.addLayout(effects)
+        lists.addLayout(options, 1)
+        layout.addLayout(actions)
+        layout.addLayout(lists)
+
+    def _show_3d_button(self) -> Any:
+        return self.findChild(QtWidgets.QPushButton, "Show3DButton")
+
     segmentationNodeSelectorVisible = QtCore.Property(
         bool, lambda self: self._selector_visible, lambda self, on: setattr(self, "_selector_visible", on)
+    )
+    show3DButtonVisible = QtCore.Property(
+        bool, lambda self: not self._show_3d_button().isHidden(), lambda self, on: self._show_3d_button().setVisible(on)
     )
 
     @vtk.calldata_type(vtk.VTK_STRING)
@@ -263,6 +260,8 @@ class _SegmentEditorWidget(QtWidgets.QGroupBox):
             self._shown = node
             self._history.RemoveAllStates()
             self._history.SetSegmentation(node.GetSegmentation() if node else None)
+            if node is not None and node.GetSegmentation().GetNumberOfSegments() > 0:
+                self.setCurrentSegmentID(node.GetSegmentation().GetNthSegmentID(0))
         self._shown_source = self._logic.GetSourceVolumeNode()
 
     def setMRMLSegmentEditorNode(self, node: Any) -> None:
@@ -283,6 +282,13 @@ class _SegmentEditorWidget(QtWidgets.QGroupBox):
 
     def segmentationNode(self) -> Any:
         return self._logic.GetSegmentationNode()
+
+    def currentSegmentID(self) -> str:
+        return self._logic.GetCurrentSegmentID()
+
+    def setCurrentSegmentID(self, identifier: str) -> None:
+        if self._editor_node is not None:
+            self._editor_node.SetSelectedSegmentID(identifier)
 
     def setSourceVolumeNode(self, node: Any) -> None:
         self._logic.SetSourceVolumeNode(node)
@@ -346,7 +352,7 @@ def make_classes() -> dict[str, type]:
     return {
         "qMRMLWidget": widget,
         "qMRMLNodeComboBox": combo,
-        "qMRMLSegmentsTableView": _named(_SegmentsTableView, "qMRMLSegmentsTableView"),
+        "qMRMLSegmentsTableView": segments_table.make_class(_named),
         "qMRMLSegmentationShow3DButton": _named(_Show3DButton, "qMRMLSegmentationShow3DButton"),
         "qMRMLSegmentEditorWidget": editor,
     }

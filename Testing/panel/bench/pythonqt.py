@@ -50,6 +50,11 @@ class PythonQtObject:
         signal.connect(call)
         return True
 
+    def findChild(self, kind: type, name: str = "") -> Any:
+        """``PythonQtStdDecorators::findChild``: a child of a class or one derived from it, as Qt's metaobjects tell."""
+        found = QtCore.QObject.findChildren(self, QtCore.QObject, name or None)
+        return next((child for child in found if child.inherits(kind.staticMetaObject.className())), None)
+
     def disconnect(self, signature: str, function: Callable[..., Any]) -> bool:
         for entry in self.__dict__.get("_calls", []):
             if entry[:2] == (signature, function):
@@ -69,7 +74,11 @@ def wrapped(base: type, name: str | None = None) -> type:
     """A class like ``base`` whose properties are attributes; PySide looks for ``connect`` in the class itself only."""
     name = name or base.__name__
     metaobject = base.staticMetaObject
-    space: dict[str, Any] = {"connect": PythonQtObject.connect, "disconnect": PythonQtObject.disconnect}
+    space: dict[str, Any] = {
+        "connect": PythonQtObject.connect,
+        "disconnect": PythonQtObject.disconnect,
+        "findChild": PythonQtObject.findChild,
+    }
     for number in range(metaobject.propertyCount()):
         found = metaobject.property(number)
         if found.name() not in VIRTUAL | VIRTUAL_OF.get(base.__name__, set()):
