@@ -18,6 +18,8 @@ from subprocess import CalledProcessError
 from slicer.i18n import tr as _
 
 from neurospineseg.errors import MODULES, InputError
+from neurospineseg.packages.wheel_folder import check_folder
+from neurospineseg_panel.chosen_folder import chosen_folder
 
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements.txt"
 SHIPPED = (
@@ -56,32 +58,56 @@ def _is_there(name: str) -> bool:
         return False
 
 
+def missing_requirements() -> list[str]:
+    """As ``missing_packages``, in the form that pip takes."""
+    return [requirement for name, requirement in required().items() if not _is_there(name)]
+
+
 def ensure_dependencies(requester: str) -> None:
-    """Installs what is missing, after asking.
+    """Installs what is missing, after asking; waits. The panel has a window for it, which does not wait: ``InstallationWindow``.
 
     Args:
         requester: the module's name, for the question.
 
     Raises:
-        DependencyError: the user refused, or something could not be installed.
+        InputError: the chosen folder of wheels lacks something. ``DependencyError``: the user refused, or something could not be installed.
     """
-    if "torch" in missing_packages():
-        _install_torch()
-    requirements = [requirement for name, requirement in required().items() if not _is_there(name)]
+    folder = chosen_folder()
+    if folder is None and "torch" in missing_packages():
+        install_torch()
+    requirements = missing_requirements()
     if not requirements:
         return
-    with tempfile.TemporaryDirectory() as folder:
-        constraints = Path(folder) / "shipped.txt"
-        constraints.write_text("\n".join([*_sources(requirements), *_pins()]) + "\n", encoding="utf-8")
+    if folder is not None:
+        check_folder(folder, requirements)
+    with tempfile.TemporaryDirectory() as made:
+        constraints = Path(made) / "shipped.txt"
+        constraints.write_text(constraint_lines(requirements, folder), encoding="utf-8")
         _install(requirements, constraints, requester)
+    problem = what_is_still_missing()
+    if problem:
+        raise DependencyError(problem)
+
+
+def what_is_still_missing() -> str:
+    """One sentence after an installation; empty where all is there."""
     importlib.invalidate_caches()
     still = missing_packages()
-    if still:
-        raise DependencyError(
-            _(
-                "Some packages are still missing or only half installed ({names}); restart Slicer and click again, and if that does not help, enter {command} in the Python console."
-            ).format(names=", ".join(still), command=f"slicer.util.pip_install('--force-reinstall --no-deps {' '.join(still)}')")
-        )
+    if not still:
+        return ""
+    return _(
+        "Some packages are still missing or only half installed ({names}); restart Slicer and click again, and if that does not help, enter {command} in the Python console."
+    ).format(names=", ".join(still), command=f"slicer.util.pip_install('--force-reinstall --no-deps {' '.join(still)}')")
+
+
+def constraint_lines(requirements: list[str], folder: Path | None = None) -> str:
+    """A constraints file: where packages come from, and what must stay as it is.
+
+    Args:
+        folder: of wheels, as a file's address since pip takes backslashes away; None for the package indexes.
+    """
+    sources = _sources(requirements) if folder is None else ["--no-index", f"--find-links {folder.absolute().as_uri()}"]
+    return "\n".join([*sources, *_pins()]) + "\n"
 
 
 def _sources(requirements: list[str]) -> list[str]:
@@ -106,15 +132,22 @@ def _pins() -> list[str]:
     return found
 
 
-def _install_torch() -> None:
-    """PyTorch through the PyTorch extension, which finds the build for this computer; nothing where that is not installed."""
+def install_torch(ask: bool = True) -> None:
+    """PyTorch through the PyTorch extension, which finds the build for this computer and waits; nothing where that is not installed.
+
+    Args:
+        ask: whether the extension asks first.
+
+    Raises:
+        DependencyError: the user refused, or it could not be installed.
+    """
     try:
         import PyTorchUtils
     except ImportError:
         return
     try:
         installed = PyTorchUtils.PyTorchUtilsLogic().installTorch(
-            askConfirmation=True, torchVersionRequirement=required()["torch"].removeprefix("torch")
+            askConfirmation=ask, torchVersionRequirement=required()["torch"].removeprefix("torch")
         )
     except Exception as error:
         raise DependencyError(
@@ -123,7 +156,7 @@ def _install_torch() -> None:
             ).format(kind=type(error).__name__)
         ) from error
     if installed is None:
-        raise DependencyError(_refused())
+        raise DependencyError(refusal())
     importlib.invalidate_caches()
     if not _is_there("torch"):
         raise DependencyError(
@@ -140,7 +173,7 @@ def _install(requirements: list[str], constraints: Path, requester: str) -> None
         slicer.packaging.pip_ensure(requirements, constraints=constraints, requester=requester)
     except RuntimeError as error:
         if "declined" in str(error):
-            raise DependencyError(_refused()) from error
+            raise DependencyError(refusal()) from error
         raise DependencyError(
             _("The packages could not be installed ({problem}); restart Slicer and click again.").format(problem=error)
         ) from error
@@ -158,5 +191,6 @@ def _install(requirements: list[str], constraints: Path, requester: str) -> None
         ) from error
 
 
-def _refused() -> str:
+def refusal() -> str:
+    """What is said to who refused."""
     return _("Segmenting needs Python packages that were not installed; click again and agree to the installation.")

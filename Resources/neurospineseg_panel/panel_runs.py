@@ -13,6 +13,7 @@ from neurospineseg.geometry.region import Region
 from neurospineseg.pipeline.settings import Settings
 from neurospineseg.pipeline.stages import Stage
 from neurospineseg_panel.host import Host
+from neurospineseg_panel.installation_window import InstallationWindow
 from neurospineseg_panel.logic import SegmentLogic
 from neurospineseg_panel.message_log import MessageLog
 from neurospineseg_panel.messages import stage_text, time_text
@@ -49,6 +50,7 @@ class PanelRuns:
         self.host, self.logic, self.messages = host, logic, messages
         self._bar, self._save_undo, self._segmented, self._refresh = progress_bar, save_undo, segmented, refresh
         self.refused: RefusedRequest | None = None
+        self.installation = InstallationWindow(logic.declaration.name, messages.say)
 
     @property
     def busy(self) -> bool:
@@ -113,6 +115,8 @@ class PanelRuns:
             finished(result, notes)
             self._refresh_when_idle()
 
+        if self.installation.needed(lambda: self._begin(begin, finished)):
+            return
         try:
             begin(Listener(self._progress, ended, self.failed, self.messages.log))
         except InputError as error:

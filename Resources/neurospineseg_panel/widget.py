@@ -64,6 +64,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.segmentButton.connect("clicked(bool)", self.onSegmentButton)
         self.ui.forceButton.connect("clicked(bool)", self.onForceButton)
         self.ui.copyReportButton.connect("clicked(bool)", self.onCopyReport)
+        self.ui.packagesButton.connect("clicked(bool)", lambda checked=False: self.runs.installation.open())
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndClose)
@@ -97,6 +98,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """The module is unloaded or the application ends."""
         slicer.app.disconnect("aboutToQuit()", self.logic.stop)
         self.logic.stop()
+        self.runs.installation.close()
         self.setParameterNode(None)
         self.correct.embedded.cleanup()
         self.result.cleanup()

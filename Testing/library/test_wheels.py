@@ -14,6 +14,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.packages.gathering import needed_wheels
 from neurospineseg.packages.target import Target
 from neurospineseg.packages.wheel import Wheel, reason_of, wheels_of
+from neurospineseg.packages.wheel_folder import check_folder
 from Testing.small_wheels import make_wheel
 
 THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -161,6 +162,32 @@ def test_reports_are_read() -> None:
 )
 def test_why_pip_failed(log: str, reason: tuple[str, str]) -> None:
     assert reason_of(log) == reason
+
+
+@pytest.mark.parametrize(
+    "name, tag, words",
+    [
+        ("nss_built", "cp27-cp27m-win_amd64", "The wheels of nss_built in the folder .* are for another Python or system than this one"),
+        ("nss_other", "py3-none-any", "lacks nss_built>=1; fill it on a computer with a network: neurospineseg wheels DIR --python 3"),
+    ],
+)
+def test_what_a_folder_lacks_is_said(tmp_path: Path, name: str, tag: str, words: str) -> None:
+    make_wheel(tmp_path, name, tag=tag)
+    with pytest.raises(InputError, match=words):
+        check_folder(tmp_path, ["nss_built>=1"])
+
+
+def test_a_folder_without_wheels_and_none_at_all(tmp_path: Path) -> None:
+    (tmp_path / "notes.whl").write_text("")
+    with pytest.raises(InputError, match="holds no wheels"):
+        check_folder(tmp_path, ["nss_built>=1"])
+    with pytest.raises(InputError, match="does not exist"):
+        check_folder(tmp_path / "gone", ["nss_built>=1"])
+
+
+def test_a_folder_with_all_is_fine(tmp_path: Path) -> None:
+    make_wheel(tmp_path, "nss_built", "2.0+cpu")
+    check_folder(tmp_path, ["nss-built>=1"])
 
 
 def test_an_old_pip_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,7 @@ class Bench:
         slicer.modules.__dict__.pop("sampleDataSources", None)
         app.answer = True
         slicer.packaging.asked.clear()
+        sys.modules["qt"].QSettings().remove("NeuroSpineSeg")
 
     def open(self, name: str, folder: Path | None = None) -> Any:
         """Imports a module's file as Slicer does, makes its widget and enters it; ``folder`` is the module's where it is not ours."""

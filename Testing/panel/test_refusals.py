@@ -88,19 +88,6 @@ def test_a_bad_input_gets_one_sentence(bench, panel, scan, spoil, words: str) ->
     assert not slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
 
 
-def test_refused_packages(bench, panel, monkeypatch) -> None:
-    import neurospineseg_panel.dependencies as dependencies
-
-    def refuse(requirements) -> None:
-        raise RuntimeError("User declined package installation")
-
-    monkeypatch.setattr(dependencies, "required", lambda: {**{"surely-not-there": "surely-not-there>=1"}})
-    monkeypatch.setattr(slicer.packaging, "behavior", refuse)
-    bench.click(panel.ui.segmentButton)
-    assert idle(panel)
-    assert "agree to the installation" in panel.ui.statusLabel.text
-
-
 def test_the_report_names_no_scan(bench, panel, scan) -> None:
     scan.SetName("Miller^Anna t1c")
     bench.segment(panel)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import traceback
@@ -20,6 +19,7 @@ from typing import IO, Any
 from neurospineseg import __version__
 from neurospineseg.worker.json_lines import line_of, message_in, number_in
 from neurospineseg.worker.private_folder import make_private_folder, remove_folder, sweep_private_folders
+from neurospineseg.worker.process_group import kill_tree, own_group
 from neurospineseg.worker.protocol import FINAL, Answer, Died, Failed, Ready, Request
 
 IDLE_SECONDS = 600.0
@@ -84,7 +84,7 @@ class WorkerClient:
         try:
             with open(self.folder / "worker.log", "wb") as log:
                 self._process = subprocess.Popen(
-                    command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment, **_own_group()
+                    command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment, **own_group()
                 )
         except OSError:
             self._remove_folder()
@@ -211,7 +211,7 @@ class WorkerClient:
             self._answers[number].append(died)
         self._waiting.clear()
         if process is not None:
-            _kill_tree(process)
+            kill_tree(process)
             for pipe in _pipes(process):
                 pipe.close()
         self._remove_folder()
@@ -237,30 +237,6 @@ def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
     assert process.stdin is not None
     assert process.stdout is not None
     return process.stdin, process.stdout
-
-
-def _own_group() -> dict[str, Any]:
-    """Below the window's priority, and in a group that can be ended as a whole."""
-    if sys.platform == "win32":
-        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW | subprocess.BELOW_NORMAL_PRIORITY_CLASS
-        return {"creationflags": flags}
-    return {"start_new_session": True}
-
-
-def _kill_tree(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process and its children (Slicer's ``PythonSlicer`` is a launcher whose child does the work)."""
-    if sys.platform == "win32":
-        command, silent = ["taskkill", "/F", "/T", "/PID", str(process.pid)], subprocess.DEVNULL
-        subprocess.run(command, check=False, creationflags=subprocess.CREATE_NO_WINDOW, stdout=silent, stderr=silent)
-    else:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
-    try:
-        process.wait(timeout=2.0)
-    except subprocess.TimeoutExpired:
-        process.kill()
 
 
 def _words_for(exit_code: int | None) -> str:

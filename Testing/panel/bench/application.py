@@ -60,7 +60,7 @@ class Application(Signals):
         self.qt = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
         self.messages: list[tuple[str, str]] = []
         self.answer = True
-        self.main_window: Any = object()
+        self.main_window: Any = QtWidgets.QMainWindow()
         self._modules = Signals()
 
     def clipboard(self) -> Any:
@@ -68,6 +68,9 @@ class Application(Signals):
 
     def moduleManager(self) -> Signals:
         return self._modules
+
+    def thread(self) -> QtCore.QThread:
+        return self.qt.thread()
 
     def testingEnabled(self) -> bool:
         return False
@@ -113,6 +116,16 @@ def make_packaging(app: Application) -> types.ModuleType:
         module.asked.append((list(requirements), text, requester))
         module.behavior(requirements)
 
+    def pip_install(requirements: Any, constraints: Any = None, no_deps_requirements: Any = None, skip_packages: Any = None,
+                    blocking: bool = True, show_progress: bool = True, requester: str | None = None, logCallback: Any = None,
+                    completedCallback: Any = None) -> None:  # fmt: skip
+        text = open(constraints, encoding="utf-8").read() if constraints else ""
+        module.asked.append((list(requirements), text, requester))
+        assert not blocking, "the window must not wait"
+        code = module.behavior(requirements) or 0
+        QtCore.QTimer.singleShot(0, lambda: completedCallback(code))
+
+    module.pip_install, module.isPipInstallInProgress = pip_install, lambda: False
     module.pip_ensure = pip_ensure
     return module
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import tempfile
 import types
 from pathlib import Path
 from typing import Any
 
 import slicer
-from PySide6 import QtWidgets
+from PySide6 import QtCore, QtWidgets
 
 from Testing.panel.bench import ctk_widgets, mrml_widgets, parameter_node, pythonqt, scripted_module
 from Testing.panel.bench.application import Application, Modules, make_packaging, make_sample_data, new_scene, patch_util
@@ -26,6 +27,9 @@ STAND_INS = {
 def install() -> Application:
     """Makes ``qt``, ``ctk``, ``SampleData`` and the application's side of ``slicer`` importable; returns ``slicer.app``."""
     app = Application()
+    QtCore.QSettings.setPath(QtCore.QSettings.Format.NativeFormat, QtCore.QSettings.Scope.UserScope, tempfile.mkdtemp())
+    QtCore.QCoreApplication.setOrganizationName("bench")
+    QtCore.QCoreApplication.setApplicationName("bench")
     sys.modules["qt"] = pythonqt.make_module()
     sys.modules["ctk"] = ctk_widgets.make_module()
     widgets = mrml_widgets.make_classes()
