@@ -58,17 +58,17 @@ class CorrectionRun(Run):
         painted = []
         for segment in paint_label_map(self.node, reference, labels, self.request.task):
             painted.append(segment)
-            yield
+            yield None
         self._notes = judged(painted)
         corrected, predicted, model = self.file("corrected.npy"), None, None
         for _written in self.write(corrected, labels):
-            yield
+            yield None
         if self.result is not None and self.result.is_whole and self._fits(self.result, labels.shape):
             labels[:] = 0
             yield from self.result.paint(labels)
             predicted, model = self.file("predicted.npy"), self.result.report["model"]
             for _written in self.write(predicted, labels):
-                yield
+                yield None
         self.request = replace(self.request, labels=corrected, prediction=predicted, model=model)
         yield from super()._send()
 

@@ -15,13 +15,13 @@ PREFIX = "NeuroSpineSeg."
 
 
 def remember_scans(node: Any, scans: Mapping[str, Any]) -> None:
-    """Makes node references from a segmentation to the scans of its last run; those of former ones go."""
+    """Makes node references from a segmentation to the scans of its last run; those of former ones go, and what is there already stays."""
+    wanted = {PREFIX + channel: scan.GetID() for channel, scan in scans.items()}
     roles = [node.GetNthNodeReferenceRole(number) for number in range(node.GetNumberOfNodeReferenceRoles())]
-    for role in roles:
-        if role is not None and role.startswith(PREFIX):
-            node.SetNodeReferenceID(role, None)
-    for channel, scan in scans.items():
-        node.SetNodeReferenceID(PREFIX + channel, scan.GetID())
+    former = {role: None for role in roles if role is not None and role.startswith(PREFIX)}
+    for role, identifier in {**former, **wanted}.items():
+        if node.GetNodeReferenceID(role) != identifier:
+            node.SetNodeReferenceID(role, identifier)
 
 
 def remembered_scans(node: Any, result: SegmentationResult | None) -> dict[str, str]:

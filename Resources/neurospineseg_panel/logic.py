@@ -27,7 +27,7 @@ from neurospineseg_panel.run import Listener, Run
 from neurospineseg_panel.segmentation_result import SegmentationResult
 from neurospineseg_panel.segmentation_run import SegmentationRun
 
-BUSY_MILLISECONDS, IDLE_MILLISECONDS = 25, 1000
+WORKING_MILLISECONDS, BUSY_MILLISECONDS, IDLE_MILLISECONDS = 1, 25, 1000
 _CLIENTS: dict[str, WorkerClient] = {}
 """One worker per module, also after the module was reloaded."""
 
@@ -294,11 +294,18 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         run = self.run
         if run is not None and run.step() and self.run is run:
             self.run = None
-        if self.run is None and self._timer is not None:
-            if self.client.running:
-                self._timer.setInterval(IDLE_MILLISECONDS)
-            else:
-                self._timer.stop()
+        if self._timer is None:
+            return
+        if self.run is not None:
+            self._beat(BUSY_MILLISECONDS if self.run.paused else WORKING_MILLISECONDS)
+        elif self.client.running:
+            self._beat(IDLE_MILLISECONDS)
+        else:
+            self._timer.stop()
+
+    def _beat(self, milliseconds: int) -> None:
+        if self._timer.interval != milliseconds:
+            self._timer.setInterval(milliseconds)
 
     def _tick_every(self, milliseconds: int) -> None:
         if self._in_loop:

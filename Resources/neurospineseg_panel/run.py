@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
@@ -37,7 +39,18 @@ from neurospineseg_panel.remaining_time import RemainingTime
 
 SLAB_BYTES = 4 * 2**20
 """Voxels are copied in pieces of this size, each in some milliseconds."""
-Steps = Generator[None, dict[str, Any] | None, None]
+TURN_SECONDS = 0.012
+"""How long a run goes on in one turn of the event loop."""
+
+
+class Pause(Enum):
+    """What a step gives where the turn ends: to show what was told, or since there is nothing to do but wait for the worker."""
+
+    TURN = 1
+
+
+Steps = Generator[Pause | None, Any, None]
+"""After each piece of some milliseconds, ``None``: the next may follow in the same turn."""
 
 
 @dataclass
@@ -95,6 +108,7 @@ class Run:
         self.client, self.scans, self.request = client, dict(scans), request
         self.listener, self.times = listener, times
         self.over = False
+        self.paused = True
         self._folder: Path | None = None
         self._number: int | None = None
         self._files: list[str] = []
@@ -106,11 +120,16 @@ class Run:
         times.begin()
 
     def step(self) -> bool:
-        """Goes on by one short step; returns whether the run is over. The client must have been polled."""
+        """Goes on for one short turn; returns whether the run is over. The client must have been polled.
+
+        ``paused`` tells then whether there is nothing more to do at once.
+        """
         if self.over:
             return True
+        until, self.paused = perf_counter() + TURN_SECONDS, False
         try:
-            next(self._steps)
+            while not self.paused and perf_counter() < until:
+                self.paused = next(self._steps) is not None
         except StopIteration:
             self.over = True
             self._remove_files()
@@ -181,7 +200,7 @@ class Run:
             raise WorkerEnded(unasked=self._number is None)
         return self._folder / name
 
-    def _ask(self) -> Generator[None, Any, Any]:
+    def _ask(self) -> Generator[Pause | None, Any, Any]:
         """Gives the worker the request and waits for its result; once more if it was just ending for want of work."""
         for attempt in (1, 2):
             self.client.start()
@@ -196,13 +215,15 @@ class Run:
     def _send(self) -> Steps:
         """Copies the scans into the worker's folder and sends the request."""
         self._tell(Stage.SENDING, 0.0)
+        yield Pause.TURN
         files = {}
         for number, (name, node) in enumerate(self.scans.items()):
             affine, voxels = node_geometry(node), node_voxels(node)
             file = self.file(f"scan{number}.npy")
             for written in self.write(file, voxels):
                 self._tell(Stage.SENDING, (number + written) / len(self.scans))
-                yield
+                yield None
+            yield Pause.TURN
             files[name] = ScanFile(file, tuple(tuple(map(float, row)) for row in affine))
         self.place("")
         if isinstance(self.request, Segment | FindRegion | StoreCorrection):
@@ -222,7 +243,7 @@ class Run:
                 written.write(np.ascontiguousarray(voxels[first:last]).data)
                 yield last / len(voxels)
 
-    def _answer(self) -> Generator[None, Any, Any]:
+    def _answer(self) -> Generator[Pause | None, Any, Any]:
         """Waits for the worker; returns its result.
 
         Raises:
@@ -245,7 +266,7 @@ class Run:
                     raise InputError(answer.message)
                 elif isinstance(answer, Refused):
                     raise (ImplausibleInput if answer.forcible else InputError)(answer.message)
-            yield
+            yield Pause.TURN
 
     def _tell(self, stage: Stage, fraction: float) -> None:
         self.times.at(stage, fraction)

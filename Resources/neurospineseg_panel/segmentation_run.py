@@ -19,7 +19,7 @@ from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.protocol import Segment, Segmented
 from neurospineseg_panel.correction_scans import remember_scans
 from neurospineseg_panel.remaining_time import RemainingTime
-from neurospineseg_panel.run import Listener, Run, Steps, slabs
+from neurospineseg_panel.run import Listener, Pause, Run, Steps, slabs
 from neurospineseg_panel.segmentation_result import PackedMask, Part, SegmentationResult
 
 
@@ -69,9 +69,10 @@ class SegmentationRun(Run):
         if target is not None and not self.scene.IsNodePresent(target):
             target = None
             notes.append(_("The chosen segmentation was removed meanwhile; the result went into a new one."))
-        yield
+        yield Pause.TURN
         labels = np.load(self.place(answer.labels), mmap_mode="r")
         merge = self._merge(answer, target, labels.shape)
+        yield None
         masks = yield from self._masks(answer, labels, merge)
         del labels
         finished = SegmentationResult(
@@ -85,9 +86,19 @@ class SegmentationRun(Run):
             self.earlier,
             core=answer.core,
         )
-        save = self.save_undo
-        node = merge.apply(None if save is None or target is None else lambda: save(target), attributes_of(finished), self._token)
-        remember_scans(node, self.scans)
+        yield from merge.settling()
+        yield Pause.TURN
+        self._finish(merge, finished, notes)
+
+    def _finish(self, merge: Merge, finished: SegmentationResult, notes: list[str]) -> None:
+        """Changes the scene, and tells so, in one turn: until now nothing of it was to be seen."""
+        save, target = self.save_undo, merge.target
+        node = merge.apply(
+            None if save is None or target is None else lambda: save(target),
+            attributes_of(finished),
+            self._token,
+            lambda node: remember_scans(node, self.scans),
+        )
         if self._is_box and not self.asked.inside and self.rule is MergeRule.REPLACE and merge.replaces:
             notes.append(
                 _(
@@ -102,7 +113,7 @@ class SegmentationRun(Run):
     def _is_box(self) -> bool:
         return isinstance(self.asked.settings.region, Region)
 
-    def _masks(self, answer: Segmented, labels: np.ndarray, merge: Merge) -> Generator[None, Any, list[PackedMask]]:
+    def _masks(self, answer: Segmented, labels: np.ndarray, merge: Merge) -> Generator[None, None, list[PackedMask]]:
         """Hands each structure's mask to the merge, and keeps it packed."""
         masks = []
         for number, there in enumerate(answer.structures):
@@ -111,11 +122,11 @@ class SegmentationRun(Run):
             mask = np.empty(crop.shape, np.uint8)
             for first, last in slabs(crop):
                 np.equal(crop[first:last], there.label, out=mask[first:last], casting="unsafe")
-                yield
-            merge.prepare(FoundStructure(structure(there.key), mask, (k0, j0, i0), there.confidence))
+                yield None
+            yield from merge.preparing(FoundStructure(structure(there.key), mask, (k0, j0, i0), there.confidence))
             masks.append(PackedMask(there.label, there.box, np.packbits(mask)))
             self._tell(Stage.TAKING_RESULT, (number + 1) / (len(answer.structures) + 1))
-            yield
+            yield None
         return masks
 
     def _as_known(self, finished: SegmentationResult, node: Any) -> SegmentationResult:

@@ -8,7 +8,9 @@ import slicer
 
 from neurospineseg.images.volume import Volume
 from neurospineseg.mrml import FoundStructure, RegionMerge, node_from_array, segmentation_from_labels
-from neurospineseg.mrml.segment_masks import BINARY, describe, image_of, mask_in_box
+from neurospineseg.mrml.layers import drawing
+from neurospineseg.mrml.pieces import at_once
+from neurospineseg.mrml.segment_masks import BINARY, describe, mask_in_box
 from neurospineseg.tasks.anatomy import structure, structures_of
 
 SHAPE = (12, 14, 16)
@@ -120,7 +122,7 @@ def add(node, segment_id: str, key: str, mask: np.ndarray, name: str, locked: bo
     describe(segment, structure(key))
     segment.SetName(name)
     segment.SetLabelValue(1)
-    segment.AddRepresentation(BINARY, image_of(mask, (0, 0, 0), matrix))
+    segment.AddRepresentation(BINARY, at_once(drawing([found(structure(key), mask)], matrix))[0].image)
     if locked:
         logic = slicer.vtkSlicerSegmentationsModuleLogic
         logic.SetSegmentStatus(segment, logic.Completed)

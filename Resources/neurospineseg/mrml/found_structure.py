@@ -8,7 +8,7 @@ import numpy as np
 
 from neurospineseg.geometry.bounding_box import bounding_slices
 from neurospineseg.geometry.triple import triple
-from neurospineseg.mrml.segment_masks import Box
+from neurospineseg.mrml.pieces import Box
 from neurospineseg.tasks.anatomy import Structure
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from neurospineseg.errors import InputError
 from neurospineseg.mrml.found_structure import FoundStructure, union
 from neurospineseg.mrml.merge import Change, Merge
-from neurospineseg.mrml.segment_masks import is_locked, mask_in_box, tight_mask
+from neurospineseg.mrml.pieces import Pieces, moved_box, slabs_of
+from neurospineseg.mrml.segment_masks import is_locked, mask_in_box
 from neurospineseg.tasks.anatomy import Structure, all_structures, family
 from neurospineseg.tasks.spine.levels import NUMBERED, is_neutral, place_of, structure_at, variant_of
 from neurospineseg.tasks.spine.renumbering import Variant
@@ -52,22 +53,30 @@ class RegionMerge(Merge):
         super()._begin()
         self._waiting: list[tuple[FoundStructure, dict[int, int]]] = []
         self._sizes: dict[int, int] = {}
+        self._notes_before: int | None = None
 
-    def _plan(self, found: FoundStructure) -> None:
-        self._waiting.append((found, self._shared(found)))
+    def _plan(self, found: FoundStructure) -> Pieces[None]:
+        self._waiting.append((found, (yield from self._shared(found))))
 
-    def _shared(self, found: FoundStructure) -> dict[int, int]:
+    def _shared(self, found: FoundStructure) -> Pieces[dict[int, int]]:
         """How many voxels a vertebra or a disc shares with each segment of its kind, by the segment's number."""
-        kind, mask = family(found.structure.key), np.asarray(found.mask, bool)
-        shared: dict[int, int] = {}
+        kind, shared = family(found.structure.key), Counter[int]()
         for number, shown in enumerate(self._structures):
             if kind in NUMBERED and shown is not None and family(shown.key) == kind:
-                count = int(np.count_nonzero(mask & mask_in_box(self._segments[number], found.box, self.matrix)))
-                if count:
-                    shared[number] = count
-        return shared
+                for slab in slabs_of(found.box):
+                    mask = found.mask[moved_box(slab, np.negative(found.start))] != 0
+                    shared[number] += int(np.count_nonzero(mask & mask_in_box(self._segments[number], slab, self.matrix)))
+                    yield
+        return dict(+shared)
 
-    def _settle(self) -> None:
+    def _settle(self) -> Pieces[None]:
+        self._changes.clear()
+        self._notes_before = len(self.notes) if self._notes_before is None else self._notes_before
+        del self.notes[self._notes_before :]
+        for number, segment in enumerate(self._segments):
+            yield from self._know(segment)
+            tight = self._tights[number]
+            self._sizes[number] = 0 if tight is None else int(np.count_nonzero(tight[0]))
         variant = variant_of([shown.key for shown in self._structures if shown is not None])
         shifts = {kind: self._shift(kind, variant) for kind in NUMBERED}
         unclear = {kind: reason for kind in NUMBERED if (reason := self._unclear(kind, shifts[kind]))}
@@ -90,8 +99,10 @@ class RegionMerge(Merge):
                 self._replace(shown, found.pop(shown))
             elif cleared and kind not in unclear:
                 self._rewrite(self._segment_of(shown), shown, None)
+            yield
         for wanted, entry in found.items():
             self._add(entry, wanted)
+            yield
 
     def _unclear(self, kind: str, shift: int | None) -> str:
         """Why the user's names of a kind cannot be told from the model's; empty where they can."""
@@ -134,7 +145,7 @@ class RegionMerge(Merge):
                 there = self._place(number, variant)
                 if here is not None and there is not None:
                     shared[there - here] += count
-                    if count > LEAST_SHARE * min(int(np.count_nonzero(found.mask)), self._size_of(number)):
+                    if count > LEAST_SHARE * min(int(np.count_nonzero(found.mask)), self._sizes[number]):
                         certain.add(there - here)
         if not certain:
             return None
@@ -144,12 +155,6 @@ class RegionMerge(Merge):
     def _place(self, number: int, variant: Variant) -> int | None:
         shown = self._structures[number]
         return None if shown is None else place_of(shown.key, variant)
-
-    def _size_of(self, number: int) -> int:
-        if number not in self._sizes:
-            tight = tight_mask(self._segments[number])
-            self._sizes[number] = 0 if tight is None else int(np.count_nonzero(tight[0]))
-        return self._sizes[number]
 
     def _users_name(self, structure: Structure, shifts: Mapping[str, int | None], variant: Variant) -> Structure | None:
         """What the user's names make of one of the model's structures; None where they have none for it.
@@ -178,7 +183,7 @@ class RegionMerge(Merge):
 
         def order(number: int) -> tuple[bool, bool, int]:
             segment = self._segments[number]
-            return segment.GetName().strip().lower() != wanted.name.lower(), is_locked(segment), -self._size_of(number)
+            return segment.GetName().strip().lower() != wanted.name.lower(), is_locked(segment), -self._sizes[number]
 
         alike = sorted((number for number, shown in enumerate(self._structures) if shown == wanted), key=order)
         for number in alike[1:]:

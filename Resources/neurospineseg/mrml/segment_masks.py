@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import slicer
 import vtk
-from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtk.util.numpy_support import vtk_to_numpy
 
 from neurospineseg.geometry.affine import Affine
-from neurospineseg.geometry.bounding_box import bounding_slices
 from neurospineseg.geometry.triple import triple
-from neurospineseg.mrml.volume_node import to_numpy, to_vtk, to_world
+from neurospineseg.mrml.pieces import Box, Pieces, at_once, slabs_of
+from neurospineseg.mrml.volume_node import to_numpy, to_world
 from neurospineseg.tasks.anatomy import all_structures
 from neurospineseg.tasks.structure import STRUCTURE_TAG, Structure, segment_tags, terminology_entry
 
@@ -23,8 +23,8 @@ CONFIDENCE_TAG = "NeuroSpineSeg.Confidence"
 """On a segment: the share of the voxels that a run wrote in which the model was certain, 0 to 1; absent where that is not known."""
 BINARY = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
 SURFACE = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
-Box = tuple[slice, ...]
-"""A part of a grid: slices (k, j, i)."""
+TightMask = tuple[np.ndarray, tuple[int, int, int], np.ndarray]
+"""A mask on its own grid: bool (K, J, I), the first voxel (k, j, i), 4x4 ijk to the node's RAS mm."""
 
 
 def tag(segment: Any, name: str) -> str:
@@ -101,16 +101,6 @@ def identify(segment: Any, found: Structure) -> None:
         segment.SetTag("TerminologyEntry", terminology_entry(found))
 
 
-def image_of(mask: np.ndarray, start: tuple[int, int, int], matrix: np.ndarray) -> Any:
-    """A ``vtkOrientedImageData`` whose extent begins at ``start`` (k, j, i) and whose ijk lie in space by ``matrix`` (4x4)."""
-    image = slicer.vtkOrientedImageData()
-    (k, j, i), (depth, height, width) = start, mask.shape
-    image.SetExtent(i, i + width - 1, j, j + height - 1, k, k + depth - 1)
-    image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(mask, np.uint8).ravel(), deep=True))
-    image.SetImageToWorldMatrix(to_vtk(matrix))
-    return image
-
-
 def layer_of(segment: Any) -> tuple[np.ndarray, Any] | None:
     """4x4 ijk to the node's RAS mm of a segment's label map, and the image; None where it is empty."""
     image = segment.GetRepresentation(BINARY)
@@ -138,20 +128,29 @@ def own_mask(segment: Any) -> tuple[np.ndarray, tuple[int, int, int], np.ndarray
     return None if found is None else (found[0] == segment.GetLabelValue(), *found[1:])
 
 
-def tight_mask(segment: Any) -> tuple[np.ndarray, tuple[int, int, int], np.ndarray] | None:
+def tight_mask(segment: Any) -> TightMask | None:
     """``own_mask`` without its empty margins; a segment of a large shared layer takes little memory."""
+    return at_once(tight_masking(segment))
+
+
+def tight_masking(segment: Any) -> Pieces[TightMask | None]:
+    """``tight_mask`` in pieces."""
     found = own_values(segment)
     if found is None:
         return None
     values, start, matrix = found
-    label = segment.GetLabelValue()
-    planes = [k for k, plane in enumerate(values) if (plane == label).any()]
-    mask = values[planes[0] : planes[-1] + 1] == label if planes else np.zeros((0, 0, 0), bool)
-    box = bounding_slices(mask)
-    if box is None:
+    label, lines = segment.GetLabelValue(), [np.zeros(size, bool) for size in values.shape]
+    for slab in slabs_of(tuple(slice(0, size) for size in values.shape)):
+        there = values[slab] == label
+        if there.any():
+            lines[0][slab[0]] = there.any((1, 2))
+            lines[1] |= there.any((0, 2))
+            lines[2] |= there.any((0, 1))
+        yield
+    if not lines[0].any():
         return None
-    _, j, i = box
-    return np.ascontiguousarray(mask[:, j, i]), (start[0] + planes[0], start[1] + j.start, start[2] + i.start), matrix
+    box = tuple(slice(int(places[0]), int(places[-1]) + 1) for places in map(np.flatnonzero, lines))
+    return np.ascontiguousarray(values[box] == label), triple(at + part.start for at, part in zip(start, box)), matrix
 
 
 def shift_between(own: np.ndarray, matrix: np.ndarray) -> tuple[int, int, int] | None:

@@ -12,7 +12,7 @@ from vtk.util.numpy_support import numpy_to_vtk
 
 from neurospineseg.atomic_files import whole_file
 from neurospineseg.errors import InputError
-from neurospineseg.mrml.merge import place_beside
+from neurospineseg.mrml.beside_scan import place_beside
 from neurospineseg.mrml.segment_masks import BINARY, describe
 from neurospineseg.mrml.volume_node import local_geometry, to_vtk
 from neurospineseg.tasks.anatomy import Structure
