@@ -61,6 +61,20 @@ class Header:
             return default
 
     @property
+    def kind(self) -> UID:
+        """The class of the object; empty where none is stated."""
+        return UID(str(self.dataset.get("SOPClassUID", "") or ""))
+
+    @property
+    def is_scan(self) -> bool:
+        return self.whole("Rows") > 0 and self.whole("Columns") > 0 and self.kind not in NO_SCANS
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether a file without a scan should hold one: its class is one of images, or nothing of it can be read but that it is DICOM."""
+        return "Image Storage" in self.kind.name if self.kind else bool(self.dataset.preamble)
+
+    @property
     def frames(self) -> int:
         return max(1, self.whole("NumberOfFrames", 1))
 
@@ -106,8 +120,10 @@ def find_dicom(path: Path) -> DicomFiles:
         except Exception:  # pydicom raises errors of many kinds on what is no DICOM
             damaged.append(file)
             continue
-        if header.whole("Rows") > 0 and header.whole("Columns") > 0 and str(header.dataset.get("SOPClassUID", "")) not in NO_SCANS:
+        if header.is_scan:
             headers.append(header)
+        elif header.is_broken:
+            damaged.append(file)
         else:
             other += 1
     return DicomFiles(headers, damaged, other)

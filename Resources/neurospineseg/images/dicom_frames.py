@@ -109,6 +109,13 @@ class FrameHeader:
         found = self.numbers(name, 1, *groups)
         return None if found is None else float(found[0])
 
+    def scale(self, name: str, default: float) -> float:
+        """Slope or intercept; the default where none is stated, NaN where what is stated is no number."""
+        if self.value(name, "PixelValueTransformationSequence") in (None, ""):
+            return default
+        found = self.number(name, "PixelValueTransformationSequence")
+        return np.nan if found is None else found
+
     def words(self, name: str, *groups: str) -> tuple[str, ...]:
         found = self.value(name, *groups)
         return () if found is None else (str(found),) if isinstance(found, str) else tuple(map(str, np.atleast_1d(found)))
@@ -126,7 +133,6 @@ def _frame(header: FrameHeader, index: int, count: int) -> Frame:
     gray = str(file.dataset.get("PhotometricInterpretation", "MONOCHROME2")).startswith("MONOCHROME")
     color = file.whole("SamplesPerPixel", 1) > 1 or not gray
     spacing = header.numbers("PixelSpacing", 2, "PixelMeasuresSequence")
-    slope = header.number("RescaleSlope", "PixelValueTransformationSequence")
     return Frame(
         path=file.path,
         index=index,
@@ -141,8 +147,8 @@ def _frame(header: FrameHeader, index: int, count: int) -> Frame:
         directions=_directions(header),
         spacing=None if spacing is None or (spacing <= 0).any() else spacing[::-1],
         step=_positive(header.number("SpacingBetweenSlices", "PixelMeasuresSequence")),
-        slope=1.0 if slope is None else slope,
-        intercept=header.number("RescaleIntercept", "PixelValueTransformationSequence") or 0.0,
+        slope=header.scale("RescaleSlope", 1.0),
+        intercept=header.scale("RescaleIntercept", 0.0),
         traits=_traits(header),
         cut=file.cut,
     )

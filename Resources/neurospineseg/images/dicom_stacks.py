@@ -87,14 +87,15 @@ def _stacks_of_form(frames: list[Frame], voxels_of: Callable[[Frame], Hashable])
     frames = sorted(frames, key=lambda frame: frame.order)
     if not all(frame.placed for frame in frames):
         return [Stack({}, tuple(frames), placed=False)], 0
+    planes = _planes(frames)
+    if len(planes) == 1 and len(frames) > 1 and not _levels(frames).any():
+        return [Stack({}, tuple(frames), placed=False)], 0
     stacks, repeated = [], 0
-    for plane, parallel in _planes(frames):
+    for plane, parallel in planes:
         for stack in _by_kind(parallel):
             kept = _without_copies(stack.frames, voxels_of)
             repeated += len(stack) - len(kept)
             stacks += [Stack({**plane, **stack.name, **part.name}, part.frames) for part in _by_trait(kept)]
-    if len(stacks) > 1 and all(len(stack) == 1 for stack in stacks) and np.ptp([f.position for f in frames], axis=0).max() < ONE_PLACE_MM:
-        return [Stack({}, tuple(frames), placed=False)], 0
     return stacks, repeated
 
 
