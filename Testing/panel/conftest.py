@@ -45,12 +45,14 @@ class Bench:
         """Imports a module's file as Slicer does, makes its widget and enters it; ``folder`` is the module's where it is not ours."""
         import slicer
 
+        from Testing.panel.bench.scripted_module import ModuleParent
+
         file = (folder or ROOT / name) / f"{name}.py"
         spec = importlib.util.spec_from_file_location(name, file)
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = slicer.loadedModules[name] = module
         spec.loader.exec_module(module)
-        self.declared = type("Parent", (), {"path": str(file)})()
+        self.declared = ModuleParent(str(file))
         getattr(module, name)(self.declared)
         parent = slicer.qMRMLWidget()
         qt = sys.modules["qt"]

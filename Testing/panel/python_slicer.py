@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import types
 from pathlib import Path
 
 import pytest
 
-SLICER_REPOSITORY = Path("/work/.mirror/Slicer+Slicer/repo")
+from Testing.panel.bench.sources import SLICER, Sources
 
 
 class PythonSlicer:
@@ -51,16 +50,10 @@ class PythonSlicer:
 
 def slicers_own_packaging() -> types.ModuleType:
     """``slicer.packaging`` from Slicer's sources, which are read where they lie and never copied; skips the test without them."""
-    folder = os.environ.get("NEUROSPINESEG_SLICER_SOURCE")
-    path = "Base/Python/slicer/packaging.py"
-    if folder:
-        source = (Path(folder) / path).read_text(encoding="utf-8")
-    elif SLICER_REPOSITORY.is_dir():
-        source = subprocess.run(
-            ["git", f"--git-dir={SLICER_REPOSITORY}", "show", f"5.12:{path}"], capture_output=True, text=True, check=True
-        ).stdout
-    else:
-        pytest.skip("Slicer's sources are not here; NEUROSPINESEG_SLICER_SOURCE names their folder")
+    sources, path = Sources(SLICER), "Base/Python/slicer/packaging.py"
+    if sources.place is None:
+        pytest.skip(f"Slicer's sources are not here (set {SLICER})")
+    source = sources.read(path)
     module = types.ModuleType("slicer.packaging")
     exec(compile(source, path, "exec"), module.__dict__)
     return module

@@ -6,6 +6,7 @@ Modules/Scripted/SampleData/SampleData.py.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import types
 from collections.abc import Callable
@@ -19,12 +20,19 @@ SLICE_VIEWS = ("Red", "Yellow", "Green")
 
 
 class Signals:
-    """An object whose named signals tests send by hand."""
+    """An object whose signals tests send by hand.
 
-    def __init__(self) -> None:
+    Args:
+        signatures: of the signals that it has; PythonQt warns of others, which never come.
+    """
+
+    def __init__(self, *signatures: str) -> None:
+        self.signatures = signatures
         self._functions: dict[str, list[Callable[..., Any]]] = {}
 
     def connect(self, signature: str, function: Callable[..., Any]) -> bool:
+        if signature not in self.signatures or not callable(function):
+            raise ValueError(f"{type(self).__name__} cannot connect {signature} to {function!r}; it has {', '.join(self.signatures)}")
         self._functions.setdefault(signature, []).append(function)
         return True
 
@@ -54,14 +62,15 @@ class Application(Signals):
     """``slicer.app``; ``messages`` keeps what was shown to the user, ``answers`` decides what questions return."""
 
     applicationVersion = "5.12.3"
+    applicationName = "Slicer"
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("startupCompleted()", "aboutToQuit()")
         self.qt = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
         self.messages: list[tuple[str, str]] = []
         self.answer = True
         self.main_window: Any = QtWidgets.QMainWindow()
-        self._modules = Signals()
+        self._modules = Signals("moduleAboutToBeUnloaded(QString)")
 
     def clipboard(self) -> Any:
         return QtWidgets.QApplication.clipboard()
@@ -183,7 +192,13 @@ def patch_util(app: Application, loader: Any) -> None:
     util = slicer.util
 
     def shown(kind: str) -> Callable[..., Any]:
-        def show(text: str, *arguments: Any, **keywords: Any) -> bool:
+        real = inspect.signature(getattr(util, kind))
+
+        def show(*arguments: Any, **keywords: Any) -> bool:
+            bound = real.bind(*arguments, **keywords).arguments
+            text = bound["message" if kind == "showStatusMessage" else "text"]
+            if not isinstance(text, str):
+                raise ValueError(f"{kind} takes a text, not {text!r}")
             app.messages.append((kind, text))
             if kind.endswith("Display"):
                 logging.warning(text)
@@ -199,12 +214,10 @@ def patch_util(app: Application, loader: Any) -> None:
     util.childWidgetVariables = lambda widget: types.SimpleNamespace(
         **{QtCore.QObject.objectName(w): w for w in [widget, *widget.findChildren(QtWidgets.QWidget)] if QtCore.QObject.objectName(w)}
     )
-    util.setSliceViewerLayers = lambda **layers: app.messages.append(("layers", str(sorted(layers))))
-    util.WaitCursor = lambda *arguments, **keywords: nullcontext()
-    util.getNodesByClass = lambda kind, scene=None: _nodes(kind)
+    layers = inspect.signature(util.setSliceViewerLayers)
 
+    def set_layers(*arguments: Any, **keywords: Any) -> None:
+        app.messages.append(("layers", str(sorted(layers.bind(*arguments, **keywords).arguments))))
 
-def _nodes(kind: str) -> list[Any]:
-    collection = slicer.mrmlScene.GetNodesByClass(kind)
-    collection.UnRegister(None)
-    return [collection.GetItemAsObject(n) for n in range(collection.GetNumberOfItems())]
+    util.setSliceViewerLayers = set_layers
+    util.WaitCursor = lambda show=True: nullcontext()

@@ -55,23 +55,39 @@ class _CollapsibleButton(QtWidgets.QWidget):
         painter.drawText(QtCore.QRect(6, 0, width, HEADER - 2), QtCore.Qt.AlignmentFlag.AlignVCenter, title)
 
 
-class _DirectoryButton(QtWidgets.QPushButton):
-    """ctk: Libs/Widgets/ctkDirectoryButton.h (property directory; signal directoryChanged(QString))."""
+class _DirectoryButton(QtWidgets.QWidget):
+    """ctk: Libs/Widgets/ctkDirectoryButton.{h,cpp}: a button in a widget.
+
+    Its folder is the current one at first; another becomes absolute. ``directoryChanged(QString)`` comes when it is another
+    one, ``directorySelected(QString)`` whenever one is given.
+    """
 
     directoryChanged = QtCore.Signal(str)
+    directorySelected = QtCore.Signal(str)
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
-        self._directory = "."
-        self.setText(".")
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self._directory, self._button, self._text = QtCore.QDir("."), QtWidgets.QPushButton(".", self), ""
+        layout.addWidget(self._button)
 
     def _set_directory(self, directory: str) -> None:
-        if directory != self._directory:
-            self._directory = directory
-            self.setText(directory)
-            self.directoryChanged.emit(directory)
+        given = QtCore.QDir(directory)
+        changed = given != self._directory
+        if changed:
+            self._directory.setPath(given.absolutePath())
+            self._button.setText(self._text or self._directory.path())
+        self.directorySelected.emit(given.absolutePath())
+        if changed:
+            self.directoryChanged.emit(self._directory.absolutePath())
 
-    directory = QtCore.Property(str, lambda self: self._directory, _set_directory)
+    def _set_text(self, text: str) -> None:
+        self._text = text
+        self._button.setText(text or self._directory.path())
+
+    directory = QtCore.Property(str, lambda self: self._directory.path(), _set_directory)
+    text = QtCore.Property(str, lambda self: self._text, _set_text)
 
 
 def _named(base: type, name: str) -> type:

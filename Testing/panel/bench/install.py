@@ -25,7 +25,9 @@ STAND_INS = {
 
 
 def install() -> Application:
-    """Makes ``qt``, ``ctk``, ``SampleData`` and the application's side of ``slicer`` importable; returns ``slicer.app``."""
+    """Makes ``qt``, ``ctk``, ``SampleData`` and the application's side of ``slicer`` importable, once; returns ``slicer.app``."""
+    if isinstance(getattr(slicer, "app", None), Application):
+        return slicer.app
     app = Application()
     QtCore.QSettings.setPath(QtCore.QSettings.Format.NativeFormat, QtCore.QSettings.Scope.UserScope, tempfile.mkdtemp())
     QtCore.QCoreApplication.setOrganizationName("bench")
@@ -42,7 +44,7 @@ def install() -> Application:
     qt, ctk = sys.modules["qt"], sys.modules["ctk"]
     classes = {name: kind for module in (qt, ctk) for name, kind in vars(module).items() if isinstance(kind, type)}
     patch_util(app, UiLoader({**classes, **widgets, "Line": QtWidgets.QFrame}))
-    source = os.environ.get("NEUROSPINESEG_SLICER_SOURCE")
+    source = os.environ.get("NEUROSPINESEG_SLICERS_OWN")
     for name, make in STAND_INS.items():
         module = _slicers_own(name, Path(source)) if source else make()
         sys.modules[f"slicer.{name}"] = module

@@ -32,6 +32,13 @@ class PythonQtObject:
     pythonqt_signals: dict[str, str] = {}
     """Signals whose signatures PySide cannot express: signature to attribute."""
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Takes no attribute that is no property; classes that Python code derives may have attributes of their own."""
+        kind = type(self)
+        if not name.startswith("_") and "pythonqt_wrapped" in vars(kind) and not hasattr(kind, name):
+            raise AttributeError(f"Property '{name}' of type '{kind.__name__}' does not exist")
+        super().__setattr__(name, value)
+
     def _signal(self, signature: str) -> tuple[Any, int]:
         name, arguments = signature.rstrip(")").split("(", 1)
         if signature not in self.pythonqt_signals:
@@ -41,6 +48,8 @@ class PythonQtObject:
         return getattr(self, self.pythonqt_signals.get(signature, name)), len([a for a in arguments.split(",") if a.strip()])
 
     def connect(self, signature: str, function: Callable[..., Any]) -> bool:
+        if not callable(function):
+            raise TypeError(f"{signature} cannot be connected to {function!r}")
         signal, count = self._signal(signature)
 
         def call(*arguments: Any) -> None:
@@ -84,6 +93,7 @@ def wrapped(base: type, name: str | None = None) -> type:
         if found.name() not in VIRTUAL | VIRTUAL_OF.get(base.__name__, set()):
             space[found.name()] = _attribute(found.name(), found.isWritable())
     space["name"] = _attribute("objectName", True)
+    space["pythonqt_wrapped"] = True
     return type(name, (PythonQtObject, base), space)
 
 

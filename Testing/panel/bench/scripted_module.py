@@ -9,11 +9,37 @@ from typing import Any
 import slicer
 
 
+def _told(text: Any) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"only text can be translated, not {text!r}")
+    return text
+
+
 def make_i18n() -> types.ModuleType:
     module = types.ModuleType("slicer.i18n")
-    module.tr = lambda text: text
-    module.translate = lambda context, text: text
+    module.tr = lambda text: _told(text)
+    module.translate = lambda context, text: _told(context) and _told(text)
     return module
+
+
+class ModuleParent:
+    """``qSlicerScriptedLoadableModule``: its properties and no others (Base/QTGUI/qSlicerScriptedLoadableModule.h).
+
+    Args:
+        path: the module's file.
+    """
+
+    _KINDS = {"title": str, "categories": list, "contributors": list, "dependencies": list, "associatedNodeTypes": list, "helpText": str,
+              "acknowledgementText": str, "hidden": bool, "index": int, "extensions": dict, "icon": object}  # fmt: skip
+
+    def __init__(self, path: str) -> None:
+        object.__setattr__(self, "path", path)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        kind = self._KINDS.get(name)
+        if kind is None or not isinstance(value, kind) or (kind is list and not all(isinstance(item, str) for item in value)):
+            raise AttributeError(f"a module's parent does not take {name} = {value!r}")
+        object.__setattr__(self, name, value)
 
 
 class ScriptedLoadableModule:
@@ -23,7 +49,7 @@ class ScriptedLoadableModule:
         self.parent = parent
         self.moduleName = self.__class__.__name__
         parent.title, parent.categories, parent.contributors, parent.dependencies = "", [], [], []
-        parent.helpText = parent.acknowledgementText = ""
+        parent.helpText = parent.acknowledgementText = "of the template"
         slicer.selfTests[self.moduleName] = self.runTest
 
     def runTest(self, msec: int = 100, **kwargs: Any) -> None:

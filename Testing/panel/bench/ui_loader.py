@@ -6,6 +6,7 @@ Checked against ``loadUI`` in Slicer's Base/Python/slicer/util.py and Base/QTGUI
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import Any
 
 from PySide6 import QtCore
@@ -30,6 +31,8 @@ class UiLoader(QUiLoader):
 
     def load_file(self, path: str) -> Any:
         """The widget; scene connections of the file are made too, others are not expected."""
+        if not Path(path).is_file():
+            raise RuntimeError(f"Could not load UI file: file not found {path}")
         tree = ET.parse(path)
         root = tree.getroot()
         connections = root.findall("connections/connection")
