@@ -3,11 +3,12 @@
     python Resources/Training/evaluate_subcortical.py --model subcortical_nuclei_3d --draws 25 --output out/
 
 Templates: each draw turns the template by up to 30 degrees about each axis, shifts it by up to 15 mm, scales it by 0.9-1.1, and
-samples it in axial slices of 1x1x3 mm with noise and a bias field, as it is (T1) and made to look like T2. The latter is half
-drawn: see ``synthetic.nuclei.template``. Beside the model stands the subthalamic nucleus's mean ellipsoid in MNI space, put where
+samples it in axial slices of 1x1x3 mm with noise and a bias field, as it is (T1) and made to look like T2, T2*, SWI, a fusion of T1 and T2*,
+nulled white matter, PD and QSM. Those are half drawn: see ``synthetic.nuclei.template_contrasts``. Beside the model stands the subthalamic nucleus's mean ellipsoid in MNI space, put where
 the same locator finds the head. Labels are compared on the scan's own grid. Held-out heads: the network alone, on regions drawn
 as for training and on harder ones (see ``HARDER``) that training never drew; the truth is the registered atlas.
-Writes ``templates.csv`` and ``heads.csv``, one row a structure and draw, and pictures of the worst draws. The pictures of failures in the
+Writes ``templates.csv`` and ``heads.csv``, one row a structure and draw, with how far what was found lies outward, forward and upward of the
+truth in the template's own frame, which tells a bias from scatter, and pictures of the worst draws. The pictures of failures in the
 model's card are the worst of the drawn regions:
 
     python Resources/Training/evaluate_subcortical.py --draws 0 --drawn 8 --failures Resources/Models/subcortical_nuclei_3d/docs
@@ -40,15 +41,19 @@ from Training.evaluation.nuclei_pictures import draw_region, draw_scan
 from Training.synthetic.examples.subcortical_nuclei_3d import Examples
 from Training.synthetic.nuclei.heads import DEEP_GRAY, cached_heads
 from Training.synthetic.nuclei.template import STN, Template, as_scanned, labels_on, mean_ellipsoid, random_pose, read_template
+from Training.synthetic.nuclei.template_contrasts import CONTRASTS
 from Training.training.program import run_program
 
 TEMPLATES = ("ICBM2009_T1w_ZonaBB", "MNI6_T1w_1mm_ZonaBB")
 SCAN_MM = (1.0, 1.0, 3.0)
-CONTRASTS = ("T1", "T2-like")
 HARDER = {"thickest_mm": 6.0, "artifact_share": 0.7, "noise": 12.0, "physical": 0.5}
 TURN = "turn in degrees"
 """Of the locator's rows; it stands in the column of millimeters."""
-COLUMNS = ("data", "setting", "draw", "method", "structure", "dice", "centroid_mm", "swapped")
+COLUMNS = (
+    *("data", "setting", "draw", "method", "structure", "dice", "centroid_mm", "swapped"),
+    *("outward_mm", "forward_mm", "upward_mm"),
+)
+UNKNOWN = (np.nan,) * 3
 
 
 def scores(found: np.ndarray, truth: np.ndarray, other: np.ndarray, grid: Grid) -> tuple[float, float, int]:
@@ -58,6 +63,14 @@ def scores(found: np.ndarray, truth: np.ndarray, other: np.ndarray, grid: Grid) 
         return 0.0, np.nan, 0
     places = [grid.centroid(mask) for mask in (found, truth)]
     return value, float(np.linalg.norm(places[0] - places[1])), int(dice(found, other) > value)
+
+
+def displacement(key: str, found: np.ndarray, truth: np.ndarray, grid: Grid, to_template: np.ndarray) -> tuple[float, ...]:
+    """How far (mm) the middle of what was found lies outward, forward and upward of the truth's, in the template's frame (4x4 from RAS)."""
+    if not found.any():
+        return UNKNOWN
+    here, there = (Affine(to_template).apply(grid.centroid(mask)) for mask in (found, truth))
+    return tuple((here - there) * (-1 if key.startswith("left") else 1, 1, 1))
 
 
 def mirror(key: str) -> str:
@@ -83,7 +96,7 @@ def template_rows(
 ) -> Iterable[tuple]:
     """The rows of one draw; keeps it in ``pictures`` if it is its contrast's worst so far, and in ``told`` whether it was taken for T1."""
     rng = np.random.default_rng([draw, 17])
-    source = template.scan if contrast == "T1" else template.t2_like
+    source = template.seen(contrast)
     pose = random_pose(rng, source.grid.center)
     scan = as_scanned(source, pose, rng, SCAN_MM)
     start = (template.name.split("_")[0], contrast, draw)
@@ -100,21 +113,23 @@ def template_rows(
     turn = Affine(to_mni @ pose)
     angle = np.degrees(np.arccos(np.clip((np.trace(turn.linear) / np.cbrt(np.linalg.det(turn.linear)) - 1) / 2, -1, 1)))
     center = np.array(REGION_CENTER_MNI)
-    yield (*start, "locator", "place", np.nan, np.linalg.norm(turn.apply(center) - center), 0)
-    yield (*start, "locator", TURN, np.nan, angle, 0)
+    yield (*start, "locator", "place", np.nan, np.linalg.norm(turn.apply(center) - center), 0, *(turn.apply(center) - center))
+    yield (*start, "locator", TURN, np.nan, angle, 0, *UNKNOWN)
     ellipsoids = {key: mean_ellipsoid(scan.grid, key.split("_")[0], to_mni) for key in STN}
     anything = np.argwhere((truth > 0) | (labels > 0) | ellipsoids[STN[0]] | ellipsoids[STN[1]])
     low, high = anything.min(0), anything.max(0) + 1
     box = tuple(slice(a, b) for a, b in zip(low, high))
     part = scan.grid.crop(tuple(low), tuple(high))
     masks = {found.key: truth[box] == found.label for found in structures_of("subcortical") if (truth == found.label).any()}
-    worst = []
+    worst, back = [], np.linalg.inv(pose)
     for key, true in masks.items():
-        row = scores(labels[box] == structure(key).label, true, masks[mirror(key)], part)
-        yield (*start, "model", key, *row)
+        found = labels[box] == structure(key).label
+        row = scores(found, true, masks[mirror(key)], part)
+        yield (*start, "model", key, *row, *displacement(key, found, true, part, back))
         if key in STN:
             worst.append(row[0])
-            yield (*start, "ellipsoid", key, *scores(ellipsoids[key][box], true, masks[mirror(key)], part))
+            found = ellipsoids[key][box]
+            yield (*start, "ellipsoid", key, *scores(found, true, masks[mirror(key)], part), *displacement(key, found, true, part, back))
     if labels.any() and (contrast not in pictures or min(worst) < pictures[contrast][0]):
         subthalamic = np.isin(truth, [structure(key).label for key in STN])
         pictures[contrast] = (min(worst), scan, labels, subthalamic, "_".join(map(str, start)))
@@ -140,7 +155,7 @@ def head_rows(segmenter: Segmenter, setting: str, draws: int, failures: Path | N
             if truth[key].sum() > 20:
                 grid = Grid(winner.shape, np.eye(4))
                 row = scores(winner == number, truth[key], truth[mirror(key)], grid)
-                yield ("heads", setting, draw, "model", key, *row)
+                yield ("heads", setting, draw, "model", key, *row, *UNKNOWN)
                 if failures is not None and key in STN and row[0] < worst:
                     worst = row[0]
                     place = np.argwhere(truth[key]).mean(0).round().astype(int)
@@ -155,7 +170,7 @@ def summary(rows: list[tuple]) -> None:
         name = key if method == "locator" else key.split("_", 1)[1]
         groups.setdefault((data, setting, method, name), []).append(values)
     for group, values in groups.items():
-        overlap, distance, swapped = np.array(values, float).T
+        overlap, distance, swapped, *away = np.array(values, float).T
         if np.isnan(distance).all():
             print(" | ".join(group), f"| n {len(values)} | nothing found")
             continue
@@ -170,6 +185,7 @@ def summary(rows: list[tuple]) -> None:
             f"| n {len(values)} | Dice mean {overlap.mean():.2f} median {np.median(overlap):.2f} worst {overlap.min():.2f}",
             f"| centroid mean {np.nanmean(distance):.1f} median {np.nanmedian(distance):.1f} worst {np.nanmax(distance):.1f} mm",
             f"| lost {int(np.isnan(distance).sum())} | swapped {int(swapped.sum())}",
+            f"| outward, forward, upward {', '.join(f'{np.nanmean(axis):.1f}' for axis in away)}" if not np.isnan(away).all() else "",
         )
 
 
@@ -194,7 +210,7 @@ def write(rows: list[tuple], path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
-        table.writerows([*row[:5], f"{row[5]:.4f}", f"{row[6]:.3f}", row[7]] for row in rows)
+        table.writerows([*row[:5], f"{row[5]:.4f}", f"{row[6]:.3f}", row[7], *(f"{mm:.2f}" for mm in row[8:])] for row in rows)
 
 
 def parser() -> argparse.ArgumentParser:

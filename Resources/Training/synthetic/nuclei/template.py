@@ -1,11 +1,8 @@
-"""Templates with atlas labels as scans: in any pose, as T1 or made to look like T2, in slices.
-
-The T2-like contrast is half drawn: the template's T1 intensities are turned over (fluid bright, gray matter between, white
-matter dark), and the nuclei of the ZonaBB atlas get the ratios to white matter that were measured on the MNI T2 template.
-"""
+"""Templates with atlas labels as scans: in any pose, with any of several contrasts, in slices."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,23 +18,22 @@ from neurospineseg.tasks.anatomy import structure
 from Training.synthetic.acquisition import bias_field, gamma, rician_noise
 from Training.synthetic.brain.procedural import DEEP_NUCLEI
 from Training.synthetic.deform import random_linear
+from Training.synthetic.nuclei.template_contrasts import PAINTED, with_contrast
 
-ATLAS = {  # structure: ZonaBB's labels (left, right) and ratio to white matter on T2
-    "subthalamic_nucleus": (5, 6, 0.87),
-    "red_nucleus": (1, 2, 0.90),
-    "substantia_nigra": (3, 4, 0.98),
-    "zona_incerta": (23, 24, 1.19),
-    "globus_pallidus_externus": (11, 12, 0.94),
-    "globus_pallidus_internus": (13, 14, 0.94),
-    "thalamus": (15, 16, 1.19),
-    "caudate": (7, 8, 1.36),
-    "putamen": (9, 10, 1.34),
-    "hippocampus": (17, 18, None),
-    "amygdala": (21, 22, None),
-    "nucleus_accumbens": (19, 20, None),
+ATLAS = {  # ZonaBB's labels (left, right)
+    "subthalamic_nucleus": (5, 6),
+    "red_nucleus": (1, 2),
+    "substantia_nigra": (3, 4),
+    "zona_incerta": (23, 24),
+    "globus_pallidus_externus": (11, 12),
+    "globus_pallidus_internus": (13, 14),
+    "thalamus": (15, 16),
+    "caudate": (7, 8),
+    "putamen": (9, 10),
+    "hippocampus": (17, 18),
+    "amygdala": (21, 22),
+    "nucleus_accumbens": (19, 20),
 }
-T1_TO_T2 = ((0.0, 0.0), (0.12, 2.9), (0.3, 2.8), (0.5, 2.0), (0.7, 1.45), (0.85, 1.2), (1.0, 1.0), (1.15, 0.92))
-"""Intensities relative to white matter; 0 outside the brain stays 0."""
 STN = ("left_subthalamic_nucleus", "right_subthalamic_nucleus")
 
 
@@ -48,13 +44,17 @@ class Template:
     Attributes:
         scan: as it is.
         truth: uint8 (K, J, I) on its grid, label values of ``anatomy``, of the structures whose labels were drawn on this template.
-        t2_like: the same head with a T2-like contrast, white matter 100.
+        shares: how much (0 to 1) of each of its voxels is each of the atlas's structures, both sides together.
     """
 
     name: str
     scan: Volume
-    t2_like: Volume
     truth: np.ndarray
+    shares: Mapping[str, np.ndarray]
+
+    def seen(self, contrast: str) -> Volume:
+        """The template with one of ``template_contrasts.CONTRASTS``."""
+        return with_contrast(self.scan, self.shares, contrast)
 
 
 def read_template(folder: Path, name: str) -> Template:
@@ -66,40 +66,24 @@ def read_template(folder: Path, name: str) -> Template:
     scan, own = (read_volume(folder / "templates" / f"{name}_{kind}.nii.gz") for kind in ("img", "seg"))
     atlas = read_volume(folder / "label_maps" / "zonabb_mni152_2009b_asym.nii.gz")
     labels = np.round(own.voxels)
-    middles = (atlas.grid.centroid(np.round(atlas.voxels) == value) for value in ATLAS["subthalamic_nucleus"][:2])
+    middles = (atlas.grid.centroid(np.round(atlas.voxels) == value) for value in ATLAS["subthalamic_nucleus"])
     shifts = [own.grid.centroid(labels == value) - middle for value, middle in zip((1, 2), middles)]
     same = max(np.linalg.norm(shift) for shift in shifts) < 0.3
     voxels, here = torch.from_numpy(np.round(atlas.voxels).astype(np.float32))[None], {}
     for side, shift in zip(("left", "right"), shifts):
         moved = Affine.of(atlas.affine.linear, atlas.affine.offset + (0 if same else shift))
         here[side] = resample(voxels, Grid(atlas.shape, moved), scan.grid, mode="nearest")[0].numpy()
-    truth, painted = np.zeros(scan.shape, np.uint8), []
-    for name_of, (*values, ratio) in ATLAS.items():
-        for side, value in zip(("left", "right"), values):
-            mask = here[side] == value
-            if same:
+    truth, shares = np.zeros(scan.shape, np.uint8), {}
+    for name_of, values in ATLAS.items():
+        masks = [here[side] == value for side, value in zip(("left", "right"), values)]
+        if same:
+            for side, mask in zip(("left", "right"), masks):
                 truth[mask] = structure(f"{side}_{name_of}").label
-            if ratio is not None:
-                painted.append((ratio, ndimage.gaussian_filter(mask.astype(np.float32), 0.5)))
+        if name_of in PAINTED:
+            shares[name_of] = ndimage.gaussian_filter((masks[0] | masks[1]).astype(np.float32), 0.5)
     for value, key in enumerate(STN, 1):
         truth[labels == value] = structure(key).label
-    return Template(name, scan, t2_like(scan, painted), truth)
-
-
-def t2_like(scan: Volume, painted: list[tuple[float, np.ndarray]]) -> Volume:
-    """A T1 scan with a T2-like contrast, white matter 100.
-
-    Args:
-        painted: the ratio to white matter of each nucleus, and its mask (0 to 1).
-    """
-    image = scan.voxels.astype(np.float32)
-    white = np.percentile(image[image > 0], 90)
-    source, target = zip(*T1_TO_T2)
-    result = np.interp(image / white, source, target).astype(np.float32)
-    texture = result / np.maximum(ndimage.gaussian_filter(result, 2.0), 0.5)
-    for ratio, share in painted:
-        result += share * (ratio * (0.4 * texture + 0.6) - result)
-    return Volume(100 * np.where(image > 0, result, 0), scan.ijk_to_ras)
+    return Template(name, scan, truth, shares)
 
 
 def random_pose(rng: np.random.Generator, middle: np.ndarray, degrees: float = 30.0) -> np.ndarray:
@@ -111,10 +95,16 @@ def random_pose(rng: np.random.Generator, middle: np.ndarray, degrees: float = 3
 def as_scanned(
     scan: Volume, pose: np.ndarray, rng: np.random.Generator, spacing: tuple[float, float, float], harder: bool = False
 ) -> Volume:
-    """The scan in a pose, on a scanner's grid of ``spacing`` (mm along R, A, S), with a bias field, gamma and noise."""
+    """The scan in a pose, on a scanner's grid of ``spacing`` (mm along R, A, S), with a bias field, gamma and noise.
+
+    One with values below 0, a map of susceptibility, gets noise alone.
+    """
     posed = Grid(scan.shape, pose @ scan.ijk_to_ras)
     target = covering_grid(posed, np.array(spacing))
     image = resample(torch.from_numpy(scan.voxels.astype(np.float32))[None], posed, target)[0]
+    if image.min() < 0:
+        noise = torch.from_numpy(rng.standard_normal(target.shape, dtype=np.float32)) * float(rng.uniform(4, 10))
+        return Volume(torch.where(image == 0, image, image + noise).numpy(), target.ijk_to_ras)
     image = image * (100 / torch.quantile(image[image > 0][::7], 0.9))
     air = image <= 0
     image = gamma(bias_field(image, rng, 0.6 if harder else 0.25, 4), rng, 0.25 if harder else 0.12)
