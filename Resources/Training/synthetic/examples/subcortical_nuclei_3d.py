@@ -44,10 +44,18 @@ class Examples:
         procedural_share: of heads that come from no label map.
         physical: share of contrasts near real ones, see ``random_contrast``.
         artifact_share: see ``scanned``.
+        atlases: how far several atlases' ideas of the small nuclei's places are drawn, see ``drawn_head``.
     """
 
-    def __init__(self, spec: ModelSpec, procedural_share: float = 0.1, physical: float = 0.75, artifact_share: float = 0.1) -> None:
-        self.spec = spec
+    def __init__(
+        self,
+        spec: ModelSpec,
+        procedural_share: float = 0.1,
+        physical: float = 0.75,
+        artifact_share: float = 0.1,
+        atlases: float = 1.0,
+    ) -> None:
+        self.spec, self.atlases = spec, atlases
         low, high = (tuple(np.array(REGION_CENTER_MNI) + side * np.array(PROCEDURAL_REACH_MM)) for side in (-1, 1))
         self.heads = HeadPool(cached_heads("deep"), procedural_share, PROCEDURAL_POOL, 0.1, 1.0, low, high)
         self.lookups = (one_sided(0), one_sided(1))
@@ -63,7 +71,7 @@ class Examples:
         center = middle + axes @ (rng.normal(0, 1.7, 3).clip(-4, 4))
         grid = Grid.canonical(center, np.array(REGION_MM), np.full(3, SPACING), axes)
         linear = axes @ random_linear(rng, degrees=9, scale=0.05) @ axes.T * rng.uniform(0.87, 1.13)
-        labels, lateral_mm = drawn_head(head, grid, rng, linear=linear)
+        labels, lateral_mm = drawn_head(head, grid, rng, linear=linear, atlases=self.atlases)
         shown = labels.masked_fill((labels >= 500) & (labels < 900), 0) if rng.random() < 0.3 else labels
         image = tissue_image(shown, lateral_mm, random_contrast(rng, self.physical), rng)
         image, seen = scanned(image, grid, rng, thickest_mm=self.thickest_mm, share=self.artifact_share, noise=self.noise)

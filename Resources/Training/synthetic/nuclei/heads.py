@@ -51,8 +51,8 @@ PAIRS = (
 )
 """Left and right labels."""
 LABELS = 1000
-HELD_OUT = (19, 20)
-"""Heads no model is trained on."""
+HELD_OUT = (19, 20, 44, 45)
+"""Heads no model is trained on: two label maps of whole heads, and two people's structures amid another head."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,6 @@ def cached_heads(kind: str, held_out: bool = False) -> list[Head]:
     for path in sorted(CACHE.glob(f"{kind}_*.npz")):
         if (int(path.stem[-2:]) in HELD_OUT) == held_out:
             with np.load(path) as stored:
-                layers = {name: torch.from_numpy(stored[name].astype(np.int16)) for name in stored.files if name != "ijk_to_ras"}
+                layers = {name: torch.from_numpy(stored[name].astype(np.int16)) for name in ("labels", "nuclei") if name in stored.files}
                 heads.append(Head(ijk_to_ras=stored["ijk_to_ras"], **layers))
     return heads
