@@ -33,7 +33,7 @@ GROUPS = {
     "white": (*TISSUES["white"], *TISSUES["brainstem"], 28, 60),
     "gray": (*TISSUES["gray"], *TISSUES["hippocampus"], 136, 137, 163, 164),
     "deep": (*TISSUES["thalamus"], *TISSUES["caudate"], *TISSUES["putamen"]),
-    "pallidum": (*TISSUES["pallidum"], *range(901, 958)),
+    "pallidum": (13, 52, *range(901, 958)),
     "fluid": TISSUES["fluid"],
     "plexus": (30, 31, 62, 63, ENHANCING_NORMAL),
     "scalp": (507, 508),
