@@ -212,8 +212,15 @@ def test_a_missing_package_is_not_the_declarations_fault(tmp_path: Path, monkeyp
 
 def test_the_doctor_names_functions_that_are_missing() -> None:
     assert [_unusable_functions(task) for task in registered_tasks() if task.name in OWN] == [[], [], []]
-    sentences = _unusable_functions(replace(KNEE, rules="nowhere:f", notes="math:nothing", phantom=Phantom("nowhere.more:draw")))
-    assert [sentence.partition(" of knee cannot be used: ")[0] for sentence in sentences] == ["The rules", "The notes", "The phantom"]
+    sentences = _unusable_functions(
+        replace(KNEE, rules="nowhere:f", notes="math:nothing", fit="math:less", phantom=Phantom("nowhere.more:draw"))
+    )
+    assert [sentence.partition(" of knee cannot be used: ")[0] for sentence in sentences] == [
+        "The rules",
+        "The notes",
+        "The fit",
+        "The phantom",
+    ]
     assert "math:nothing" in sentences[1]
 
 

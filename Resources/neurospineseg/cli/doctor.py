@@ -138,7 +138,8 @@ def _models() -> tuple[list[str], list[str]]:
 def _unusable_functions(task: Task) -> list[str]:
     """A sentence for each function that a task names and that cannot be imported."""
     sentences = []
-    for what, reference in (("rules", task.rules), ("notes", task.notes), ("phantom", task.phantom.draw if task.phantom else None)):
+    functions = {"rules": task.rules, "notes": task.notes, "fit": task.fit, "phantom": task.phantom.draw if task.phantom else None}
+    for what, reference in functions.items():
         try:
             if reference is not None:
                 called(reference)

@@ -237,6 +237,8 @@ class Run:
         nowhere = part.nowhere
         if self.task.notes is not None:
             self.warnings += called(self.task.notes)(image, values, spec)
+        if self.task.fit is not None:
+            values = called(self.task.fit)(image, values, grid, spec)
         if self.task.only_in_head:
             air = ~head_mask(self.scans, grid)
             nowhere = air if nowhere is None else nowhere | air

@@ -79,6 +79,7 @@ class Task:
         needed_classes: groups of classes; the rules need one of each group.
         rules: ``(probabilities, grid, spec) -> Postprocessed`` after the network, see ``class_scores``.
         notes: ``(image, probabilities, spec) -> list[str]``: what the user should know of the image, if anything.
+        fit: ``(image, probabilities, grid, spec) -> probabilities`` before the rules: what the network says, fitted to what the image shows.
         modalities: DICOM modalities that its models know.
         head: whether the scan should show a head: ``expected`` and doubted without, ``needed`` and refused without, ``unwanted`` and
             doubted with one, or ``any``.
@@ -103,6 +104,7 @@ class Task:
     needed_classes: tuple[tuple[str, ...], ...] = ()
     rules: Reference = "neurospineseg.tasks.class_scores:one_piece_each"
     notes: Reference | None = None
+    fit: Reference | None = None
     modalities: tuple[str, ...] = ("MR",)
     head: Head = "any"
     only_in_head: bool = False
@@ -138,7 +140,7 @@ class Task:
         extent = tuple(self.least_extent_mm)
         rising = len(extent) == 3 and 0 < extent[0] <= extent[1] <= extent[2] < inf
         refuse_unless(rising, f"The task '{self.name}' has a least extent of {extent} mm; give three lengths above 0, the shortest first.")
-        for reference in (self.rules, self.notes, self.phantom.draw if self.phantom else None):
+        for reference in (self.rules, self.notes, self.fit, self.phantom.draw if self.phantom else None):
             right = not isinstance(reference, str) or re.fullmatch(r"\w+(\.\w+)*:\w+", reference) is not None
             refuse_unless(right, f"'{reference}' names no function of the task '{self.name}'; write package.module:function.")
         for modality in self.modalities:

@@ -68,6 +68,7 @@ TASK = Task(
     least_extent_mm=(45.0, 45.0, 45.0),
     rules="neurospineseg.tasks.subcortical.rules:postprocess_subcortical",
     notes="neurospineseg.tasks.subcortical.rules:contrast_notes",
+    fit="neurospineseg.tasks.subcortical.visible_nuclei:onto_visible",
     head="needed",
     plausible=PlausibleVolumes("deep nuclei", NUCLEI_ML),
     margin_mm=35.0,
