@@ -29,7 +29,7 @@ class Told:
     """What an installation tells; each is called in the main thread.
 
     Attributes:
-        progress: a sentence, the fraction of the whole (None while unknown), and whether it can be canceled.
+        progress: a sentence, the fraction of what it says (None while unknown), and whether it can be canceled.
         ended: one sentence on what went wrong, empty where all is well; then whether Slicer must be restarted.
         log: a line of pip's.
     """
@@ -156,7 +156,7 @@ class Installation:
         text = _("Downloading {name} ({number} of {count})").format(name=self._name, number=number, count=count)
         if size:
             text += _(": {done} of {size} MB").format(done=round(done / 1e6), size=round(size / 1e6))
-        self.told.progress(text, (max(number, 1) - 1 + (done / size if size else 0)) / count, True)
+        self.told.progress(text, done / size if size else None, True)
 
     def _sentence(self) -> str:
         """Why pip failed, and what to do."""

@@ -106,7 +106,7 @@ class InstallationWindow:
         self.goButton, self.stopButton = qt.QPushButton(), qt.QPushButton()
         self.goButton.connect("clicked(bool)", self.onGo)
         self.stopButton.connect("clicked(bool)", self.onStop)
-        self.goButton.default = True
+        self.goButton.default, self.stopButton.autoDefault = True, False
         row = qt.QHBoxLayout()
         row.addStretch(1)
         row.addWidget(self.goButton)
@@ -118,6 +118,7 @@ class InstallationWindow:
         self.headLabel.text, self.textLabel.text = f"<b>{head}</b>", text
         self.goButton.text, self.stopButton.text = go, stop
         self.goButton.setVisible(bool(go))
+        (self.goButton if go else self.stopButton).setFocus()
         self.stopButton.enabled = True
         self.bar.setVisible(working)
         self.sourceRow.setVisible(source)

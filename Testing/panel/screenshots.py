@@ -1,8 +1,8 @@
 """Pictures of each panel for the README: idle, running, with a result.
 
-    python -m Testing.panel.screenshots [MODULE ...]
+    python -m Testing.panel.screenshots [MODULE ... | Installation]
 
-Runs the panels on the bench, on the modules' own drawn samples; writes ``Resources/Screenshots/<MODULE>-<state>.png``.
+Installation: the screens of the first run, as ``Installation-<state>.png``. Runs the panels on the bench, on the modules' own drawn samples; writes ``Resources/Screenshots/<MODULE>-<state>.png``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from Testing.panel import bench
 from Testing.panel.conftest import Bench
+from Testing.panel.installation_pictures import make_installation_pictures
 
 FOLDER = Path(__file__).resolve().parents[2] / "Resources" / "Screenshots"
 WIDTH = 460
@@ -54,5 +55,8 @@ def show(application: Any, name: str) -> None:
 
 if __name__ == "__main__":
     app = bench.install()
-    for module in sys.argv[1:] or ("SubcorticalSeg", "SpineSeg", "TumorSeg"):
-        show(app, module)
+    for module in sys.argv[1:] or ("SubcorticalSeg", "SpineSeg", "TumorSeg", "Installation"):
+        if module == "Installation":
+            make_installation_pictures(app, FOLDER)
+        else:
+            show(app, module)
