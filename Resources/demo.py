@@ -1,14 +1,15 @@
-"""The whole job on scans that the program draws itself, for each task that has a model.
+"""The whole job on drawn scans, for each task that has one.
 
     python3 Resources/bootstrap.py demo [--output FOLDER] [--seed N] [--only TASK] [--device NAME]
 
-Every scan is written as NIfTI and then segmented from that file as ``neurospineseg segment`` does it. The
-page shows the masks, the volumes, the seconds per stage and the Dice against what was drawn.
+The scans are the samples that come with the program, or with ``--seed`` others that it draws now. Each lies in a file in the
+output's folder and is segmented from it as ``neurospineseg segment`` does it. The page shows the masks, the volumes, the seconds per stage and the Dice against what was drawn.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,12 +31,13 @@ from neurospineseg.pipeline.file_job import FileJob, run_file_job
 from neurospineseg.pipeline.settings import Settings
 from neurospineseg.tasks.anatomy import all_structures, structures_of
 from neurospineseg.tasks.phantoms import drawn_tasks, phantom
+from neurospineseg.tasks.samples import sample_of
 from neurospineseg.tasks.task import task_named
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A drawn scan: NIfTI file of each modality, and for every structure key a bool mask (K, J, I)."""
+    """A drawn scan: the file of each modality, and for every structure key a bool mask (K, J, I)."""
 
     scans: Mapping[str, Path]
     truth: Mapping[str, np.ndarray]
@@ -79,16 +81,16 @@ def _options() -> argparse.Namespace:
         default=Path(__file__).resolve().parent.parent / "demo-output",
         help="folder to write to (default: demo-output)",
     )
-    parser.add_argument("--seed", type=int, default=7, help="decides what is drawn")
+    parser.add_argument("--seed", type=int, help="draw other scans than the samples; the seed decides what")
     parser.add_argument("--only", choices=drawn_tasks(), help="one task only")
     parser.add_argument("--device", default="auto")
     return parser.parse_args()
 
 
-def _run(task: str, folder: Path, seed: int, device: str) -> Case:
+def _run(task: str, folder: Path, seed: int | None, device: str) -> Case:
     with StageProgress() as progress:
-        progress(f"Drawing a scan: {task}", 0.0)
-        drawing = draw(task, folder, seed)
+        progress(f"{'Reading the sample' if seed is None else 'Drawing a scan'}: {task}", 0.0)
+        drawing = stored(task, folder) if seed is None else draw(task, folder, seed)
         output = folder / f"{task}{SEGMENTATION_ENDING}"
         job = FileJob(task, drawing.scans, output, Settings(device=device), overwrite=True)
         result = run_file_job(job, progress)
@@ -97,6 +99,22 @@ def _run(task: str, folder: Path, seed: int, device: str) -> Case:
         case = Case(task, scans, result.labels, segments_of(result.report), result.report, agreement(result, drawing.truth))
         write_overlay(folder / f"{task}.png", scans[case.reference], case.labels, case.segments, task_named(task).margin_mm)
     return case
+
+
+def stored(task: str, folder: Path) -> Drawing:
+    """Copies the files of a task's sample into ``folder``.
+
+    Raises:
+        InputError: none comes with the program.
+    """
+    sample = sample_of(task)
+    if sample is None:
+        raise InputError(f"No sample of {task} comes with the program; draw a scan with --seed 1.")
+    folder.mkdir(parents=True, exist_ok=True)
+    scans = {name: folder / (f"{task}.nrrd" if name == "image" else file.name) for name, file in sample.scans.items()}
+    for name, file in sample.scans.items():
+        shutil.copyfile(file, scans[name])
+    return Drawing(scans, truth_masks(task, read_volume(sample.labels).voxels))
 
 
 def draw(task: str, folder: Path, seed: int) -> Drawing:

@@ -25,7 +25,6 @@ from neurospineseg.worker.protocol import (
     CorrectionStored,
     Died,
     Done,
-    DrawSample,
     Failed,
     FilesWritten,
     FindRegion,
@@ -38,7 +37,6 @@ from neurospineseg.worker.protocol import (
     RegionFound,
     Request,
     RunFiles,
-    SampleDrawn,
     ScanFile,
     Segment,
     Segmented,
@@ -60,7 +58,6 @@ REQUESTS = [
     FindRegion("spine", Settings(region="auto"), SCANS),
     RunFiles("tumor", {"t1c": Path("a.nii.gz")}, Path("b.nrrd"), CHOSEN, Path("hidden")),
     StoreCorrection("tumor", Path("cases"), SCANS, "l.npy", None, {"name": "x"}),
-    DrawSample("spine", 7),
     Quit(),
 ]
 RESULTS = [
@@ -71,7 +68,6 @@ RESULTS = [
     RegionFound(BOX),
     FilesWritten({"a": [1, 2]}, ()),
     CorrectionStored(Path("case"), {"edema": 0.5}),
-    SampleDrawn({"image": "d.npy"}, EYE),
 ]  # fmt: skip
 ANSWERS = [
     Ready(3, "0.1.0"),
@@ -110,9 +106,8 @@ def test_every_request_but_the_last_has_an_operation() -> None:
         ({"message": "Warm", "fields": {}}, "The message Warm lacks its field 'task'."),
         ({"message": "Warm", "fields": {"task": 3}}, "Warm.task is 3"),
         ({"message": "Segment", "fields": {"task": "tumor", "scans": {"t1c": 3}}}, "Segment.scans is 3"),
-        ({"message": "DrawSample", "fields": {"task": "tumor", "seed": True}}, "DrawSample.seed is True"),
-        ({"message": "DrawSample", "fields": ["task"]}, "The fields of DrawSample are ['task']"),
-        ({"message": "DrawSample", "fields": 5}, "The fields of DrawSample are 5"),
+        ({"message": "Warm", "fields": ["task"]}, "The fields of Warm are ['task']"),
+        ({"message": "Warm", "fields": 5}, "The fields of Warm are 5"),
         ({"message": ["x"], "fields": {}}, "is no message"),
         ({"message": "Segment", "fields": {"task": "tumor", "scans": {"t1c": {"fields": {}}}}}, "{'fields': {}} is no message"),
         ({"message": "Quit", "fields": {}, "version": 9}, "The message Quit has 'version' beside its fields."),
@@ -124,6 +119,11 @@ def test_every_request_but_the_last_has_an_operation() -> None:
 def test_what_is_not_declared_is_refused_by_name(said: Any, words: str) -> None:
     with pytest.raises(ProtocolError, match=re.escape(words)):
         message_in(said, Request)
+
+
+def test_a_truth_value_is_no_number() -> None:
+    with pytest.raises(ProtocolError, match="Ready.pid is True"):
+        message_in({"message": "Ready", "fields": {"pid": True, "version": "0.1.0"}}, Answer)
 
 
 @pytest.mark.parametrize("result", [None, 5, {"message": "Warmed"}, {"fields": {}}])

@@ -49,9 +49,9 @@ def message_in(said: Any, kinds: Any) -> Any:
     Raises:
         ProtocolError: the message is none of these, a field is unknown, missing or of another type, or there is more beside the message.
 
-    >>> from neurospineseg.worker.protocol import DrawSample, Request
-    >>> message_in(json.loads(line_of(DrawSample("tumor", 7), 1)), Request)
-    DrawSample(task='tumor', seed=7)
+    >>> from neurospineseg.worker.protocol import Answer, Done, FilesWritten
+    >>> message_in(json.loads(line_of(Done(FilesWritten({"volume": 2.5})), 1)), Answer)
+    Done(result=FilesWritten(report={'volume': 2.5}, warnings=()))
     """
     number_in(said)
     return _of_kinds({name: value for name, value in said.items() if name != "id"}, get_args(kinds))

@@ -13,19 +13,16 @@ from neurospineseg.errors import InputError
 from neurospineseg.geometry.bounding_box import bounding_box
 from neurospineseg.geometry.largest_part import largest_part
 from neurospineseg.pipeline.stages import Progress, Stage
-from neurospineseg.tasks.phantoms import phantom
 from neurospineseg.tasks.task import task_named
 from neurospineseg.worker.protocol import (
     Core,
     CorrectionStored,
-    DrawSample,
     FilesWritten,
     FindRegion,
     InsideFile,
     RegionFound,
     Result,
     RunFiles,
-    SampleDrawn,
     ScanFile,
     Segment,
     Segmented,
@@ -186,17 +183,10 @@ def run_files(request: RunFiles, bench: Bench) -> FilesWritten:
     return FilesWritten(result.report, tuple(dict.fromkeys(result.warnings)))
 
 
-def draw_sample(request: DrawSample, bench: Bench) -> SampleDrawn:
-    images, ijk_to_ras, _labels = phantom(request.task, request.seed)
-    files = {name: bench.save(f"drawn-{name}", np.asarray(image)) for name, image in images.items()}
-    return SampleDrawn(files, tuple(tuple(map(float, row)) for row in ijk_to_ras))
-
-
 OPERATIONS: dict[type, Callable[[Any, Bench], Result]] = {
     Warm: warm,
     Segment: segment,
     FindRegion: find_region,
     RunFiles: run_files,
     StoreCorrection: store_correction,
-    DrawSample: draw_sample,
 }

@@ -93,14 +93,6 @@ class StoreCorrection:
 
 
 @dataclass(frozen=True)
-class DrawSample:
-    """Draw a scan of a task; answered by ``SampleDrawn``."""
-
-    task: str
-    seed: int = 0
-
-
-@dataclass(frozen=True)
 class Quit:
     """End the process; not answered."""
 
@@ -206,15 +198,7 @@ class CorrectionStored:
     dice: dict[str, float]
 
 
-@dataclass(frozen=True)
-class SampleDrawn:
-    """Files of a drawn scan's images by channel, all on one grid."""
-
-    images: dict[str, str]
-    ijk_to_ras: Matrix
-
-
-Result = Warmed | Segmented | RegionFound | FilesWritten | CorrectionStored | SampleDrawn
+Result = Warmed | Segmented | RegionFound | FilesWritten | CorrectionStored
 
 
 @dataclass(frozen=True)
@@ -275,6 +259,6 @@ class Died:
     log: str = ""
 
 
-Request = Warm | Segment | FindRegion | RunFiles | StoreCorrection | DrawSample | Quit
+Request = Warm | Segment | FindRegion | RunFiles | StoreCorrection | Quit
 Answer = Ready | Idle | Progress | Done | Refused | Failed | Died
 FINAL = (Done, Refused, Failed, Died)

@@ -153,7 +153,7 @@ class SampleDataSource:
         elif isinstance(uris, str):
             uris, fileNames, nodeNames, loadFiles = [uris], [fileNames], [nodeNames], [loadFiles]
             loadFileTypes, checksums = [loadFileTypes], [checksums]
-        self.uris, self.fileNames, self.nodeNames = uris, fileNames, nodeNames
+        self.uris, self.fileNames, self.nodeNames, self.checksums = uris, fileNames, nodeNames, checksums
         if not len(uris) == len(fileNames) == len(nodeNames) == len(loadFiles) == len(loadFileTypes) == len(checksums):
             raise ValueError("All fields of sample data source must have the same length")
 

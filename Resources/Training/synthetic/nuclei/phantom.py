@@ -45,9 +45,9 @@ def subcortical_phantom(seed: int, spacing_mm: float = 1.0, oblique_degrees: flo
     return image.round().numpy().astype(np.float32), turn @ ijk_to_ras, labels
 
 
-def labeled_phantom(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def labeled_phantom(seed: int, spacing_mm: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """``subcortical_phantom`` with the label values of ``neurospineseg.tasks`` for ``NUCLEI``, and 0 elsewhere; uint16 (K, J, I)."""
-    image, ijk_to_ras, numbers = subcortical_phantom(seed)
+    image, ijk_to_ras, numbers = subcortical_phantom(seed, spacing_mm)
     labels = np.zeros(numbers.shape, np.uint16)
     for name, pair in NUCLEI.items():
         for side, number in zip(("left", "right"), pair):
