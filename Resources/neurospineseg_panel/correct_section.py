@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from slicer.i18n import tr as _
@@ -44,7 +45,8 @@ class CorrectSection:
             section.connect("contentsCollapsed(bool)", self.onCollapsed)
         ui.againButton.connect("clicked(bool)", self.onAgain)
         ui.acceptButton.connect("clicked(bool)", self.onAccept)
-        ui.correctionsFolderButton.connect("directoryChanged(QString)", self.onFolder)
+        ui.correctionsFolderButton.connect("directorySelected(QString)", self.onFolder)
+        self._tell_folder()
 
     @property
     def node(self) -> Any:
@@ -66,8 +68,7 @@ class CorrectSection:
         self.uncertain.show(node)
         self.ui.againButton.enabled = node is not None and not busy and parameters.region is not None
         self.ui.acceptButton.enabled = node is not None and not busy and bool(scans)
-        if parameters.corrections and self.ui.correctionsFolderButton.directory != parameters.corrections:
-            self.ui.correctionsFolderButton.directory = parameters.corrections
+        self._tell_folder()
         if self.declaration.renumbers:
             self.renumbering.show(node)
         self.embedded.show(node, next(iter(scans.values()), None))
@@ -93,8 +94,19 @@ class CorrectSection:
         self.host.segment_in_box(node, earlier)
 
     def onFolder(self, folder: str) -> None:
+        """A folder was chosen, be it the one that the dialog offered first, which does not change the button's."""
         if self.host.parameters is not None:
             self.host.parameters.corrections = folder
+            self._tell_folder()
+
+    def _tell_folder(self) -> None:
+        """The button says what was chosen; by itself it would show the folder that Slicer was started in."""
+        button = self.ui.correctionsFolderButton
+        folder = self.host.parameters.corrections if self.host.parameters is not None else ""
+        button.text = Path(folder).name or folder or _("Choose a folder")
+        button.toolTip = folder or _("The folder that receives corrected cases.")
+        if folder and button.directory != folder:
+            button.directory = folder
 
     def onAccept(self, checked: bool = False) -> None:
         self.host.begin(self._correction_run, self.onAccepted)

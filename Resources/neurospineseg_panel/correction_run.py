@@ -107,13 +107,15 @@ def judged(painted: Sequence[PaintedSegment]) -> list[str]:
     for segment in painted:
         if segment.covered:
             notes.append(
-                _("'{name}' covers {count} voxels of other segments, which were stored as it.").format(
+                _("'{name}' covers voxels of other segments ({count}), which were stored as it.").format(
                     name=segment.name, count=segment.covered
                 )
             )
         if segment.structure is not None and segment.outside:
             notes.append(
-                _("{count} voxels of '{name}' lie outside the scan and were not stored.").format(name=segment.name, count=segment.outside)
+                _("Voxels of '{name}' that lie outside the scan were not stored ({count}).").format(
+                    name=segment.name, count=segment.outside
+                )
             )
     for structure in dict.fromkeys(segment.structure for segment in painted if segment.structure is not None):
         alike = [f"'{segment.name}'" for segment in painted if segment.structure == structure and segment.voxels]

@@ -43,6 +43,7 @@ class InputSection:
         selector.showChildNodeTypes = False
         selector.noneEnabled = True
         selector.noneDisplay = _("None")
+        selector.sizeAdjustPolicy = qt.QComboBox.AdjustToMinimumContentsLengthWithIcon
         for option in ("addEnabled", "removeEnabled", "renameEnabled", "selectNodeUponCreation"):
             setattr(selector, option, False)
         selector.toolTip = _("The scan to segment.")

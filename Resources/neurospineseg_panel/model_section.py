@@ -9,6 +9,9 @@ import qt
 from slicer.i18n import tr as _
 
 from neurospineseg.models.catalog import ModelEntry, models_of
+from neurospineseg_panel.wrapped_labels import fit
+
+CARD_SIZE, GAP = (760, 640), 40
 
 
 class ModelSection:
@@ -46,6 +49,7 @@ class ModelSection:
         link = f'<a href="card">{_("What the model reaches")}</a>'
         self.ui.noticeLabel.text = _("Research only; not for clinical use. {link}").format(link=link)
         self.ui.noticeLabel.toolTip = model_notice(model)
+        fit(self.ui.noticeLabel)
 
     def onChosen(self, index: int) -> None:
         if 0 <= index < len(self.models):
@@ -56,10 +60,24 @@ class ModelSection:
         if self.shown is None:
             return
         self._card = qt.QTextBrowser()
-        self._card.setMarkdown(self.shown.card.read_text(encoding="utf-8"))
+        self._card.setMarkdown(card_text(self.shown))
         self._card.windowTitle = _("Model card: {name}").format(name=self.shown.title or self.shown.name)
-        self._card.resize(760, 640)
+        self._card.resize(*CARD_SIZE)
+        self._card.move(self._beside_panel())
         self._card.show()
+
+    def _beside_panel(self) -> Any:
+        """Where the card's window leaves the panel to be seen: to its right, or to its left where the panel is on the right."""
+        button = self.ui.segmentButton
+        left, right = button.mapToGlobal(qt.QPoint(0, 0)), button.mapToGlobal(qt.QPoint(button.width + GAP, 0))
+        window = button.window()
+        is_left = left.x() - window.x <= window.x + window.width - right.x() + 2 * GAP
+        return qt.QPoint(right.x() if is_left else max(0, left.x() - CARD_SIZE[0] - GAP), max(0, window.y + GAP))
+
+
+def card_text(model: ModelEntry) -> str:
+    """The model's card in Markdown; of a model without one what is known of it."""
+    return model.card.read_text(encoding="utf-8") if model.card.is_file() else model_notice(model)
 
 
 def model_notice(model: ModelEntry) -> str:

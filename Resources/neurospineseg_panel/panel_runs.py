@@ -143,13 +143,9 @@ class PanelRuns:
 
     def _tell_result(self, result: SegmentationResult, notes: list[str]) -> None:
         self._segmented(result)
-        count, model = len(result.masks), result.report["model"]["name"]
-        text = (
-            _("1 structure by {model} in {seconds:.1f} s on {device}.")
-            if count == 1
-            else _("{count} structures by {model} in {seconds:.1f} s on {device}.")
+        done = _("Segmented by {model} in {seconds:.1f} s on {device}. Structures: {count}.").format(
+            model=result.report["model"]["name"], seconds=self.logic.seconds, device=result.report["device"], count=len(result.masks)
         )
-        done = text.format(count=count, model=model, seconds=self.logic.seconds, device=result.report["device"])
         self.messages.say("\n".join([done, *notes]))
 
     def _settings(self, region: Any, force: bool = False) -> Settings:

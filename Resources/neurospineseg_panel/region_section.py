@@ -42,6 +42,9 @@ class RegionSection:
         self.host.say(_("The box shows the region that was found; choose 'Inside a box' to change it."))
 
     def _show_box(self, node: Any) -> None:
+        """An outline, since a filled box hides the anatomy that it is to be judged by."""
+        node.CreateDefaultDisplayNodes()
+        node.GetDisplayNode().SetFillVisibility(False)
         node.SetDisplayVisibility(True)
         center = [0.0, 0.0, 0.0]
         node.GetCenterWorld(center)

@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 
 from neurospineseg.mrml import segment_at
 from neurospineseg.tasks.anatomy import structure
+from neurospineseg_panel.wrapped_labels import fit
 
 
 class UncertainSection:
@@ -33,7 +34,7 @@ class UncertainSection:
     def start_again(self) -> None:
         """The next region is the first one."""
         self._number = -1
-        self.ui.uncertainLabel.text = ""
+        self._tell("")
 
     def onNext(self, checked: bool = False) -> None:
         regions = self._regions()
@@ -44,6 +45,9 @@ class UncertainSection:
         self._jump(region["ras"])
         name = segment_at(self.node, region["ras"]) or structure(region["key"]).name
         words = _("marked, but uncertain") if region["marked"] else _("perhaps missed")
-        self.ui.uncertainLabel.text = _("Region {number} of {count}: {name}, {words} ({ml:.2f} mL).").format(
-            number=self._number + 1, count=len(regions), name=name, words=words, ml=region["ml"]
-        )
+        text = _("Region {number} of {count}: {name}, {words} ({ml:.2f} mL).")
+        self._tell(text.format(number=self._number + 1, count=len(regions), name=name, words=words, ml=region["ml"]))
+
+    def _tell(self, text: str) -> None:
+        self.ui.uncertainLabel.text = text
+        fit(self.ui.uncertainLabel)

@@ -33,6 +33,7 @@ from neurospineseg_panel.run import Listener, Run
 from neurospineseg_panel.segment_request import SegmentRequest
 from neurospineseg_panel.segmentation_result import SegmentationResult
 from neurospineseg_panel.structure_list import StructureList
+from neurospineseg_panel.wrapped_labels import WrappedLabels
 
 UI_FILE = Path(__file__).resolve().parent.parent / "UI" / "SegmentPanel.ui"
 
@@ -74,6 +75,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _make_sections(self) -> None:
         """Shows what this module takes and hides the rest; lists its models and structures."""
         ui, task = self.ui, task_named(self.declaration.task)
+        self.labels = WrappedLabels((ui.noticeLabel, ui.statusLabel, ui.uncertainLabel))
         self.messages = MessageLog(ui.statusLabel, ui.logText, lambda: [self.parameters.corrections] if self.parameters else [])
         self.inputs = InputSection(ui.inputsSection.layout(), task.channels, self.onScanChosen)
         self.models = ModelSection(ui, task.name, lambda name: self._choose("model", name))
@@ -91,6 +93,8 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             segmented=self.onSegmented,
             refresh=self._update,
         )
+        for selector in (ui.regionSelector, ui.resultSelector, ui.shownSelector):
+            selector.sizeAdjustPolicy = qt.QComboBox.AdjustToMinimumContentsLengthWithIcon  # a long name would widen Slicer's panel
         for widget in (ui.registerLabel, ui.registerCheckBox):
             widget.setVisible(task.registers)
 
@@ -102,6 +106,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.setParameterNode(None)
         self.correct.embedded.cleanup()
         self.result.cleanup()
+        self.labels.cleanup()
         self.removeObservers()
 
     @property

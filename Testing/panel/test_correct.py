@@ -249,7 +249,7 @@ def test_what_is_covered_or_outside_is_said(bench, tumor_panel, mine, scan, tmp_
     editor(everything, mine, segment, scan)
     tumor_panel.parameters.shown = mine
     assert len(accepted(bench, tumor_panel, tmp_path / "cases")) == 1
-    assert "'Enhancing tumor' covers 125 voxels of other segments" in tumor_panel.ui.statusLabel.text
+    assert "'Enhancing tumor' covers voxels of other segments (125)" in tumor_panel.ui.statusLabel.text
 
 
 def test_the_box_again_needs_the_scans_that_were_segmented(bench, tumor_panel, scan) -> None:

@@ -51,6 +51,11 @@ class NodeComboBox(QtWidgets.QWidget):
     showChildNodeTypes, selectNodeUponCreation = _flag("showChildNodeTypes"), _flag("selectNodeUponCreation")
     nodeTypes = QtCore.Property("QStringList", lambda self: self._types, lambda self, types: self._set_types(types))
     noneDisplay = QtCore.Property(str, lambda self: self._none_display, lambda self, text: self._set_none_display(text))
+    sizeAdjustPolicy = QtCore.Property(
+        QtWidgets.QComboBox.SizeAdjustPolicy,
+        lambda self: self._combo.sizeAdjustPolicy(),
+        lambda self, policy: self._combo.setSizeAdjustPolicy(policy),
+    )
     currentNodeID = QtCore.Property(
         str, lambda self: self._node.GetID() if self._node else "", lambda self, identifier: self.setCurrentNodeID(identifier)
     )

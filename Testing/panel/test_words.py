@@ -1,0 +1,153 @@
+"""What the panel says and how much room it takes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import slicer
+from PySide6 import QtWidgets
+
+from neurospineseg.images.volume import Volume
+from neurospineseg.mrml import segmentation_from_labels
+from neurospineseg.tasks.anatomy import structures_of
+from Testing.small_scans import ball, oblique_affine
+
+WIDEST = 450
+"""Pixels; Slicer's own module panel is as wide."""
+
+
+@pytest.fixture
+def panel(tumor_panel):
+    tumor_panel.logic.stop()
+    return tumor_panel
+
+
+def lines(panel) -> list[str]:
+    return panel.ui.statusLabel.text.split("\n")
+
+
+def test_sentences_that_are_alike_stand_once_and_all_in_the_log(panel) -> None:
+    alike = [f"'Nucleus {n}' shows the same structure as 'Nucleus {n} (2)' and was left as it is." for n in range(18)]
+    panel.say("\n".join(["Segmented.", *alike, "Something else."]))
+    assert len(lines(panel)) == 3
+    assert "17" in lines(panel)[1]
+    assert "Something else." in lines(panel)
+    assert panel.ui.logText.plainText.count("was left as it is") == 18
+
+
+def test_many_different_sentences_are_cut_and_it_is_said(panel) -> None:
+    panel.say("\n".join(f"Sentence {letter}." for letter in "abcdefghij"))
+    assert len(lines(panel)) == 6
+    assert "messages under 'Advanced'" in lines(panel)[-1]
+
+
+@pytest.mark.parametrize("words", ["use --register.", "name a bundle's folder with --model."])
+def test_the_shells_options_are_said_in_the_panels_words(panel, words: str) -> None:
+    panel.say(f"The scans do not overlap; {words}")
+    assert "--" not in panel.ui.statusLabel.text
+    assert "--" not in panel.ui.logText.plainText
+
+
+def test_no_option_of_the_shell_is_meant_that_the_panel_has_no_words_for() -> None:
+    from neurospineseg_panel.message_log import in_the_panels_words
+
+    library = Path(__file__).resolve().parents[2] / "Resources" / "neurospineseg"
+    for file in (library / "checks" / "input_checks.py", library / "pipeline" / "segmenter.py"):
+        assert "--register" not in in_the_panels_words(file.read_text(encoding="utf-8"))
+        assert "--model" not in in_the_panels_words(file.read_text(encoding="utf-8")).replace("`", "")
+
+
+def test_the_folder_of_corrections_is_empty_at_first_and_says_so(panel) -> None:
+    button = panel.ui.correctionsFolderButton
+    assert button.text == "Choose a folder"
+    assert panel.parameters.corrections == ""
+
+
+def test_the_folder_that_the_dialog_offers_can_be_chosen(panel) -> None:
+    button = panel.ui.correctionsFolderButton
+    offered = os.path.abspath(button.directory)
+    button.directory = offered
+    assert panel.parameters.corrections == offered
+    assert button.text == Path(offered).name
+    assert button.toolTip == offered
+
+
+def test_another_scene_has_no_folder_yet(panel, tmp_path) -> None:
+    panel.ui.correctionsFolderButton.directory = str(tmp_path)
+    slicer.mrmlScene.Clear(0)
+    panel.initializeParameterNode()
+    assert panel.ui.correctionsFolderButton.text == "Choose a folder"
+
+
+def test_the_box_of_the_region_is_an_outline(bench, panel, scan) -> None:
+    from neurospineseg_panel.parameters import RegionKind
+
+    box = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
+    box.SetCenter(0.0, 0.0, 0.0)
+    box.SetSize(10.0, 10.0, 10.0)
+    panel.parameters.region, panel.parameters.regionKind = box, RegionKind.BOX
+    bench.click(panel.ui.previewRegionButton)
+    assert not box.GetDisplayNode().GetFillVisibility()
+    assert box.GetDisplayNode().GetOutlineVisibility()
+
+
+def test_the_model_card_leaves_the_panel_to_be_seen(bench, panel) -> None:
+    panel.parent.resize(460, 900)
+    panel.parent.move(0, 0)
+    panel.parent.show()
+    bench.spin(0.1)
+    bench.click(panel.ui.modelCardButton)
+    card = panel.models._card
+    assert "Research only" in card.plainText, "the model of the tests has no card"
+    right = panel.ui.segmentButton.mapToGlobal(panel.ui.segmentButton.rect.bottomRight())
+    assert QtWidgets.QWidget.isWindow(card)
+    assert card.x > right.x()
+    card.close()
+
+
+@pytest.fixture
+def full(bench, panel, scan):
+    """A panel with every section open, long names and long messages."""
+    scan.SetName("A scan with a name that is much longer than any selector of the panel is wide, t1c")
+    labels = np.zeros(ball().shape, np.uint16)
+    for number, found in enumerate(structures_of("subcortical")):
+        labels[number, 2:9, 2:9] = found.label
+    node = segmentation_from_labels(Volume(labels, oblique_affine()), structures_of("subcortical"), slicer.mrmlScene, scan.GetName(), scan)
+    node.CreateDefaultDisplayNodes()
+    panel.parameters.shown = panel.parameters.result = node
+    for section in ("advancedSection", "resultSection", "correctSection"):
+        getattr(panel.ui, section).collapsed = False
+    panel.say("A sentence of more words than one line of the panel has room for, so that it takes three or four of them. " * 2)
+    panel.correct.uncertain._tell("Region 1 of 7: Left globus pallidus externus, marked, but uncertain (0.04 mL), and more words than fit.")
+    return panel
+
+
+def test_no_hint_is_wider_than_slicers_panel(bench, full) -> None:
+    assert full.panel.sizeHint().width() <= WIDEST, "qSlicerModulePanel.cxx leaves no margin around it"
+    assert full.panel.minimumSizeHint().width() <= WIDEST
+
+
+def test_nothing_lies_over_anything_where_the_panel_gets_no_more_than_its_least_height(bench, full) -> None:
+    full.parent.show()
+    for _ in range(3):
+        full.parent.resize(WIDEST, full.parent.minimumSizeHint().height())
+        bench.spin(0.1)
+    label = full.ui.statusLabel
+    assert QtWidgets.QWidget.height(label) >= label.heightForWidth(QtWidgets.QWidget.width(label))
+    table, button = full.ui.segmentsTable, full.ui.show3DButton
+    assert QtWidgets.QWidget.geometry(table).bottom() < QtWidgets.QWidget.geometry(button).top()
+    assert QtWidgets.QWidget.geometry(label).bottom() < QtWidgets.QWidget.geometry(full.ui.resultSection).top()
+
+
+def test_a_label_gives_its_room_back(bench, full) -> None:
+    full.parent.show()
+    full.parent.resize(WIDEST, 1600)
+    bench.spin(0.1)
+    high = full.ui.statusLabel.minimumHeight
+    full.say("Short.")
+    assert 0 < full.ui.statusLabel.minimumHeight < high
+    full.say("")
+    assert full.ui.statusLabel.minimumHeight == 0
