@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import sleep
@@ -125,6 +125,10 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         outputFolder: str | Path,
         *,
         progress: Callable[[int, int, str], None] = lambda done, count, case: None,
+        frame: int | None = None,
+        volume: str | Sequence[str] = (),
+        orientation: str | None = None,
+        spacing: Sequence[float] | None = None,
         **options: Any,
     ) -> dict[str, str]:
         """Segments every case of a folder into another folder, and waits.
@@ -134,6 +138,8 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
 
         Args:
             progress: called before each case with the number done, the number of all and the case's name.
+            frame, orientation, spacing: see ``neurospineseg.read_volume``.
+            volume: which of several volumes among DICOM images, such as ``"series=4,echo=2"``; ``"flair:series=7"`` for one channel alone.
             options: of ``neurospineseg.pipeline.settings.Settings``: ``model``, ``device``, ``structures``, ``register``, ``force``.
 
         Returns:
@@ -145,9 +151,11 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         from neurospineseg.pipeline.batch import run_batch
 
         settings = self.settings(**options)
+        volumes = (volume,) if isinstance(volume, str) else tuple(volume)
+        said = (frame, orientation, None if spacing is None else tuple(map(float, spacing)), volumes)
 
         def segment_case(scans: Mapping[str, Path], output: Path) -> None:
-            request = RunFiles(self.declaration.task, dict(scans), output, settings)
+            request = RunFiles(self.declaration.task, dict(scans), output, settings, None, *said)
             self.wait_for(lambda listener: self.begin(Run(self.client, {}, request, listener, self.times, writes_into=output.parent)))
 
         return run_batch(self.declaration.task, Path(inputFolder), Path(outputFolder), segment_case, progress)

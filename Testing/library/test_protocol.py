@@ -57,6 +57,7 @@ REQUESTS = [
     Segment("tumor", CHOSEN, SCANS, inside=True),
     FindRegion("spine", Settings(region="auto"), SCANS),
     RunFiles("tumor", {"t1c": Path("a.nii.gz")}, Path("b.nrrd"), CHOSEN, Path("hidden")),
+    RunFiles("tumor", {"t1c": Path("a")}, Path("b.nrrd"), CHOSEN, None, 2, "LPS", (0.5, 0.5, 3.0), ("series=4", "flair:series=7")),
     StoreCorrection("tumor", Path("cases"), SCANS, "l.npy", None, {"name": "x"}),
     Quit(),
 ]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,6 +144,17 @@ def test_a_folder(logic, tmp_path) -> None:
     assert "case0,kept" in (output / "summary.csv").read_text()
     with pytest.raises(InputError, match="does not exist"):
         logic.segmentFolder(tmp_path / "nothing", output)
+
+
+def test_what_a_folder_does_not_say_is_passed_on(logic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "case").mkdir()
+    (tmp_path / "case" / "case_flair.nii.gz").touch()
+    requests: list[Any] = []
+    monkeypatch.setattr(logic, "wait_for", lambda begin: begin(None))
+    monkeypatch.setattr(logic, "begin", lambda run: requests.append(run.request))
+    logic.segmentFolder(tmp_path, tmp_path / "out", volume="series=4,echo=2", orientation="LPS", spacing=(1, 1, 3), frame=2)
+    (request,) = requests
+    assert (request.volume, request.orientation, request.spacing, request.frame) == (("series=4,echo=2",), "LPS", (1.0, 1.0, 3.0), 2)
 
 
 @pytest.mark.parametrize("name", MODULES)

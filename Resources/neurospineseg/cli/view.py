@@ -35,6 +35,8 @@ def view(options: argparse.Namespace) -> None:
             spacing=options.spacing,
             volume=next(iter(options.volume), None),
         )
+        for note in scan.notes:
+            say(f"Warning: {note}")
         mask, stated = _read_mask(options.mask)
         values = np.unique(mask.voxels)
         if len(values) > MOST_LABELS or not np.isfinite(values).all() or (values != values.round()).any() or values.min() < 0:

@@ -17,7 +17,6 @@ GAP = 1.5
 """A distance of neighbors above this many usual ones is a gap."""
 KINDS = ("stack", "echo", "b", "time", "inversion")
 """Traits that tell volumes apart also where these lie at places of their own."""
-LEAST_OF_KIND = 1
 PLANES = ("sagittal", "coronal", "axial")
 
 
@@ -133,10 +132,10 @@ def _parallel(one: Frame, other: Frame) -> bool:
 
 
 def _by_kind(frames: list[Frame], kinds: Sequence[str] = KINDS) -> list[Stack]:
-    """The frames split by traits that never differ inside a volume, each where all its values have several frames."""
+    """The frames split by traits that never differ inside a volume, each where the frames of every value lie at several places."""
     for number, kind in enumerate(kinds):
         groups = _grouped(frames, _trait(kind))
-        if len(groups) > 1 and min(map(len, groups)) > LEAST_OF_KIND:
+        if len(groups) > 1 and all(_levels(group).any() for group in groups):
             words = _words(frames, kind)
             split = [(words[group[0].traits[kind]], part) for group in groups for part in _by_kind(group, kinds[number + 1 :])]
             return [Stack({kind: word, **part.name}, part.frames) for word, part in split]

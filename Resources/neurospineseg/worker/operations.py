@@ -178,7 +178,8 @@ def store_correction(request: StoreCorrection, bench: Bench) -> CorrectionStored
 def run_files(request: RunFiles, bench: Bench) -> FilesWritten:
     from neurospineseg.pipeline.file_job import FileJob, run_file_job
 
-    job = FileJob(request.task, request.scans, request.output, request.settings, staging=request.staging)
+    said = (request.frame, request.orientation, request.spacing, request.volume)
+    job = FileJob(request.task, request.scans, request.output, request.settings, *said, staging=request.staging)
     result = run_file_job(job, bench.progress, bench.networks)
     return FilesWritten(result.report, tuple(dict.fromkeys(result.warnings)))
 

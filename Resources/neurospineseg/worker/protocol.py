@@ -62,13 +62,17 @@ class FindRegion:
 
 @dataclass(frozen=True)
 class RunFiles:
-    """Segment files into a file with its record, as the shell does; answered by ``FilesWritten``."""
+    """Segment files into a file with its record, as the shell does; answered by ``FilesWritten``. For the fields see ``FileJob``."""
 
     task: str
     scans: dict[str, Path]
     output: Path
     settings: Settings = DEFAULTS
     staging: Path | None = None
+    frame: int | None = None
+    orientation: str | None = None
+    spacing: tuple[float, ...] | None = None
+    volume: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
