@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from neurospineseg.geometry.grid import Grid, covering_grid
 from neurospineseg.geometry.resample import resample
 from neurospineseg.images.intensity import quantile, subsample
 from neurospineseg.images.volume import Volume
+from neurospineseg.tasks.task import Task
 
 REPAIRABLE_SHARE = 0.2
 LEAST_SILHOUETTE_DICE = 0.96
@@ -51,15 +52,24 @@ def _constant(name: str, value: float) -> str:
     return f"Every voxel of {name} has the same value ({value:g}); check that the right image was given."
 
 
-def check_field_of_view(volume: Volume, least_mm: Sequence[float], name: str) -> None:
-    """Raises InputError where the volume is too small to hold the anatomy: ``least_mm`` are its least lengths, shortest first."""
+def check_field_of_view(volume: Volume, task: Task, name: str) -> None:
+    """Raises InputError where the volume is too small to hold the anatomy, or larger than any scanner's."""
     extent = np.sort(volume.extent_mm)
-    if (extent < np.array(least_mm)).any():
-        size = " x ".join(f"{length:.0f}" for length in volume.extent_mm)
-        least = " x ".join(f"{length:.0f}" for length in least_mm)
+    if (extent < np.array(task.least_extent_mm)).any():
+        least = " x ".join(f"{length:.0f}" for length in task.least_extent_mm)
         raise InputError(
-            f"The field of view of {name} is {size} mm, too small to hold the anatomy (at least {least} mm); check the spacing or give a larger scan."
+            f"The field of view of {name} is {_lengths(volume.extent_mm)} mm, too small to hold the anatomy (at least {least} mm); check the spacing or give a larger scan."
         )
+    if (extent > np.array(task.greatest_extent_mm)).any():
+        raise InputError(
+            f"The field of view of {name} is {_lengths(volume.extent_mm)} mm, with voxels of {_lengths(volume.spacing)} mm: larger than a scanner's. "
+            "Its header states a wrong spacing or unit (pixdim and xyzt_units in NIfTI, space directions and space units in NRRD, "
+            "ElementSpacing in MetaImage, PixelSpacing in DICOM); correct that field."
+        )
+
+
+def _lengths(lengths: np.ndarray) -> str:
+    return " x ".join(f"{length:.3g}" if length < 10 else f"{length:.0f}" for length in lengths)
 
 
 def shared_field_of_view(reference: Grid, other: Grid) -> float:

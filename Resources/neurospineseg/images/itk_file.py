@@ -10,6 +10,11 @@ import SimpleITK as sitk
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.affine import LPS_AND_RAS, Affine
 
+DIRECTIONS = (b"TransformMatrix", b"Rotation", b"Orientation")
+"""MetaImage's names of the field of the axes' directions."""
+LONGEST_HEADER = 2**16
+"""Bytes."""
+
 
 def read_itk(path: Path, image_io: str = "") -> tuple[np.ndarray, Affine]:
     """Voxels [k, j, i], or [t, k, j, i] where there are several volumes or components, and their ijk to RAS.
@@ -41,6 +46,13 @@ def read_itk(path: Path, image_io: str = "") -> tuple[np.ndarray, Affine]:
         raise InputError(f"'{name}' is a single slice or a 2D image; a 3D volume is needed.")
     direction = np.array(image.GetDirection()).reshape(dimension, dimension)[:3, :3]
     return array, Affine.from_lps(direction, np.array(image.GetSpacing())[:3], np.array(image.GetOrigin())[:3])
+
+
+def records_orientation(path: Path) -> bool:
+    """Whether a MetaImage's header names the directions of its axes; without them ITK takes them for left, posterior and superior."""
+    with open(path, "rb") as file:
+        fields = {line.partition(b"=")[0].strip() for line in file.read(LONGEST_HEADER).partition(b"ElementDataFile")[0].splitlines()}
+    return not fields.isdisjoint(DIRECTIONS)
 
 
 def write_itk(voxels: np.ndarray, ijk_to_ras: np.ndarray, path: Path) -> None:

@@ -12,9 +12,8 @@ import numpy as np
 
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.affine import Affine
+from neurospineseg.images.nifti_header import agreed_affine, check_header, in_mm, raw_header, scaling, stated_spacing, unit_mm
 
-MM_PER_UNIT = {1: 1000.0, 3: 0.001}
-"""By NIfTI's code of the unit of length: m and micrometers; all others count as mm."""
 UNREADABLE = (
     nib.filebasedimages.ImageFileError,
     nib.spatialimages.HeaderDataError,
@@ -31,20 +30,20 @@ class NiftiFile:
     """What a file holds.
 
     Attributes:
+        header: as it is stored, see ``raw_header``.
         voxels: as stored, [k, j, i] or [t, k, j, i].
         slope, intercept: what makes gray values of them.
-        spacing: mm along i, j, k, shape (3,).
     """
 
     path: Path
     image: Any
+    header: Any
     voxels: np.ndarray
     slope: float
     intercept: float
-    spacing: np.ndarray
 
-    def ijk_to_ras(self, orientation: str | None, shape: tuple[int, ...]) -> np.ndarray:
-        """4x4 in mm.
+    def place(self, orientation: str | None, shape: tuple[int, ...]) -> tuple[np.ndarray, tuple[str, ...]]:
+        """4x4, ijk to RAS mm, and sentences for the user.
 
         Args:
             orientation: axis codes for a file that records none, around the middle of an array of ``shape`` (K, J, I).
@@ -52,16 +51,14 @@ class NiftiFile:
         Raises:
             InputError: the file records no orientation and none is given, or the codes are none.
         """
-        matrix = np.asarray(self.image.affine, float)
-        if not self._records_orientation():
-            if orientation is None:
-                raise InputError(
-                    f"'{self.path.name}' does not record which side is left; confirm its orientation with, for example, --orientation LAS."
-                )
-            matrix = affine_from_codes(orientation, shape, self.spacing).matrix
-        header = self.image.header
-        unit = MM_PER_UNIT.get(int(header["xyzt_units"]) % 8 if "xyzt_units" in header else 2, 1.0)
-        return np.vstack([matrix[:3] * unit, [0, 0, 0, 1]])
+        unit = unit_mm(self.header)
+        if self._records_orientation():
+            return agreed_affine(self.path, self.header, in_mm(np.asarray(self.image.affine, float), unit))
+        if orientation is None:
+            raise InputError(
+                f"'{self.path.name}' does not record which side is left; confirm its orientation with, for example, --orientation LAS."
+            )
+        return affine_from_codes(orientation, shape, stated_spacing(self.header) * unit).matrix, ()
 
     def _records_orientation(self) -> bool:
         header = self.image.header
@@ -79,27 +76,16 @@ def read_nifti(path: Path) -> NiftiFile:
     name = path.name
     try:
         image: Any = nib.load(path)
-        spacing = _stated_spacing(image, name)
-        array, slope, intercept = np.asanyarray(image.dataobj.get_unscaled()), image.dataobj.slope, image.dataobj.inter
+        header = raw_header(image)
+        check_header(header, name)
+        array = np.asanyarray(image.dataobj.get_unscaled())
     except InputError:
         raise
     except MemoryError as error:
         raise InputError(f"'{name}' needs more memory than there is to read; its header may be damaged.") from error
     except UNREADABLE as error:
         raise InputError(f"'{name}' cannot be read as an image: it is truncated, damaged or not what its name says.") from error
-    return NiftiFile(path, image, array.T, slope, intercept, spacing)
-
-
-def _stated_spacing(image: Any, name: str) -> np.ndarray:
-    """The spacing in the header, which nibabel would mend in silence; mm along i, j, k."""
-    file = Path(image.file_map.get("header", image.file_map["image"]).filename)
-    with nib.openers.Opener(str(file)) as stream:
-        raw = type(image.header)(stream.read(image.header.sizeof_hdr), endianness=image.header.endianness, check=False)
-    spacing = np.asarray(raw["pixdim"][1:4], float)
-    if not (np.isfinite(spacing).all() and (spacing > 0).all()):
-        words = " x ".join(f"{value:g}" for value in spacing)
-        raise InputError(f"'{name}' states a voxel spacing of {words} mm; it must be above zero, correct the file's header.")
-    return spacing
+    return NiftiFile(path, image, header, array.T, *scaling(header))
 
 
 def affine_from_codes(codes: str, shape: tuple[int, ...], spacing: np.ndarray) -> Affine:

@@ -45,6 +45,8 @@ TO_RAS = {
     "las": (-1.0, 1.0, 1.0),
 }
 """Signs that take a space's axes to right, anterior and superior; Slicer converts no others."""
+PATIENT_SPACES = frozenset({*TO_RAS, "right-anterior-superior", "ras"})
+"""Spaces with a left and a right."""
 VECTORS = ("space directions", "space origin", "measurement frame")
 ALONG_SPACE = ("domain", "space", "time", "???", "none")
 """Kinds of axes that are not the numbers in a voxel, or of which nothing is known."""
@@ -53,8 +55,9 @@ OTHER_LENGTHS = frozenset(
 )
 
 
-def read_nrrd(path: Path) -> tuple[np.ndarray, Affine]:
-    """Voxels [k, j, i], or [t, k, j, i] where there are several in one place, and their ijk to RAS mm, as Slicer reads them.
+def read_nrrd(path: Path) -> tuple[np.ndarray, Affine, bool]:
+    """Voxels [k, j, i], or [t, k, j, i] where there are several in one place, their ijk to RAS mm as Slicer reads them, and whether
+    the file records it: False where its space is none of a patient's.
 
     Raises:
         InputError: the file cannot be used; the message says why and what to do.
@@ -70,7 +73,7 @@ def read_nrrd(path: Path) -> tuple[np.ndarray, Affine]:
         raise InputError(
             f"'{path.name}' is a Slicer segmentation of {count} layers, since segments overlap, not one volume; export it as a label map in Slicer's module Segmentations."
         )
-    return read_voxels(path, header)
+    return *read_voxels(path, header), not header or str(header.get("space", "")).lower() in PATIENT_SPACES
 
 
 def read_voxels(path: Path, header: Mapping[str, Any]) -> tuple[np.ndarray, Affine]:

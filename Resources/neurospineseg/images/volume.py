@@ -15,7 +15,8 @@ from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.triple import triple
 from neurospineseg.images.dicom_start import Reading, begins_like_dicom
-from neurospineseg.images.nifti_file import read_nifti, write_nifti
+from neurospineseg.images.nifti_file import affine_from_codes, read_nifti, write_nifti
+from neurospineseg.images.nifti_header import axis_codes
 
 NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".img")
 ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -116,7 +117,7 @@ def read_volume(
         path: NIfTI, NRRD, MetaImage or Analyze file, a DICOM file (the volume it belongs to is read) or a folder of such.
         frame: which volume of a 4D file, counted from 0.
         orientation: axis codes such as ``"LAS"`` (the directions in which i, j, k grow) for a file that records none (plain Analyze,
-            NIfTI with neither qform nor sform, DICOM without positions).
+            NIfTI with neither qform nor sform, NRRD or MetaImage without a patient's space, DICOM without positions).
         spacing: mm along i, j, k, for DICOM images that do not record it.
         volume: the name of one of several volumes among DICOM images, such as ``"series=4,echo=2"``; an error that asks for it lists the names.
         compact: whether whole numbers of 8 or 16 bits stay such, in half of the memory.
@@ -145,7 +146,7 @@ def read_volume(
     if ending in NIFTI_ENDINGS:
         return _read_nifti(path, frame, orientation, compact)
     if ending in ITK_ENDINGS:
-        return _read_itk(path, frame, compact)
+        return _read_itk(path, frame, orientation, compact)
     if ending in (".dcm", ".ima", ""):
         raise InputError(f"'{path.name}' is not an image that can be read: it is truncated, damaged or not what its name says.")
     raise InputError(f"The file '{path.name}' is of a kind that is not read; give NIfTI, NRRD, MHA/MHD, Analyze or DICOM.")
@@ -184,7 +185,7 @@ def _gray(array: np.ndarray, name: str, compact: bool, slope: float = 1.0, inter
 def _read_nifti(path: Path, frame: int | None, orientation: str | None, compact: bool) -> Volume:
     file = read_nifti(path)
     voxels = _gray(_pick_frame(file.voxels, frame, path.name), path.name, compact, file.slope, file.intercept)
-    return Volume(voxels, file.ijk_to_ras(orientation, voxels.shape))
+    return Volume(voxels, *file.place(orientation, voxels.shape))
 
 
 def _read_dicom(path: Path, compact: bool, reading: Reading) -> Volume:
@@ -194,16 +195,29 @@ def _read_dicom(path: Path, compact: bool, reading: Reading) -> Volume:
     return Volume(_gray(found.voxels, path.name, compact), found.affine, found.notes)
 
 
-def _read_itk(path: Path, frame: int | None, compact: bool) -> Volume:
+def _read_itk(path: Path, frame: int | None, orientation: str | None, compact: bool) -> Volume:
     if _ending(path) in META_IMAGE:
-        from neurospineseg.images.itk_file import read_itk
+        from neurospineseg.images.itk_file import read_itk, records_orientation
 
         array, affine = read_itk(path, META_IMAGE[_ending(path)])
+        recorded = records_orientation(path)
     else:
         from neurospineseg.images.nrrd_file import read_nrrd
 
-        array, affine = read_nrrd(path)
-    return Volume(_gray(_pick_frame(array, frame, path.name), path.name, compact), affine)
+        array, affine, recorded = read_nrrd(path)
+    voxels = _gray(_pick_frame(array, frame, path.name), path.name, compact)
+    if recorded:
+        return Volume(voxels, affine)
+    if orientation is not None:
+        return Volume(voxels, affine_from_codes(orientation, voxels.shape, affine.spacing))
+    return Volume(voxels, affine, (_assumed(affine),))
+
+
+def _assumed(affine: Affine) -> str:
+    return (
+        f"The file does not record which side is left; it is read as Slicer reads it, {axis_codes(affine.matrix)}. "
+        "Compare the sides, and give --orientation where that is wrong."
+    )
 
 
 def write_volume(volume: Volume, path: str | Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from neurospineseg.checks.distinct_scans import check_distinct, check_no_label_map
+from neurospineseg.checks.fill_values import above_background, without_fill
 from neurospineseg.checks.input_checks import check_field_of_view, repaired
 from neurospineseg.errors import InputError
 from neurospineseg.images.volume import Volume
@@ -36,11 +38,24 @@ def accepted_scans(scans: Mapping[str, Volume], spec: ModelSpec, task: Task) -> 
         )
     for name, scan in scans.items():
         words = "the scan" if task.single else f"the scan {name}"
-        warnings += scan.notes
-        check_field_of_view(scan, task.least_extent_mm, words)
-        accepted[name], notes = repaired(scan, words)
+        check_field_of_view(scan, task, words)
+        warnings += scan.notes if task.single else [f"The scan {name}: {note}" for note in scan.notes]
+        accepted[name], notes = made_plain(scan, words)
         warnings += notes
+    check_distinct(accepted)
     return AcceptedScans(accepted, reference, warnings)
+
+
+def made_plain(scan: Volume, words: str) -> tuple[Volume, list[str]]:
+    """A scan of finite gray values above its background, and what was done, in sentences for the user.
+
+    Raises:
+        InputError: it is no image.
+    """
+    finite, notes = repaired(scan, words)
+    check_no_label_map(finite, words)
+    filled, more = without_fill(finite, words)
+    return above_background(filled), [*notes, *more]
 
 
 def _reference(scans: Mapping[str, Volume], spec: ModelSpec) -> str:

@@ -75,6 +75,7 @@ class Task:
         channels: the scans it takes; models of it take some of them.
         structures: all that it may mark.
         least_extent_mm: least lengths of a scan's field of view in mm, shortest first, that can hold the anatomy.
+        greatest_extent_mm: greatest lengths that a scan can have, shortest first.
         families: class of a network -> family of the structures that it becomes; a class not named here is a structure's key.
         needed_classes: groups of classes; the rules need one of each group.
         rules: ``(probabilities, grid, spec) -> Postprocessed`` after the network, see ``class_scores``.
@@ -100,6 +101,7 @@ class Task:
     channels: tuple[Channel, ...]
     structures: tuple[Structure, ...]
     least_extent_mm: tuple[float, float, float]
+    greatest_extent_mm: tuple[float, float, float] = (1000.0, 1000.0, 2500.0)
     families: Mapping[str, str] = field(default_factory=dict)
     needed_classes: tuple[tuple[str, ...], ...] = ()
     rules: Reference = "neurospineseg.tasks.class_scores:one_piece_each"
@@ -140,6 +142,9 @@ class Task:
         extent = tuple(self.least_extent_mm)
         rising = len(extent) == 3 and 0 < extent[0] <= extent[1] <= extent[2] < inf
         refuse_unless(rising, f"The task '{self.name}' has a least extent of {extent} mm; give three lengths above 0, the shortest first.")
+        greatest = tuple(self.greatest_extent_mm)
+        larger = len(greatest) == 3 and all(low < high for low, high in zip(extent, greatest)) and list(greatest) == sorted(greatest)
+        refuse_unless(larger, f"The task '{self.name}' has a greatest extent of {greatest} mm; give three lengths above its least ones.")
         for reference in (self.rules, self.notes, self.fit, self.phantom.draw if self.phantom else None):
             right = not isinstance(reference, str) or re.fullmatch(r"\w+(\.\w+)*:\w+", reference) is not None
             refuse_unless(right, f"'{reference}' names no function of the task '{self.name}'; write package.module:function.")

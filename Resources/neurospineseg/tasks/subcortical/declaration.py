@@ -66,6 +66,7 @@ TASK = Task(
     channels=(Channel("image", "Scan", suits=Suitability({"t2": 5, "t2_star": 4, "t1": 3, "t1c": 2, "flair": 1}, not_of=("spine",))),),
     structures=structures(),
     least_extent_mm=(45.0, 45.0, 45.0),
+    greatest_extent_mm=(600.0, 600.0, 800.0),
     rules="neurospineseg.tasks.subcortical.rules:postprocess_subcortical",
     notes="neurospineseg.tasks.subcortical.rules:contrast_notes",
     fit="neurospineseg.tasks.subcortical.visible_nuclei:onto_visible",

@@ -29,6 +29,7 @@ TASK = Task(
     channels=tuple(Channel(key, CONTRASTS[key], words, contrast=key) for key, words in FILE_WORDS.items()),
     structures=(NECROTIC_CORE, EDEMA, ENHANCING_TUMOR),
     least_extent_mm=(60.0, 60.0, 60.0),
+    greatest_extent_mm=(600.0, 600.0, 800.0),
     needed_classes=(("necrotic_core",), ("edema",), ("enhancing_tumor",)),
     rules="neurospineseg.tasks.tumor.rules:postprocess_tumor",
     head="expected",
