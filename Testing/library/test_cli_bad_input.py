@@ -51,7 +51,7 @@ def test_bad_scan(
 def test_modalities_apart_in_space(
     head: Path, tmp_path: Path, out_folder: Path, with_tiny_models: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    far = write_nifti(tmp_path / "far.nii.gz", ball(), oblique_affine(offset=(400.0, 0.0, 0.0)))
+    far = write_nifti(tmp_path / "far.nii.gz", ball(seed=1), oblique_affine(offset=(400.0, 0.0, 0.0)))
     sentence = refused(["segment", "tumor", "--t1c", str(head), "--flair", str(far), "-o", str(out_folder / "mask.nii.gz")], capsys)
     assert "overlap" in sentence
     assert list(out_folder.iterdir()) == []
