@@ -140,5 +140,6 @@ class CorrectSection:
 
     def scene_closes(self) -> None:
         self._results.clear()
+        self.renumbering.stop()
         self.uncertain.start_again()
         self.embedded.scene_closes()

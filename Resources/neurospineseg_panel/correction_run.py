@@ -11,7 +11,7 @@ import numpy as np
 from slicer.i18n import tr as _
 
 from neurospineseg.errors import InputError
-from neurospineseg.mrml import PaintedSegment, node_voxels, paint_label_map
+from neurospineseg.mrml import PaintedSegment, node_voxels, painting
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.protocol import StoreCorrection
 from neurospineseg_panel.correction_scans import reference_channel
@@ -55,16 +55,13 @@ class CorrectionRun(Run):
         assert isinstance(self.request, StoreCorrection)
         reference = next(iter(self.scans.values()))
         labels = np.zeros(node_voxels(reference).shape, np.uint16)
-        painted = []
-        for segment in paint_label_map(self.node, reference, labels, self.request.task):
-            painted.append(segment)
-            yield None
+        painted = yield from painting(self.node, reference, labels, self.request.task)
         self._notes = judged(painted)
         corrected, predicted, model = self.file("corrected.npy"), None, None
         for _written in self.write(corrected, labels):
             yield None
         if self.result is not None and self.result.is_whole and self._fits(self.result, labels.shape):
-            labels[:] = 0
+            labels = np.zeros(labels.shape, np.uint16)
             yield from self.result.paint(labels)
             predicted, model = self.file("predicted.npy"), self.result.report["model"]
             for _written in self.write(predicted, labels):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from slicer.i18n import tr as _
 
 from neurospineseg.errors import InputError
-from neurospineseg.mrml import renumber, vertebrae_of
+from neurospineseg.mrml import renumbering, vertebrae_of
 from neurospineseg.tasks.spine.renumbering import LEVELS, Variant
+from neurospineseg_panel.turns import Turns
 
 
 class RenumberSection:
@@ -24,6 +26,7 @@ class RenumberSection:
     def __init__(self, ui: Any, say: Callable[[str], None], save_undo: Callable[[Any], None]) -> None:
         self.ui, self._say, self._save_undo = ui, say, save_undo
         self.node: Any = None
+        self._turns = Turns(self._failed)
         self.vertebrae: list[tuple[str, str]] = []
         for level in LEVELS:
             ui.renumberLevelSelector.addItem(level)
@@ -44,7 +47,7 @@ class RenumberSection:
             for identifier, name in found:
                 selector.addItem(name, identifier)
             selector.setCurrentIndex(max(0, selector.findData(chosen)))
-        self.ui.renumberButton.enabled = bool(found)
+        self.ui.renumberButton.enabled = bool(found) and not self._turns.busy
 
     def onVertebraChosen(self, row: int) -> None:
         """Proposes the name that the vertebra has."""
@@ -56,13 +59,27 @@ class RenumberSection:
         row = self.ui.renumberSegmentSelector.currentIndex
         level = LEVELS[self.ui.renumberLevelSelector.currentIndex]
         variant = list(Variant)[self.ui.renumberVariantSelector.currentIndex]
-        try:
-            self._save_undo(self.node)
-            notes = renumber(self.node, self.vertebrae[row][0], level, variant)
-            self._say("\n".join([_("The spine was renumbered from {level}.").format(level=level), *notes]))
-        except InputError as error:
-            self._say(str(error))
+        node = self.node
+        self._turns.start(
+            renumbering(node, self.vertebrae[row][0], level, variant, lambda: self._save_undo(node)),
+            lambda notes: self._tell("\n".join([_("The spine was renumbered from {level}.").format(level=level), *notes])),
+        )
         self.show(self.node)
+
+    def _tell(self, text: str) -> None:
+        self._say(text)
+        self.show(self.node)
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, InputError):
+            self._tell(str(error))
+        else:
+            logging.error("The spine could not be renumbered.", exc_info=error)
+            self._tell(_("The spine could not be renumbered ({kind}).").format(kind=type(error).__name__))
+
+    def stop(self) -> None:
+        """The scene closes."""
+        self._turns.stop()
 
 
 def variant_text(variant: Variant) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
 import qt
 from slicer.i18n import tr as _
+
+from neurospineseg.mrml.volumes import counting
 
 SEGMENT_ID_ROLE = qt.Qt.UserRole + 1
 """``SegmentIDRole`` of qMRMLSegmentsModel.h."""
@@ -47,6 +49,7 @@ class SegmentTable:
         self.view, self.columns, self._chosen, self._clicked = view, tuple(columns), chosen, clicked
         self._node: Any = None
         self._due: list[str] = []
+        self._counting: Iterator[None] = iter(())
         self._cells: dict[str, list[str]] = {}
         self._following = False
         self._timer = qt.QTimer()
@@ -75,6 +78,7 @@ class SegmentTable:
     def refresh(self) -> None:
         """Tells everything anew; what was told before stays until then."""
         self._due = self._identifiers()
+        self._counting = iter(()) if self._node is None else counting(self._node)
         self._cells = {identifier: cells for identifier, cells in self._cells.items() if identifier in self._due}
         self.show_known()
         self._timer.start()
@@ -88,8 +92,12 @@ class SegmentTable:
         self.view.minimumHeight = ROW_PIXELS * (1 + rows)
 
     def _fill_next(self) -> None:
-        """Tells a row or more."""
-        rows, until = self._rows(), monotonic() + TURN_SECONDS
+        """Tells a row or more, once the voxels are counted."""
+        until = monotonic() + TURN_SECONDS
+        for _piece in self._counting:
+            if monotonic() > until:
+                return
+        rows = self._rows()
         while self._due:
             identifier = self._due.pop(0)
             segment = self._node.GetSegmentation().GetSegment(identifier)

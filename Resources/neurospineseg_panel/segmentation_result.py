@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.mrml import run_tokens
+from neurospineseg.mrml.pieces import Pieces, common_box, moved_box, slabs_of
 from neurospineseg.worker.protocol import Core
 
 
@@ -39,6 +40,14 @@ class PackedMask:
         """Bool (K, J, I) of the box."""
         shape = tuple(part.stop - part.start for part in self.slices)
         return np.unpackbits(self.bits, count=int(np.prod(shape))).reshape(shape).view(bool)
+
+    def within(self, box: tuple[slice, ...]) -> np.ndarray:
+        """Bool of another box's shape: where that is marked."""
+        result, common = np.zeros([part.stop - part.start for part in box], bool), common_box(self.slices, box)
+        if common is not None:
+            here, there = ([-part.start for part in one] for one in (box, self.slices))
+            result[moved_box(common, here)] = self.unpacked()[moved_box(common, there)]
+        return result
 
 
 @dataclass(frozen=True)
@@ -103,23 +112,23 @@ class SegmentationResult:
         new = [place for place in self.uncertain if self.part.holds(place["ras"])]
         return sorted(new + [place for place in before if not self.part.holds(place["ras"])], key=lambda place: -place["score"])
 
-    def paint(self, labels: np.ndarray) -> Iterator[None]:
-        """Writes the prediction into a label map (K, J, I) of zeros, one mask a step."""
-        if self.part is None:
-            for mask in self.masks:
-                labels[mask.slices][mask.unpacked()] = mask.label
+    def paint(self, labels: np.ndarray) -> Pieces[None]:
+        """Writes the prediction into a label map (K, J, I) of zeros, in pieces."""
+        region = None
+        if self.part is not None:
+            if self.earlier is not None:
+                yield from self.earlier.paint(labels)
+            region = self.part.inside
+            inside, sought = region.unpacked(), list(self.part.labels)
+            for slab in slabs_of(region.slices):
+                there = labels[slab]
+                there[inside[moved_box(slab, [-part.start for part in region.slices])] & np.isin(there, sought)] = 0
                 yield
-            return
-        if self.earlier is not None:
-            yield from self.earlier.paint(labels)
-        region = np.zeros(labels.shape, bool)
-        region[self.part.inside.slices] = self.part.inside.unpacked()
-        there = labels[self.part.inside.slices]
-        there[self.part.inside.unpacked() & np.isin(there, list(self.part.labels))] = 0
-        yield
         for mask in self.masks:
-            labels[mask.slices][mask.unpacked() & region[mask.slices]] = mask.label
-            yield
+            marked = mask.unpacked() if region is None else mask.unpacked() & region.within(mask.slices)
+            for slab in slabs_of(mask.slices):
+                np.copyto(labels[slab], np.uint16(mask.label), where=marked[moved_box(slab, [-part.start for part in mask.slices])])
+                yield
 
 
 class SegmentationResults:

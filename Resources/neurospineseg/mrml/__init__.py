@@ -4,10 +4,10 @@ Every function takes the scene or a node; none reaches for ``slicer.mrmlScene``.
 anything else that Slicer does not ship.
 """
 
-from neurospineseg.mrml.label_map import PaintedSegment, is_on_grid, label_map_of, paint_label_map
+from neurospineseg.mrml.label_map import PaintedSegment, is_on_grid, label_map_of, painting
 from neurospineseg.mrml.merge import FoundStructure, Merge, MergeRule
 from neurospineseg.mrml.region_merge import RegionMerge
-from neurospineseg.mrml.renumber import renumber, vertebrae_of
+from neurospineseg.mrml.renumber import renumber, renumbering, vertebrae_of
 from neurospineseg.mrml.roi_node import region_of_roi, roi_from_region
 from neurospineseg.mrml.segment_masks import confidence_of, run_tokens, segment_at
 from neurospineseg.mrml.segment_place import place_of_segment
@@ -36,10 +36,11 @@ __all__ = [
     "node_from_volume",
     "node_geometry",
     "node_voxels",
-    "paint_label_map",
+    "painting",
     "place_of_segment",
     "region_of_roi",
     "renumber",
+    "renumbering",
     "roi_from_region",
     "run_tokens",
     "segment_at",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from neurospineseg.errors import InputError
-from neurospineseg.mrml.segment_masks import BINARY, layer_of, mask_in_box, shift_between, structure_of_segment, tight_mask
+from neurospineseg.mrml.pieces import Pieces, at_once, slabs_of
+from neurospineseg.mrml.segment_masks import BINARY, box_on_grid, layer_of, mask_in_box, shift_between, structure_of_segment
 from neurospineseg.mrml.volume_node import geometry_in
+from neurospineseg.mrml.volumes import counting, voxels_of
 from neurospineseg.tasks.anatomy import Structure, structures_of
 
 
@@ -32,8 +33,8 @@ class PaintedSegment:
     outside: int = 0
 
 
-def paint_label_map(node: Any, volume_node: Any, labels: np.ndarray, task: str) -> Iterator[PaintedSegment]:
-    """Writes each segment's label value into a label map, one segment a step; where segments overlap, the later one wins.
+def painting(node: Any, volume_node: Any, labels: np.ndarray, task: str) -> Pieces[list[PaintedSegment]]:
+    """Writes each segment's label value into a label map, in pieces; where segments overlap, the later one wins.
 
     Args:
         labels: uint16 (K, J, I) of zeros on the volume node's grid.
@@ -47,25 +48,32 @@ def paint_label_map(node: Any, volume_node: Any, labels: np.ndarray, task: str) 
         raise InputError(
             f"'{node.GetName()}' holds surfaces or fractions, not label maps; in the module Segmentations make the binary labelmap its source."
         )
-    matrix = geometry_in(node, volume_node)
-    box = tuple(slice(0, n) for n in labels.shape)
-    for number in range(segmentation.GetNumberOfSegments()):
-        segment = segmentation.GetNthSegment(number)
-        found, mask = structure_of_segment(segment), mask_in_box(segment, box, matrix)
-        found, covered, voxels = found if found in structures else None, 0, int(np.count_nonzero(mask))
+    matrix, painted = geometry_in(node, volume_node), []
+    yield from counting(node)
+    for segment in [segmentation.GetNthSegment(number) for number in range(segmentation.GetNumberOfSegments())]:
+        found = structure_of_segment(segment)
+        painted.append((yield from _painting(segment, found if found in structures else None, labels, matrix)))
+    return painted
+
+
+def _painting(segment: Any, found: Structure | None, labels: np.ndarray, matrix: np.ndarray) -> Pieces[PaintedSegment]:
+    covered = voxels = 0
+    box, layer = box_on_grid(segment, labels.shape, matrix), layer_of(segment)
+    for slab in slabs_of(box) if box is not None else ():
+        mask, there = mask_in_box(segment, slab, matrix), labels[slab]
+        voxels += int(np.count_nonzero(mask))
         if found is not None:
-            covered = int(np.count_nonzero(mask & (labels > 0) & (labels != found.label)))
-            labels[mask] = found.label
-        tight, outside = tight_mask(segment), 0
-        if tight is not None and shift_between(tight[2], matrix) is not None:
-            outside = int(np.count_nonzero(tight[0])) - voxels
-        yield PaintedSegment(segment.GetName(), found, voxels, covered, outside)
+            covered += int(np.count_nonzero(mask & (there > 0) & (there != found.label)))
+            np.copyto(there, np.uint16(found.label), where=mask)
+        yield
+    on_grid = layer is not None and shift_between(layer[0], matrix) is not None
+    return PaintedSegment(segment.GetName(), found, voxels, covered, voxels_of(segment) - voxels if on_grid else 0)
 
 
 def label_map_of(node: Any, volume_node: Any, task: str) -> tuple[np.ndarray, list[Structure]]:
-    """A segmentation as uint16 (K, J, I) on a volume node's grid, and the structures in it; see ``paint_label_map``."""
+    """A segmentation as uint16 (K, J, I) on a volume node's grid, and the structures in it; see ``painting``."""
     labels = np.zeros(tuple(volume_node.GetImageData().GetDimensions())[::-1], np.uint16)
-    painted = list(paint_label_map(node, volume_node, labels, task))
+    painted = at_once(painting(node, volume_node, labels, task))
     return labels, [segment.structure for segment in painted if segment.structure is not None]
 
 

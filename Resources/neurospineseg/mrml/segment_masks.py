@@ -166,6 +166,19 @@ def shift_between(own: np.ndarray, matrix: np.ndarray) -> tuple[int, int, int] |
     return triple(int(n) for n in shift[::-1])
 
 
+def box_on_grid(segment: Any, shape: Sequence[int], matrix: np.ndarray) -> Box | None:
+    """The box of a grid of a shape (K, J, I) and a 4x4 ijk to the node's RAS mm outside which a segment has no voxel; None where there is none."""
+    found = layer_of(segment)
+    if found is None:
+        return None
+    own, image = found
+    edges = np.reshape(image.GetExtent(), (3, 2)) + (-0.5, 0.5)
+    corners = Affine(np.linalg.solve(matrix, own)).apply([[i, j, k] for i in edges[0] for j in edges[1] for k in edges[2]])
+    low, high = np.floor(corners.min(0) + 1e-3)[::-1], np.ceil(corners.max(0) - 1e-3)[::-1]
+    box = tuple(slice(max(0, int(a)), min(size, int(b) + 1)) for a, b, size in zip(low, high, shape))
+    return box if all(part.start < part.stop for part in box) else None
+
+
 def mask_in_box(segment: Any, box: Box, matrix: np.ndarray) -> np.ndarray:
     """A segment's mask in a box of another grid: bool, of the box's shape; nearest neighbor where the grids differ.
 

@@ -60,13 +60,16 @@ def _counted(values: np.ndarray) -> list[tuple[int, int]]:
     return [(int(label), int(count)) for label, count in zip(labels, counts)]
 
 
+def voxels_of(segment: Any) -> int:
+    """How many voxels a segment has on its own grid."""
+    found = layer_of(segment)
+    return 0 if found is None else at_once(_counts_of(found[1])).get(segment.GetLabelValue(), 0)
+
+
 def segment_ml(segment: Any) -> float:
     """A segment's volume in mL, from its own voxels."""
     found = layer_of(segment)
-    if found is None:
-        return 0.0
-    matrix, image = found
-    return at_once(_counts_of(image)).get(segment.GetLabelValue(), 0) * Affine(matrix).voxel_volume_ml
+    return 0.0 if found is None else voxels_of(segment) * Affine(found[0]).voxel_volume_ml
 
 
 def volumes_table(node: Any) -> list[tuple[str, str, float]]:
