@@ -231,9 +231,11 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         Raises:
             InputError: the module is at work already, or packages are missing and were not installed.
         """
-        if self.run is not None and not self.run.over:
+        if self.run is not None and not self.run.done:
             raise InputError(_("{module} is at work already; wait for it or cancel it.").format(module=self.declaration.name))
         ensure_dependencies(self.declaration.name)
+        if self.run is not None:
+            self.run.abandon("")
         self.run = run
         self._tick_every(BUSY_MILLISECONDS)
         return run

@@ -31,6 +31,7 @@ class PanelRuns:
         logic: of the module.
         messages: where progress and the end are told.
         progress_bar: from 0 to 1000.
+        prepare_undo: makes what ``save_undo`` needs and what takes a moment.
         save_undo: called with a segmentation before a run changes it.
         segmented: called with the result of a segmentation.
         refresh: brings the panel up to date.
@@ -43,6 +44,7 @@ class PanelRuns:
         messages: MessageLog,
         progress_bar: Any,
         *,
+        prepare_undo: Callable[[], None],
         save_undo: Callable[[Any], None],
         segmented: Callable[[SegmentationResult], None],
         refresh: Callable[[], None],
@@ -50,11 +52,13 @@ class PanelRuns:
         self.host, self.logic, self.messages = host, logic, messages
         self._bar, self._save_undo, self._segmented, self._refresh = progress_bar, save_undo, segmented, refresh
         self.refused: RefusedRequest | None = None
+        self._prepare_undo = prepare_undo
+        self._result: SegmentationResult | None = None
         self.installation = InstallationWindow(logic.declaration.name, messages.say)
 
     @property
     def busy(self) -> bool:
-        return self.logic.run is not None and not self.logic.run.over
+        return self._result is not None or (self.logic.run is not None and not self.logic.run.done)
 
     @property
     def can_insist(self) -> bool:
@@ -95,6 +99,8 @@ class PanelRuns:
             )
 
         self._begin(begin, self._tell_result)
+        if request.target is not None:
+            qt.QTimer.singleShot(0, self._prepare_undo)
 
     def insist(self) -> None:
         """Segments the scans that are not what the model expects."""
@@ -113,7 +119,8 @@ class PanelRuns:
     def _begin(self, begin: Callable[[Listener], Run], finished: Callable[[Any, list[str]], None]) -> None:
         def ended(result: Any, notes: list[str]) -> None:
             finished(result, notes)
-            self._refresh_when_idle()
+            if self._result is None:
+                self._refresh_when_idle()
 
         if self.installation.needed(lambda: self._begin(begin, finished)):
             return
@@ -126,6 +133,8 @@ class PanelRuns:
         self._refresh()
 
     def cancel(self) -> None:
+        if self._result is not None:
+            return
         chosen = self.host.chosen
         self.logic.cancel()
         self.logic.warm(chosen.model or None, chosen.device.value)
@@ -142,11 +151,23 @@ class PanelRuns:
         self.messages.show(stage_text(stage) if seconds is None else f"{stage_text(stage)} – {time_text(seconds)}")
 
     def _tell_result(self, result: SegmentationResult, notes: list[str]) -> None:
-        self._segmented(result)
         done = _("Segmented by {model} in {seconds:.1f} s on {device}. Structures: {count}.").format(
             model=result.report["model"]["name"], seconds=self.logic.seconds, device=result.report["device"], count=len(result.masks)
         )
         self.messages.say("\n".join([done, *notes]))
+        self._result = result
+        qt.QTimer.singleShot(0, self._show_result)
+
+    def _show_result(self) -> None:
+        """Shows what has come into the scene, in a turn of its own."""
+        result, self._result = self._result, None
+        if result is not None and self.logic.scene.IsNodePresent(result.node):
+            self._segmented(result)
+        self._refresh_when_idle()
+
+    def forget(self) -> None:
+        """The scene closes, or the module goes."""
+        self.refused = self._result = None
 
     def _settings(self, region: Any, force: bool = False) -> Settings:
         chosen = self.host.chosen

@@ -5,10 +5,11 @@ Nothing here waits and nothing needs Qt: whoever drives it calls ``step`` again 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+from threading import Thread
 from time import perf_counter
 from typing import Any
 from uuid import uuid4
@@ -109,6 +110,7 @@ class Run:
         self.listener, self.times = listener, times
         self.over = False
         self.paused = True
+        self._told = False
         self._folder: Path | None = None
         self._number: int | None = None
         self._files: list[str] = []
@@ -131,8 +133,7 @@ class Run:
             while not self.paused and perf_counter() < until:
                 self.paused = next(self._steps) is not None
         except StopIteration:
-            self.over = True
-            self._remove_files()
+            self._end()
         except ImplausibleInput as error:
             self._fail(str(error), implausible=True)
         except InputError as error:
@@ -150,13 +151,28 @@ class Run:
             )
         return self.over
 
+    @property
+    def done(self) -> bool:
+        """Whether the result was told or the run has failed; whatever is left then is to let the views draw."""
+        return self.over or self._told
+
     def abandon(self, message: str) -> None:
-        """Ends the run from outside with a sentence; the worker is stopped, since it may be in the midst of it."""
-        if not self.over:
+        """Ends the run from outside, with a sentence unless its result was told already.
+
+        The worker is stopped, since it may be in the midst of it.
+        """
+        if not self.over and self._told:
+            self._end()
+        elif not self.over:
             self._steps.close()  # Windows removes no file that is mapped
             if self._number is not None:
                 self.client.stop()
             self._fail(message)
+
+    def _end(self) -> None:
+        self.over = True
+        self._steps.close()
+        self._remove_files()
 
     def _fail(self, message: str, detail: str = "", implausible: bool = False) -> None:
         self.over = True
@@ -178,11 +194,8 @@ class Run:
         folder = self._folder
         if folder is None or self.client.folder != folder:
             return
-        for name in self._files:
-            try:
-                (folder / name).unlink(missing_ok=True)
-            except OSError:
-                pass  # still mapped by the worker, which Windows minds; it goes with the folder
+        files = [folder / name for name in self._files]
+        Thread(target=_remove, args=(files,)).start()  # a large file's pages take a tenth of a second to be given back
 
     def _work(self) -> Steps:
         answer = yield from self._ask()
@@ -277,3 +290,11 @@ def slabs(voxels: np.ndarray) -> list[tuple[int, int]]:
     """Cuts (K, J, I) along k into pieces of about ``SLAB_BYTES``."""
     thickness = max(1, SLAB_BYTES // max(1, voxels[0].nbytes))
     return [(first, min(len(voxels), first + thickness)) for first in range(0, len(voxels), thickness)]
+
+
+def _remove(files: Iterable[Path]) -> None:
+    for file in files:
+        try:
+            file.unlink(missing_ok=True)
+        except OSError:
+            pass  # still mapped by the worker, which Windows minds; it goes with the folder

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+import slicer
 from slicer.i18n import tr as _
 
 from neurospineseg.geometry.region import Region
@@ -88,7 +89,10 @@ class SegmentationRun(Run):
         )
         yield from merge.settling()
         yield Pause.TURN
-        self._finish(merge, finished, notes)
+        with slicer.util.RenderBlocker():  # views draw at once what changes again a sixtieth of a second later
+            self._finish(merge, finished, notes)
+            self._told = True
+            yield Pause.TURN
 
     def _finish(self, merge: Merge, finished: SegmentationResult, notes: list[str]) -> None:
         """Changes the scene, and tells so, in one turn: until now nothing of it was to be seen."""

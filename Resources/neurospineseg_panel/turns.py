@@ -42,8 +42,10 @@ class Turns:
         """Goes on for one turn."""
         until = perf_counter() + TURN_SECONDS
         try:
-            while self._pieces is not None and perf_counter() < until:
+            while self._pieces is not None:
                 next(self._pieces)
+                if perf_counter() > until:
+                    return
         except StopIteration as end:
             self.stop()
             self._finished(end.value)

@@ -89,6 +89,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.logic,
             self.messages,
             ui.progressBar,
+            prepare_undo=self.correct.embedded.make,
             save_undo=self.correct.save_undo,
             segmented=self.onSegmented,
             refresh=self._update,
@@ -132,7 +133,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if not self.runs.busy:
             self.messages.show("")
         self.logic.cancel(_("The scene was closed while it was being segmented."))
-        self.runs.refused = None
+        self.runs.forget()
         self.setParameterNode(None)
         self.correct.scene_closes()
 

@@ -154,7 +154,7 @@ def test_leaving_the_module_in_mid_run_keeps_the_result(bench, panel) -> None:
     bench.click(panel.ui.segmentButton)
     bench.spin(0.1)
     bench.leave(panel)
-    bench.spin(lambda: panel.logic.run is None)
+    bench.spin(lambda: panel.logic.run is None and not panel.runs.busy)
     assert len(segmentations()) == 1
     bench.enter(panel)
     assert panel.parameters.shown is segmentations()[0]

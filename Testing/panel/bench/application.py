@@ -68,7 +68,7 @@ class Application(Signals):
         super().__init__("startupCompleted()", "aboutToQuit()")
         self.qt = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
         self.messages: list[tuple[str, str]] = []
-        self.answer = True
+        self.answer, self.pauses = True, 0
         self.main_window: Any = QtWidgets.QMainWindow()
         self._modules = Signals("moduleAboutToBeUnloaded(QString)")
 
@@ -80,6 +80,14 @@ class Application(Signals):
 
     def thread(self) -> QtCore.QThread:
         return self.qt.thread()
+
+    def pauseRender(self) -> None:
+        """Counted as by ``ctkVTKAbstractView::pauseRender``."""
+        self.pauses += 1
+
+    def resumeRender(self) -> None:
+        assert self.pauses > 0, "Cannot resume rendering, pause render count is already 0!"
+        self.pauses -= 1
 
     def testingEnabled(self) -> bool:
         return False
