@@ -292,6 +292,7 @@ def test_renumber_from_here(bench) -> None:
     widget.ui.renumberSegmentSelector.setCurrentIndex(1)
     widget.ui.renumberLevelSelector.setCurrentIndex(LEVELS.index("L4"))
     bench.click(widget.ui.renumberButton)
+    bench.spin(widget.ui.renumberButton.isEnabled)
     segmentation = node.GetSegmentation()
     assert {key: segmentation.GetSegment(key).GetName() for key in before} == {
         "vertebra_1": "L5 vertebra",
@@ -304,6 +305,7 @@ def test_renumber_from_here(bench) -> None:
     widget.ui.renumberVariantSelector.setCurrentIndex(3)
     widget.ui.renumberLevelSelector.setCurrentIndex(LEVELS.index("L4"))
     bench.click(widget.ui.renumberButton)
+    bench.spin(widget.ui.renumberButton.isEnabled)
     assert "lie below L4" in widget.ui.statusLabel.text
     assert segmentation.GetSegment("vertebra_1").GetName() == "L5 vertebra"
     widget.correct.editor.undo()

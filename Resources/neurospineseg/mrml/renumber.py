@@ -73,9 +73,10 @@ def renumbering(
         save_undo: called just before that.
     """
     scene, state = node.GetScene(), _state(node)
-    found, notes = renumbered((yield from _places(node)), segment_id, level, variant)
+    places = yield from _places(node)
     if node.GetScene() is None or node.GetScene() is not scene or _state(node) != state:
         raise InputError("The segmentation was changed while its vertebrae were being measured; nothing was renumbered: renumber it again.")
+    found, notes = renumbered(places, segment_id, level, variant)
     if save_undo is not None:
         save_undo()
     was_modified = node.StartModify()
