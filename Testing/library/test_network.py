@@ -26,7 +26,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
         load_weights(build_network({**TINY_NETWORK, "filters": [8, 8, 8]}), tmp_path / "model.pt")
 
 
-BUNDLED = ("tumor_glioma", "tumor_glioma_1mm", "spine_3d", "spine_2d", "subcortical_nuclei", "subcortical_nuclei_3d", "subcortical_locator")
+BUNDLED = ("tumor_glioma", "tumor_glioma_1mm", "spine_3d", "spine_2d", "subcortical_nuclei_3d", "subcortical_locator")
 
 
 @pytest.mark.parametrize("name", BUNDLED)
