@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from neurospineseg.errors import InputError
 from neurospineseg.images.volume import read_volume
@@ -202,3 +202,22 @@ def test_a_header_that_promises_too_much(tmp_path: Path, frames: int, size: int)
     dataset = image(np.zeros((4, 4), np.int16), NumberOfFrames=frames, Rows=size, Columns=size)
     with pytest.raises(InputError, match="cut or damaged"):
         read_volume(saved(dataset, tmp_path / "scan.dcm"))
+
+
+def test_mutilated_files_end_in_a_sentence(tmp_path: Path) -> None:
+    """Bytes of three kinds of file are changed, cut out and doubled; nothing but a scan or a sentence without the patient comes of it."""
+    scan, random = slices(count=4), np.random.default_rng(0)
+    packed = enhanced(scan)
+    packed.compress(RLELossless)
+    paths = [saved(packed, tmp_path / "packed" / "1.dcm"), saved(enhanced(scan), tmp_path / "frames" / "1.dcm")]
+    paths.append(write_series(tmp_path / "series", scan) / "0002.dcm")
+    originals = [path.read_bytes() for path in paths]
+    for n in range(150):
+        path, raw = paths[n % 3], bytearray(originals[n % 3])
+        for place in random.integers(128, 2000, 4).tolist():
+            raw[place : place + int(random.integers(0, 30))] = bytes(random.integers(0, 256, int(random.integers(0, 5)), np.uint8))
+        path.write_bytes(raw)
+        try:
+            read_volume(path.parent)
+        except InputError as error:
+            assert "MARKER" not in str(error).upper()

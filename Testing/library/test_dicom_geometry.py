@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from neurospineseg.errors import InputError
+from neurospineseg.geometry.affine import Affine
 from neurospineseg.images.volume import Volume, read_volume
 from Testing.dicom_scans import Slices, enhanced, image, saved, slices, write_series
 
@@ -147,3 +149,15 @@ def test_positions_rounded_to_a_tenth_are_even(tmp_path: Path) -> None:
     scan = slices(step=0.625)
     volume = read_volume(write_series(tmp_path / "scan", scan, lambda k: dict(ImagePositionPatient=scan.positions[k].round(1).tolist())))
     assert largest_distance(volume, scan) < 0.11
+
+
+@pytest.mark.parametrize("turn", [0.0, 20.0])
+def test_a_straight_series_has_the_grid_that_itk_and_so_slicer_gives_it(tmp_path: Path, turn: float) -> None:
+    folder = write_series(tmp_path / "scan", slices(turn=turn), order=range(23, -1, -1))
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
+    image = reader.Execute()
+    expected = Affine.from_lps(np.reshape(image.GetDirection(), (3, 3)), np.array(image.GetSpacing()), np.array(image.GetOrigin()))
+    volume = read_volume(folder)
+    assert np.abs(volume.ijk_to_ras - expected.matrix).max() < 1e-5
+    assert (volume.voxels == sitk.GetArrayFromImage(image)).all()

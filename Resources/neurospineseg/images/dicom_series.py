@@ -74,21 +74,23 @@ def _gray_frames(path: Path, files: DicomFiles) -> Mapping[Series, list[Frame]]:
         if not own:
             raise InputError(f"'{name}' cannot be read as an image: it is truncated, damaged or not what its name says.")
         headers = [each for each in headers if each.dataset.get("SeriesInstanceUID") == own[0].dataset.get("SeriesInstanceUID")]
-    if not headers and files.damaged:
-        raise InputError(f"None of the {len(files.damaged)} DICOM files in '{name}' can be read; copy or export the series again.")
-    if not headers:
-        raise InputError(f"The folder '{name}' holds no DICOM series; give a folder of slices or an image file.")
     found: dict[Series, list[Frame]] = {}
-    color = 0
     for header in headers:
-        for frame in frames_of(header):
-            if frame.form[3]:
-                color += 1
-            else:
-                found.setdefault(frame.series, []).append(frame)
+        try:
+            frames = frames_of(header)
+        except Exception:  # pydicom decodes what lies in sequences only now
+            files.damaged.append(header.path)
+            continue
+        for frame in frames:
+            found.setdefault(frame.series, []).append(frame)
+    if not found and files.damaged:
+        raise InputError(f"None of the {len(files.damaged)} DICOM files in '{name}' can be read; copy or export the series again.")
     if not found:
+        raise InputError(f"The folder '{name}' holds no DICOM series; give a folder of slices or an image file.")
+    gray = {series: kept for series, frames in found.items() if (kept := [frame for frame in frames if not frame.form[3]])}
+    if not gray:
         raise InputError(f"The DICOM images in '{name}' hold colors, not gray values; export the original slices.")
-    return found
+    return gray
 
 
 def _no_volume(path: Path, candidates: Sequence[Candidate], damaged: Sequence[Path]) -> str:
