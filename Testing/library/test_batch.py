@@ -21,8 +21,8 @@ def cases(tmp_path: Path) -> Path:
         "b": ("b-t1c.nii.gz", "b-t2f.nii.gz", "b-t1n.nii.gz", "b-t2w.nii.gz"),
     }.items():
         (folder / name).mkdir(parents=True)
-        for file in files:
-            write_nifti(folder / name / file, ball())
+        for seed, file in enumerate(files):
+            write_nifti(folder / name / file, ball(seed=seed))
     return folder
 
 

@@ -61,7 +61,7 @@ def test_what_is_left_out_is_warned_of_and_recorded(tmp_path: Path, with_tiny_mo
     sentence = "Of the 25 slices of the DICOM series, the 24 of plane=axial were taken; left out: plane=coronal (1 slice)."
     assert sentence in capsys.readouterr().err
     text = (tmp_path / "mask.json").read_text()
-    assert sentence in json.loads(text)["warnings"]
+    assert f"The scan t1c: {sentence}" in json.loads(text)["warnings"]
     assert "marker" not in text.lower()
 
 
