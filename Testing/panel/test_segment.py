@@ -252,7 +252,7 @@ def test_a_worker_that_has_just_ended_for_want_of_work_is_started_again(bench, i
 @pytest.mark.parametrize("files, polled", [(0, False), (1, True), (1, False)])
 def test_a_worker_that_ends_for_want_of_work_while_it_is_given_the_scans(bench, impatient, files: int, polled: bool) -> None:
     panel, client = impatient, impatient.logic.client
-    other = node_from_array(ball(), oblique_affine(), slicer.mrmlScene, "x-flair")
+    other = node_from_array(ball()[::-1], oblique_affine(), slicer.mrmlScene, "x-flair")
     panel.parameters.flair = other
     client.start()
     folder = client.folder
