@@ -231,3 +231,9 @@ def test_notes_name_no_patient_and_no_file(tmp_path: Path) -> None:
     text = " ".join(read_volume(tmp_path / "Marker").notes)
     assert "marker" not in text.lower()
     assert "mary" not in text.lower()
+
+
+def test_mosaics_are_refused(tmp_path: Path) -> None:
+    tags = dict(ImageType=["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"], ImagePositionPatient=[0, 0, 0])
+    with pytest.raises(InputError, match="mosaics"):
+        read_volume(write_series(tmp_path / "scan", slices(count=3), lambda k: tags))
