@@ -129,6 +129,17 @@ def test_taking_enhancement_away_leaves_core(kept: Path, monkeypatch: pytest.Mon
     assert torch.equal(changed == 1, (labels == 1) | (labels == 3))
 
 
+def test_a_faint_edema_is_nearer_to_plain_tissue(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(altered_glioma, "FAINT_EDEMA", 1.0)
+    chosen = case(kept)
+    raw, labels = cut(chosen, np.array(chosen.labels.shape) // 2, Pose.straight(), chosen.labels.shape)
+    faint = altered_glioma.other_edema(np.random.default_rng(0), chosen, raw, labels)
+    plain = torch.from_numpy(np.median(chosen.ranks, 1)).view(4, 1)
+    before, after = ((image[:, labels == 2] - plain).abs().mean(1) for image in (raw, faint))
+    assert bool((after < 0.9 * before).all())
+    assert torch.equal(faint[:, 0], raw[:, 0])
+
+
 def test_a_bent_patch_keeps_labels_on_the_tumor(kept: Path) -> None:
     chosen = case(kept)
     pose = Pose.drawn(

@@ -15,7 +15,7 @@ T1C, T1, T2, FLAIR = range(4)
 NECROSIS, EDEMA, ENHANCING = 1, 2, 3
 FLUID_RANK = {T1C: 0.04, T1: 0.04, T2: 0.97, FLAIR: 0.04}
 """Where among a contrast's foreground, from 0 to 1, fluid lies."""
-FLUID_CORE, FAINT, UNENHANCED = 0.18, 0.25, 0.08
+FLUID_CORE, FAINT, UNENHANCED, FAINT_EDEMA = 0.18, 0.25, 0.08, 0.3
 
 
 def altered(
@@ -33,6 +33,7 @@ def altered(
     nothing = (raw - torch.from_numpy(case.background).view(4, 1, 1, 1)).abs() < 0.5
     if rng is not None:
         raw, labels = other_core(rng, case, raw, labels)
+        raw = other_edema(rng, case, raw, labels)
     channels = []
     for number, channel in enumerate(raw):
         ranks = torch.from_numpy(case.ranks[number])
@@ -99,3 +100,12 @@ def other_core(rng: np.random.Generator, case: GliomaCase, raw: torch.Tensor, la
         if chance < UNENHANCED:
             labels = torch.where(labels == ENHANCING, NECROSIS, labels)
     return raw, labels
+
+
+def other_edema(rng: np.random.Generator, case: GliomaCase, raw: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The gray values with an edema that stands out less, at its chance: what infiltrates is often as faint, and all the larger."""
+    if rng.random() >= FAINT_EDEMA or not bool((labels == EDEMA).any()):
+        return raw
+    share = soft(labels == EDEMA) * float(rng.uniform(0.2, 0.75))
+    plain = torch.from_numpy(np.median(case.ranks, 1).astype(np.float32)).view(4, 1, 1, 1)
+    return raw + share * (plain - raw)
