@@ -221,8 +221,11 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             setattr(self.parameters, parameter, value)
 
     def onScanChosen(self, channel: str, node: Any) -> None:
+        """A scan that another slot holds leaves this one empty: Slicer chooses a neighbor by itself where the chosen scan is deleted."""
         if self._gui_tag is not None:
-            choose_scan(self.chosen, channel, node)
+            taken = any(other is node for key, other in self.scans().items() if key != channel)
+            choose_scan(self.chosen, channel, None if taken else node)
+            self.inputs.show(self.scans())
 
     def onSegmentButton(self, checked: bool = False) -> None:
         if self.runs.busy:

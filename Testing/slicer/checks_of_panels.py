@@ -36,7 +36,7 @@ def registered(driver: Driver) -> None:
     expect(slicer.modules.terminologies.logic().IsTerminologyContextLoaded(OWN_CONTEXT), "the terminology is not loaded")
 
 
-@check("samples")
+@check("samples", segments=False)
 def samples(driver: Driver) -> None:
     """Each module's sample comes into the scene and is chosen as its scan."""
     for module in MODULES:
