@@ -1,11 +1,11 @@
-"""Fill, backgrounds amid the gray values, masks and twins in the place of scans are found before anything is interpolated."""
+"""Fill, backgrounds amid the gray values, and twins in the place of scans are found before anything is interpolated."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from neurospineseg.checks.distinct_scans import check_distinct, check_no_label_map
+from neurospineseg.checks.distinct_scans import check_distinct
 from neurospineseg.checks.fill_values import above_background, without_fill
 from neurospineseg.errors import InputError
 from neurospineseg.images.volume import Volume
@@ -142,17 +142,3 @@ def test_two_images_of_one_head_pass() -> None:
     scan = magnitude(rng)
     other = (scan.astype(np.float32) ** 1.2 + rng.normal(0, 5, SHAPE)).astype(np.float32)
     check_distinct({"t1c": Volume(scan, np.eye(4)), "flair": Volume(other, np.eye(4))})
-
-
-@pytest.mark.parametrize("labels", [1, 4, 30])
-def test_a_mask_is_no_scan(labels: int) -> None:
-    mask = np.zeros(SHAPE, np.uint8)
-    for value in range(labels):
-        mask[2:8, 5 + value : 30 + value, 10:40] = value + 1
-    with pytest.raises(InputError, match=rf"The scan flair is a mask of {len(np.unique(mask)) - 1} labels"):
-        check_no_label_map(Volume(mask, np.eye(4)), "the scan flair")
-
-
-def test_a_scan_of_few_gray_levels_is_none() -> None:
-    scan = magnitude(np.random.default_rng(15)) // 25
-    check_no_label_map(Volume(scan, np.eye(4)), "the scan")

@@ -109,7 +109,7 @@ def _read_stack(stack: Stack, pixels: DicomPixels, reading: Reading, path: Path,
     Args:
         lost: files that could not be read before.
     """
-    if any("MOSAIC" in frame.traits["type"] for frame in stack.frames):
+    if any("MOSAIC" in str(frame.traits["type"]) for frame in stack.frames):
         raise InputError(
             f"The images in '{path.name}' are mosaics, many slices side by side in one; convert them to single slices first, e.g. with dcm2niix."
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from neurospineseg.checks.distinct_scans import check_distinct, check_no_label_map
+from neurospineseg.checks.distinct_scans import check_distinct
 from neurospineseg.checks.fill_values import above_background, without_fill
 from neurospineseg.checks.input_checks import check_field_of_view, repaired
 from neurospineseg.errors import InputError
@@ -53,7 +53,6 @@ def made_plain(scan: Volume, words: str) -> tuple[Volume, list[str]]:
         InputError: it is no image.
     """
     finite, notes = repaired(scan, words)
-    check_no_label_map(finite, words)
     filled, more = without_fill(finite, words)
     return above_background(filled), [*notes, *more]
 
