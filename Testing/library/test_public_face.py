@@ -27,6 +27,7 @@ FACE: dict[str, dict[str, str]] = {
     },
     "SegmentationResult": {
         "SegmentationResult": "(labels: 'Volume', structures: 'list[Structure]', report: 'dict[str, Any]', warnings: 'list[str]' = <factory>, uncertainty: 'np.ndarray | None' = None, uncertain_regions: 'list[UncertainRegion]' = <factory>) -> None",
+        "confidence": "(self, structure: 'Structure', box: 'tuple[slice, ...]') -> 'float | None'",
         "uncertainty": "attribute",
     },
     "Segmenter": {
@@ -54,7 +55,7 @@ FACE: dict[str, dict[str, str]] = {
         "uncertainty": "attribute",
     },
     "Volume": {
-        "Volume": "(voxels: 'np.ndarray', ijk_to_ras: 'np.ndarray | Affine') -> 'None'",
+        "Volume": "(voxels: 'np.ndarray', ijk_to_ras: 'np.ndarray | Affine', notes: 'Sequence[str]' = ()) -> 'None'",
         "affine": "attribute",
         "background": "attribute",
         "extent_mm": "attribute",
@@ -64,7 +65,7 @@ FACE: dict[str, dict[str, str]] = {
         "tensor": "attribute",
     },
     "read_volume": {
-        "read_volume": "(path: 'str | Path', *, frame: 'int | None' = None, orientation: 'str | None' = None, compact: 'bool' = False) -> 'Volume'",
+        "read_volume": "(path: 'str | Path', *, frame: 'int | None' = None, orientation: 'str | None' = None, spacing: 'Sequence[float] | None' = None, volume: 'str | None' = None, compact: 'bool' = False) -> 'Volume'",
     },
     "write_volume": {
         "write_volume": "(volume: 'Volume', path: 'str | Path') -> 'None'",

@@ -85,6 +85,7 @@ def renumber(driver: Driver) -> None:
         level = offered[offered.index(name.split()[0]) + step]
         levels.setCurrentIndex(offered.index(level))
         panel.click("renumberButton")
+        panel.waiter.until(lambda: panel.ui.renumberButton.enabled, "the renumbering", 60, panel.message)
         if names_of(node) != names:
             break
         driver.note(f"{name} cannot be {level}: {panel.message()}")

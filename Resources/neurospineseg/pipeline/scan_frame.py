@@ -45,7 +45,7 @@ class ScanFrame:
 
     def affine_within(self, affine: Affine) -> Affine:
         """An ijk to RAS as it lies in the frame, to 1e-11 mm, so that rounding turns no voxel between two turns of one scan."""
-        return affine if self.is_ras else Affine((self.to_ras.inverse @ affine).matrix.round(11))
+        return affine if self.is_ras else Affine((self.to_ras.inverse @ affine).matrix.round(11) + 0.0)
 
     def within(self, scans: Mapping[str, Volume]) -> dict[str, Volume]:
         """Scans as they lie in the frame; the voxels are the same."""
