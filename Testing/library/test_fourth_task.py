@@ -9,11 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from neurospineseg.cli.main import main
 from neurospineseg.errors import InputError
+from neurospineseg.geometry.grid import Grid
 from neurospineseg.images.volume import Volume
+from neurospineseg.models.bundle import ModelSpec
 from neurospineseg.pipeline.corrections import store_correction
+from neurospineseg.pipeline.segmenter import Segmenter
 from neurospineseg.pipeline.settings import Settings
 from neurospineseg.tasks.anatomy import structure
 from neurospineseg.tasks.structure import Code, Structure
@@ -96,6 +100,21 @@ def test_the_worker_segments(knee: Path) -> None:
         assert set(result.sought) == BONES
     finally:
         client.stop()
+
+
+def all_patella(image: torch.Tensor, probabilities: torch.Tensor, grid: Grid, spec: ModelSpec) -> torch.Tensor:
+    """A fit after which every voxel of the working grid is the patella."""
+    fitted = torch.zeros_like(probabilities)
+    fitted[spec.classes.index("patella")] = 1
+    return fitted
+
+
+def test_what_a_task_fits_to_the_image_is_what_its_rules_get(knee: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = replace(task_named("knee"), fit=f"{__name__}:all_patella")
+    monkeypatch.setattr("neurospineseg.pipeline.run.task_named", lambda name: task)
+    segmenter = Segmenter("knee", Settings(device="cpu"))
+    result = segmenter.run({"image": Volume(ball().astype(np.float32), oblique_affine())})
+    assert set(np.unique(result.labels.voxels)) == {structure("patella").label}
 
 
 def test_a_correction_is_kept(knee: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.grid import Grid
+from Training import prepare_nuclei
 from Training.synthetic.nuclei.contrast import CHANCES, CONTRASTS, TISSUES, physical_contrast, random_contrast
 from Training.synthetic.nuclei.heads import DEEP_GRAY, NUCLEI, Head
 from Training.synthetic.nuclei.people import FREESURFER, amid, people
@@ -115,3 +116,12 @@ def test_a_person_lies_amid_another_s_tissue_without_its_nuclei() -> None:
     assert made[1, 1, 24] == 42
     assert set(made[0, :, :20].ravel()) == {2}
     assert set(made[0, :, 20:].ravel()) == {41}
+
+
+def test_people_lie_amid_heads_that_teach_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare_nuclei, "CACHE", tmp_path)
+    with pytest.raises(InputError, match="heads 1 to 18"):
+        prepare_nuclei.other_head(21)
+    for number in (3, 18, 19, 20, 30):
+        (tmp_path / f"deep_{number:02d}.npz").touch()
+    assert {prepare_nuclei.other_head(number).name for number in range(21, 46)} == {"deep_03.npz", "deep_18.npz"}
