@@ -15,8 +15,6 @@ from neurospineseg.mrml.segment_masks import BINARY
 from Testing.panel.prepared_worker import PreparedWorker, drawn_chain
 
 SHAPE, COUNT = (60, 90, 200), 18
-LONGEST_SECONDS = 0.5
-"""Of processor time, with room for a slow computer; `Testing/benchmarks/longest_turns.py` measures the turns."""
 
 
 class Redraws:
@@ -109,21 +107,6 @@ def test_the_views_wait_until_all_is_changed_and_draw_in_a_turn_of_their_own(ben
     assert paused
     assert set(paused) == {1}
     assert bench.app.pauses == 0
-
-
-def test_no_turn_is_long(bench, panel, tmp_path) -> None:
-    def measured(click) -> float:
-        bench.longest_work = 0.0
-        bench.click(click)
-        bench.spin(lambda: idle(panel) and panel.ui.renumberButton.isEnabled())
-        return bench.longest_work
-
-    assert measured(panel.ui.segmentButton) < LONGEST_SECONDS
-    again_into_it(panel)
-    assert measured(panel.ui.segmentButton) < LONGEST_SECONDS
-    panel.parameters.corrections = str(tmp_path)
-    assert measured(panel.ui.acceptButton) < LONGEST_SECONDS
-    assert measured(panel.ui.renumberButton) < LONGEST_SECONDS
 
 
 def drive_to(panel, until) -> None:
