@@ -12,6 +12,8 @@ from slicer.i18n import tr as _
 
 from neurospineseg.errors import InputError
 from neurospineseg.mrml import PaintedSegment, node_voxels, painting
+from neurospineseg.mrml.pieces import Pieces
+from neurospineseg.mrml.segment_masks import state_of_segments
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.protocol import StoreCorrection
 from neurospineseg_panel.correction_scans import reference_channel
@@ -54,8 +56,7 @@ class CorrectionRun(Run):
     def _send(self) -> Steps:
         assert isinstance(self.request, StoreCorrection)
         reference = next(iter(self.scans.values()))
-        labels = np.zeros(node_voxels(reference).shape, np.uint16)
-        painted = yield from painting(self.node, reference, labels, self.request.task)
+        labels, painted = yield from self._corrected(reference, self.request.task)
         self._notes = judged(painted)
         corrected, predicted, model = self.file("corrected.npy"), None, None
         for _written in self.write(corrected, labels):
@@ -68,6 +69,14 @@ class CorrectionRun(Run):
                 yield None
         self.request = replace(self.request, labels=corrected, prediction=predicted, model=model)
         yield from super()._send()
+
+    def _corrected(self, reference: Any, task: str) -> Pieces[tuple[np.ndarray, list[PaintedSegment]]]:
+        """The label map of one moment: drawn anew where the segmentation was changed while it was drawn."""
+        while True:
+            state, labels = state_of_segments(self.node), np.zeros(node_voxels(reference).shape, np.uint16)
+            painted = yield from painting(self.node, reference, labels, task)
+            if state_of_segments(self.node) == state:
+                return labels, painted
 
     def _work(self) -> Steps:
         answer = yield from self._ask()

@@ -10,7 +10,7 @@ import vtk
 from neurospineseg.errors import InputError
 from neurospineseg.images.volume import Volume
 from neurospineseg.mrml import renumber, segment_at, segmentation_from_labels, vertebrae_of
-from neurospineseg.mrml.segment_masks import own_mask, structure_of_segment, tag
+from neurospineseg.mrml.segment_masks import BINARY, own_mask, structure_of_segment, tag
 from neurospineseg.tasks.anatomy import structure, structures_of, terminology_entry
 from neurospineseg.tasks.spine.renumbering import Variant
 
@@ -52,6 +52,12 @@ def test_what_does_not_fit_changes_nothing(node) -> None:
     with pytest.raises(InputError):
         renumber(node, "vertebra_2", "L4", Variant.FOUR_LUMBAR)
     assert vertebrae_of(node) == before
+
+
+def test_a_segment_without_a_label_map_is_passed_over(node) -> None:
+    node.GetSegmentation().GetSegment("sacrum").RemoveRepresentation(BINARY)
+    assert renumber(node, "vertebra_2", "L4") == []
+    assert {name for _, name in vertebrae_of(node)} == {"L3 vertebra", "L4 vertebra", "L5 vertebra"}
 
 
 def test_up_is_up_in_the_world(node) -> None:

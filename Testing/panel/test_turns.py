@@ -198,6 +198,34 @@ def test_the_module_is_left_between_two_pieces(bench, panel) -> None:
     assert panel.parameters.shown is only_segmentation()
 
 
+def test_a_correction_is_what_the_segmentation_was_at_one_moment(bench, panel, tmp_path, monkeypatch) -> None:
+    from neurospineseg_panel import correction_run
+
+    bench.segment(panel)
+    bench.spin(lambda: idle(panel))
+    node, worker = only_segmentation(), panel.logic.client
+    one, other = (node.GetSegmentation().GetSegment(key) for key in ("vertebra_1", "vertebra_9"))
+    painting, send, changed, stored = correction_run.painting, worker.send, [], []
+
+    def interrupted(*given):
+        pieces = painting(*given)
+        for _ in range(COUNT // 2):
+            yield next(pieces)
+        if not changed:
+            changed.append(one.GetName())
+            one.SetName(other.GetName())
+            other.SetName(changed[0])
+        return (yield from pieces)
+
+    monkeypatch.setattr(correction_run, "painting", interrupted)
+    monkeypatch.setattr(worker, "send", lambda request: stored.append(np.load(worker.folder / request.labels)) or send(request))
+    panel.parameters.corrections = str(tmp_path)
+    bench.click(panel.ui.acceptButton)
+    bench.spin(lambda: idle(panel))
+    assert changed
+    np.testing.assert_array_equal(stored[-1], label_map_of(node, panel.parameters.image, "spine")[0])
+
+
 @pytest.mark.parametrize("what", ["scene", "node", "segment"])
 def test_something_goes_while_the_vertebrae_are_measured(bench, panel, what: str, caplog, monkeypatch) -> None:
     from neurospineseg_panel import turns

@@ -11,7 +11,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.triple import triple
 from neurospineseg.mrml.pieces import Pieces, at_once
-from neurospineseg.mrml.segment_masks import BINARY, describe, structure_of_segment, tight_masking
+from neurospineseg.mrml.segment_masks import describe, state_of_segments, structure_of_segment, tight_masking
 from neurospineseg.mrml.volume_node import to_world
 from neurospineseg.tasks.spine.renumbering import Piece, Variant, renumbered
 
@@ -72,9 +72,9 @@ def renumbering(
     Args:
         save_undo: called just before that.
     """
-    scene, state = node.GetScene(), _state(node)
+    scene, state = node.GetScene(), state_of_segments(node)
     places = yield from _places(node)
-    if node.GetScene() is None or node.GetScene() is not scene or _state(node) != state:
+    if node.GetScene() is None or node.GetScene() is not scene or state_of_segments(node) != state:
         raise InputError("The segmentation was changed while its vertebrae were being measured; nothing was renumbered: renumber it again.")
     found, notes = renumbered(places, segment_id, level, variant)
     if save_undo is not None:
@@ -84,10 +84,3 @@ def renumbering(
         describe(node.GetSegmentation().GetSegment(identifier), structure)
     node.EndModify(was_modified)
     return notes
-
-
-def _state(node: Any) -> tuple:
-    """Equal as long as no segment was changed, added or removed."""
-    segmentation = node.GetSegmentation()
-    segments = [(identifier, segmentation.GetSegment(identifier)) for identifier in segmentation.GetSegmentIDs()]
-    return tuple((identifier, segment.GetMTime(), segment.GetRepresentation(BINARY).GetMTime()) for identifier, segment in segments)

@@ -74,6 +74,16 @@ def structure_of_segment(segment: Any) -> Structure | None:
     return next((found for found in named if found in alike), named[0] if named else None)
 
 
+def state_of_segments(node: Any) -> tuple:
+    """Equal as long as no segment of a segmentation node was changed, added or removed."""
+    segmentation, parts = node.GetSegmentation(), []
+    for identifier in segmentation.GetSegmentIDs():
+        segment = segmentation.GetSegment(identifier)
+        image = segment.GetRepresentation(BINARY)
+        parts.append((identifier, segment.GetMTime(), 0 if image is None else image.GetMTime()))
+    return tuple(parts)
+
+
 def run_tokens(node: Any) -> set[str]:
     """The tokens of the runs that wrote the segments of a segmentation node."""
     segmentation = node.GetSegmentation()
