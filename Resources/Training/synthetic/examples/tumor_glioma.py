@@ -121,12 +121,12 @@ class Examples:
         return normalized(image), classes
 
     @staticmethod
-    def given(rng: np.random.Generator) -> torch.Tensor:
-        """Which channels are there: all, a usual few, or any subset with one at least; float (4, 1, 1, 1)."""
-        chance = rng.random()
-        if chance < 0.25:
+    def given(rng: np.random.Generator, all_share: float = 0.25) -> torch.Tensor:
+        """Which channels are there: all in ``all_share`` of the cases, else a usual few or any subset with one at least; float (4, 1, 1, 1)."""
+        chance = (rng.random() - all_share) / (1 - all_share)
+        if chance < 0:
             chosen = (1, 1, 1, 1)
-        elif chance < 0.5:
+        elif chance < 1 / 3:
             chosen = USUAL[rng.integers(len(USUAL))]
         else:
             bits = int(rng.integers(1, 16))

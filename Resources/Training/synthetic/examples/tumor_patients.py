@@ -35,13 +35,21 @@ class Examples:
         fold: patients of this fold are kept aside and validate; -1: all teach.
         folds: how many there are, dealt round robin by name.
         real_share: of examples that come from patients; ``healthy_share``: from heads without a tumor; the others are drawn.
+        all_share: of examples that have all four contrasts, where their case has; the others lack some.
         reload: after so many examples the folder is looked through for heads drawn meanwhile; 0: never.
     """
 
     def __init__(
-        self, spec: ModelSpec, fold: float = -1, folds: float = 3, real_share: float = 0.55, healthy_share: float = 0.1, reload: float = 0
+        self,
+        spec: ModelSpec,
+        fold: float = -1,
+        folds: float = 3,
+        real_share: float = 0.55,
+        healthy_share: float = 0.1,
+        all_share: float = 0.25,
+        reload: float = 0,
     ) -> None:
-        self.spec, self.folder, self.reload = spec, cases_folder(spec.spacing[0]), int(reload)
+        self.spec, self.folder, self.reload, self.all_share = spec, cases_folder(spec.spacing[0]), int(reload), all_share
         cases = read_cases(self.folder)
         patients = [case for case in cases if case.kind == "patient"]
         if not patients:
@@ -70,7 +78,7 @@ class Examples:
         case = self.case(rng)
         raw, labels = cut(case, middle(case, rng), Pose.drawn(rng, self.spec.patch), self.spec.patch)
         image, labels = altered(rng, case, raw, labels, self.spec.spacing[0])
-        given = DrawnExamples.given(rng) * torch.from_numpy(case.given).view(4, 1, 1, 1)
+        given = DrawnExamples.given(rng, self.all_share) * torch.from_numpy(case.given).view(4, 1, 1, 1)
         if not bool(given.any()):
             given = torch.from_numpy(case.given).float().view(4, 1, 1, 1)
         return (image * given).contiguous(), only(labels)
