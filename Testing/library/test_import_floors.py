@@ -26,6 +26,7 @@ LOADED_AT_START = (
     "neurospineseg.mrml",
     "neurospineseg.tasks.anatomy",
     *(f"neurospineseg.tasks.{task}.declaration" for task in ("spine", "subcortical", "tumor")),  # imported by name
+    "neurospineseg.measurements.measurement",
     "neurospineseg.models.catalog",
     "neurospineseg.pipeline.settings",
     "neurospineseg.pipeline.stages",

@@ -81,6 +81,7 @@ class Task:
         rules: ``(probabilities, grid, spec) -> Postprocessed`` after the network, see ``class_scores``.
         notes: ``(image, probabilities, spec) -> list[str]``: what the user should know of the image, if anything.
         fit: ``(image, probabilities, grid, spec) -> probabilities`` before the rules: what the network says, fitted to what the image shows.
+        measures: ``MeasuredMask -> Measurements``: what is read off a mask, see ``neurospineseg.measurements.measuring``.
         modalities: DICOM modalities that its models know.
         head: whether the scan should show a head: ``expected`` and doubted without, ``needed`` and refused without, ``unwanted`` and
             doubted with one, or ``any``.
@@ -107,6 +108,7 @@ class Task:
     rules: Reference = "neurospineseg.tasks.class_scores:one_piece_each"
     notes: Reference | None = None
     fit: Reference | None = None
+    measures: Reference | None = None
     modalities: tuple[str, ...] = ("MR",)
     head: Head = "any"
     only_in_head: bool = False
@@ -145,7 +147,7 @@ class Task:
         greatest = tuple(self.greatest_extent_mm)
         larger = len(greatest) == 3 and all(low < high for low, high in zip(extent, greatest)) and list(greatest) == sorted(greatest)
         refuse_unless(larger, f"The task '{self.name}' has a greatest extent of {greatest} mm; give three lengths above its least ones.")
-        for reference in (self.rules, self.notes, self.fit, self.phantom.draw if self.phantom else None):
+        for reference in (self.rules, self.notes, self.fit, self.measures, self.phantom.draw if self.phantom else None):
             right = not isinstance(reference, str) or re.fullmatch(r"\w+(\.\w+)*:\w+", reference) is not None
             refuse_unless(right, f"'{reference}' names no function of the task '{self.name}'; write package.module:function.")
         for modality in self.modalities:
