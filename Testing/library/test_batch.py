@@ -9,7 +9,8 @@ import pytest
 
 from neurospineseg.cli.main import main
 from neurospineseg.errors import InputError
-from neurospineseg.pipeline.batch import find_cases, run_batch
+from neurospineseg.pipeline.batch import run_batch
+from neurospineseg.pipeline.cases import find_cases
 from Testing.small_scans import ball, write_nifti
 
 
