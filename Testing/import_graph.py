@@ -17,8 +17,8 @@ FACE = "neurospineseg"
 """The package itself: it lends names from everywhere, looked up when they are first used, and so stands on no floor."""
 MODULE_FILES = ("TumorSeg", "SpineSeg", "SubcorticalSeg")
 FLOORS = (
-    ("errors",),
-    ("atomic_files", "geometry"),
+    ("errors", "owners"),
+    ("atomic_files", "geometry", "staging"),
     ("images", "packages"),
     ("tasks",),
     ("models",),

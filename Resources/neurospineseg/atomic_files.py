@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 
 from neurospineseg.errors import InputError
+from neurospineseg.staging import clear_abandoned, place, staging_folder
 
 SEGMENTATION_ENDING = ".seg.nrrd"
 MASK_ENDINGS = (SEGMENTATION_ENDING, ".nii.gz", ".nii", ".nrrd", ".mha")
 """Kinds of mask that can be written, longest match first."""
-STAGING_PREFIX = ".neurospineseg-"
 
 
 def mask_ending(path: Path) -> str:
@@ -34,25 +32,6 @@ def mask_ending(path: Path) -> str:
 def beside(path: Path, ending: str) -> Path:
     """The file next to a mask that has its name and another ending: ``out.seg.nrrd`` to ``out.json``."""
     return path.with_name(path.name[: -len(mask_ending(path))] + ending)
-
-
-@contextmanager
-def staging_folder(parent: Path, agreed: Path | None = None) -> Iterator[Path]:
-    """A new hidden folder in ``parent`` for what is being written, removed at the end with what is still in it.
-
-    Args:
-        agreed: its name, where somebody else must be able to remove it.
-
-    Raises:
-        OSError: it cannot be made, or it is there already.
-    """
-    if agreed is not None:
-        agreed.mkdir(mode=0o700)
-    staging = agreed or Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=parent))
-    try:
-        yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 class HeldOpen(PermissionError):
@@ -81,13 +60,16 @@ def whole_file(path: Path) -> Iterator[Path]:
 class Outputs:
     """Reserves files before the work and moves them into place when all of it succeeded.
 
-    A hidden folder next to the first file holds what is being written; it is removed in every case.
+    A hidden folder next to the first file holds what is being written; it is removed in every case. The first file comes last into its place.
 
     Args:
         paths: the files to be written, all in one folder.
         inputs: files that must not be overwritten, whatever the user says.
         overwrite: whether existing files may be replaced.
         staging: the name of the hidden folder, where somebody else must be able to remove it.
+
+    Attributes:
+        placed: whether the files are in their place.
 
     Raises:
         InputError: (on entering) the folder is missing or cannot be written to, a file exists,
@@ -96,9 +78,10 @@ class Outputs:
 
     def __init__(self, paths: Sequence[Path], *, inputs: Sequence[Path] = (), overwrite: bool = False, staging: Path | None = None) -> None:
         self.paths, self.inputs, self.overwrite = [Path(path) for path in paths], list(inputs), overwrite
-        self._agreed, self._cleaning = staging, ExitStack()
+        self._agreed, self._cleaning, self.placed = staging, ExitStack(), False
 
     def __enter__(self) -> Outputs:
+        clear_abandoned(self.paths[0].parent.absolute())
         for path in self.paths:
             self._check(path)
         folder = self.paths[0].parent
@@ -127,5 +110,7 @@ class Outputs:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         with self._cleaning:
             if kind is None:
-                for path in self.paths:
-                    os.replace(self.temporary(path), path)
+                try:
+                    place(self._staging, [path.name for path in reversed(self.paths)])
+                finally:
+                    self.placed = not self.temporary(self.paths[0]).exists()

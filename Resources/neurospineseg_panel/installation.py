@@ -13,10 +13,10 @@ from pathlib import Path
 
 from slicer.i18n import tr as _
 
-from neurospineseg.atomic_files import STAGING_PREFIX
 from neurospineseg.errors import MODULES, InputError
 from neurospineseg.packages.wheel import Wheel, reason_of, wheels_of
 from neurospineseg.packages.wheel_folder import check_folder
+from neurospineseg.staging import STAGING_PREFIX
 from neurospineseg_panel.dependencies import constraint_lines, install_torch, missing_packages, missing_requirements, what_is_still_missing
 from neurospineseg_panel.pip_process import PipProcess
 

@@ -17,10 +17,10 @@ from uuid import uuid4
 import numpy as np
 from slicer.i18n import tr as _
 
-from neurospineseg.atomic_files import STAGING_PREFIX
 from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.mrml import node_geometry, node_voxels
 from neurospineseg.pipeline.stages import Stage
+from neurospineseg.staging import staging_name
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.private_folder import remove_folder
 from neurospineseg.worker.protocol import (
@@ -115,7 +115,7 @@ class Run:
         self._number: int | None = None
         self._files: list[str] = []
         self._token = uuid4().hex[:8]
-        self._staging = writes_into and writes_into / f"{STAGING_PREFIX}{self._token}"
+        self._staging = writes_into and writes_into / staging_name()
         if isinstance(request, RunFiles | StoreCorrection):
             self.request = replace(request, staging=self._staging)
         self._steps = self._work()

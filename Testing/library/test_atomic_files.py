@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurospineseg.atomic_files import HeldOpen, staging_folder, whole_file
+from neurospineseg.atomic_files import HeldOpen, whole_file
 from neurospineseg.images.volume import Volume, write_volume
+from neurospineseg.staging import staging_folder
 
 
 def test_a_file_appears_when_its_block_ends(tmp_path: Path) -> None:

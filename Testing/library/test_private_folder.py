@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from neurospineseg.worker import private_folder
+from neurospineseg import owners
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.private_folder import make_private_folder, share_with, sweep_private_folders
 from Testing.library.test_worker import wait
@@ -86,7 +86,7 @@ def test_a_folder_of_another_container_stays(temporary: Path, monkeypatch: pytes
             here.setattr(os, "readlink", lambda path, *more, **named: "pid:[1]")
         else:
             (temporary / "boot").write_text("another\n")
-            here.setattr(private_folder, "BOOT", temporary / "boot")
+            here.setattr(owners, "BOOT", temporary / "boot")
         sweep_private_folders()
         assert theirs.exists()
     sweep_private_folders()

@@ -37,7 +37,10 @@ def batch(options: argparse.Namespace) -> bool:
     def tell(done: int, count: int, case: str) -> None:
         say(f"{done + 1} of {count}: {case}")
 
-    outcomes = run_batch(options.task, options.folder, options.output, segment_case, tell, say)
+    try:
+        outcomes = run_batch(options.task, options.folder, options.output, segment_case, tell, say)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("Canceled; the masks that were written are kept: run the command again to go on.") from None
     failed = {case: outcome for case, outcome in outcomes.items() if outcome not in (DONE, KEPT)}
     for case, outcome in failed.items():
         say(f"{case}: {outcome}")

@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from neurospineseg.atomic_files import staging_folder
 from neurospineseg.models.bundle import ModelSpec
+from neurospineseg.staging import staging_folder
 
 
 def write_bundle(parent: Path, spec: ModelSpec, network_def: dict[str, Any], weights: Path, card: str | None = None) -> Path:

@@ -10,10 +10,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from neurospineseg.atomic_files import staging_folder
 from neurospineseg.errors import InputError
 from neurospineseg.packages.target import Target
 from neurospineseg.packages.wheel import Wheel, reason_of, wheels_of
+from neurospineseg.staging import staging_folder
 
 PIP_FOR_TARGET = """
 import json, sys

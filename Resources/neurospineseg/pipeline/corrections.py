@@ -8,20 +8,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 import numpy as np
 
-from neurospineseg.atomic_files import staging_folder
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.agreement import dice
 from neurospineseg.images.volume import Volume, write_volume
+from neurospineseg.staging import staging_folder
 from neurospineseg.tasks.anatomy import structures_of
 
 EXACT_IN_FLOAT64 = 2**53
+TIME, RESOLUTION = "%Y%m%d-%H%M%S%f", timedelta(microseconds=1)
+"""How a case's name tells the time, and by how much two differ at least."""
 
 
 def store_correction(
@@ -69,12 +71,34 @@ def store_correction(
             write_volume(labels, new / "label.nii.gz")
             (new / "case.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
             new.chmod(0o755)
-            while (case := folder / f"{task}-{datetime.now():%Y%m%d-%H%M%S%f}-{checksum}").exists():
-                sleep(0.001)
-            new.rename(case)
+            case = _named(new, folder, task, checksum)
     except OSError as error:
         raise InputError(f"The corrections folder cannot be written to ({error.strerror}); choose another one.") from error
     return case, scores
+
+
+def _named(new: Path, folder: Path, task: str, checksum: str) -> Path:
+    """Gives a complete case its name, which comes after those of all earlier corrections of the same scan, whatever the clock says.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    while True:
+        earlier = [found for path in folder.glob(f"{task}-*-{checksum}") if (found := _time_in(path.name, task, checksum))]
+        case = folder / f"{task}-{max([datetime.now(), *(time + RESOLUTION for time in earlier)]):{TIME}}-{checksum}"
+        try:
+            return new.rename(case)
+        except OSError:
+            if not case.exists():  # else another process was quicker
+                raise
+
+
+def _time_in(name: str, task: str, checksum: str) -> datetime | None:
+    """The time in the name of a case; those of earlier versions have no fractions of a second."""
+    text = name[len(task) + 1 : -len(checksum) - 1]
+    with suppress(ValueError):
+        return datetime.strptime(text.ljust(len("20260102-120000000000"), "0"), TIME)
+    return None
 
 
 def storable(scan: Volume) -> Volume:

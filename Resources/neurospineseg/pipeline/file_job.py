@@ -80,17 +80,27 @@ def run_file_job(job: FileJob, progress: Progress, networks: dict[str, Any] | No
         InputError: an input or the output cannot be used; nothing is left behind.
     """
     ending = _writable_ending(job.output)
-    with Outputs(list(job.paths.values()), inputs=list(job.scans.values()), overwrite=job.overwrite, staging=job.staging) as outputs:
-        started = perf_counter()
-        scans = _read(job, progress)
-        reading, started = perf_counter() - started, perf_counter()
-        progress(Stage.LOADING, 0.0)
-        from neurospineseg.pipeline.segmenter import Segmenter
+    outputs = Outputs(list(job.paths.values()), inputs=list(job.scans.values()), overwrite=job.overwrite, staging=job.staging)
+    try:
+        with outputs:
+            return _into(outputs, job, ending, progress, networks)
+    except KeyboardInterrupt:
+        if outputs.placed:
+            raise KeyboardInterrupt(f"Canceled when '{job.output.name}' had just been written; it is complete.") from None
+        raise
 
-        segmenter = Segmenter(job.task, job.settings, networks)
-        before = {Stage.READING_FILES: reading, Stage.LOADING: perf_counter() - started}
-        result = segmenter.run(scans, progress)
-        _write(job, scans, result, before, outputs, ending, progress)
+
+def _into(outputs: Outputs, job: FileJob, ending: str, progress: Progress, networks: dict[str, Any] | None) -> SegmentationResult:
+    started = perf_counter()
+    scans = _read(job, progress)
+    reading, started = perf_counter() - started, perf_counter()
+    progress(Stage.LOADING, 0.0)
+    from neurospineseg.pipeline.segmenter import Segmenter
+
+    segmenter = Segmenter(job.task, job.settings, networks)
+    before = {Stage.READING_FILES: reading, Stage.LOADING: perf_counter() - started}
+    result = segmenter.run(scans, progress)
+    _write(job, scans, result, before, outputs, ending, progress)
     return result
 
 
