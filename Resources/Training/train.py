@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser(),
         run,
         arguments,
-        unreadable="The file '{name}' of the training cannot be read or written ({reason}); make room or choose another place, then go on with --resume.",
+        afterwards="Then go on with --resume.",
         stopped="Stopped; the same command with --resume goes on from the last epoch.",
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import writing_failed
 from neurospineseg.staging import clear_abandoned, place, staging_folder
 
 SEGMENTATION_ENDING = ".seg.nrrd"
@@ -88,7 +89,7 @@ class Outputs:
         try:
             self._staging = self._cleaning.enter_context(staging_folder(folder, self._agreed))
         except OSError as error:
-            raise InputError(f"The folder '{folder}' cannot be written to ({error.strerror}); choose another one.") from error
+            raise writing_failed(error, folder) from error
         return self
 
     def _check(self, path: Path) -> None:
@@ -112,5 +113,7 @@ class Outputs:
             if kind is None:
                 try:
                     place(self._staging, [path.name for path in reversed(self.paths)])
+                except OSError as problem:
+                    raise writing_failed(problem, self.paths[0].parent) from problem
                 finally:
                     self.placed = not self.temporary(self.paths[0]).exists()

@@ -14,6 +14,7 @@ from pathlib import Path
 from slicer.i18n import tr as _
 
 from neurospineseg.errors import MODULES, InputError
+from neurospineseg.errors.of_files import is_of_the_system, use_failed
 from neurospineseg.packages.wheel import Wheel, reason_of, wheels_of
 from neurospineseg.packages.wheel_folder import check_folder
 from neurospineseg.staging import STAGING_PREFIX
@@ -37,6 +38,11 @@ class Told:
     progress: Callable[[str, float | None, bool], None]
     ended: Callable[[str, bool], None]
     log: Callable[[str], None]
+
+
+def _sentence_on(error: OSError | RuntimeError) -> str:
+    """What the operating system says of a file; empty where it says nothing."""
+    return str(use_failed(error)) if isinstance(error, OSError) and is_of_the_system(error) else ""
 
 
 class Installation:
@@ -82,7 +88,7 @@ class Installation:
         except InputError as error:
             self._end(str(error))
         except (OSError, RuntimeError) as error:
-            self._end(_("pip could not be started ({problem}); restart Slicer and try again.").format(problem=error))
+            self._end(_sentence_on(error) or _("pip could not be started ({problem}); restart Slicer and try again.").format(problem=error))
 
     def give_up(self) -> None:
         """Cancels what can be canceled, and tells nothing any more."""
@@ -132,7 +138,10 @@ class Installation:
             try:
                 then()
             except (OSError, RuntimeError) as error:
-                self._end(_("The packages could not be installed ({problem}); restart Slicer and try again.").format(problem=error))
+                self._end(
+                    _sentence_on(error)
+                    or _("The packages could not be installed ({problem}); restart Slicer and try again.").format(problem=error)
+                )
 
         self._process = PipProcess(arguments, self._path("pip.log"), self._hear, ended)
 

@@ -18,6 +18,7 @@ import numpy as np
 from slicer.i18n import tr as _
 
 from neurospineseg.errors import ImplausibleInput, InputError
+from neurospineseg.errors.of_files import is_of_the_system, use_failed
 from neurospineseg.mrml import node_geometry, node_voxels
 from neurospineseg.pipeline.stages import Stage
 from neurospineseg.staging import staging_name
@@ -139,7 +140,8 @@ class Run:
         except InputError as error:
             self._fail(str(error))
         except OSError as error:
-            self._fail(_("The segmentation process could not be used ({reason}); check the free disk space.").format(reason=error.strerror))
+            reason = str(use_failed(error)) if is_of_the_system(error) else str(error)
+            self._fail(_("The segmentation process could not be used: {reason}").format(reason=reason))
         except Exception as error:
             import traceback
 

@@ -13,6 +13,7 @@ import pytest
 
 from neurospineseg import staging
 from neurospineseg.atomic_files import Outputs
+from neurospineseg.errors import InputError
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
@@ -20,6 +21,7 @@ WRITER = """
 import os, signal, sys
 from pathlib import Path
 from neurospineseg.atomic_files import Outputs
+from neurospineseg.errors import InputError
 folder, moves = Path(sys.argv[1]), int(sys.argv[2])
 replace = os.replace
 def replace_some(source, target):
@@ -117,7 +119,7 @@ def test_where_one_cannot_be_placed_all_are_as_they_were(tmp_path: Path, monkeyp
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", replace_unless_held)
-    with pytest.raises(PermissionError), Outputs([tmp_path / name for name in names], overwrite=True) as outputs:
+    with pytest.raises(InputError, match="without permission"), Outputs([tmp_path / name for name in names], overwrite=True) as outputs:
         for path in outputs.paths:
             outputs.temporary(path).write_text("new")
     assert texts(tmp_path) == before

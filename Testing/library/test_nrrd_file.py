@@ -214,7 +214,7 @@ def test_label_maps_of_every_whole_number_are_written(dtype: type, tmp_path: Pat
 
 
 def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="could not be written"):
+    with pytest.raises(InputError, match="is not there, or not any more"):
         write_segmentation(Volume(np.zeros((2, 2, 2), np.uint16), np.eye(4)), [], tmp_path / "gone" / "mask.seg.nrrd")
 
 

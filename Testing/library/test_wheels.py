@@ -119,7 +119,7 @@ def test_each_refusal_is_one_sentence(index: Path, tmp_path: Path, monkeypatch, 
 def test_a_folder_that_cannot_be_made_is_said(index: Path, tmp_path: Path, capsys) -> None:
     (tmp_path / "file").write_text("")
     assert main(["wheels", str(tmp_path / "file" / "wheels")]) == BAD_INPUT
-    assert "cannot be made" in capsys.readouterr().err
+    assert "a file where a folder is needed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ def test_a_broken_record_of_what_was_done_is_a_sentence(content: str, raw, tmp_p
 def test_an_output_that_is_a_file_is_a_sentence(raw, tmp_path, capsys) -> None:
     (tmp_path / "data").write_text("")
     assert run(raw, tmp_path / "data") == 2
-    assert "cannot be read or written" in said(capsys)
+    assert "a file where a folder is needed" in said(capsys)
 
 
 def test_two_cases_that_would_be_written_to_the_same_files_are_refused(raw, tmp_path, capsys) -> None:

@@ -22,7 +22,7 @@ def raising(error: BaseException) -> Callable[[argparse.Namespace], None]:
     "error, code, sentence",
     [
         (InputError("Nothing is there; give a folder."), 2, "Nothing is there; give a folder.\n"),
-        (FileNotFoundError(2, "No such file", "scan.nii"), 2, "'scan.nii' cannot be read or written (No such file); check the folder"),
+        (FileNotFoundError(2, "No such file", "scan.nii"), 2, "'scan.nii' is not there, or not any more; check the path"),
         (KeyboardInterrupt(), 130, "Stopped; go on with --resume.\n"),
     ],
 )

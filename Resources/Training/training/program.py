@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from neurospineseg.cli.console import forgive_encoding, say
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import use_failed
 
 BAD_INPUT, STOPPED = 2, 130
 
@@ -17,7 +18,7 @@ def run_program(
     work: Callable[[argparse.Namespace], int | None],
     arguments: Sequence[str] | None = None,
     *,
-    unreadable: str = "'{name}' cannot be read or written ({reason}); check the folder and the free space.",
+    afterwards: str = "",
     stopped: str = "Stopped.",
 ) -> int:
     """Parses the options and does the work.
@@ -25,7 +26,7 @@ def run_program(
     Args:
         work: gets the options; its exit code, None for 0.
         arguments: None for those of the shell.
-        unreadable: what is said of a file, with ``name`` and ``reason``; ``stopped`` after Ctrl-C.
+        afterwards: what is said after a sentence on a file that cannot be read or written; ``stopped`` after Ctrl-C.
 
     Returns:
         The work's exit code, 2 where the input is bad or a file cannot be read or written, 130 after Ctrl-C.
@@ -38,7 +39,7 @@ def run_program(
         say(str(error))
         return BAD_INPUT
     except OSError as error:
-        say(unreadable.format(name=error.filename or "A file", reason=error.strerror or error))
+        say(f"{use_failed(error)} {afterwards}".strip())
         return BAD_INPUT
     except KeyboardInterrupt:
         say(stopped)

@@ -7,7 +7,6 @@ Nothing heavy is imported before a command needs it, so that ``--help`` is quick
 from __future__ import annotations
 
 import argparse
-import errno
 import logging
 import signal
 import sys
@@ -21,6 +20,7 @@ from neurospineseg import __version__
 from neurospineseg.cli.reading_options import add_reading_options
 from neurospineseg.cli.run_options import add_register_option, add_run_options
 from neurospineseg.errors import ImplausibleInput, InputError, missing_package
+from neurospineseg.errors.of_files import is_of_the_system, use_failed
 from neurospineseg.tasks.task import Task, refused_declarations, registered_tasks
 
 DONE, FAULT, BAD_INPUT, CANCELED = 0, 1, 2, 130
@@ -275,8 +275,8 @@ def _sentence_of(error: Exception) -> str:
         or "can't allocate memory" in words
     ):
         return "The computer ran out of memory; close other programs or segment a part of the scan with --roi."
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "The disk is full; make room and run the command again, nothing was written."
+    if isinstance(error, OSError) and is_of_the_system(error):
+        return str(use_failed(error))
     if isinstance(error, ImportError):
         return missing_package(error)
     return f"This is a fault of the program ({type(error).__name__}); run the command again with --debug and report what it prints."

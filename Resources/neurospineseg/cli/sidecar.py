@@ -9,6 +9,7 @@ from typing import Any
 
 from neurospineseg.atomic_files import beside
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import reading_failed
 
 Shape = type | tuple[type, ...] | dict[str, Any] | list[Any]
 NUMBER = (int, float)
@@ -38,7 +39,9 @@ def read_sidecar(mask: Path) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise reading_failed(error, path.name) from error
+    except (ValueError, RecursionError) as error:
         raise InputError(f"'{path.name}' beside the mask cannot be read as JSON; remove it or segment again.") from error
     if not isinstance(record, dict) or not isinstance(record.get("program"), dict) or record["program"].get("name") != "NeuroSpineSeg":
         return {}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from neurospineseg.cli.console import out, say, table
 from neurospineseg.cli.doctor import NEEDED
-from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import writing_failed
 from neurospineseg.packages.gathering import get_wheel, needed_wheels
 from neurospineseg.packages.target import Target
 from neurospineseg.packages.wheel import Wheel
@@ -30,7 +30,7 @@ def wheels(options: argparse.Namespace) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"The folder '{folder}' cannot be made ({error.strerror}); choose another one.") from error
+        raise writing_failed(error, folder) from error
     say(f"Looking up what is needed for {target} ...")
     try:
         rows = _gather(needed_wheels(*_wanted(target), target), folder, target)

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pydicom
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import is_of_the_system, reading_failed
 from neurospineseg.images.dicom_start import begins_like_dicom, is_one_image
 
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
@@ -117,7 +118,9 @@ def find_dicom(path: Path) -> DicomFiles:
             header = _read_header(file)
         except InputError:
             raise
-        except Exception:  # pydicom raises errors of many kinds on what is no DICOM
+        except Exception as error:  # pydicom raises errors of many kinds on what is no DICOM
+            if isinstance(error, OSError) and is_of_the_system(error):
+                raise reading_failed(error, file.name) from error
             damaged.append(file)
             continue
         if header.is_scan:
@@ -131,11 +134,23 @@ def find_dicom(path: Path) -> DicomFiles:
 
 def _files_near(path: Path) -> Iterator[Path]:
     if is_one_image(path):
-        yield from (file for file in sorted(path.parent.iterdir()) if file.is_file() and not file.name.startswith("."))
+        yield from (file for file in sorted(_entries(path.parent)) if file.is_file() and not file.name.startswith("."))
         return
-    for folder, folders, names in os.walk(path if path.is_dir() else path.parent):
+    for folder, folders, names in os.walk(path if path.is_dir() else path.parent, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (file for name in sorted(names) if not name.startswith(".") and (file := Path(folder, name)).is_file())
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise reading_failed(error, folder) from error
+
+
+def _refuse(error: OSError) -> NoReturn:
+    """Lets no folder be passed over in silence."""
+    raise reading_failed(error) from error
 
 
 def _read_header(path: Path) -> Header:

@@ -23,6 +23,7 @@ from pydicom.uid import (
 )
 
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import is_of_the_system, reading_failed
 from neurospineseg.images.dicom_frames import Frame
 
 MOST_VOXELS = 2**31
@@ -60,6 +61,8 @@ class DicomPixels:
         except InputError:
             raise
         except Exception as error:  # pydicom raises errors of many kinds on what is no DICOM
+            if isinstance(error, OSError) and is_of_the_system(error):
+                raise reading_failed(error, frame.path.name) from error
             raise DamagedFrame from error
         if values.shape != frame.form[1:3] or values.dtype.kind not in "iuf":
             raise DamagedFrame

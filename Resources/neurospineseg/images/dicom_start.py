@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import reading_failed
 
 PREAMBLE = 128
 NO_PREAMBLE = (b"\x08\x00", b"\x02\x00", b"\x00\x08")
@@ -48,5 +48,5 @@ def begins_like_dicom(path: Path) -> bool:
         with open(path, "rb") as stream:
             start = stream.read(PREAMBLE + 4)
     except OSError as error:
-        raise InputError(f"'{path.name}' cannot be opened ({error.strerror}); check its permissions and where it lies.") from error
+        raise reading_failed(error, path.name) from error
     return start[PREAMBLE:] == b"DICM" or (len(start) == PREAMBLE + 4 and start[:2] in NO_PREAMBLE)

@@ -8,11 +8,14 @@ import numpy as np
 import SimpleITK as sitk
 
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import reading_failed, writing_failed
 from neurospineseg.geometry.affine import LPS_AND_RAS, Affine
 
 DIRECTIONS = (b"TransformMatrix", b"Rotation", b"Orientation")
 """MetaImage's names of the field of the axes' directions."""
 LONGEST_HEADER = 2**16
+"""Bytes."""
+BLOCK = 2**20
 """Bytes."""
 
 
@@ -35,6 +38,7 @@ def read_itk(path: Path, image_io: str = "") -> tuple[np.ndarray, Affine]:
             raise InputError(f"'{name}' has a direction matrix that is singular or not a number; correct the file's header.") from error
         if "spacing" in reason:
             raise InputError(f"'{name}' states a voxel spacing that is zero or negative; correct the file's header.") from error
+        _check_reading(path)
         raise InputError(f"'{name}' cannot be read as an image: it is truncated, damaged or not what its name says.") from error
     array = sitk.GetArrayFromImage(image)
     if image.GetNumberOfComponentsPerPixel() in (3, 4) and array.dtype == np.uint8:
@@ -59,11 +63,42 @@ def write_itk(voxels: np.ndarray, ijk_to_ras: np.ndarray, path: Path) -> None:
     """Writes voxels (K, J, I) with compression.
 
     Raises:
-        RuntimeError: the file cannot be written.
+        InputError: the file cannot be written.
     """
     to_lps = Affine(LPS_AND_RAS @ ijk_to_ras)
     image = sitk.GetImageFromArray(voxels)
     image.SetSpacing(to_lps.spacing.tolist())
     image.SetDirection(to_lps.axes.ravel().tolist())
     image.SetOrigin(to_lps.offset.tolist())
-    sitk.WriteImage(image, str(path), useCompression=True)
+    try:
+        sitk.WriteImage(image, str(path), useCompression=True)
+    except RuntimeError as error:
+        _check_writing(path)
+        raise InputError(f"'{path.name}' cannot be written; check the folder and the free space.") from error
+
+
+def _check_reading(path: Path) -> None:
+    """Reads a file from start to end, since ITK does not say why it could not.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            while file.read(BLOCK):
+                pass
+    except OSError as error:
+        raise reading_failed(error, path.name) from error
+
+
+def _check_writing(path: Path) -> None:
+    """Writes more into a file, since ITK does not say why it could not.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    try:
+        with open(path, "ab") as file:
+            file.write(bytes(BLOCK))
+    except OSError as error:
+        raise writing_failed(error, path.name) from error

@@ -11,6 +11,7 @@ import nibabel as nib
 import numpy as np
 
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import is_of_the_system, reading_failed
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.images.nifti_header import agreed_affine, check_header, in_mm, raw_header, scaling, stated_spacing, unit_mm
 
@@ -84,6 +85,8 @@ def read_nifti(path: Path) -> NiftiFile:
     except MemoryError as error:
         raise InputError(f"'{name}' needs more memory than there is to read; its header may be damaged.") from error
     except UNREADABLE as error:
+        if isinstance(error, OSError) and is_of_the_system(error):
+            raise reading_failed(error, name) from error
         raise InputError(f"'{name}' cannot be read as an image: it is truncated, damaged or not what its name says.") from error
     return NiftiFile(path, image, header, array.T, *scaling(header))
 

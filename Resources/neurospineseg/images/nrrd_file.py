@@ -18,6 +18,7 @@ import numpy as np
 from nrrd.errors import NRRDError
 
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import reading_failed
 from neurospineseg.geometry.affine import LPS_AND_RAS, Affine
 
 QUICK, SMALL = 2, 6
@@ -146,7 +147,7 @@ def read_header(path: Path) -> dict[str, Any]:
         with open(path, "rb") as file, np.errstate(invalid="ignore"):
             header = dict(nrrd.read_header(_lines(file)))
     except OSError as error:
-        raise InputError(f"'{path.name}' cannot be opened ({error.strerror}); check the path and who may read it.") from error
+        raise reading_failed(error, path.name) from error
     except (NRRDError, ValueError, KeyError, IndexError, TypeError, OverflowError, StopIteration) as error:
         raise InputError(f"'{path.name}' has no NRRD header that can be read; export the file again.") from error
     return {name: _plain(value) if isinstance(value, str) else value for name, value in header.items()}

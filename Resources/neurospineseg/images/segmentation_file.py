@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import writing_failed
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.images.nrrd_file import SMALL, read_header, read_voxels, write_nrrd
 from neurospineseg.images.volume import Volume
@@ -62,7 +63,7 @@ def write_segmentation(labels: Volume, segments: Sequence[FileSegment], path: Pa
     try:
         write_nrrd(voxels, _as_slicer_holds_it(labels.ijk_to_ras), path, notes, SMALL)
     except OSError as error:
-        raise InputError(f"'{path.name}' could not be written ({error.strerror}); check the folder and the free space.") from error
+        raise writing_failed(error, path.name) from error
 
 
 def read_segmentation(path: Path) -> tuple[Volume, list[FileSegment]]:

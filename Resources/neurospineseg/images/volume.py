@@ -11,6 +11,7 @@ import numpy as np
 
 from neurospineseg.atomic_files import whole_file
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import reading_failed, writing_failed
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.triple import triple
@@ -136,11 +137,10 @@ def read_volume(
     ((4, 5, 6), 'int16')
     """
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"The file '{path}' does not exist; check the path.")
+    size = _size(path)
     if path.is_dir() or begins_like_dicom(path):
         return _read_dicom(path, compact, Reading(volume, frame, orientation, spacing))
-    if path.stat().st_size == 0:
+    if size == 0:
         raise InputError(f"The file '{path.name}' is empty; copy or export it again.")
     ending = _ending(path)
     if ending in NIFTI_ENDINGS:
@@ -150,6 +150,20 @@ def read_volume(
     if ending in (".dcm", ".ima", ""):
         raise InputError(f"'{path.name}' is not an image that can be read: it is truncated, damaged or not what its name says.")
     raise InputError(f"The file '{path.name}' is of a kind that is not read; give NIfTI, NRRD, MHA/MHD, Analyze or DICOM.")
+
+
+def _size(path: Path) -> int:
+    """Bytes of what is at a path.
+
+    Raises:
+        InputError: nothing is there, or the system does not tell.
+    """
+    try:
+        return path.stat().st_size
+    except FileNotFoundError as error:
+        raise InputError(f"The file '{path}' does not exist; check the path.") from error
+    except OSError as error:
+        raise reading_failed(error, path) from error
 
 
 def _pick_frame(array: np.ndarray, frame: int | None, name: str) -> np.ndarray:
@@ -238,8 +252,8 @@ def write_volume(volume: Volume, path: str | Path) -> None:
     try:
         with whole_file(path) as new:
             _write(volume, new)
-    except (OSError, RuntimeError) as error:
-        raise InputError(f"'{path}' cannot be written; check the folder and the free space.") from error
+    except OSError as error:
+        raise writing_failed(error, path) from error
 
 
 def _write(volume: Volume, path: Path) -> None:

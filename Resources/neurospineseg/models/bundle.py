@@ -20,6 +20,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import reading_failed
 from neurospineseg.images.normalization import Normalization
 from neurospineseg.models.catalog import model_folders
 from neurospineseg.tasks.task import task_named
@@ -164,7 +165,10 @@ class Bundle:
     @cached_property
     def checksum(self) -> str:
         """SHA-256 of the weights file, hexadecimal."""
-        return hashlib.sha256(self.weights.read_bytes()).hexdigest()
+        try:
+            return hashlib.sha256(self.weights.read_bytes()).hexdigest()
+        except OSError as error:
+            raise reading_failed(error, self.weights) from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -172,6 +176,8 @@ def _read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BundleError(f"'{path.parent.parent.name}' is not a model bundle: configs/{path.name} is missing.") from error
+    except OSError as error:
+        raise reading_failed(error, path) from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BundleError(
             f"The file configs/{path.name} of the model '{path.parent.parent.name}' is not valid JSON; install the model again."
@@ -253,8 +259,10 @@ def surveyed_bundles() -> tuple[list[Bundle], list[str]]:
             try:
                 bundle = read_bundle(folder)
                 bundles.setdefault((bundle.spec.role, bundle.spec.name), bundle)
-            except (InputError, OSError) as error:
+            except InputError as error:
                 sentences.append(f"{folder}: {error}")
+            except OSError as error:
+                sentences.append(f"{folder}: {reading_failed(error)}")
     return list(bundles.values()), sentences
 
 
@@ -262,7 +270,7 @@ def _task_of(folder: Path) -> str | None:
     """The task that a bundle's metadata name; None where they are damaged."""
     try:
         return _read_json(folder / "configs" / "metadata.json")["neurospineseg"]["task"]
-    except (BundleError, KeyError, TypeError):
+    except (InputError, KeyError, TypeError):
         return None
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import writing_failed
 from neurospineseg.models.bundle import Bundle, read_bundle
 from neurospineseg.models.bundle_writer import write_bundle
 from neurospineseg.models.network import build_network, load_weights
@@ -29,5 +30,5 @@ def export_bundle(bundle: Bundle, parent: Path) -> Bundle:
             save_weights(network, weights, "single")
             write_bundle(parent, bundle.spec, bundle.network_def, weights, card.read_text(encoding="utf-8") if card.is_file() else None)
     except OSError as error:
-        raise InputError(f"The model cannot be written to '{parent}' ({error.strerror or error}); choose another folder.") from error
+        raise writing_failed(error, parent) from error
     return read_bundle(folder)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import is_of_the_system, reading_failed
 from neurospineseg.models import perceptron, unet
 from neurospineseg.models.channel_norm import with_channel_norms
 from neurospineseg.models.weights import WeightsError, dequantized
@@ -92,13 +93,15 @@ def load_weights(network: torch.nn.Module, path: Path) -> torch.nn.Module:
     """Loads a plain state dict (see ``neurospineseg.models.weights``), exchanges norms for quicker equal ones and sets evaluation mode.
 
     Raises:
-        NetworkError: the file is missing, is not a plain state dict, or does not fit the network.
+        InputError: the file cannot be read. ``NetworkError``: it is missing, is not a plain state dict, or does not fit the network.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise NetworkError(f"The model's weights '{path.name}' are missing; install the model again.") from error
     except Exception as error:
+        if isinstance(error, OSError) and is_of_the_system(error):
+            raise reading_failed(error, path) from error
         raise NetworkError(f"The weights '{path.name}' are damaged or hold more than plain tensors; they were not loaded.") from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise NetworkError(f"The weights '{path.name}' are not a plain state dict; they were not loaded.")

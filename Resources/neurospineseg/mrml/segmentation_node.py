@@ -12,6 +12,7 @@ from vtk.util.numpy_support import numpy_to_vtk
 
 from neurospineseg.atomic_files import whole_file
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import writing_failed
 from neurospineseg.mrml.beside_scan import place_beside
 from neurospineseg.mrml.segment_masks import BINARY, describe
 from neurospineseg.mrml.volume_node import local_geometry, to_vtk
@@ -75,6 +76,6 @@ def write_segmentation(node: Any, path: str | Path) -> None:
             if not storage.WriteData(node) or not new.is_file():
                 raise InputError(f"'{path.name}' could not be written; check the folder and the free space.")
     except OSError as error:
-        raise InputError(f"'{path.name}' could not be written ({error.strerror}); choose another folder.") from error
+        raise writing_failed(error, path.name) from error
     finally:
         node.GetScene().RemoveNode(storage)

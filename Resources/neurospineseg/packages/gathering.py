@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import writing_failed
 from neurospineseg.packages.target import Target
 from neurospineseg.packages.wheel import Wheel, reason_of, wheels_of
 from neurospineseg.staging import staging_folder
@@ -62,7 +63,7 @@ def get_wheel(wheel: Wheel, folder: Path, target: Target) -> bool:
             _run_pip(["download", "--no-deps", "--dest", str(staging), *target.pip_options(), wheel.checked_url], target)
             os.replace(staging / wheel.file, path)
     except OSError as error:
-        raise InputError(f"The folder '{folder}' cannot be written to ({error.strerror}); choose another one.") from error
+        raise writing_failed(error, folder) from error
     return False
 
 

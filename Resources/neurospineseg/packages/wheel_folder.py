@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import reading_failed
 from neurospineseg.packages.target import Target
 
 
@@ -62,7 +63,7 @@ def _listed(folder: Path) -> Iterable[Path]:
     try:
         return sorted(folder.glob("*.whl"))
     except OSError as error:
-        raise InputError(f"The folder '{folder}' cannot be read ({error.strerror}); choose another one.") from error
+        raise reading_failed(error, folder) from error
 
 
 def _how_to_fill() -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from neurospineseg.atomic_files import HeldOpen, beside, whole_file
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import use_failed, writing_failed
 from neurospineseg.pipeline.cases import find_cases
 
 OUTPUT_ENDING = ".seg.nrrd"
@@ -44,7 +45,7 @@ def run_batch(
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"The folder '{output}' cannot be made ({error.strerror}); choose another one.") from error
+        raise writing_failed(error, output) from error
     outcomes: dict[str, str] = {}
     summary = _place_for_summary(output)
     if summary.name != SUMMARY:
@@ -62,6 +63,8 @@ def run_batch(
             outcomes[case.name] = DONE
         except InputError as error:
             outcomes[case.name] = str(error)
+        except OSError as error:
+            outcomes[case.name] = str(use_failed(error))
         if not _write_summary(summary, outcomes) and not warned and number + 1 < len(cases):
             warned = True
             warn(
@@ -112,4 +115,4 @@ def _write_summary(summary: Path, outcomes: Mapping[str, str]) -> bool:
     except HeldOpen:
         return False
     except OSError as error:
-        raise InputError(f"The folder '{summary.parent}' cannot be written to ({error.strerror}); choose another one.") from error
+        raise writing_failed(error, summary.parent) from error

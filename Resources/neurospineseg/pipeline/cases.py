@@ -9,6 +9,7 @@ from pathlib import Path
 
 from neurospineseg.atomic_files import SEGMENTATION_ENDING
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import reading_failed
 from neurospineseg.tasks.task import Task, task_named
 
 SCAN_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr")
@@ -37,7 +38,7 @@ def find_cases(task: str, folder: Path, output: Path | None = None) -> list[Case
     declared = task_named(task)
     if not folder.is_dir():
         raise InputError(f"The folder '{folder}' does not exist; choose the folder that holds the cases.")
-    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith(".") and not _is_for_masks(entry, output))
+    entries = sorted(entry for entry in _listed(folder) if not entry.name.startswith(".") and not _is_for_masks(entry, output))
     if declared.single:
         only = declared.channels[0].key
         cases = [Case(_stem(entry), {only: entry}) for entry in entries if entry.is_dir() or _is_scan(entry)]
@@ -52,6 +53,13 @@ def find_cases(task: str, folder: Path, output: Path | None = None) -> list[Case
     if count > 1:
         raise InputError(f"Two scans in '{folder}' are both called '{name}'; rename one of them.")
     return cases
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise reading_failed(error, folder) from error
 
 
 def _is_for_masks(entry: Path, output: Path | None) -> bool:

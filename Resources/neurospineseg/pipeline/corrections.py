@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import writing_failed
 from neurospineseg.geometry.agreement import dice
 from neurospineseg.images.volume import Volume, write_volume
 from neurospineseg.staging import staging_folder
@@ -73,7 +74,7 @@ def store_correction(
             new.chmod(0o755)
             case = _named(new, folder, task, checksum)
     except OSError as error:
-        raise InputError(f"The corrections folder cannot be written to ({error.strerror}); choose another one.") from error
+        raise writing_failed(error, folder) from error
     return case, scores
 
 

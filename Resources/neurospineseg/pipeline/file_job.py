@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurospineseg.atomic_files import SEGMENTATION_ENDING, Outputs, beside, mask_ending
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import writing_failed
 from neurospineseg.pipeline.settings import Settings
 from neurospineseg.pipeline.stages import Progress, Stage
 from neurospineseg.tasks.structure import segment_tags
@@ -100,7 +101,10 @@ def _into(outputs: Outputs, job: FileJob, ending: str, progress: Progress, netwo
     segmenter = Segmenter(job.task, job.settings, networks)
     before = {Stage.READING_FILES: reading, Stage.LOADING: perf_counter() - started}
     result = segmenter.run(scans, progress)
-    _write(job, scans, result, before, outputs, ending, progress)
+    try:
+        _write(job, scans, result, before, outputs, ending, progress)
+    except OSError as error:
+        raise writing_failed(error, job.output.name) from error
     return result
 
 

@@ -21,6 +21,7 @@ from typing import Any, NoReturn, TextIO
 
 from neurospineseg import __version__
 from neurospineseg.errors import ImplausibleInput, InputError, missing_package
+from neurospineseg.errors.of_files import is_of_the_system, use_failed
 from neurospineseg.pipeline import stages
 from neurospineseg.pipeline.memory import give_back
 from neurospineseg.pipeline.stages import Stage
@@ -103,6 +104,8 @@ def answer_to(error: Exception) -> Refused | Failed:
     detail = "".join(traceback.format_exception(error))
     if isinstance(error, ImportError):
         return Failed(missing_package(error), detail)
+    if isinstance(error, OSError) and is_of_the_system(error):
+        return Failed(str(use_failed(error)), detail)
     return Failed(f"The segmentation failed ({type(error).__name__}); copy the report and send it to the developers.", detail)
 
 
