@@ -84,6 +84,10 @@ class CorrectSection:
         return json.loads(text) if text else []
 
     def onAgain(self, checked: bool = False) -> None:
+        self.host.when_installed(self.ui.againButton, self.segment_again)
+
+    def segment_again(self) -> None:
+        """Segments the box again, whose outside stays as it is."""
         node, known = self.node, self._results.of(self.node)
         try:
             reference_channel(node, self.host.scans(), known)
@@ -109,7 +113,7 @@ class CorrectSection:
             button.directory = folder
 
     def onAccept(self, checked: bool = False) -> None:
-        self.host.begin(self._correction_run, self.onAccepted)
+        self.host.when_installed(self.ui.acceptButton, lambda: self.host.begin(self._correction_run, self.onAccepted))
 
     def _correction_run(self, listener: Listener) -> CorrectionRun:
         """Stores what is shown.

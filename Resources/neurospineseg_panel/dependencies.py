@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import shutil
-import sys
 import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from subprocess import CalledProcessError
+from typing import Any
 
 from slicer.i18n import tr as _
 
 from neurospineseg.errors import MODULES, InputError
 from neurospineseg.packages.wheel_folder import check_folder
 from neurospineseg_panel.chosen_folder import chosen_folder
+from neurospineseg_panel.torch_build import CPU_WHEELS, no_cpu_build, only_from_pytorch, suits_cpu_build
 
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements.txt"
 SHIPPED = (
@@ -28,8 +28,6 @@ SHIPPED = (
 """Packages of Slicer's own (its SuperBuild/External_python-*) that may be there and must stay as they are."""
 TORCH = ("torch", "torchvision")
 """Pinned too where they are there and new enough: another build would be one for another device."""
-CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
-"""PyTorch's builds for computers without an NVIDIA card; PyPI's for Linux bring some GB of CUDA along."""
 
 
 class DependencyError(InputError):
@@ -80,10 +78,11 @@ def ensure_dependencies(requester: str) -> None:
         return
     if folder is not None:
         check_folder(folder, requirements)
-    with tempfile.TemporaryDirectory() as made:
-        constraints = Path(made) / "shipped.txt"
-        constraints.write_text(constraint_lines(requirements, folder), encoding="utf-8")
-        _install(requirements, constraints, requester)
+    for together, sources in _in_turn(requirements, folder):
+        with tempfile.TemporaryDirectory() as made:
+            constraints = Path(made) / "shipped.txt"
+            constraints.write_text(constraint_lines(sources), encoding="utf-8")
+            _install(together, constraints, requester)
     problem = what_is_still_missing()
     if problem:
         raise DependencyError(problem)
@@ -100,25 +99,33 @@ def what_is_still_missing() -> str:
     ).format(names=", ".join(still), command=f"slicer.util.pip_install('--force-reinstall --no-deps {' '.join(still)}')")
 
 
-def constraint_lines(requirements: list[str], folder: Path | None = None) -> str:
-    """A constraints file: where packages come from, and what must stay as it is.
+def constraint_lines(sources: list[str]) -> str:
+    """A constraints file: where packages come from (see ``sources_of``), and what must stay as it is."""
+    return "\n".join([*sources, *_pins()]) + "\n"
+
+
+def sources_of(requirements: list[str], folder: Path | None = None) -> list[str]:
+    """Lines of a constraints file that say where packages come from: PyTorch's own index too where its build for the CPU is the right one.
 
     Args:
         folder: of wheels, as a file's address since pip takes backslashes away; None for the package indexes.
     """
-    sources = _sources(requirements) if folder is None else ["--no-index", f"--find-links {folder.absolute().as_uri()}"]
-    return "\n".join([*sources, *_pins()]) + "\n"
+    if folder is not None:
+        return ["--no-index", f"--find-links {folder.absolute().as_uri()}"]
+    return [f"--extra-index-url {CPU_WHEELS}"] if _torch_among(requirements) and suits_cpu_build() else []
 
 
-def _sources(requirements: list[str]) -> list[str]:
-    """Lines of a constraints file that name further package indexes: PyTorch's own where its build for the CPU is the right one."""
-    torch = any(requirement.startswith("torch") for requirement in requirements)
-    return [f"--extra-index-url {CPU_WHEELS}"] if torch and sys.platform in ("linux", "win32") and not has_nvidia_card() else []
+def _torch_among(requirements: list[str]) -> list[str]:
+    return [requirement for requirement in requirements if requirement.startswith("torch")]
 
 
-def has_nvidia_card() -> bool:
-    """Whether the driver of an NVIDIA card is there."""
-    return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
+def _in_turn(requirements: list[str], folder: Path | None) -> list[tuple[list[str], list[str]]]:
+    """What is installed one after the other, and its sources; PyTorch by itself where no other index has the right build."""
+    torch = _torch_among(requirements)
+    if folder is not None or not torch or not only_from_pytorch():
+        return [(requirements, sources_of(requirements, folder))]
+    rest = [requirement for requirement in requirements if requirement not in torch]
+    return [(torch, [f"--index-url {CPU_WHEELS}"]), *([(rest, [])] if rest else [])]
 
 
 def _pins() -> list[str]:
@@ -132,6 +139,20 @@ def _pins() -> list[str]:
     return found
 
 
+def pytorch_extension() -> Any:
+    """The module ``PyTorchUtils`` of the PyTorch extension; None where that is not installed."""
+    try:
+        import PyTorchUtils
+    except ImportError:
+        return None
+    return PyTorchUtils
+
+
+def comes_through_extension() -> bool:
+    """Whether PyTorch is missing and its extension will install it, which makes Slicer wait."""
+    return chosen_folder() is None and "torch" in missing_packages() and pytorch_extension() is not None
+
+
 def install_torch(ask: bool = True) -> None:
     """PyTorch through the PyTorch extension, which finds the build for this computer and waits; nothing where that is not installed.
 
@@ -141,12 +162,11 @@ def install_torch(ask: bool = True) -> None:
     Raises:
         DependencyError: the user refused, or it could not be installed.
     """
-    try:
-        import PyTorchUtils
-    except ImportError:
+    extension = pytorch_extension()
+    if extension is None:
         return
     try:
-        installed = PyTorchUtils.PyTorchUtilsLogic().installTorch(
+        installed = extension.PyTorchUtilsLogic().installTorch(
             askConfirmation=ask, torchVersionRequirement=required()["torch"].removeprefix("torch")
         )
     except Exception as error:
@@ -178,7 +198,9 @@ def _install(requirements: list[str], constraints: Path, requester: str) -> None
             _("The packages could not be installed ({problem}); restart Slicer and click again.").format(problem=error)
         ) from error
     except CalledProcessError as error:
-        if any(requirement.startswith("torch") for requirement in requirements):
+        if _torch_among(requirements) and only_from_pytorch():
+            raise DependencyError(no_cpu_build()) from error
+        if _torch_among(requirements):
             raise DependencyError(
                 _(
                     "PyTorch and the other packages could not be installed; check the network and the free disk space (some GB), or install the extension PyTorch in the Extensions Manager, then click again."

@@ -37,6 +37,9 @@ class Host(Protocol):
     def jump(self, ras: Any) -> None:
         """Centers all slice views on a place (RAS mm)."""
 
+    def when_installed(self, button: Any, action: Callable[[], None]) -> None:
+        """Does what a button says, once all packages are there; it may be called much later, when the panel shows something else."""
+
     def begin(self, make_run: Callable[[Listener], Run], finished: Callable[[Any, list[str]], None]) -> None:
         """Begins a run that shows its progress in the panel; whatever goes wrong ends as a sentence there."""
 

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,11 +19,32 @@ from neurospineseg.errors.of_files import is_of_the_system, use_failed
 from neurospineseg.packages.wheel import Wheel, reason_of, wheels_of
 from neurospineseg.packages.wheel_folder import check_folder
 from neurospineseg.staging import STAGING_PREFIX
-from neurospineseg_panel.dependencies import constraint_lines, install_torch, missing_packages, missing_requirements, what_is_still_missing
+from neurospineseg_panel.dependencies import (
+    comes_through_extension,
+    constraint_lines,
+    install_torch,
+    missing_packages,
+    missing_requirements,
+    sources_of,
+    what_is_still_missing,
+)
 from neurospineseg_panel.pip_process import PipProcess
+from neurospineseg_panel.torch_build import refuse_cuda
 
 RAW_PROGRESS = (24, 1)
 """Since this version pip tells its progress in numbers; Slicer 5.12 has 26.1."""
+
+
+DRAWN_MILLISECONDS = 200
+"""After so long the window shows what it was told."""
+
+
+class Meanwhile(Enum):
+    """What the user can do during a step."""
+
+    CANCEL = 0
+    GO_ON = 1
+    WAIT = 2
 
 
 @dataclass(frozen=True)
@@ -30,12 +52,12 @@ class Told:
     """What an installation tells; each is called in the main thread.
 
     Attributes:
-        progress: a sentence, the fraction of what it says (None while unknown), and whether it can be canceled.
+        progress: a sentence, the fraction of what it says (None while unknown), and what the user can do meanwhile.
         ended: one sentence on what went wrong, empty where all is well; then whether Slicer must be restarted.
         log: a line of pip's.
     """
 
-    progress: Callable[[str, float | None, bool], None]
+    progress: Callable[[str, float | None, Meanwhile], None]
     ended: Callable[[str, bool], None]
     log: Callable[[str], None]
 
@@ -65,30 +87,49 @@ class Installation:
 
     def begin(self) -> None:
         """Starts; how it ends is told."""
-
+        import qt
         import slicer.packaging
 
         if self._given_up:
             return
+        if slicer.packaging.isPipInstallInProgress():
+            self._end(_("Slicer installs packages for another module at the moment; wait until that is done, then try again."))
+        elif self.folder is None and comes_through_extension():
+            self.told.progress(_("Installing PyTorch by the PyTorch extension ..."), None, Meanwhile.WAIT)
+            qt.QTimer.singleShot(DRAWN_MILLISECONDS, lambda: self._try(self._torch_first))
+        else:
+            self._try(self._install)
+
+    def _try(self, step: Callable[[], None]) -> None:
         try:
-            if slicer.packaging.isPipInstallInProgress():
-                raise InputError(_("Slicer installs packages for another module at the moment; wait until that is done, then try again."))
-            if self.folder is None and "torch" in missing_packages():
-                self.told.progress(_("Installing PyTorch by the PyTorch extension ..."), None, False)
-                install_torch(ask=False)
-            self._requirements = missing_requirements()
-            self._loaded = {name for name in missing_packages() if MODULES.get(name, name) in sys.modules}
-            if self.folder is not None:
-                check_folder(self.folder, self._requirements)
-            self._path("constraints.txt").write_text(constraint_lines(self._requirements, self.folder), encoding="utf-8")
-            if self._requirements:
-                self._look_up() if self.folder is None else self._write(self.folder)
-            else:
-                self._end("")
+            step()
         except InputError as error:
             self._end(str(error))
         except (OSError, RuntimeError) as error:
-            self._end(_sentence_on(error) or _("pip could not be started ({problem}); restart Slicer and try again.").format(problem=error))
+            other = _("The packages could not be installed ({problem}); restart Slicer and try again.")
+            self._end(_sentence_on(error) or other.format(problem=error))
+
+    def _torch_first(self) -> None:
+        if not self._given_up:
+            install_torch(ask=False)
+            self._install()
+
+    def _install(self) -> None:
+        """Installs what is missing, in a process beside Slicer but for the last step.
+
+        Raises:
+            InputError: the folder lacks something. OSError: pip cannot be started.
+        """
+        self._requirements = missing_requirements()
+        self._loaded = {name for name in missing_packages() if MODULES.get(name, name) in sys.modules}
+        if self.folder is not None:
+            check_folder(self.folder, self._requirements)
+        sources = sources_of(self._requirements, self.folder)
+        self._path("constraints.txt").write_text(constraint_lines(sources), encoding="utf-8")
+        if self._requirements:
+            self._look_up() if self.folder is None else self._write(self.folder)
+        else:
+            self._end("")
 
     def give_up(self) -> None:
         """Cancels what can be canceled, and tells nothing any more."""
@@ -101,12 +142,13 @@ class Installation:
         return Path(self._place.name) / name
 
     def _look_up(self) -> None:
-        self.told.progress(_("Looking up what is needed ..."), None, True)
+        self.told.progress(_("Looking up what is needed ..."), None, Meanwhile.CANCEL)
         arguments = ["install", "--dry-run", "--report", str(self._path("report.json")), "-c", str(self._path("constraints.txt"))]
         self._run([*arguments, *self._requirements], self._download)
 
     def _download(self) -> None:
         self._wheels = wheels_of(json.loads(self._path("report.json").read_text(encoding="utf-8")))
+        refuse_cuda(self._wheels)
         addresses = "".join(f"{wheel.checked_url}\n" for wheel in self._wheels)
         self._path("addresses.txt").write_text(addresses, encoding="utf-8")
         raw = tuple(int(part) for part in version("pip").split(".")[:2]) >= RAW_PROGRESS
@@ -117,7 +159,7 @@ class Installation:
         import slicer.packaging
 
         self._process = None
-        self.told.progress(_("Writing the packages into Slicer; this cannot be stopped ..."), None, False)
+        self.told.progress(_("Writing the packages into Slicer; this cannot be stopped ..."), None, Meanwhile.GO_ON)
         slicer.packaging.pip_install(
             ["--no-index", "--find-links", str(folder), *self._requirements],
             constraints=self._path("constraints.txt"),
@@ -132,16 +174,7 @@ class Installation:
 
     def _run(self, arguments: list[str], then: Callable[[], None]) -> None:
         def ended(code: int) -> None:
-            if code != 0:
-                self._end(self._sentence())
-                return
-            try:
-                then()
-            except (OSError, RuntimeError) as error:
-                self._end(
-                    _sentence_on(error)
-                    or _("The packages could not be installed ({problem}); restart Slicer and try again.").format(problem=error)
-                )
+            self._try(then) if code == 0 else self._end(self._sentence())
 
         self._process = PipProcess(arguments, self._path("pip.log"), self._hear, ended)
 
@@ -165,7 +198,7 @@ class Installation:
         text = _("Downloading {name} ({number} of {count})").format(name=self._name, number=number, count=count)
         if size:
             text += _(": {done} of {size} MB").format(done=round(done / 1e6), size=round(size / 1e6))
-        self.told.progress(text, done / size if size else None, True)
+        self.told.progress(text, done / size if size else None, Meanwhile.CANCEL)
 
     def _sentence(self) -> str:
         """Why pip failed, and what to do."""

@@ -12,8 +12,8 @@ import slicer
 from slicer.i18n import tr as _
 
 from neurospineseg_panel.chosen_folder import choose_folder, chosen_folder
-from neurospineseg_panel.dependencies import missing_packages, refusal
-from neurospineseg_panel.installation import Installation, Told
+from neurospineseg_panel.dependencies import comes_through_extension, missing_packages, refusal
+from neurospineseg_panel.installation import Installation, Meanwhile, Told
 
 WIDTH = 460
 
@@ -30,22 +30,27 @@ class InstallationWindow:
         self.module, self._say = module, say
         self._dialog: Any = None
         self._running: Installation | None = None
+        self._clicked = ""
         self._then: Callable[[], None] = lambda: None
-        self._go_on: Callable[[], None] = self._segment
+        self._go_on: Callable[[], None] = self._leave
 
-    def needed(self, then: Callable[[], None]) -> bool:
-        """Shows the window where packages are missing; ``then`` is called once they are there and the user goes on."""
+    def needed(self, clicked: str, then: Callable[[], None]) -> bool:
+        """Shows the window where packages are missing.
+
+        Args:
+            clicked: what is written on the button that was clicked.
+            then: called once the packages are there and the user goes on.
+        """
         if not missing_packages() or slicer.app.testingEnabled() or slicer.util.mainWindow() is None:
             return False
-        self.open(then)
+        self._clicked, self._then = clicked, then
+        self.open()
         return True
 
-    def open(self, then: Callable[[], None] | None = None) -> None:
+    def open(self) -> None:
         """Shows the window, also where nothing is missing; one that is at work is brought to the front."""
         if self._dialog is None:
             self._make()
-        if then is not None:
-            self._then = then
         if self._running is None:
             self._ask()
         self._dialog.show()
@@ -134,15 +139,15 @@ class InstallationWindow:
     def _ask(self) -> None:
         missing = missing_packages()
         if not missing:
-            self._go_on = self._segment
             self._show(
                 _("All packages are installed"), _("Nothing is to be done; a click on Segment segments."), "", _("Close"), source=True
             )
             return
         self._go_on = self._install
         text = _(
-            "Segmenting needs {names}, and what these need in turn. They are installed into Slicer once, which takes some minutes and some GB of disk; what Slicer has of its own stays as it is. You can go on working meanwhile. Nothing of your data leaves this computer."
-        ).format(names=", ".join(missing))
+            "Segmenting needs {names}, and what these need in turn. They are installed into Slicer once, which takes some minutes and some GB of disk; what Slicer has of its own stays as it is. {meanwhile} Nothing of your data leaves this computer."
+        )
+        text = text.format(names=", ".join(missing), meanwhile=_while_asked())
         self._show(_("Install Python packages?"), text, _("Install"), _("Not now"), source=True)
 
     def onGo(self, checked: bool = False) -> None:
@@ -156,7 +161,7 @@ class InstallationWindow:
         if self._running is not None:
             self._running.give_up()
             self._running = None
-            self._say(_("The installation was canceled; Slicer is as it was. Click again to go on."))
+            self._say(_("The installation was canceled. Click again to go on."))
         elif missing_packages():
             self._say(refusal())
         self._dialog.hide()
@@ -177,12 +182,11 @@ class InstallationWindow:
         self._show(_("Installing Python packages"), _("Beginning ..."), "", _("Cancel"), working=True)
         qt.QTimer.singleShot(0, self._running.begin)
 
-    def _progress(self, text: str, fraction: float | None, can_cancel: bool) -> None:
-        after = _("Canceling leaves Slicer as it was.") if can_cancel else _("Segment can be clicked after it.")
-        self.textLabel.text = f"{text}\n{_('You can go on working.')} {after}"
+    def _progress(self, text: str, fraction: float | None, meanwhile: Meanwhile) -> None:
+        self.textLabel.text = f"{text}\n{_meanwhile_text(meanwhile)}"
         self.bar.setRange(0, 0 if fraction is None else 1000)
         self.bar.setValue(round(1000 * (fraction or 0)))
-        self.stopButton.enabled = can_cancel
+        self.stopButton.enabled = meanwhile is Meanwhile.CANCEL
         self.details.setVisible(bool(self.logText.plainText))
 
     def _ended(self, problem: str, restart: bool) -> None:
@@ -196,12 +200,30 @@ class InstallationWindow:
             self._go_on = slicer.util.restart
             self._show(_("All packages are installed"), text, _("Restart Slicer"), _("Later"))
         else:
-            self._go_on = self._segment
-            text = _("Nothing more is asked from now on. Segment goes on with what was chosen in the panel.")
+            self._go_on = self._leave
+            text = _("Nothing more is asked from now on.")
+            if self._clicked:
+                text += " " + _("'{button}' goes on with what the panel shows.").format(button=self._clicked)
             self._say(_("All packages are installed; click again to go on."))
-            self._show(_("All packages are installed"), text, _("Segment"), _("Close"))
+            self._show(_("All packages are installed"), text, self._clicked, _("Close"))
         self._dialog.show()
 
-    def _segment(self) -> None:
+    def _leave(self) -> None:
         self._dialog.hide()
         self._then()
+
+
+def _while_asked() -> str:
+    if comes_through_extension():
+        return _("First the PyTorch extension installs PyTorch; Slicer does not answer during these minutes, so save the scene before.")
+    return _("You can go on working meanwhile.")
+
+
+def _meanwhile_text(meanwhile: Meanwhile) -> str:
+    return {
+        Meanwhile.CANCEL: _("You can go on working. Canceling leaves Slicer as it is."),
+        Meanwhile.GO_ON: _("You can go on working. Segment can be clicked after it."),
+        Meanwhile.WAIT: _(
+            "Slicer does not answer until that is done, which takes some minutes; the rest is installed while you can go on working."
+        ),
+    }[meanwhile]

@@ -65,6 +65,18 @@ class PanelRuns:
         """Whether the scans that were not what the model expects are still the chosen ones, and everything else too."""
         return not self.busy and self.refused is not None and self.refused.choices == self._choices()
 
+    def when_installed(self, button: Any, action: Callable[[], None]) -> None:
+        """Does what a button says, once all packages are there: then with what the panel shows then, if the button still can be clicked."""
+
+        def go_on() -> None:
+            if self.host.parameters is not None and button.enabled:
+                action()
+            else:
+                self.messages.say(_("The scene was closed or changed meanwhile; choose anew, then click again."))
+
+        if not self.installation.needed(button.text, go_on):
+            action()
+
     def segment_as_chosen(self) -> None:
         """Begins a segmentation with what the panel says."""
         chosen = self.host.chosen
@@ -104,7 +116,7 @@ class PanelRuns:
 
     def insist(self) -> None:
         """Segments the scans that are not what the model expects."""
-        if self.refused is not None:
+        if self.can_insist and self.refused is not None:
             self.segment(self.refused.request, force=True)
 
     def find_region(self, finished: Callable[[Region], None]) -> None:
@@ -122,8 +134,6 @@ class PanelRuns:
             if self._result is None:
                 self._refresh_when_idle()
 
-        if self.installation.needed(lambda: self._begin(begin, finished)):
-            return
         try:
             begin(Listener(self._progress, ended, self.failed, self.messages.log))
         except InputError as error:

@@ -29,11 +29,20 @@ class RegionSection:
 
     def onPreview(self, checked: bool = False) -> None:
         """Shows the region as a box; an automatic one is found first."""
-        parameters = self.host.chosen
-        if parameters.regionKind is RegionKind.BOX and parameters.region is not None:
-            self._show_box(parameters.region)
-        else:
+        if not self._show_chosen():
+            self.host.when_installed(self.ui.previewRegionButton, self._preview)
+
+    def _preview(self) -> None:
+        if not self._show_chosen():
             self.host.find_region(self.onFound)
+
+    def _show_chosen(self) -> bool:
+        """Shows the box that the user chose; returns whether there is one."""
+        parameters = self.host.chosen
+        chosen = parameters.regionKind is RegionKind.BOX and parameters.region is not None
+        if chosen:
+            self._show_box(parameters.region)
+        return chosen
 
     def onFound(self, region: Region) -> None:
         node = roi_from_region(region, slicer.mrmlScene, _("Region to segment"), self.host.chosen.region)

@@ -58,6 +58,7 @@ class SegmentTable:
         self._add_columns()
         view.connect("selectionChanged(QItemSelection,QItemSelection)", self.onSelection)
         view.tableWidget().connect("clicked(QModelIndex)", self.onClicked)
+        view.tableWidget().selectionModel().connect("currentChanged(QModelIndex,QModelIndex)", self.onCurrent)
 
     def _add_columns(self) -> None:
         model, table = self.view.model(), self.view.tableWidget()
@@ -151,6 +152,10 @@ class SegmentTable:
         identifier = self.view.segmentIDForRow(index.row())
         if identifier:
             self._clicked(identifier)
+
+    def onCurrent(self, current: Any, previous: Any) -> None:
+        """Only Slicer's own columns can be edited by a key; it sets the flags of all cells anew with every change of a segment."""
+        self.view.readOnly = current.column() >= self._first
 
     def cleanup(self) -> None:
         self._timer.stop()

@@ -231,10 +231,10 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.runs.busy:
             self.runs.cancel()
         else:
-            self.runs.segment_as_chosen()
+            self.when_installed(self.ui.segmentButton, self.runs.segment_as_chosen)
 
     def onForceButton(self, checked: bool = False) -> None:
-        self.runs.insist()
+        self.when_installed(self.ui.forceButton, self.runs.insist)
 
     def onSegmented(self, result: SegmentationResult) -> None:
         self.correct.take(result)
@@ -247,6 +247,9 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def find_region(self, finished: Callable[[Region], None]) -> None:
         self.runs.find_region(finished)
+
+    def when_installed(self, button: Any, action: Callable[[], None]) -> None:
+        self.runs.when_installed(button, action)
 
     def begin(self, make_run: Callable[[Listener], Run], finished: Callable[[Any, list[str]], None]) -> None:
         self.runs.begin(make_run, finished)

@@ -151,22 +151,49 @@ def test_an_old_torch_is_replaced(site: Site, packaging: Packaging) -> None:
     assert not any(pin.startswith("torch") for pin in packaging.asked[0][2])
 
 
-@pytest.mark.parametrize("card, platform, sources", [(False, "linux", 1), (False, "win32", 1), (True, "linux", 0), (False, "darwin", 0)])
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+
+
+def computer(monkeypatch: pytest.MonkeyPatch, platform: str, card: bool) -> None:
+    from neurospineseg_panel import torch_build
+
+    monkeypatch.setattr(torch_build, "has_nvidia_card", lambda: card)
+    monkeypatch.setattr(torch_build, "sys", SimpleNamespace(platform=platform))
+
+
+@pytest.mark.parametrize(
+    "platform, card, sources",
+    [
+        ("linux", False, [[f"--index-url {CPU_INDEX}"], []]),
+        ("win32", False, [[f"--extra-index-url {CPU_INDEX}"]]),
+        ("linux", True, [[]]),
+        ("darwin", False, [[]]),
+    ],
+)
 def test_no_build_for_cuda_where_no_card_is(
-    site: Site, packaging: Packaging, monkeypatch: pytest.MonkeyPatch, card: bool, platform: str, sources: int
+    site: Site, packaging: Packaging, monkeypatch: pytest.MonkeyPatch, platform: str, card: bool, sources: list[list[str]]
 ) -> None:
     site.require("torch>=99", "nss_one>=1")
-    monkeypatch.setattr(site.dependencies, "has_nvidia_card", lambda: card)
-    monkeypatch.setattr(site.dependencies.sys, "platform", platform)
+    computer(monkeypatch, platform, card)
     with pytest.raises(InputError):
         site.dependencies.ensure_dependencies("TumorSeg")
-    named = [line for line in packaging.asked[0][2] if line.startswith("--")]
-    assert named == ["--extra-index-url https://download.pytorch.org/whl/cpu"] * sources
+    assert [[line for line in lines if line.startswith("--")] for _, _, lines in packaging.asked] == sources
+
+
+def test_the_other_build_is_not_taken_where_pytorchs_index_is_out_of_reach(
+    site: Site, packaging: Packaging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.require("torch>=99", "nss_one>=1")
+    computer(monkeypatch, "linux", card=False)
+    packaging.answer = fail
+    with pytest.raises(InputError, match="let it reach download.pytorch.org, or install from a folder of wheels"):
+        site.dependencies.ensure_dependencies("TumorSeg")
+    assert [requirements for requirements, _, _ in packaging.asked] == [["torch>=99"]]
 
 
 def test_other_packages_come_from_their_usual_index(site: Site, packaging: Packaging, monkeypatch: pytest.MonkeyPatch) -> None:
     site.require("nss_one>=1")
-    monkeypatch.setattr(site.dependencies, "has_nvidia_card", lambda: False)
+    computer(monkeypatch, "linux", card=False)
     packaging.answer = lambda: site.install("nss_one", "1.0")
     site.dependencies.ensure_dependencies("TumorSeg")
     assert not any(line.startswith("--") for line in packaging.asked[0][2])
@@ -194,8 +221,11 @@ def fail() -> None:
         ("nss_one>=1", lambda: None, r"half installed \(nss_one\); restart Slicer"),
     ],
 )
-def test_each_way_to_fail_has_its_sentence(site: Site, packaging: Packaging, required: str, answer: Callable[[], None], words: str) -> None:
+def test_each_way_to_fail_has_its_sentence(
+    site: Site, packaging: Packaging, monkeypatch: pytest.MonkeyPatch, required: str, answer: Callable[[], None], words: str
+) -> None:
     site.require(required)
+    computer(monkeypatch, "linux", card=True)
     packaging.answer = answer
     with pytest.raises(site.dependencies.DependencyError, match=words) as caught:
         site.dependencies.ensure_dependencies("TumorSeg")

@@ -142,6 +142,7 @@ def bench(application: Any) -> Iterator[Bench]:
     import slicer
 
     slicer.mrmlScene.Clear(0)
+    sys.modules["qt"].QSettings().remove("NeuroSpineSeg")
 
 
 @pytest.fixture

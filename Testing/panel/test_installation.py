@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6 import QtCore
 
 slicer = pytest.importorskip("slicer")
 
@@ -152,7 +153,7 @@ def test_cancel_ends_pip_and_its_children(bench, panel, window, python_slicer, t
     bench.click(window.goButton)
     bench.spin(lambda: window._running is not None and window._running._process is not None)
     bench.click(window.stopButton)
-    assert "canceled; Slicer is as it was" in panel.ui.statusLabel.text
+    assert "The installation was canceled." in panel.ui.statusLabel.text
     time.sleep(4)
     assert not (tmp_path / "alive").exists()
     assert not window._dialog.visible
@@ -167,6 +168,132 @@ def test_a_restart_is_asked_for_where_the_old_package_is_loaded(bench, panel, wi
     bench.click(window.goButton)
     bench.spin(lambda: "All packages are installed" in window.headLabel.text)
     assert window.goButton.text == "Restart Slicer"
+
+
+@pytest.fixture
+def started(panel, monkeypatch) -> list[tuple[Any, Any]]:
+    """Target and region of the segmentations that were begun, none of which runs."""
+    from neurospineseg.errors import InputError
+
+    seen: list[tuple[Any, Any]] = []
+
+    def start(scans, settings, listener, target, rule, **options):
+        seen.append((target, settings.region))
+        raise InputError("Enough.")
+
+    monkeypatch.setattr(panel.logic, "start", start)
+    return seen
+
+
+def install_meanwhile(bench: Any, window: Any, python_slicer: PythonSlicer, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_wheel(python_slicer.index, "nss_needed")
+    monkeypatch.setattr(slicer.packaging, "behavior", lambda requirements: make_package(python_slicer.site, "nss_needed"))
+    bench.click(window.goButton)
+    bench.spin(lambda: "All packages are installed" in window.headLabel.text)
+
+
+def test_segment_after_installing_takes_what_the_panel_shows_then(bench, panel, started, window, python_slicer, monkeypatch) -> None:
+    install_meanwhile(bench, window, python_slicer, monkeypatch)
+    panel.parameters.result = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    panel.parameters.regionKind = type(panel.parameters.regionKind).AUTOMATIC
+    assert window.goButton.text == "Segment"
+    bench.click(window.goButton)
+    assert started == [(panel.parameters.result, "auto")]
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_a_scene_that_was_closed_while_installing_ends_in_a_sentence(
+    bench, panel, started, window, python_slicer, monkeypatch, left: bool
+) -> None:
+    install_meanwhile(bench, window, python_slicer, monkeypatch)
+    if left:
+        bench.leave(panel)
+    slicer.mrmlScene.Clear(0)
+    bench.spin(0.1)
+    bench.click(window.goButton)
+    assert panel.ui.statusLabel.text == "The scene was closed or changed meanwhile; choose anew, then click again."
+    assert started == []
+
+
+def test_what_was_clicked_goes_on_and_not_segment(bench, panel, python_slicer, monkeypatch) -> None:
+    panel.parameters.regionKind = type(panel.parameters.regionKind).AUTOMATIC
+    found = []
+    monkeypatch.setattr(panel.logic, "find_region", lambda scans, settings, listener: found.append(list(scans)))
+    bench.click(panel.ui.previewRegionButton)
+    window = panel.runs.installation
+    install_meanwhile(bench, window, python_slicer, monkeypatch)
+    assert window.goButton.text == "Preview region"
+    bench.click(window.goButton)
+    assert found == [["t1c"]]
+
+
+def test_nothing_goes_on_where_nothing_was_clicked(bench, panel, python_slicer, monkeypatch) -> None:
+    panel.ui.advancedSection.collapsed = False
+    panel.ui.packagesButton.click()
+    window = panel.runs.installation
+    install_meanwhile(bench, window, python_slicer, monkeypatch)
+    assert not window.goButton.visible
+
+
+@pytest.fixture
+def extension(panel, monkeypatch) -> types.SimpleNamespace:
+    """The PyTorch extension, whose ``installTorch`` waits; PyTorch is missing until then."""
+    import neurospineseg_panel.dependencies as dependencies
+
+    found = types.SimpleNamespace(shown=[], at_begin=[])
+    needed = {"torch": "torch>=99"}
+
+    class PyTorchUtilsLogic:
+        def installTorch(
+            self, askConfirmation=False, forceComputationBackend=None, torchVersionRequirement=None, torchvisionVersionRequirement=None
+        ):
+            found.at_begin.extend(found.shown)
+            needed.clear()
+            return "torch"
+
+    monkeypatch.setattr(dependencies, "required", lambda: needed or {"torch": "torch>=0"})
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", types.SimpleNamespace(PyTorchUtilsLogic=PyTorchUtilsLogic))
+    return found
+
+
+class Painted(QtCore.QObject):
+    """Keeps a label's text whenever it is drawn."""
+
+    def __init__(self, label: Any, texts: list[str]) -> None:
+        super().__init__()
+        self.label, self.texts = label, texts
+        label.installEventFilter(self)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        if event.type() == QtCore.QEvent.Type.Paint:
+            self.texts.append(self.label.text)
+        return False
+
+
+def test_the_window_says_before_it_that_slicer_waits_for_the_pytorch_extension(bench, panel, extension) -> None:
+    bench.click(panel.ui.segmentButton)
+    window = panel.runs.installation
+    assert "Slicer does not answer" in window.textLabel.text
+    assert "You can go on working" not in window.textLabel.text
+    painted = Painted(window.textLabel, extension.shown)
+    bench.click(window.goButton)
+    bench.spin(lambda: "All packages are installed" in window.headLabel.text)
+    window.textLabel.removeEventFilter(painted)
+    assert "Slicer does not answer until that is done" in extension.at_begin[-1]
+
+
+@pytest.mark.parametrize("card", [False, True])
+def test_cuda_is_not_downloaded_where_no_card_is(bench, panel, window, python_slicer, monkeypatch, card: bool) -> None:
+    from neurospineseg_panel import torch_build
+
+    monkeypatch.setattr(torch_build, "has_nvidia_card", lambda: card)
+    monkeypatch.setattr(slicer.packaging, "behavior", lambda requirements: make_package(python_slicer.site, "nss_needed"))
+    make_wheel(python_slicer.index, "nss_needed", needs=["nvidia_nss"])
+    make_wheel(python_slicer.index, "nvidia_nss")
+    bench.click(window.goButton)
+    bench.spin(lambda: "nstalled" in window.headLabel.text and "Installing" not in window.headLabel.text)
+    assert bool(slicer.packaging.asked) == card
+    assert ("let it reach download.pytorch.org, or install from a folder of wheels" in window.textLabel.text) != card
 
 
 def test_two_installations_at_once_are_refused(bench, panel, window, monkeypatch) -> None:

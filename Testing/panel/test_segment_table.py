@@ -98,6 +98,18 @@ def test_a_click_centers_the_slices_on_the_structure_again_and_again(bench, pane
             assert np.abs(np.subtract(place, middle)).max() < 6.0
 
 
+@pytest.mark.parametrize("column, can_edit", [(3, True), (FIRST_OWN, False), (FIRST_OWN + 1, False)])
+def test_a_key_edits_names_and_nothing_that_is_told(bench, panel, node, column: int, can_edit: bool) -> None:
+    bench.spin(lambda: cells(panel, "edema")[0])
+    node.GetSegmentation().GetSegment("edema").Modified()
+    click(panel, "edema", column)
+    table = panel.ui.segmentsTable.tableWidget()
+    assert table.currentIndex().column() == column
+    QtTest.QTest.keyClick(table, QtCore.Qt.Key.Key_F2)
+    editors = [child for child in table.viewport().children() if child.inherits("QLineEdit")]
+    assert bool(editors) == can_edit
+
+
 def test_a_click_on_an_empty_segment_moves_nothing(bench, panel, node) -> None:
     node.GetSegmentation().AddEmptySegment("mine", "Mine")
     (view, *_) = slicer.util.getNodesByClass("vtkMRMLSliceNode")

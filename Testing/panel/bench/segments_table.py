@@ -20,6 +20,7 @@ SEGMENT_ID, COLOR_ROLE = int(ROLE.UserRole) + 1, int(ROLE.UserRole) + 7
 NOT_EDITABLE = (VISIBILITY, STATUS, LAYER, COLOR)
 ICON = QtCore.QSize(16, 16)
 StandardItemModel, TableView = wrapped(QtGui.QStandardItemModel), wrapped(QtWidgets.QTableView)
+ItemSelectionModel = wrapped(QtCore.QItemSelectionModel)
 
 
 class SegmentsModel(StandardItemModel):
@@ -126,6 +127,9 @@ class _SegmentsTableView(QtWidgets.QWidget):
     def _set_up_table(self) -> None:
         table, mode = self._table, QtWidgets.QHeaderView.ResizeMode
         table.setModel(self._proxy)
+        self._selection = ItemSelectionModel(self._proxy, table)
+        self._selection.pythonqt_signals = {"currentChanged(QModelIndex,QModelIndex)": "currentChanged"}
+        table.setSelectionModel(self._selection)
         table.setMinimumHeight(75)
         table.setAlternatingRowColors(True)
         table.setIconSize(ICON)
