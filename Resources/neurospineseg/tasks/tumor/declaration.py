@@ -32,6 +32,7 @@ TASK = Task(
     greatest_extent_mm=(600.0, 600.0, 800.0),
     needed_classes=(("necrotic_core",), ("edema",), ("enhancing_tumor",)),
     rules="neurospineseg.tasks.tumor.rules:postprocess_tumor",
+    measures="neurospineseg.measurements.tumor:measure_tumor",
     head="expected",
     only_in_head=True,
     plausible=PlausibleVolumes(
