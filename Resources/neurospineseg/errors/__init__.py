@@ -1,5 +1,8 @@
 """The exceptions whose message is meant for the user."""
 
+LONGEST = 600
+"""Letters of a sentence; what a file says of itself may be longer."""
+
 
 class InputError(ValueError):
     """What was given cannot be used. The message is one sentence: what is wrong and what to do.
@@ -11,6 +14,19 @@ class InputError(ValueError):
     ...     print(error)
     The file 'nowhere.nii.gz' does not exist; check the path.
     """
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
+
+
+def one_line(text: str) -> str:
+    """A text as a terminal and a log may show it: names and values from files may hold new lines, control codes or a novel.
+
+    >>> one_line("'a\\nb\\x1b[31m.nii' is empty.")
+    "'a b?[31m.nii' is empty."
+    """
+    plain = "".join(letter if letter.isprintable() else " " if letter.isspace() else "?" for letter in text)
+    return plain if len(plain) <= LONGEST else f"{plain[: LONGEST // 2]} ... {plain[-LONGEST // 2 :]}"
 
 
 MODULES = {"pynrrd": "nrrd"}

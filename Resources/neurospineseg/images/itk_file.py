@@ -10,20 +10,20 @@ import SimpleITK as sitk
 from neurospineseg.errors import InputError
 from neurospineseg.errors.of_files import reading_failed, writing_failed
 from neurospineseg.geometry.affine import LPS_AND_RAS, Affine
+from neurospineseg.images.data_files import check_promise
 
-DIRECTIONS = (b"TransformMatrix", b"Rotation", b"Orientation")
-"""MetaImage's names of the field of the axes' directions."""
-LONGEST_HEADER = 2**16
-"""Bytes."""
 BLOCK = 2**20
+MOST_READ = 2**30
 """Bytes."""
 
 
-def read_itk(path: Path, image_io: str = "") -> tuple[np.ndarray, Affine]:
+def read_itk(path: Path, image_io: str, stored: int) -> tuple[np.ndarray, Affine]:
     """Voxels [k, j, i], or [t, k, j, i] where there are several volumes or components, and their ijk to RAS.
 
     Args:
-        image_io: ITK's name of the reader; empty where ITK finds it by the file's ending.
+        path: a file whose header was looked at: ITK trusts every word of it.
+        image_io: ITK's name of the reader.
+        stored: bytes of the files that hold the voxels.
 
     Raises:
         InputError: the file cannot be used; the message says why and what to do.
@@ -31,7 +31,7 @@ def read_itk(path: Path, image_io: str = "") -> tuple[np.ndarray, Affine]:
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     name = path.name
     try:
-        image = sitk.ReadImage(str(path), imageIO=image_io)
+        image = _read(path, image_io, stored)
     except RuntimeError as error:
         reason = str(error).lower()
         if "determinant" in reason or "direction" in reason:
@@ -52,11 +52,13 @@ def read_itk(path: Path, image_io: str = "") -> tuple[np.ndarray, Affine]:
     return array, Affine.from_lps(direction, np.array(image.GetSpacing())[:3], np.array(image.GetOrigin())[:3])
 
 
-def records_orientation(path: Path) -> bool:
-    """Whether a MetaImage's header names the directions of its axes; without them ITK takes them for left, posterior and superior."""
-    with open(path, "rb") as file:
-        fields = {line.partition(b"=")[0].strip() for line in file.read(LONGEST_HEADER).partition(b"ElementDataFile")[0].splitlines()}
-    return not fields.isdisjoint(DIRECTIONS)
+def _read(path: Path, image_io: str, stored: int) -> sitk.Image:
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO(image_io)
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    check_promise(reader.GetSize(), reader.GetNumberOfComponents(), stored, path.name)
+    return reader.Execute()
 
 
 def write_itk(voxels: np.ndarray, ijk_to_ras: np.ndarray, path: Path) -> None:
@@ -78,14 +80,14 @@ def write_itk(voxels: np.ndarray, ijk_to_ras: np.ndarray, path: Path) -> None:
 
 
 def _check_reading(path: Path) -> None:
-    """Reads a file from start to end, since ITK does not say why it could not.
+    """Reads a file, at most ``MOST_READ``, since ITK does not say why it could not.
 
     Raises:
         FileError: it cannot be read.
     """
     try:
         with open(path, "rb") as file:
-            while file.read(BLOCK):
+            while file.tell() < MOST_READ and file.read(BLOCK):
                 pass
     except OSError as error:
         raise reading_failed(error, path.name) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,22 @@ import numpy as np
 from neurospineseg.errors import InputError
 from neurospineseg.errors.of_files import is_of_the_system, reading_failed
 from neurospineseg.geometry.affine import Affine
-from neurospineseg.images.nifti_header import agreed_affine, check_header, in_mm, raw_header, scaling, stated_spacing, unit_mm
-
-UNREADABLE = (
-    nib.filebasedimages.ImageFileError,
-    nib.spatialimages.HeaderDataError,
-    EOFError,
-    OSError,
-    zlib.error,
-    ValueError,
-    KeyError,
+from neurospineseg.images.data_files import check_promise, size_of
+from neurospineseg.images.nifti_header import (
+    agreed_affine,
+    check_extensions,
+    check_header,
+    in_mm,
+    raw_header,
+    scaling,
+    stated_spacing,
+    unit_mm,
 )
+
+PARTS = (".hdr", ".img", ".mat")
+"""Of an image in several files, which lie beside each other."""
+LARGEST_MATRIX = 2**16
+"""Bytes of the ``.mat`` beside an Analyze file, which holds one or two small matrices."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class NiftiFile:
 
     Attributes:
         header: as it is stored, see ``raw_header``.
+        affine: ijk to RAS as nibabel reads it, 4x4, in the header's unit.
         voxels: as stored, [k, j, i] or [t, k, j, i].
         slope, intercept: what makes gray values of them.
     """
@@ -39,6 +45,7 @@ class NiftiFile:
     path: Path
     image: Any
     header: Any
+    affine: np.ndarray
     voxels: np.ndarray
     slope: float
     intercept: float
@@ -54,7 +61,7 @@ class NiftiFile:
         """
         unit = unit_mm(self.header)
         if self._records_orientation():
-            return agreed_affine(self.path, self.header, in_mm(np.asarray(self.image.affine, float), unit))
+            return agreed_affine(self.path, self.header, in_mm(self.affine, unit))
         if orientation is None:
             raise InputError(
                 f"'{self.path.name}' does not record which side is left; confirm its orientation with, for example, --orientation LAS."
@@ -65,7 +72,8 @@ class NiftiFile:
         header = self.image.header
         if "sform_code" in header:
             return int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
-        return self.path.with_suffix(".mat").is_file()
+        matrix = self.path.with_suffix(".mat")
+        return matrix.is_file() and matrix.stat().st_size > 0
 
 
 def read_nifti(path: Path) -> NiftiFile:
@@ -76,19 +84,33 @@ def read_nifti(path: Path) -> NiftiFile:
     """
     name = path.name
     try:
+        _check_parts(path)
+        check_extensions(path)
         image: Any = nib.load(path)
         header = raw_header(image)
         check_header(header, name)
-        array = np.asanyarray(image.dataobj.get_unscaled())
+        check_promise(image.shape, header.get_data_dtype().itemsize, Path(image.file_map["image"].filename).stat().st_size, name)
+        array, affine = np.asanyarray(image.dataobj.get_unscaled()), np.asarray(image.affine, float)
     except InputError:
         raise
     except MemoryError as error:
         raise InputError(f"'{name}' needs more memory than there is to read; its header may be damaged.") from error
-    except UNREADABLE as error:
+    except Exception as error:  # nibabel, and scipy for the .mat beside a file, raise errors of many kinds on what is no image
         if isinstance(error, OSError) and is_of_the_system(error):
             raise reading_failed(error, name) from error
         raise InputError(f"'{name}' cannot be read as an image: it is truncated, damaged or not what its name says.") from error
-    return NiftiFile(path, image, header, array.T, *scaling(header))
+    return NiftiFile(path, image, header, affine, array.T, *scaling(header))
+
+
+def _check_parts(path: Path) -> None:
+    """Raises InputError where a part of an image in several files is none that may be opened."""
+    if path.suffix.lower() not in PARTS:
+        return
+    for part in (path.with_suffix(ending) for lower in PARTS for ending in (lower, lower.upper())):
+        if os.path.lexists(part):
+            size_of(part)
+        if part.suffix.lower() == ".mat" and part.is_file() and part.stat().st_size > LARGEST_MATRIX:
+            raise InputError(f"'{part.name}' beside the image is too large for a matrix; remove it and give --orientation.")
 
 
 def affine_from_codes(codes: str, shape: tuple[int, ...], spacing: np.ndarray) -> Affine:

@@ -22,6 +22,8 @@ SAME = 1e-3
 """Relative difference of two spacings, and of voxels at a scan's far corner in voxels, that is rounding."""
 FIRST_BYTE = 352
 """Where the voxels of a single-file NIfTI-1 begin at the earliest; 540 + 4 of a NIfTI-2."""
+LAST_BYTE = 2**28
+"""And at the latest, behind the header's extensions."""
 
 
 def raw_header(image: Any) -> Any:
@@ -29,6 +31,15 @@ def raw_header(image: Any) -> Any:
     file = Path(image.file_map.get("header", image.file_map["image"]).filename)
     with nib.openers.Opener(str(file)) as stream:
         return type(image.header)(stream.read(image.header.sizeof_hdr), endianness=image.header.endianness, check=False)
+
+
+def check_extensions(path: Path) -> None:
+    """Raises InputError where the voxels begin so late that what lies before them, which nibabel keeps, would fill the memory."""
+    with nib.openers.Opener(str(path)) as stream:
+        start = stream.read(nib.Nifti2Header.sizeof_hdr)
+    kind = next((kind for kind in (nib.Nifti1Header, nib.Nifti2Header) if kind.may_contain_header(start)), None)
+    if kind is not None and not float(kind(start[: kind.sizeof_hdr], check=False)["vox_offset"]) <= LAST_BYTE:
+        raise InputError(f"'{path.name}' cannot be read as an image: it is truncated, damaged or not what its name says.")
 
 
 def check_header(header: Any, name: str) -> None:
@@ -114,6 +125,7 @@ def _affine_of_itk(path: Path) -> np.ndarray | None:
 
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     reader = sitk.ImageFileReader()
+    reader.SetImageIO("NiftiImageIO")
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()

@@ -20,6 +20,7 @@ from nrrd.errors import NRRDError
 from neurospineseg.errors import InputError
 from neurospineseg.errors.of_files import reading_failed
 from neurospineseg.geometry.affine import LPS_AND_RAS, Affine
+from neurospineseg.images.nrrd_lines import check_lines, raw_lines
 
 QUICK, SMALL = 2, 6
 """Levels of zlib. A noisy scan takes five times as long at the higher one and is no smaller, a label map twice as long and is half as large."""
@@ -37,8 +38,6 @@ WORDS = {
     "f8": "double",
 }
 """NRRD's names of types of voxel, in Slicer's spelling, by numpy's."""
-LONGEST_HEADER = 2**24
-"""Bytes."""
 TO_RAS = {
     "left-posterior-superior": (-1.0, -1.0, 1.0),
     "lps": (-1.0, -1.0, 1.0),
@@ -81,7 +80,7 @@ def read_voxels(path: Path, header: Mapping[str, Any]) -> tuple[np.ndarray, Affi
     """``read_nrrd`` without looking at the header's kinds, units and layers first."""
     from neurospineseg.images.itk_file import read_itk
 
-    array, affine = read_itk(path)
+    array, affine = read_itk(path, "NrrdImageIO", check_lines(path))
     return array, affine if _range_axis(header) is None else _affine_of_teem(header)
 
 
@@ -156,9 +155,9 @@ def read_header(path: Path) -> dict[str, Any]:
 def _lines(file: IO[bytes]) -> Iterator[str]:
     """The lines of a header: fields in small letters, and the last of several values of a key, as Slicer reads them."""
     lines: list[str] = []
-    notes, read = {}, 0
-    while read < LONGEST_HEADER and (line := file.readline(LONGEST_HEADER).decode("utf-8", "replace").rstrip()):
-        read += len(line)
+    notes = {}
+    for raw in raw_lines(file):
+        line = raw.decode("utf-8", "replace").rstrip()
         key, mark, value = line.partition(":")
         if not line.startswith("#") and value.startswith("="):
             notes[key] = line

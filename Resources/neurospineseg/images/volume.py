@@ -11,10 +11,11 @@ import numpy as np
 
 from neurospineseg.atomic_files import whole_file
 from neurospineseg.errors import InputError
-from neurospineseg.errors.of_files import reading_failed, writing_failed
+from neurospineseg.errors.of_files import writing_failed
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.triple import triple
+from neurospineseg.images.data_files import size_of
 from neurospineseg.images.dicom_start import Reading, begins_like_dicom
 from neurospineseg.images.nifti_file import affine_from_codes, read_nifti, write_nifti
 from neurospineseg.images.nifti_header import axis_codes
@@ -137,7 +138,7 @@ def read_volume(
     ((4, 5, 6), 'int16')
     """
     path = Path(path)
-    size = _size(path)
+    size = size_of(path)
     if path.is_dir() or begins_like_dicom(path):
         return _read_dicom(path, compact, Reading(volume, frame, orientation, spacing))
     if size == 0:
@@ -150,20 +151,6 @@ def read_volume(
     if ending in (".dcm", ".ima", ""):
         raise InputError(f"'{path.name}' is not an image that can be read: it is truncated, damaged or not what its name says.")
     raise InputError(f"The file '{path.name}' is of a kind that is not read; give NIfTI, NRRD, MHA/MHD, Analyze or DICOM.")
-
-
-def _size(path: Path) -> int:
-    """Bytes of what is at a path.
-
-    Raises:
-        InputError: nothing is there, or the system does not tell.
-    """
-    try:
-        return path.stat().st_size
-    except FileNotFoundError as error:
-        raise InputError(f"The file '{path}' does not exist; check the path.") from error
-    except OSError as error:
-        raise reading_failed(error, path) from error
 
 
 def _pick_frame(array: np.ndarray, frame: int | None, name: str) -> np.ndarray:
@@ -211,10 +198,13 @@ def _read_dicom(path: Path, compact: bool, reading: Reading) -> Volume:
 
 def _read_itk(path: Path, frame: int | None, orientation: str | None, compact: bool) -> Volume:
     if _ending(path) in META_IMAGE:
-        from neurospineseg.images.itk_file import read_itk, records_orientation
+        from neurospineseg.images.itk_file import read_itk
+        from neurospineseg.images.meta_image_header import meta_image_header
 
-        array, affine = read_itk(path, META_IMAGE[_ending(path)])
-        recorded = records_orientation(path)
+        header = meta_image_header(path)
+        header.check()
+        array, affine = read_itk(path, META_IMAGE[_ending(path)], header.stored)
+        recorded = header.records_orientation
     else:
         from neurospineseg.images.nrrd_file import read_nrrd
 

@@ -1,0 +1,161 @@
+"""MetaImage headers, looked at before ITK reads them: its parser trusts every number and opens every file that a header names."""
+
+from __future__ import annotations
+
+import math
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from neurospineseg.errors import InputError
+from neurospineseg.images.data_files import check_promise, data_file, listed_files, numbered_files
+
+LONGEST_HEADER = 2**16
+LONGEST_LINE = 1000
+"""Bytes."""
+LINE = re.compile(rb"[ \t]*([^=:\s]+)[ \t]*[=:](.*)")
+BYTES = {
+    **dict.fromkeys(("CHAR", "UCHAR", "ASCII_CHAR"), 1),
+    **dict.fromkeys(("SHORT", "USHORT"), 2),
+    **dict.fromkeys(("INT", "UINT", "LONG", "ULONG", "FLOAT"), 4),
+    **dict.fromkeys(("LONG_LONG", "ULONG_LONG", "DOUBLE"), 8),
+}
+"""Of a number, by MetaImage's name of its type without ``MET_``."""
+DIRECTIONS = ("TransformMatrix", "Rotation", "Orientation")
+PLACES = ("Offset", "Position", "Origin")
+SIZES = ("ElementSpacing", "ElementSize")
+DATA = "ElementDataFile"
+PIECE = 2**20
+
+
+@dataclass(frozen=True)
+class MetaImageHeader:
+    """What a header says.
+
+    Attributes:
+        fields: their values as they are written.
+        end: where in the file it ends.
+        listed: the lines that follow, where they list files.
+    """
+
+    path: Path
+    fields: Mapping[str, str]
+    end: int
+    listed: tuple[str, ...] = ()
+
+    @property
+    def records_orientation(self) -> bool:
+        """Whether it names the directions of its axes; without them ITK takes them for left, posterior and superior."""
+        return not self.fields.keys().isdisjoint(DIRECTIONS)
+
+    def check(self) -> None:
+        """Raises InputError where ITK must not read the file, or would return other voxels than are stored."""
+        sizes = self._numbers()
+        kind = self.fields.get("ElementType", "").removeprefix("MET_")
+        if kind not in BYTES or self.fields.get("ObjectType", "Image") != "Image":
+            raise self._damaged()
+        files, stored = self._files(), self.stored
+        voxel_bytes = BYTES[kind] * self._whole("ElementNumberOfChannels", 1, 2**16, 1)
+        check_promise(sizes, voxel_bytes, stored, self.path.name)
+        promised = math.prod(sizes) * voxel_bytes
+        if self._says("CompressedData"):
+            self._check_packed(files, promised)
+        elif self._says("BinaryData", True) and stored < promised:
+            raise self._damaged()
+
+    @property
+    def stored(self) -> int:
+        """The bytes in which the voxels lie."""
+        files = self._files()
+        return sum(file.stat().st_size for file in files) - (self.end if files == [self.path] else 0)
+
+    def _numbers(self) -> list[int]:
+        """The sizes, after all numbers of the geometry were looked at."""
+        axes = self._whole("NDims", 1, 9)
+        sizes = [int(word) if re.fullmatch("[0-9]{1,10}", word) else 0 for word in self.fields.get("DimSize", "").split()]
+        if len(sizes) != axes or 0 in sizes:
+            raise self._damaged()
+        counts = {**dict.fromkeys(DIRECTIONS, axes**2), **dict.fromkeys((*PLACES, *SIZES), axes)}
+        for field in counts.keys() & self.fields.keys():
+            numbers = [_number(word) for word in self.fields[field].split()]
+            if len(numbers) != counts[field] or not all(map(math.isfinite, numbers)):
+                raise InputError(f"'{self.path.name}' states no usable {field} in its header; correct it or export the file again.")
+            if field in SIZES and min(numbers) <= 0:
+                raise InputError(f"'{self.path.name}' states a voxel spacing that is zero or negative; correct the file's header.")
+        self._whole("HeaderSize", -1, 2**31, 0)
+        self._whole("CompressedDataSize", 0, 2**40, 0)
+        return sizes
+
+    def _files(self) -> list[Path]:
+        """The files that hold the voxels."""
+        value = self.fields[DATA]
+        if value.lower() == "local":
+            return [self.path]
+        if value.split()[:1] == ["LIST"]:
+            return listed_files(self.path, self.listed)
+        return numbered_files(self.path, value.split()) if "%" in value else [data_file(self.path, value)]
+
+    def _check_packed(self, files: list[Path], promised: int) -> None:
+        """ITK passes over what cannot be unpacked."""
+        begin = self.end if files == [self.path] else max(0, self._whole("HeaderSize", -1, 2**31, 0))
+        if len(files) > 1 or _unpacked_bytes(files[0], begin, self._whole("CompressedDataSize", 0, 2**40, 0), promised) < promised:
+            raise self._damaged()
+
+    def _whole(self, field: str, least: int, most: int, default: int | None = None) -> int:
+        text = self.fields.get(field, "" if default is None else str(default))
+        if not re.fullmatch("-?[0-9]{1,12}", text) or not least <= int(text) <= most:
+            raise self._damaged()
+        return int(text)
+
+    def _says(self, field: str, default: bool = False) -> bool:
+        return self.fields[field][:1] in ("T", "t", "1") if field in self.fields else default
+
+    def _damaged(self) -> InputError:
+        return InputError(f"'{self.path.name}' cannot be read as an image: it is truncated, damaged or not what its name says.")
+
+
+def meta_image_header(path: Path) -> MetaImageHeader:
+    """The header of a file.
+
+    Raises:
+        InputError: it is none, or says a thing twice.
+    """
+    with open(path, "rb") as file:
+        start = file.read(LONGEST_HEADER)
+    fields, end = {}, 0
+    for line in start.splitlines(keepends=True) if b"\r" not in start.partition(DATA.encode())[0].replace(b"\r\n", b"") else []:
+        end += len(line)
+        found = LINE.fullmatch(line.rstrip(b"\r\n"))
+        if found is None or len(line) > LONGEST_LINE or b"\0" in line:
+            break
+        key, value = (part.decode("utf-8", "replace").strip() for part in found.groups())
+        if key in fields and key != "Comment":
+            break
+        fields[key] = value
+        if key == DATA and value:
+            listed = start[end:].decode("utf-8", "replace").splitlines() if value.split()[0] == "LIST" else []
+            return MetaImageHeader(path, fields, end, tuple(each.strip() for each in listed if each.strip()))
+    raise InputError(f"'{path.name}' cannot be read as an image: it is truncated, damaged or not what its name says.")
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan
+
+
+def _unpacked_bytes(path: Path, begin: int, stated: int, most: int) -> int:
+    """How many bytes zlib makes of what lies behind ``begin``, of ``stated`` bytes where that is not 0; no more than ``most``."""
+    unpacker, count, left = zlib.decompressobj(47), 0, stated or path.stat().st_size
+    with open(path, "rb") as file:
+        file.seek(begin)
+        try:
+            while count < most and not unpacker.eof and (packed := unpacker.unconsumed_tail or file.read(min(PIECE, left))):
+                left -= 0 if unpacker.unconsumed_tail else len(packed)
+                count += len(unpacker.decompress(packed, PIECE))
+        except zlib.error:
+            return count
+    return count
