@@ -18,7 +18,7 @@ FACE = "neurospineseg"
 MODULE_FILES = ("TumorSeg", "SpineSeg", "SubcorticalSeg")
 FLOORS = (
     ("errors", "owners"),
-    ("atomic_files", "geometry", "staging"),
+    ("atomic_files", "geometry", "locks", "staging"),
     ("images", "packages"),
     ("tasks",),
     ("models",),

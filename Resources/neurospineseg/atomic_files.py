@@ -10,7 +10,8 @@ from types import TracebackType
 
 from neurospineseg.errors import InputError
 from neurospineseg.errors.of_files import writing_failed
-from neurospineseg.staging import clear_abandoned, place, staging_folder
+from neurospineseg.locks import locked
+from neurospineseg.staging import clear_abandoned, move_without_replacing, place, staging_folder
 
 SEGMENTATION_ENDING = ".seg.nrrd"
 MASK_ENDINGS = (SEGMENTATION_ENDING, ".nii.gz", ".nii", ".nrrd", ".mha")
@@ -40,12 +41,13 @@ class HeldOpen(PermissionError):
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     """Where to write what becomes ``path`` when the block ends without an error: a file of the same name in a hidden folder beside it.
 
     A file that was there before is replaced; after an error it is as it was.
 
     Raises:
+        FileExistsError: a file is there, and it is not to be overwritten.
         HeldOpen: another program holds the former file open.
         OSError: the folder cannot be written to.
     """
@@ -53,7 +55,10 @@ def whole_file(path: Path) -> Iterator[Path]:
         new = staging / path.name
         yield new
         try:
-            os.replace(new, path)
+            if overwrite:
+                os.replace(new, path)
+            else:
+                move_without_replacing(new, path)
         except PermissionError as error:
             raise HeldOpen(*error.args) from error
 
@@ -61,6 +66,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 class Outputs:
     """Reserves files before the work and moves them into place when all of it succeeded.
 
+    Meanwhile no other run, on whatever computer, can reserve one of them.
     A hidden folder next to the first file holds what is being written; it is removed in every case. The first file comes last into its place.
 
     Args:
@@ -74,27 +80,36 @@ class Outputs:
 
     Raises:
         InputError: (on entering) the folder is missing or cannot be written to, a file exists,
-            is a folder, or is one of the inputs.
+            is a folder, is one of the inputs, or another run is writing it; (on leaving) one cannot be moved or has appeared meanwhile.
     """
 
     def __init__(self, paths: Sequence[Path], *, inputs: Sequence[Path] = (), overwrite: bool = False, staging: Path | None = None) -> None:
         self.paths, self.inputs, self.overwrite = [Path(path) for path in paths], list(inputs), overwrite
-        self._agreed, self._cleaning, self.placed = staging, ExitStack(), False
+        self._agreed, self.placed = staging, False
 
     def __enter__(self) -> Outputs:
-        clear_abandoned(self.paths[0].parent.absolute())
-        for path in self.paths:
-            self._check(path)
         folder = self.paths[0].parent
-        try:
-            self._staging = self._cleaning.enter_context(staging_folder(folder, self._agreed))
-        except OSError as error:
-            raise writing_failed(error, folder) from error
+        if not folder.is_dir():
+            raise InputError(f"The output folder '{folder}' does not exist; create it or choose another one.")
+        clear_abandoned(folder.absolute())
+        with ExitStack() as cleaning:
+            for path in self.paths:
+                cleaning.enter_context(locked(path, f"'{path.name}' is being written by another run"))
+            try:
+                self._staging = cleaning.enter_context(staging_folder(folder, self._agreed))
+            except OSError as error:
+                raise writing_failed(error, folder) from error
+            for path in self.paths:
+                self._check(path)
+            self._cleaning = cleaning.pop_all()
         return self
 
     def _check(self, path: Path) -> None:
-        if not path.parent.is_dir():
-            raise InputError(f"The output folder '{path.parent}' does not exist; create it or choose another one.")
+        try:
+            self.temporary(path).touch()  # now, not after the work, if the file system does not take the name
+            self.temporary(path).unlink()
+        except OSError as error:
+            raise writing_failed(error, path) from error
         if path.is_dir():
             raise InputError(f"The output '{path}' is a folder; give the name of a file.")
         if not path.exists():
@@ -111,9 +126,15 @@ class Outputs:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         with self._cleaning:
             if kind is None:
-                try:
-                    place(self._staging, [path.name for path in reversed(self.paths)])
-                except OSError as problem:
-                    raise writing_failed(problem, self.paths[0].parent) from problem
-                finally:
-                    self.placed = not self.temporary(self.paths[0]).exists()
+                self._place()
+
+    def _place(self) -> None:
+        try:
+            place(self._staging, [path.name for path in reversed(self.paths)], overwrite=self.overwrite)
+        except FileExistsError as error:
+            name = Path(error.filename2 or error.filename).name
+            raise InputError(f"'{name}' has appeared meanwhile and was not replaced; choose another name or add --overwrite.") from error
+        except OSError as error:
+            raise writing_failed(error, self.paths[0].parent) from error
+        finally:
+            self.placed = not self.temporary(self.paths[0]).exists()

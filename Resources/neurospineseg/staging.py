@@ -6,6 +6,7 @@ killed while it put finished files in their place, the rest of them follows.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -18,11 +19,16 @@ from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
+from neurospineseg.locks import remove_left_locks
 from neurospineseg.owners import is_abandoned, owner_mark
 
 STAGING_PREFIX = ".neurospineseg-"
 FINISHED = ".finished.json"
 """Names, in their order, of the files that are complete and about to be put in their place."""
+NO_LINKS = {
+    getattr(errno, name) for name in ("EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EINVAL") if hasattr(errno, name)
+}
+"""What a file system says that knows of no hard links, as FAT and some network shares."""
 
 
 def staging_name() -> str:
@@ -50,24 +56,48 @@ def staging_folder(parent: Path, agreed: Path | None = None) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def place(staging: Path, names: Sequence[str]) -> None:
+def place(staging: Path, names: Sequence[str], *, overwrite: bool = True) -> None:
     """Moves finished files out of a staging folder into the folder that it lies in: all, or none where one cannot be moved.
 
     Raises:
+        FileExistsError: one is there, and none is to be replaced.
         OSError: one cannot be moved; files that were there before are as they were.
     """
+    move = os.replace if overwrite else move_without_replacing
     (staging / FINISHED).write_text(json.dumps(list(names)), encoding="utf-8")
     former = {name: _kept(staging, name) for name in names}
     moved: list[str] = []
     with uncanceled():
         try:
             for name in names:
-                os.replace(staging / name, staging.parent / name)
+                move(staging / name, staging.parent / name)
                 moved.append(name)
         except OSError:
             for name in moved:
                 _put_back(former[name], staging.parent / name)
             raise
+
+
+def move_without_replacing(source: Path, target: Path) -> None:
+    """Gives a file its name, which no other file must have; not even one that appears at this moment, where there are hard links.
+
+    Raises:
+        FileExistsError: there is a file of this name.
+        OSError: it cannot be moved.
+    """
+    if os.name == "nt":
+        os.rename(source, target)
+        return
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if isinstance(error, FileExistsError) or error.errno not in NO_LINKS:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
+        os.rename(source, target)
+    else:
+        os.unlink(source)
 
 
 def _kept(staging: Path, name: str) -> Path | None:
@@ -88,6 +118,7 @@ def _put_back(former: Path | None, path: Path) -> None:
 @cache
 def clear_abandoned(parent: Path) -> None:
     """Clears away what killed processes have left in a folder; each process looks once."""
+    remove_left_locks(parent)
     for staging in parent.glob(f"{STAGING_PREFIX}*"):
         if is_abandoned(staging.name.removeprefix(STAGING_PREFIX).rpartition("-")[0]):
             _finish(staging)
@@ -103,7 +134,13 @@ def _finish(staging: Path) -> None:
     if isinstance(names, list) and all(isinstance(name, str) and name == Path(name).name for name in names):
         for name in names:
             with suppress(OSError):
-                os.replace(staging / name, staging.parent / name)
+                if not _is_newer(staging.parent / name, staging / name):
+                    os.replace(staging / name, staging.parent / name)
+
+
+def _is_newer(path: Path, than: Path) -> bool:
+    """Whether a file was written after another, as a later run's is."""
+    return path.exists() and path.stat().st_mtime_ns > than.stat().st_mtime_ns
 
 
 @contextmanager

@@ -154,9 +154,12 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         volumes = (volume,) if isinstance(volume, str) else tuple(volume)
         said = (frame, orientation, None if spacing is None else tuple(map(float, spacing)), volumes)
 
-        def segment_case(scans: Mapping[str, Path], output: Path) -> None:
+        def segment_case(scans: Mapping[str, Path], output: Path) -> Sequence[str]:
             request = RunFiles(self.declaration.task, dict(scans), output, settings, None, *said)
-            self.wait_for(lambda listener: self.begin(Run(self.client, {}, request, listener, self.times, writes_into=output.parent)))
+            written = self.wait_for(
+                lambda listener: self.begin(Run(self.client, {}, request, listener, self.times, writes_into=output.parent))
+            )
+            return written.warnings
 
         return run_batch(self.declaration.task, Path(inputFolder), Path(outputFolder), segment_case, progress)
 

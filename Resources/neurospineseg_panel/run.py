@@ -19,6 +19,7 @@ from slicer.i18n import tr as _
 
 from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.errors.of_files import is_of_the_system, use_failed
+from neurospineseg.locks import remove_left_locks
 from neurospineseg.mrml import node_geometry, node_voxels
 from neurospineseg.pipeline.stages import Stage
 from neurospineseg.staging import staging_name
@@ -182,6 +183,7 @@ class Run:
         self._remove_files()
         if self._staging is not None:
             remove_folder(self._staging)
+            remove_left_locks(self._staging.parent)
         if implausible and self.listener.implausible is not None:
             self.listener.implausible(message)
         else:

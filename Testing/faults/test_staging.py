@@ -125,17 +125,21 @@ def test_where_one_cannot_be_placed_all_are_as_they_were(tmp_path: Path, monkeyp
     assert texts(tmp_path) == before
 
 
+@pytest.mark.parametrize("move", ["link", "replace"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_while_files_are_placed_waits_until_all_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    replace, former = os.replace, signal.signal(signal.SIGTERM, signal.default_int_handler)
+def test_a_signal_while_files_are_placed_waits_until_all_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, move: str
+) -> None:
+    moved, former = getattr(os, move), signal.signal(signal.SIGTERM, signal.default_int_handler)
 
-    def replace_and_signal(source: Path, target: Path) -> None:
-        replace(source, target)
+    def move_and_signal(source: Path, target: Path) -> None:
+        moved(source, target)
         signal.raise_signal(number)
 
-    monkeypatch.setattr(os, "replace", replace_and_signal)
+    monkeypatch.setattr(os, move, move_and_signal)
+    paths = [tmp_path / "mask.nii", tmp_path / "mask.json"]
     try:
-        with pytest.raises(KeyboardInterrupt), Outputs([tmp_path / "mask.nii", tmp_path / "mask.json"]) as outputs:
+        with pytest.raises(KeyboardInterrupt), Outputs(paths, overwrite=move == "replace") as outputs:
             for path in outputs.paths:
                 outputs.temporary(path).write_text("new")
     finally:

@@ -69,7 +69,7 @@ def test_an_interrupted_run_goes_on(cases: Path, tmp_path: Path) -> None:
         run_batch("tumor", cases, output, segment)
     assert run_batch("tumor", cases, output, segment) == {"a": "kept", "b": "done"}
     assert seen == ["a.seg.nrrd", "b.seg.nrrd", "b.seg.nrrd"]
-    assert (output / "summary.csv").read_text().splitlines() == ["case,outcome", "a,kept", "b,done"]
+    assert (output / "summary.csv").read_text().splitlines() == ["case,outcome,warnings", "a,kept,", "b,done,"]
 
 
 def test_a_file_that_lies_where_a_report_would_go_stays(cases: Path, tmp_path: Path) -> None:
@@ -113,12 +113,15 @@ def test_a_summary_that_another_program_holds_open_stops_nothing(cases: Path, tm
     def segment(scans, target: Path) -> None:
         target.write_text("mask")
 
+    output.mkdir()
+    (output / "summary.csv").write_text("case,outcome\n")
     monkeypatch.setattr(os, "replace", replace_unless_locked)
     assert run_batch("tumor", cases, output, segment, warn=told.append) == {"a": "done", "b": "done"}
     assert len(told) == 2
     assert "is open in another program" in told[0]
     assert "run again" in told[1]
-    assert sorted(path.name for path in output.iterdir()) == ["a.seg.nrrd", "b.seg.nrrd"]
+    assert sorted(path.name for path in output.iterdir()) == ["a.seg.nrrd", "b.seg.nrrd", "summary.csv"]
+    assert (output / "summary.csv").read_text() == "case,outcome\n"
     told.clear()
     (output / "b.seg.nrrd").unlink()
 
@@ -128,7 +131,7 @@ def test_a_summary_that_another_program_holds_open_stops_nothing(cases: Path, tm
 
     assert run_batch("tumor", cases, output, close_and_segment, warn=told.append) == {"a": "kept", "b": "done"}
     assert told == []
-    assert (output / "summary.csv").read_text().splitlines() == ["case,outcome", "a,kept", "b,done"]
+    assert (output / "summary.csv").read_text().splitlines() == ["case,outcome,warnings", "a,kept,", "b,done,"]
 
 
 @pytest.mark.parametrize("mine", ["subject,age\n1,60\n", "case,outcome,dice\na,done,0.9\n", ""])
@@ -146,7 +149,7 @@ def test_a_summary_that_is_somebody_elses_stays(cases: Path, tmp_path: Path, min
     run_batch("tumor", cases, output, segment, warn=told.append)
     assert sorted(path.name for path in output.glob("*.csv")) == ["summary-2.csv", "summary.csv"]
     assert (output / "summary.csv").read_text() == mine
-    assert (output / "summary-2.csv").read_text().splitlines() == ["case,outcome", "a,kept", "b,kept"]
+    assert (output / "summary-2.csv").read_text().splitlines() == ["case,outcome,warnings", "a,kept,", "b,kept,"]
 
 
 @pytest.mark.parametrize("output", ["masks", "results/masks"])

@@ -15,7 +15,7 @@ from neurospineseg.pipeline.file_job import FileJob, run_file_job
 
 
 def batch(options: argparse.Namespace) -> bool:
-    """Runs the command; prints a line for each case that failed and a summary.
+    """Runs the command; prints the warnings of each case, a line for each that failed and a summary.
 
     Returns:
         Whether every case has its mask.
@@ -23,14 +23,11 @@ def batch(options: argparse.Namespace) -> bool:
     networks: dict[str, Any] = {}
     settings = settings_of(options)
 
-    def segment_case(scans: Mapping[str, Path], output: Path) -> None:
+    def segment_case(scans: Mapping[str, Path], output: Path) -> list[str]:
         try:
             with StageProgress() as progress:
-                run_file_job(
-                    FileJob(options.task, scans, output, settings, options.frame, options.orientation, options.spacing, options.volume),
-                    progress,
-                    networks,
-                )
+                job = FileJob(options.task, scans, output, settings, options.frame, options.orientation, options.spacing, options.volume)
+                return run_file_job(job, progress, networks).warnings
         except ImplausibleInput as error:
             raise InputError(f"{error} With --force it is segmented all the same.") from error
 

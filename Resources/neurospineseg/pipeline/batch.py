@@ -2,79 +2,88 @@
 
 from __future__ import annotations
 
-import csv
-import os
-from collections.abc import Callable, Mapping
-from itertools import count
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from neurospineseg.atomic_files import HeldOpen, beside, whole_file
+from neurospineseg.atomic_files import beside
 from neurospineseg.errors import InputError
 from neurospineseg.errors.of_files import use_failed, writing_failed
-from neurospineseg.pipeline.cases import find_cases
+from neurospineseg.locks import locked
+from neurospineseg.pipeline.cases import Case, find_cases
+from neurospineseg.pipeline.summary import SUMMARY, Summary
 
 OUTPUT_ENDING = ".seg.nrrd"
-SUMMARY = "summary.csv"
-HEADER = ("case", "outcome")
 DONE, KEPT = "done", "kept"
+
+SegmentCase = Callable[[Mapping[str, Path], Path], Sequence[str] | None]
 
 
 def run_batch(
     task: str,
     folder: Path,
     output: Path,
-    segment: Callable[[Mapping[str, Path], Path], None],
+    segment: SegmentCase,
     progress: Callable[[int, int, str], None] = lambda done, count, case: None,
     warn: Callable[[str], None] = print,
 ) -> dict[str, str]:
     """Segments every case of a folder that has no mask yet.
 
     Args:
-        output: receives ``CASE.seg.nrrd`` (with its report beside it) and ``summary.csv`` (see ``_place_for_summary``); made where it is not there.
-        segment: segments a case's scans into a file, which appears when it is complete; raises InputError.
+        output: receives ``CASE.seg.nrrd`` (with its report beside it) and ``summary.csv`` (see ``Summary``); made where it is not there.
+        segment: segments a case's scans into a file, which appears when it is complete; returns warnings for the user; raises InputError.
         progress: called before each case with the number done, the number of all and the case's name.
-        warn: told in a sentence where the summary goes if a file of the user has its name, or that another program holds it open.
+        warn: told in sentences what is to be known of a case, and of the summary.
 
     Returns:
         For each case ``done``, ``kept`` (its mask was there) or the sentence that says what is wrong with it.
 
     Raises:
-        InputError: there is no case, or the output folder cannot be written to.
+        InputError: there is no case, the output folder cannot be written to, or another batch writes into it.
     """
     cases = find_cases(task, folder, output)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise writing_failed(error, output) from error
+    with locked(output / SUMMARY, f"Another batch writes into '{output}'"):
+        summary = Summary(output, warn)
+        try:
+            return _run(cases, output, segment, summary, progress, warn)
+        finally:
+            summary.finish()
+
+
+def _run(
+    cases: Sequence[Case],
+    output: Path,
+    segment: SegmentCase,
+    summary: Summary,
+    progress: Callable[[int, int, str], None],
+    warn: Callable[[str], None],
+) -> dict[str, str]:
     outcomes: dict[str, str] = {}
-    summary = _place_for_summary(output)
-    if summary.name != SUMMARY:
-        warn(f"'{SUMMARY}' was not written by an earlier run and stays as it is; the outcomes go into '{summary.name}'.")
-    warned = False
     for number, case in enumerate(cases):
         progress(number, len(cases), case.name)
-        target = output / f"{case.name}{OUTPUT_ENDING}"
-        if target.exists():
-            outcomes[case.name] = KEPT
-            continue
-        try:
-            _leave_room_for_report(target)
-            segment(case.scans, target)
-            outcomes[case.name] = DONE
-        except InputError as error:
-            outcomes[case.name] = str(error)
-        except OSError as error:
-            outcomes[case.name] = str(use_failed(error))
-        if not _write_summary(summary, outcomes) and not warned and number + 1 < len(cases):
-            warned = True
-            warn(
-                f"'{summary.name}' cannot be replaced while it is open in another program; close it there, and it is written after the next case."
-            )
-    if not _write_summary(summary, outcomes):
-        warn(
-            f"'{summary.name}' lacks the last outcomes, since it is open in another program; close it there and run again to have it written."
-        )
+        outcomes[case.name], warnings = _outcome(case, output / f"{case.name}{OUTPUT_ENDING}", segment)
+        for warning in dict.fromkeys(warnings or ()):
+            warn(f"{case.name}: {warning}")
+        summary.note(case.name, outcomes[case.name], warnings)
+        if outcomes[case.name] != KEPT and number + 1 < len(cases):
+            summary.write_if_due()
     return outcomes
+
+
+def _outcome(case: Case, target: Path, segment: SegmentCase) -> tuple[str, Sequence[str] | None]:
+    """What became of a case, and warnings; None of a mask that was there, whose warnings an earlier run told."""
+    try:
+        if target.exists():
+            return KEPT, None
+        _leave_room_for_report(target)
+        return DONE, segment(case.scans, target) or ()
+    except InputError as error:
+        return str(error), ()
+    except OSError as error:
+        return str(use_failed(error)), ()
 
 
 def _leave_room_for_report(target: Path) -> None:
@@ -86,33 +95,3 @@ def _leave_room_for_report(target: Path) -> None:
     report = beside(target, ".json")
     if report.exists():
         raise InputError(f"'{report.name}', where the report would go, is there already; choose another output folder or move that file.")
-
-
-def _place_for_summary(output: Path) -> Path:
-    """``summary.csv``, or ``summary-2.csv`` and so on where that is not the summary of an earlier run."""
-    names = (SUMMARY if number == 1 else f"{Path(SUMMARY).stem}-{number}.csv" for number in count(1))
-    return next(path for name in names if not os.path.lexists(path := output / name) or _is_summary(path))
-
-
-def _is_summary(path: Path) -> bool:
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            return tuple(next(csv.reader(file), ())) == HEADER
-    except (OSError, ValueError, csv.Error):
-        return False
-
-
-def _write_summary(summary: Path, outcomes: Mapping[str, str]) -> bool:
-    """Writes the summary; returns False where another program holds it open, as Excel does.
-
-    Raises:
-        InputError: the folder cannot be written to.
-    """
-    try:
-        with whole_file(summary) as new, open(new, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([HEADER, *outcomes.items()])
-        return True
-    except HeldOpen:
-        return False
-    except OSError as error:
-        raise writing_failed(error, summary.parent) from error

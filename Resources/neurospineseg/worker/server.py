@@ -22,6 +22,7 @@ from typing import Any, NoReturn, TextIO
 from neurospineseg import __version__
 from neurospineseg.errors import ImplausibleInput, InputError, missing_package
 from neurospineseg.errors.of_files import is_of_the_system, use_failed
+from neurospineseg.locks import remove_held_locks
 from neurospineseg.pipeline import stages
 from neurospineseg.pipeline.memory import give_back
 from neurospineseg.pipeline.stages import Stage
@@ -62,6 +63,7 @@ class Worker:
         remove_folder(self.folder)
         if self._staging is not None:
             remove_folder(self._staging)
+        remove_held_locks()
         os._exit(code)
 
     def answer(self, said: Any) -> None:
