@@ -21,6 +21,7 @@ from neurospineseg.worker.protocol import FindRegion, RunFiles, Segment, Warm
 from neurospineseg_panel.dependencies import ensure_dependencies, missing_packages
 from neurospineseg_panel.error_box import show_error
 from neurospineseg_panel.module_declaration import ModuleDeclaration
+from neurospineseg_panel.option_words import in_the_console
 from neurospineseg_panel.parameters import SegmentParameters
 from neurospineseg_panel.remaining_time import RemainingTime
 from neurospineseg_panel.run import Listener, Run
@@ -109,7 +110,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         def failed(message: str, detail: str) -> None:
             if created and self.scene.IsNodePresent(node):
                 self.scene.RemoveNode(node)
-            show_error(message, self.declaration.name)
+            show_error(in_the_console(message), self.declaration.name)
 
         try:
             self.start(scans, settings, Listener(failed=failed), node, rule)
@@ -161,7 +162,10 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             )
             return written.warnings
 
-        return run_batch(self.declaration.task, Path(inputFolder), Path(outputFolder), segment_case, progress)
+        try:
+            return run_batch(self.declaration.task, Path(inputFolder), Path(outputFolder), segment_case, progress)
+        except InputError as error:
+            raise InputError(in_the_console(str(error))) from error
 
     def _check(self, scans: Mapping[str, Any]) -> None:
         if not scans or any(node is None for node in scans.values()):
@@ -253,9 +257,9 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         problems: list[InputError] = []
         listener = Listener(
             finished=lambda result, notes: answers.append(result),
-            failed=lambda message, detail: problems.append(InputError(message)),
+            failed=lambda message, detail: problems.append(InputError(in_the_console(message))),
             implausible=lambda message: problems.append(
-                ImplausibleInput(_("{problem} With force=True it is segmented all the same.").format(problem=message))
+                ImplausibleInput(_("{problem} With force=True it is segmented all the same.").format(problem=in_the_console(message)))
             ),
         )
         self._in_loop = True

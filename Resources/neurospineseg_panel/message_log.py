@@ -11,6 +11,7 @@ import qt
 from slicer.i18n import tr as _
 
 from neurospineseg_panel.anonymous import anonymous
+from neurospineseg_panel.option_words import in_the_panel
 from neurospineseg_panel.wrapped_labels import fit
 
 MOST_LINES = 6
@@ -35,7 +36,7 @@ class MessageLog:
 
     def say(self, text: str) -> None:
         """A message to the user, a sentence a line; an empty one takes the last away. What is much alike stands in the log alone."""
-        text = in_the_panels_words(text)
+        text = in_the_panel(text)
         self.show(shortened(text))
         self.log(text)
 
@@ -48,16 +49,6 @@ class MessageLog:
     def lines(self) -> str:
         """The whole log; names that were given meanwhile are left out too."""
         return anonymous(self._text.plainText, self._folders())
-
-
-def in_the_panels_words(text: str) -> str:
-    """What the library says of the shell's options, in words for the panel."""
-    for said, instead in {
-        "use --register": _("check 'Align scans' under 'Advanced'"),
-        "name a bundle's folder with --model": _("choose another model"),
-    }.items():
-        text = text.replace(said, instead)
-    return text
 
 
 def shortened(text: str) -> str:

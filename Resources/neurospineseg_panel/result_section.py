@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import qt
@@ -11,8 +13,9 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from neurospineseg.errors import InputError
-from neurospineseg.mrml import confidence_of, place_of_segment, segment_ml, volumes_table_node
+from neurospineseg.mrml import confidence_of, placing_segment, segment_ml, volumes_table_node
 from neurospineseg_panel.segment_table import Column, SegmentTable
+from neurospineseg_panel.turns import Turns
 
 SETTLING_MILLISECONDS = 600
 
@@ -32,6 +35,7 @@ class ResultSection(VTKObservationMixin):
         self.ui, self._say, self._jump = ui, say, jump
         self.node: Any = None
         self.table = SegmentTable(ui.segmentsTable, known_columns(), chosen, self.onClicked)
+        self._placing = Turns(self._failed)
         self._settled = qt.QTimer()
         self._settled.setSingleShot(True)
         self._settled.setInterval(SETTLING_MILLISECONDS)
@@ -44,6 +48,7 @@ class ResultSection(VTKObservationMixin):
         if node is self.node:
             return
         self._observe(False)
+        self._placing.stop()
         self.node = node
         self.table.show(node)
         self._observe(True)
@@ -68,17 +73,21 @@ class ResultSection(VTKObservationMixin):
             button.enabled = some
 
     def onClicked(self, identifier: str) -> None:
-        """Centers the views on a segment."""
-        try:
-            place = place_of_segment(self.node, identifier)
-        except InputError as error:
-            self._say(str(error))
-            return
+        """Centers the views on a segment, once it is found in its layer."""
+        name = self.node.GetSegmentation().GetSegment(identifier).GetName()
+        self._placing.start(placing_segment(self.node, identifier), partial(self._center, name))
+
+    def _center(self, name: str, place: Any) -> None:
         if place is None:
-            name = self.node.GetSegmentation().GetSegment(identifier).GetName()
             slicer.util.showStatusMessage(_("'{name}' is empty.").format(name=name), 3000)
         else:
             self._jump(place)
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, InputError):
+            self._say(str(error))
+        else:
+            logging.error("A segment could not be found in its layer.", exc_info=error)
 
     def onCopy(self, checked: bool = False) -> None:
         """Tab-separated, as spreadsheets take it."""

@@ -93,6 +93,7 @@ def test_a_click_centers_the_slices_on_the_structure_again_and_again(bench, pane
         for view in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
             view.JumpSliceByCentering(0.0, 0.0, 0.0)
         click(panel, "edema")
+        bench.spin(lambda: not panel.result._placing.busy)
         for view in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
             place = [view.GetSliceToRAS().GetElement(row, 3) for row in range(3)]
             assert np.abs(np.subtract(place, middle)).max() < 6.0

@@ -10,7 +10,7 @@ import pytest
 import slicer
 import vtk
 
-from neurospineseg.mrml import label_map_of, node_from_array, volumes_table
+from neurospineseg.mrml import label_map_of, node_from_array, place_of_segment, volumes_table
 from neurospineseg.mrml.segment_masks import BINARY
 from Testing.panel.prepared_worker import PreparedWorker, drawn_chain
 
@@ -224,6 +224,45 @@ def test_a_correction_is_what_the_segmentation_was_at_one_moment(bench, panel, t
     bench.spin(lambda: idle(panel))
     assert changed
     np.testing.assert_array_equal(stored[-1], label_map_of(node, panel.parameters.image, "spine")[0])
+
+
+def test_a_click_looks_for_a_segment_in_pieces_and_only_the_last_click_counts(bench, panel, monkeypatch) -> None:
+    from neurospineseg.mrml import segment_masks
+    from neurospineseg_panel import turns
+
+    bench.segment(panel)
+    bench.spin(lambda: idle(panel))
+    looked, slabs = [], segment_masks.slabs_of
+    monkeypatch.setattr(segment_masks, "slabs_of", lambda box: [slab for slab in slabs(box, 2**12) if looked.append(slab) or True])
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.0)
+    places = []
+    monkeypatch.setattr(panel.result, "_jump", places.append)
+    for identifier in ("vertebra_1", "vertebra_9"):
+        panel.result.onClicked(identifier)
+        assert places == []
+    bench.spin(lambda: places)
+    bench.spin(0.1)
+    assert len(looked) > 20
+    np.testing.assert_allclose(places, [place_of_segment(only_segmentation(), "vertebra_9")])
+
+
+@pytest.mark.parametrize("what", ["scene", "node", "segment"])
+def test_something_goes_while_a_segment_is_looked_for(bench, panel, what: str, caplog, monkeypatch) -> None:
+    from neurospineseg_panel import turns
+
+    bench.segment(panel)
+    bench.spin(lambda: idle(panel))
+    node = only_segmentation()
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.0)
+    panel.result.onClicked("vertebra_1")
+    if what == "scene":
+        slicer.mrmlScene.Clear(0)
+    elif what == "node":
+        slicer.mrmlScene.RemoveNode(node)
+    else:
+        node.GetSegmentation().RemoveSegment("vertebra_1")
+    bench.spin(lambda: not panel.result._placing.busy)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("what", ["scene", "node", "segment"])

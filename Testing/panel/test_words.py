@@ -51,15 +51,6 @@ def test_the_shells_options_are_said_in_the_panels_words(panel, words: str) -> N
     assert "--" not in panel.ui.logText.plainText
 
 
-def test_no_option_of_the_shell_is_meant_that_the_panel_has_no_words_for() -> None:
-    from neurospineseg_panel.message_log import in_the_panels_words
-
-    library = Path(__file__).resolve().parents[2] / "Resources" / "neurospineseg"
-    for file in (library / "checks" / "input_checks.py", library / "pipeline" / "segmenter.py"):
-        assert "--register" not in in_the_panels_words(file.read_text(encoding="utf-8"))
-        assert "--model" not in in_the_panels_words(file.read_text(encoding="utf-8")).replace("`", "")
-
-
 def test_the_folder_of_corrections_is_empty_at_first_and_says_so(panel) -> None:
     button = panel.ui.correctionsFolderButton
     assert button.text == "Choose a folder"

@@ -10,7 +10,7 @@ from neurospineseg.mrml.region_merge import RegionMerge
 from neurospineseg.mrml.renumber import renumber, renumbering, vertebrae_of
 from neurospineseg.mrml.roi_node import region_of_roi, roi_from_region
 from neurospineseg.mrml.segment_masks import confidence_of, run_tokens, segment_at
-from neurospineseg.mrml.segment_place import place_of_segment
+from neurospineseg.mrml.segment_place import place_of_segment, placing_segment
 from neurospineseg.mrml.segmentation_node import segmentation_from_labels, write_segmentation
 from neurospineseg.mrml.volume_node import (
     hardened_copy,
@@ -38,6 +38,7 @@ __all__ = [
     "node_voxels",
     "painting",
     "place_of_segment",
+    "placing_segment",
     "region_of_roi",
     "renumber",
     "renumbering",

@@ -1,0 +1,52 @@
+"""What the library says of the shell's options, in the words of the panel and of Slicer's Python console."""
+
+from __future__ import annotations
+
+import re
+
+from slicer.i18n import tr as _
+
+REINSTALL = r"`python -m pip install --force-reinstall ([\w.-]+)`"
+
+
+def in_the_panel(text: str) -> str:
+    """Sentences that name options, for who clicks; what is said of files is for what Slicer loads them with."""
+    return _replaced(
+        text,
+        {
+            r"use --register": _("check 'Align scans' under 'Advanced'"),
+            r"name a bundle's folder with --model": _("choose another model"),
+            r"choose another name or add --overwrite": _("choose another folder or remove it"),
+            r"choose (one|it) with --volume NAME": _("load one of them by itself with the module 'DICOM'"),
+            r"take a part with --volume .+?(?=\.(?:\s|$)|$)": _("load a part by itself with the module 'DICOM'"),
+            r"pick one with --frame \d+ to --frame \d+": _("load one of them by itself"),
+            r"(?:give it along i, j, k in mm|confirm its orientation) with, for example, --\w+ [^\s;]+?(?=\.?(?:\s|$))": _(
+                "give it under 'Volume Information' in the module 'Volumes'"
+            ),
+            r"give --orientation where that is wrong": _("correct the volume with the module 'Transforms' where that is wrong"),
+            r"with, for example, --orientation \w+ --spacing [^\s;]+?(?=\.?(?:\s|$))": _("in the modules 'Volumes' and 'Transforms'"),
+            REINSTALL: _("{command} in the Python console").format(command=r"slicer.util.pip_install('--force-reinstall \1')"),
+        },
+    )
+
+
+def in_the_console(text: str) -> str:
+    """Sentences that name options, as ``segment`` and ``segmentFolder`` take them."""
+    return _replaced(
+        text,
+        {
+            r"--register": "register=True",
+            r"--model": "model=",
+            r"choose another name or add --overwrite": _("choose another folder or remove it"),
+            r"--frame (\d+)": r"frame=\1",
+            r"--(volume|orientation|spacing) (\S+?)(?=[:;.,)]*(?:\s|$))": r'\1="\2"',
+            r"--orientation": "orientation=",
+            REINSTALL: r"slicer.util.pip_install('--force-reinstall \1')",
+        },
+    )
+
+
+def _replaced(text: str, words: dict[str, str]) -> str:
+    for said, instead in words.items():
+        text = re.sub(said, instead, text)
+    return re.sub(r'spacing="([\d.]+),([\d.]+),([\d.]+)"', r"spacing=(\1, \2, \3)", text)
