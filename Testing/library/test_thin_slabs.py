@@ -42,7 +42,7 @@ def test_a_narrow_models_window_is_half_as_wide_on_a_slab(width: int, expected: 
     image = torch.from_numpy(np.random.default_rng(0).standard_normal((1, 20, 20, width), dtype=np.float32))
     module = torch.nn.Module()
     module.forward = network
-    spec = SimpleNamespace(narrow=True, follow=False, nested=(), network_classes=("background", "canal"))
+    spec = SimpleNamespace(narrow=True, follow=False, overlap=0.5, nested=(), network_classes=("background", "canal"))
     attempt = Attempt(torch.device("cpu"), torch.float32, (24, 24, 32), 1)
     found = _windowed(module, image, spec, attempt, lambda fraction: None)
     assert set(seen) == {(24, 24, expected)}

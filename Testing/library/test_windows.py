@@ -117,3 +117,12 @@ def test_where_nothing_is_found_every_window_is_looked_at() -> None:
     windowed_scores(following, image, 2, WINDOW, follow=True)
     windowed_scores(every, image, 2, WINDOW)
     assert len(following.shapes) == len(every.shapes)
+
+
+def test_less_overlap_means_fewer_windows_and_leaves_no_gap() -> None:
+    image = _column(20)
+    close, far = Echo(), Echo()
+    wanted = windowed_scores(close, image, 2, WINDOW, overlap=0.5)
+    found = windowed_scores(far, image, 2, WINDOW, overlap=0.2)
+    assert len(far.shapes) < 0.8 * len(close.shapes)
+    torch.testing.assert_close(found, wanted)

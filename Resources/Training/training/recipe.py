@@ -43,6 +43,7 @@ class Model(_Part):
     follow: bool = False
     nested: tuple[str, ...] = ()
     narrow: bool = False
+    overlap: float = Field(0.5, ge=0, lt=1)
     flips: tuple[Literal[0, 1, 2], ...] = ()
     preference: int = 0
     modalities: str = ""

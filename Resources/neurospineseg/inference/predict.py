@@ -203,7 +203,7 @@ def _windowed(network: torch.nn.Module, image: torch.Tensor, spec: ModelSpec, pl
         return with_background(found) if spec.nested else found
 
     window = slab_window(plan.patch, image.shape[1:]) if spec.narrow else plan.patch
-    probabilities = windowed_scores(scores, image, len(spec.network_classes), window, plan.batch, progress, spec.follow)
+    probabilities = windowed_scores(scores, image, len(spec.network_classes), window, plan.batch, progress, spec.follow, spec.overlap)
     for slab in probabilities.split(SLAB, dim=1):
         slab.copy_(class_probabilities(slab, spec))
     return probabilities

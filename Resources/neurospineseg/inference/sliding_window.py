@@ -17,7 +17,7 @@ from neurospineseg.geometry.bounding_box import bounding_box
 from neurospineseg.geometry.triple import triple
 
 OVERLAP = 0.5
-"""With 0.25 a head takes as many windows; synthetic lumbar spines took an eighth less time and lost 0.001 of mean Dice, one 0.010."""
+"""With 0.25 a head takes as many windows. With 0.3 a large lumbar scan takes 12 instead of 17, its Dice the same within 0.003."""
 BORDER_SIGMA = 0.125
 """A voxel's weight falls off from the middle of its window as a Gaussian of this many window sides, as in nnU-Net and MONAI."""
 MARGIN = 4
@@ -91,6 +91,7 @@ def windowed_scores(
     batch: int = 1,
     progress: Callable[[float], None] = lambda fraction: None,
     follow: bool = False,
+    overlap: float = OVERLAP,
 ) -> torch.Tensor:
     """A network's scores over a whole image, the weighted mean of those of its windows.
 
@@ -100,6 +101,7 @@ def windowed_scores(
         batch: how many windows are given at once.
         follow: whether windows above and below the middle ones are looked at only where what was found reaches into them; all of a
             row, where it reaches into none.
+        overlap: share of itself by which a window overlaps the next at least.
 
     Returns:
         float32 (classes, K, J, I); the background, the first class, is certain where no window looked.
@@ -115,7 +117,7 @@ def windowed_scores(
         sums = torch.zeros(classes, *seen.shape[1:], device=image.device)
     total, weight = torch.zeros(seen.shape[1:], device=image.device), blending_weight(window).to(image.device)
 
-    corners = product(*(starts(count, wide) for count, wide in zip(seen.shape[1:], window)))
+    corners = product(*(starts(count, wide, overlap) for count, wide in zip(seen.shape[1:], window)))
     places: list[Box] = [triple(slice(low, low + wide) for low, wide in zip(corner, window)) for corner in corners]
     least = FLAT * _spread(seen)
     varied = torch.stack([(_spread(seen[(slice(None), *place)]) > least).any() for place in places]).tolist()

@@ -64,6 +64,7 @@ class ModelSpec(BaseModel):
         nested: the classes but the background from the outermost to the innermost, where the network's output channels are not classes
             but regions: each channel is the sigmoid score of that class or any further in. Empty: the channels are ``network_classes``.
         narrow: whether a 3D network's window is half as wide along i where a scan is no wider than that, as sagittal slabs are.
+        overlap: share of itself by which a 3D network's window overlaps the next at least.
         flips: axes k, j, i (0, 1, 2) along which a 3D network also sees the image mirrored, each by itself; its probabilities are averaged.
         preference: of a task's installed models, that with the highest is used where none is named.
         modalities: contrasts the model was trained on, in words for people.
@@ -94,6 +95,7 @@ class ModelSpec(BaseModel):
     follow: bool = False
     nested: tuple[str, ...] = ()
     narrow: bool = False
+    overlap: float = Field(0.5, ge=0, lt=1)
     flips: tuple[Literal[0, 1, 2], ...] = ()
     preference: int = 0
     modalities: str = ""
