@@ -49,11 +49,12 @@ def test_a_folder_without_cases(tmp_path: Path, task: str, words: str) -> None:
         find_cases(task, tmp_path)
 
 
-def test_two_cases_of_one_name(tmp_path: Path) -> None:
-    write_nifti(tmp_path / "one.nii.gz", ball())
-    write_nifti(tmp_path / "one.nii", ball())
-    with pytest.raises(InputError, match="both called 'one'"):
-        find_cases("spine", tmp_path)
+def test_two_cases_of_one_name_are_left_out_and_the_others_segmented(tmp_path: Path) -> None:
+    for name in ("one.nii.gz", "one.nii", "two.nii"):
+        write_nifti(tmp_path / name, ball())
+    outcomes = run_batch("spine", tmp_path, tmp_path / "masks", lambda scans, target: None)
+    assert outcomes["two"] == "done"
+    assert outcomes["one"] == "'one.nii' and 'one.nii.gz' are both called 'one'; rename one of them."
 
 
 def test_an_interrupted_run_goes_on(cases: Path, tmp_path: Path) -> None:

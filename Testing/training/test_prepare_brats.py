@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -127,6 +128,26 @@ def test_a_missing_modality_is_named_while_the_others_go_on(tmp_path: Path, caps
     assert run(raw, tmp_path / "data") == 1
     assert "'BraTS-GLI-00000-000-t2f.nii.gz' is missing" in said(capsys)
     assert len(read_dataset(tmp_path / "data").split.named("all")) == 2
+
+
+def test_folders_named_like_the_files_in_them_are_looked_into(tmp_path: Path) -> None:
+    raw = brats(tmp_path / "raw", "2021", cases=2, size=SIZE)
+    for path in sorted(raw.rglob("*.nii.gz")):
+        packed = path.rename(path.with_name("packed"))
+        path.mkdir()
+        packed.rename(path / "0057_brain.nii.gz")
+        (path / "._0057_brain.nii.gz").write_bytes(b"\x00\x05")
+    assert run(raw, tmp_path / "data") == 0
+    assert sorted(read_dataset(tmp_path / "data").split.named("all")) == ["BraTS2021_00000", "BraTS2021_00002"]
+
+
+def test_two_files_of_one_contrast_are_both_named_and_the_case_left_out(tmp_path: Path, capsys) -> None:
+    raw = brats(tmp_path / "raw", "2021", cases=3, size=SIZE)
+    first = next(raw.rglob("BraTS2021_00000_t1ce.nii.gz"))
+    shutil.copy(first, first.with_name("BraTS2021_00000_t1c.nii.gz"))
+    assert run(raw, tmp_path / "data") == 1
+    assert "'BraTS2021_00000_t1c.nii.gz' and 'BraTS2021_00000_t1ce.nii.gz' in " in said(capsys)
+    assert sorted(read_dataset(tmp_path / "data").split.named("all")) == ["BraTS2021_00002", "BraTS2021_00004"]
 
 
 @pytest.mark.parametrize("one", ["BraTS-MEN-RT-0001-1", "BraTS19_CBICA_AAB_1", "BraTS-GLI-00001-000", "Brats18_TCIA02_100_1"])

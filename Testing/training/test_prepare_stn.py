@@ -133,6 +133,13 @@ def test_hidden_files_are_passed_over_and_a_missing_folder_is_named(raw: Path, t
     assert "mask_left' is missing; give the folder" in said(capsys)
 
 
+def test_two_files_of_one_name_are_both_named_and_the_case_left_out(raw: Path, tmp_path: Path, capsys) -> None:
+    (raw / "mask_left" / "patient00.nii").write_bytes(b"")
+    assert run(raw, tmp_path / "data") == 1
+    assert "'patient00.img' and 'patient00.nii' in 'mask_left' are one case, which was left out" in said(capsys)
+    assert sorted(read_dataset(tmp_path / "data").split.named("all")) == ["patient01", "patient02"]
+
+
 def test_whole_scans_are_cropped_around_both_nuclei_in_their_place(tmp_path: Path, capsys) -> None:
     raw = stn(tmp_path / "raw", cases=2, size=64)
     (raw / "mri_crop").rename(raw / "mri")

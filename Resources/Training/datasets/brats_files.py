@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neurospineseg.errors import InputError
+from neurospineseg.images.scan_names import ScanFile, scan_files_below
 
 KINDS = {"flair": "flair", "t1": "t1", "t1ce": "t1c", "t2": "t2", "t2f": "flair", "t1n": "t1", "t1c": "t1c", "t2w": "t2", "seg": "label"}
 SINCE_2023 = {"t1c": "t1c", "t1": "t1n", "t2": "t2w", "flair": "t2f"}
@@ -36,11 +37,11 @@ class Search:
     decathlon: bool
 
 
-def images_under(folder: Path) -> list[Path]:
-    """NIfTI files at any depth, sorted; hidden ones, such as macOS's, are passed over."""
-    return sorted(
-        path for path in folder.rglob("*.nii*") if path.name.endswith((".nii", ".nii.gz")) and path.name[0] != "." and path.is_file()
-    )
+def images_under(folder: Path) -> list[ScanFile]:
+    """NIfTI files at any depth, by folder and name, those in folders named like them (``case_t1.nii/00057_brain.nii``) among them; hidden ones,
+    such as macOS's, are passed over."""
+    found = scan_files_below(folder) if folder.is_dir() else ()
+    return [file for file in found if file.name.endswith((".nii", ".nii.gz")) and file.path.is_file()]
 
 
 def find(source: Path, channels: Sequence[str]) -> Search:
@@ -60,31 +61,45 @@ def find(source: Path, channels: Sequence[str]) -> Search:
 def _folders(source: Path, channels: Sequence[str]) -> Search:
     cases: dict[tuple[str, Path], list[tuple[re.Match, Path]]] = {}
     odd: dict[Path, list[Path]] = {}
-    for path in images_under(source):
-        if match := NAMED.fullmatch(path.name):
-            cases.setdefault((match["case"] or path.parent.name, path.parent), []).append((match, path))
-        elif "seg" in path.name.lower():
-            odd.setdefault(path.parent, []).append(path)
+    for file in images_under(source):
+        if match := NAMED.fullmatch(file.name):
+            cases.setdefault((match["case"] or file.folder.name, file.folder), []).append((match, file.path))
+        elif "seg" in file.name.lower():
+            odd.setdefault(file.folder, []).append(file.path)
     complete, problems, folders = [], [], {}
     for (name, folder), named in sorted(cases.items()):
         if name in folders:
             problems.append(f"The case '{name}' lies in '{folders[name]}' and again in '{folder}', which is passed over; remove one.")
             continue
-        files = {KINDS[match["kind"].lower()]: path for match, path in reversed(named)}
+        if twice := _twice(named):
+            problems.append(f"{twice} in '{folder}' are the same scan of one case, which is left out; remove one.")
+            continue
+        files = {KINDS[match["kind"].lower()]: path for match, path in named}
         if len(odd.get(folder, ())) == 1:
             files.setdefault("label", odd[folder][0])
         since_2023 = any(match["kind"].lower() in ("t1n", "t2w", "t2f") for match, _ in named)
         missing = [role for role in (*channels, "label") if role not in files]
         for role in missing:
             kind = "seg" if role == "label" else (SINCE_2023 if since_2023 else BEFORE)[role]
-            match, path = named[0]
+            match, _ = named[0]
             file = f"{name}{match['mark']}{kind}" if match["mark"] else kind
-            ending = path.name[match.end("kind") :]
+            ending = match.string[match.end("kind") :]
             problems.append(f"'{file}{ending}' is missing in '{folder}', so the case is left out; add the file.")
         if not missing:
             folders[name] = folder
             complete.append(Found(name, {role: (files[role], None) for role in (*channels, "label")}, since_2023))
     return Search(complete, problems, False)
+
+
+def _twice(named: Sequence[tuple[re.Match, Path]]) -> str:
+    """The names of two files of one kind; empty where there are none."""
+    first: dict[str, str] = {}
+    for match, _ in named:
+        kind = KINDS[match["kind"].lower()]
+        if kind in first:
+            return f"'{first[kind]}' and '{match.string}'"
+        first[kind] = match.string
+    return ""
 
 
 def _decathlon(task: Path, channels: Sequence[str]) -> Search:
@@ -99,8 +114,7 @@ def _decathlon(task: Path, channels: Sequence[str]) -> Search:
         raise InputError(
             f"'{task / 'dataset.json'}' does not describe brain tumors as the Decathlon's does (FLAIR, T1w, t1gd, T2w); correct it."
         ) from error
-    images = {path.name: path for path in images_under(task / "imagesTr")}
-    masks = {path.name: path for path in images_under(task / "labelsTr")}
+    images, masks = ({file.name: file.path for file in images_under(task / folder)} for folder in ("imagesTr", "labelsTr"))
     problems = [
         f"'{name}' is missing in '{folder}', so the case is left out; add the file."
         for folder, here, there in ((task / "labelsTr", masks, images), (task / "imagesTr", images, masks))

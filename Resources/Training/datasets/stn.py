@@ -45,9 +45,9 @@ def plan(options: argparse.Namespace) -> Plan:
         raise InputError(f"--crop {options.crop} is no size; give a number of voxels such as 120.")
     kinds = {"image": next((name for name in ("mri_crop", "mri") if (options.source / name).is_dir()), "mri_crop")}
     kinds |= {"mask_left": "mask_left", "mask_right": "mask_right"}
-    found = {role: _files(options.source / folder) for role, folder in kinds.items()}
-    cases, problems = [], []
-    for name in sorted(set().union(*found.values())):
+    cases, problems, twice = [], [], set[str]()
+    found = {role: _files(options.source / folder, twice, problems) for role, folder in kinds.items()}
+    for name in sorted(set().union(*found.values()) - twice):
         missing = [kinds[role] for role in kinds if name not in found[role]]
         problems += [f"'{name}' is missing in '{folder}'; the case was left out." for folder in missing]
         if not missing:
@@ -57,10 +57,21 @@ def plan(options: argparse.Namespace) -> Plan:
     return Plan("subcortical", ("image",), LABELS, cases, problems, finish=finish)
 
 
-def _files(folder: Path) -> dict[str, Path]:
+def _files(folder: Path, twice: set[str], problems: list[str]) -> dict[str, Path]:
+    """A folder's files by name without ending; names that two of them have go into ``twice``."""
     if not folder.is_dir():
         raise InputError(f"'{folder}' is missing; give the folder that holds mri_crop (or mri), mask_left and mask_right.")
-    return {path.name[: -len(ending)]: path for path in sorted(folder.glob("[!.]*")) for ending in ENDINGS if path.name.endswith(ending)}
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob("[!.]*")):
+        name = next((path.name[: -len(ending)] for ending in ENDINGS if path.name.endswith(ending)), None)
+        if name in found:
+            twice.add(name)
+            problems.append(
+                f"'{found[name].name}' and '{path.name}' in '{folder.name}' are one case, which was left out; remove one of them."
+            )
+        elif name is not None:
+            found[name] = path
+    return found
 
 
 def load(files: dict[str, Path], options: argparse.Namespace) -> LoadedCase:

@@ -19,6 +19,7 @@ from neurospineseg.images.data_files import size_of
 from neurospineseg.images.dicom_start import Reading, begins_like_dicom
 from neurospineseg.images.nifti_file import affine_from_codes, read_nifti, write_nifti
 from neurospineseg.images.nifti_header import axis_codes
+from neurospineseg.images.scan_names import scan_in
 
 NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".img")
 ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -116,7 +117,8 @@ def read_volume(
     """Reads a scan from a file or a folder with DICOM images.
 
     Args:
-        path: NIfTI, NRRD, MetaImage or Analyze file, a DICOM file (the volume it belongs to is read) or a folder of such.
+        path: NIfTI, NRRD, MetaImage or Analyze file, a DICOM file (the volume it belongs to is read) or a folder of such, or a folder with
+            one file of the other kinds.
         frame: which volume of a 4D file, counted from 0.
         orientation: axis codes such as ``"LAS"`` (the directions in which i, j, k grow) for a file that records none (plain Analyze,
             NIfTI with neither qform nor sform, NRRD or MetaImage without a patient's space, DICOM without positions).
@@ -139,6 +141,8 @@ def read_volume(
     """
     path = Path(path)
     size = size_of(path)
+    if path.is_dir():
+        path = scan_in(path)
     if path.is_dir() or begins_like_dicom(path):
         return _read_dicom(path, compact, Reading(volume, frame, orientation, spacing))
     if size == 0:

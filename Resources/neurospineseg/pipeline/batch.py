@@ -32,7 +32,7 @@ def run_batch(
         output: receives ``CASE.seg.nrrd`` (with its report beside it) and ``summary.csv`` (see ``Summary``); made where it is not there.
         segment: segments a case's scans into a file, which appears when it is complete; returns warnings for the user; raises InputError.
         progress: called before each case with the number done, the number of all and the case's name.
-        warn: told in sentences what is to be known of a case, and of the summary.
+        warn: told in sentences what was left aside as segmentations, what is to be known of a case, and of the summary.
 
     Returns:
         For each case ``done``, ``kept`` (its mask was there) or the sentence that says what is wrong with it.
@@ -40,7 +40,7 @@ def run_batch(
     Raises:
         InputError: there is no case, the output folder cannot be written to, or another batch writes into it.
     """
-    cases = find_cases(task, folder, output)
+    cases = find_cases(task, folder, output, warn)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -78,6 +78,8 @@ def _outcome(case: Case, target: Path, segment: SegmentCase) -> tuple[str, Seque
     try:
         if target.exists():
             return KEPT, None
+        if case.problem:
+            raise InputError(case.problem)
         _leave_room_for_report(target)
         return DONE, segment(case.scans, target) or ()
     except InputError as error:

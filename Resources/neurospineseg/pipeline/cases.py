@@ -2,35 +2,57 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from neurospineseg.atomic_files import SEGMENTATION_ENDING
 from neurospineseg.errors import InputError
-from neurospineseg.errors.of_files import reading_failed
+from neurospineseg.images.scan_names import (
+    MASK_FOLDER,
+    ScanFile,
+    entities_of,
+    folders_in,
+    holds_dicom,
+    is_mask,
+    scan_ending,
+    scan_files,
+    scan_files_below,
+    stem,
+)
+from neurospineseg.pipeline.visits import visits_in
 from neurospineseg.tasks.task import Task, task_named
 
-SCAN_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr")
+NO_SUBJECTS = frozenset({"derivatives", "sourcedata", "code", "stimuli", "phenotype"})
+"""Folders beside the subjects of a BIDS data set."""
+NO_ANATOMY = frozenset("func dwi fmap perf meg eeg ieeg beh pet micr nirs mrs motion".split())
+"""Folders of a BIDS subject without anatomical scans."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A case's name and the file, or the folder of one DICOM series, of each of its scans."""
+    """A case.
+
+    Attributes:
+        scans: the file, or the folder of one DICOM series, of each channel; empty where there is a problem.
+        problem: a sentence on why it cannot be segmented; empty where nothing is known.
+    """
 
     name: str
-    scans: Mapping[str, Path]
+    scans: Mapping[str, Path] = field(default_factory=dict)
+    problem: str = ""
 
 
-def find_cases(task: str, folder: Path, output: Path | None = None) -> list[Case]:
+def find_cases(task: str, folder: Path, output: Path | None = None, warn: Callable[[str], None] = lambda sentence: None) -> list[Case]:
     """The cases of a folder, by name.
 
-    For a task of several channels, a case is a subfolder whose files' names end in the contrast (``..._t1ce.nii.gz``, ``...-t2f.nii.gz``); for
-    the other tasks it is a file, or a subfolder with one DICOM series.
+    For a task of several channels, a case is a subfolder whose files' names end in the contrast (``..._t1ce.nii.gz``, ``...-t2f.nii.gz``), or
+    one of the dates or sessions in it; for the other tasks it is a file, or a subfolder with one DICOM series or with files. Hidden files
+    and segmentations are no scans. Two files for one place make a case with a problem.
 
     Args:
         output: receives the masks; it is no case, and neither is a folder that holds nothing else.
+        warn: told in a sentence what was left aside as segmentations, where any other name would be a scan.
 
     Raises:
         InputError: there is no such task, or the folder is not there or holds no case.
@@ -38,51 +60,111 @@ def find_cases(task: str, folder: Path, output: Path | None = None) -> list[Case
     declared = task_named(task)
     if not folder.is_dir():
         raise InputError(f"The folder '{folder}' does not exist; choose the folder that holds the cases.")
-    entries = sorted(entry for entry in _listed(folder) if not entry.name.startswith(".") and not _is_for_masks(entry, output))
-    if declared.single:
-        only = declared.channels[0].key
-        cases = [Case(_stem(entry), {only: entry}) for entry in entries if entry.is_dir() or _is_scan(entry)]
-    else:
-        cases = [Case(entry.name, _channels(entry, declared)) for entry in entries if entry.is_dir()]
-        cases = [case for case in cases if case.scans]
+    folders = [entry for entry in folders_in(folder) if not _is_for_masks(entry, output)]
+    if any("sub" in entities_of(entry.name) for entry in folders):
+        folders = [entry for entry in folders if entry.name not in NO_SUBJECTS]
+    masks: list[ScanFile] = []
+    cases = _single(folder, folders, declared, masks) if declared.single else _several(folders, declared)
+    aside = _left_aside([file.name for file in masks])
     if not cases:
         example = f"case1/case1_{declared.channels[-1].key}.nii.gz"
         words = "scans or DICOM folders" if declared.single else f"subfolders with scans named by contrast, e.g. {example}"
-        raise InputError(f"The folder '{folder}' holds no case; it must hold {words}.")
-    name, count = Counter(case.name for case in cases).most_common(1)[0]
-    if count > 1:
-        raise InputError(f"Two scans in '{folder}' are both called '{name}'; rename one of them.")
-    return cases
+        raise InputError(f"The folder '{folder}' holds no case; it must hold {words}.{' ' if aside else ''}{aside}")
+    if aside:
+        warn(aside)
+    return sorted(_each_once(cases), key=lambda case: case.name)
 
 
-def _listed(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError as error:
-        raise reading_failed(error, folder) from error
+def _left_aside(names: list[str]) -> str:
+    """A sentence on masks; empty without any."""
+    if not names:
+        return ""
+    more = f" and {len(names) - 1} other files" if len(names) > 2 else f" and '{names[1]}'" if len(names) == 2 else ""
+    return f"Left aside as segmentations, not scans: '{names[0]}'{more}."
 
 
 def _is_for_masks(entry: Path, output: Path | None) -> bool:
-    if output is None or not entry.is_dir():
+    if output is None:
         return False
     entry, output = entry.resolve(), output.resolve()
     return entry == output or (entry in output.parents and not any(path.is_file() for path in entry.iterdir()))
 
 
-def _is_scan(path: Path) -> bool:
-    return path.name.lower().endswith(SCAN_ENDINGS) and not path.name.lower().endswith(SEGMENTATION_ENDING)
+def _single(folder: Path, folders: list[Path], task: Task, masks: list[ScanFile]) -> list[Case]:
+    """Cases of one scan: files, and folders of DICOM images or of files."""
+    found = [Case(stem(file.name), {task.channels[0].key: file.path}) for file in _without_masks(scan_files(folder), masks)]
+    for entry in folders:
+        if scan_ending(entry.name):
+            continue
+        if MASK_FOLDER.fullmatch(entry.name):
+            masks.append(ScanFile(entry, entry.name, folder))
+            continue
+        found += _readable(entry, lambda entry: _of_folder(entry, task.channels[0].key, masks))
+    return found
 
 
-def _stem(path: Path) -> str:
-    ending = next((ending for ending in SCAN_ENDINGS if path.name.lower().endswith(ending)), "")
-    return path.name[: len(path.name) - len(ending)]
+def _of_folder(entry: Path, channel: str, masks: list[ScanFile]) -> list[Case]:
+    """The cases in a folder: its DICOM images, or its image files one by one."""
+    files = list(scan_files_below(entry))
+    if not files or holds_dicom(entry):
+        return [Case(entry.name, {channel: entry})]
+    scans = _without_masks([file for file in files if not _is_no_anatomy(file.folder.relative_to(entry).parts)], masks)
+    if len(scans) == 1:
+        return [Case(entry.name, {channel: scans[0].path})]
+    return [Case(_name_within(entry, file), {channel: file.path}) for file in scans]
 
 
-def _channels(folder: Path, task: Task) -> dict[str, Path]:
-    scans: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        word = _stem(path).lower().replace("-", "_").split("_")[-1] if _is_scan(path) else ""
-        for channel in task.channels:
-            if word in (channel.key, *channel.file_words):
-                scans.setdefault(channel.key, path)
+def _is_no_anatomy(folders: tuple[str, ...]) -> bool:
+    return any(name in NO_ANATOMY or MASK_FOLDER.fullmatch(name) for name in folders)
+
+
+def _name_within(entry: Path, file: ScanFile) -> str:
+    """A file's name, with those of its folders that it does not repeat before it."""
+    own = stem(file.name)
+    folders = [name for name in (entry.name, *file.folder.relative_to(entry).parts) if name != "anat" and name not in own]
+    return "_".join([*folders, own])
+
+
+def _without_masks(files: Iterable[ScanFile], masks: list[ScanFile]) -> list[ScanFile]:
+    """Those that are no masks; the others are added to ``masks``."""
+    scans: list[ScanFile] = []
+    for file in files:
+        (masks if is_mask(file) else scans).append(file)
     return scans
+
+
+def _readable(entry: Path, find: Callable[[Path], list[Case]]) -> list[Case]:
+    """What ``find`` finds in a folder; a case with a problem where that cannot be read."""
+    try:
+        return find(entry)
+    except InputError as error:
+        return [Case(entry.name, problem=str(error))]
+
+
+def _several(folders: list[Path], task: Task) -> list[Case]:
+    """Cases of several scans: the visits in each folder."""
+
+    def visits(entry: Path) -> list[Case]:
+        found = visits_in(entry, task)
+        return [Case(f"{entry.name}_{visit.label}" if visit.label else entry.name, visit.scans, visit.problem) for visit in found]
+
+    return [case for entry in folders for case in _readable(entry, visits)]
+
+
+def _each_once(cases: list[Case]) -> list[Case]:
+    """One case of each name; several of a name are one with a problem."""
+    named: dict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        named[case.name].append(case)
+    return [same[0] if len(same) == 1 else _same_name(same) for same in named.values()]
+
+
+def _same_name(cases: list[Case]) -> Case:
+    name = cases[0].name
+    one, other = ([*case.scans.values(), Path(name)][0] for case in cases[:2])
+    words = (
+        f"'{one.name}' and '{other.name}'"
+        if one.name != other.name
+        else f"'{one.parent.name}/{one.name}' and '{other.parent.name}/{other.name}'"
+    )
+    return Case(name, problem=f"{words} are both called '{name}'; rename one of them.")
