@@ -11,6 +11,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.errors.of_files import reading_failed, writing_failed
 from neurospineseg.geometry.affine import LPS_AND_RAS, Affine
 from neurospineseg.images.data_files import check_promise
+from neurospineseg.images.plain_path import is_utf_8, plain_path
 
 BLOCK = 2**20
 MOST_READ = 2**30
@@ -31,7 +32,8 @@ def read_itk(path: Path, image_io: str, stored: int) -> tuple[np.ndarray, Affine
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     name = path.name
     try:
-        image = _read(path, image_io, stored)
+        with plain_path(path) as plain:
+            image = _read(plain, image_io, stored)
     except RuntimeError as error:
         reason = str(error).lower()
         if "determinant" in reason or "direction" in reason:
@@ -39,6 +41,10 @@ def read_itk(path: Path, image_io: str, stored: int) -> tuple[np.ndarray, Affine
         if "spacing" in reason:
             raise InputError(f"'{name}' states a voxel spacing that is zero or negative; correct the file's header.") from error
         _check_reading(path)
+        if not is_utf_8(name):
+            raise InputError(
+                f"The name of '{name}' is not in UTF-8, so that it cannot be read with what lies beside it; rename it."
+            ) from error
         raise InputError(f"'{name}' cannot be read as an image: it is truncated, damaged or not what its name says.") from error
     array = sitk.GetArrayFromImage(image)
     if image.GetNumberOfComponentsPerPixel() in (3, 4) and array.dtype == np.uint8:
@@ -72,8 +78,12 @@ def write_itk(voxels: np.ndarray, ijk_to_ras: np.ndarray, path: Path) -> None:
     image.SetSpacing(to_lps.spacing.tolist())
     image.SetDirection(to_lps.axes.ravel().tolist())
     image.SetOrigin(to_lps.offset.tolist())
+    plain = path if is_utf_8(path.name) else path.with_name(f"image{path.suffix}")
     try:
-        sitk.WriteImage(image, str(path), useCompression=True)
+        plain.touch()
+        with plain_path(plain) as linked:
+            sitk.WriteImage(image, str(linked), useCompression=True)
+        plain.rename(path)
     except RuntimeError as error:
         _check_writing(path)
         raise InputError(f"'{path.name}' cannot be written; check the folder and the free space.") from error

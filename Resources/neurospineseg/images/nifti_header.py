@@ -15,6 +15,7 @@ import numpy as np
 
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.affine import LPS_AND_RAS, Affine
+from neurospineseg.images.plain_path import plain_path
 
 MM_PER_UNIT = {1: 1000.0, 3: 0.001}
 """By NIfTI's code of the unit of length: m and micrometers; all others count as mm."""
@@ -126,11 +127,12 @@ def _affine_of_itk(path: Path) -> np.ndarray | None:
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     reader = sitk.ImageFileReader()
     reader.SetImageIO("NiftiImageIO")
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError:
-        return None
+    with plain_path(path) as plain:
+        reader.SetFileName(str(plain))
+        try:
+            reader.ReadImageInformation()
+        except RuntimeError:
+            return None
     count = reader.GetDimension()
     direction = np.array(reader.GetDirection()).reshape(count, count)[:3, :3]
     linear = direction * np.array(reader.GetSpacing())[:3]

@@ -153,7 +153,10 @@ def _write(
     report["seconds"] = {Stage(stage).value: round(value, 3) for stage, value in seconds.items()}
     report["segments"] = [{"label": s.label, "key": s.key, "name": s.name, "color": list(s.color)} for s in result.structures]
     if "record" in paths:
-        outputs.temporary(paths["record"]).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+        outputs.temporary(paths["record"]).write_text(
+            text, encoding="utf-8", errors="backslashreplace"
+        )  # the path of a model may be no text
     if "page" in paths:
         from neurospineseg.pages.html_page import Case, segments_of, write_page
 

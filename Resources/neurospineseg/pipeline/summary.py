@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic
 
 from neurospineseg.atomic_files import HeldOpen, whole_file
+from neurospineseg.errors import one_line
 from neurospineseg.errors.of_files import writing_failed
 
 SUMMARY = "summary.csv"
@@ -45,6 +46,7 @@ class Summary:
 
     def note(self, case: str, outcome: str, warnings: Sequence[str] | None = None) -> None:
         """Keeps what became of a case; without ``warnings`` those that stand there stay."""
+        case = one_line(case)
         former = self._lines.get(case, Line(""))
         self._lines[case] = Line(outcome, former.warnings if warnings is None else " ".join(dict.fromkeys(warnings)))
 
