@@ -43,8 +43,8 @@ def kinds(compared: Sequence[Compared]) -> dict[str, list[Compared]]:
 
 
 def unflagged_beyond(compared: Sequence[Compared], most: float) -> list[Compared]:
-    """Lengths in mm or angles that are off by more than a limit and carry no flag."""
-    return [each for each in compared if each.measured.unit in ("mm", "deg") and abs(each.error) > most and not each.measured.flags]
+    """Lengths in mm that are off by more than a limit and carry no flag."""
+    return [each for each in compared if each.measured.unit == "mm" and abs(each.error) > most and not each.measured.flags]
 
 
 def print_summary(compared: Sequence[Compared]) -> None:
@@ -59,4 +59,4 @@ def print_summary(compared: Sequence[Compared]) -> None:
             f"| {key} | {len(members)} | {members[0].measured.unit} | {np.median(errors):.2f} | {errors.max():.2f} | {np.median(percents):.1f} "
             f"| {max(plain, default=np.nan):.2f} | {held:.0%} | {flagged:.0%} |"
         )
-    print(f"\nLengths and angles off by over 2 without a flag: {len(unflagged_beyond(compared, 2.0))}")
+    print(f"\nLengths off by over 2 mm without a flag: {len(unflagged_beyond(compared, 2.0))}")

@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.triple import triple
+from Testing.known_sizes.ellipsoid import Ellipsoid
 
 LEAST_SPACING, MOST_SPACING = 0.5, 4.0
 
@@ -37,3 +38,22 @@ def random_grid(rng: np.random.Generator, center: np.ndarray, radius: float, spa
 def places_of(grid: Grid) -> np.ndarray:
     """RAS mm of every voxel center, (K, J, I, 3)."""
     return grid.affine.apply_kji(np.stack(np.meshgrid(*map(np.arange, grid.shape), indexing="ij"), -1))
+
+
+def paint(labels: np.ndarray, grid: Grid, shape: Ellipsoid, value: int) -> None:
+    """Sets the voxels (K, J, I) whose centers lie in an ellipsoid."""
+    box, part = _part(grid, shape)
+    labels[box][shape.holds(places_of(part))] = value
+
+
+def whole(labels: np.ndarray, grid: Grid, shape: Ellipsoid, value: int) -> bool:
+    """Whether nothing else was painted over an ellipsoid."""
+    box, part = _part(grid, shape)
+    return bool((labels[box][shape.holds(places_of(part))] == value).all())
+
+
+def _part(grid: Grid, shape: Ellipsoid) -> tuple[tuple[slice, ...], Grid]:
+    reach = shape.semi.max()
+    ends = shape.center + reach * np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
+    start, stop = grid.index_box(ends)
+    return tuple(slice(low, high) for low, high in zip(start, stop)), grid.crop(start, stop)

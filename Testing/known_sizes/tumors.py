@@ -18,7 +18,7 @@ from neurospineseg.measurements.measurement import Measurement, Measurements
 from neurospineseg.measurements.measuring import measure
 from Testing.known_sizes.comparison import Compared, print_summary
 from Testing.known_sizes.ellipsoid import Ellipsoid
-from Testing.known_sizes.random_grids import places_of, random_grid, random_spacing
+from Testing.known_sizes.random_grids import paint, random_grid, random_spacing
 
 NAMES = {1: "necrotic_core", 2: "edema", 3: "enhancing_tumor"}
 APART_MM = 62.0
@@ -50,10 +50,10 @@ def draw_tumor(seed: int) -> DrawnTumor:
     foci = sorted((Ellipsoid.random(rng, center, 6, 22) for center in centers), key=lambda each: -each.ml)
     middles, edema = [each.scaled(rng.uniform(0.4, 0.8)) for each in foci], [each.scaled(1.3) for each in foci]
     grid = random_grid(rng, centers.mean(0), 30 if count == 1 else APART_MM / np.sqrt(3) + 30, spacing)
-    labels, places = np.zeros(grid.shape, np.uint8), places_of(grid)
+    labels = np.zeros(grid.shape, np.uint8)
     for value, shapes in ((2, edema), (3, foci), (1, middles)):
         for shape in shapes:
-            labels[shape.holds(places)] = value
+            paint(labels, grid, shape, value)
     return DrawnTumor(Volume(labels, grid.affine), foci, middles, edema)
 
 

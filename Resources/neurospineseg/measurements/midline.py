@@ -16,8 +16,8 @@ SPACING_MM = 3.0
 SAMPLES, FEW_SAMPLES = 8000, 1500
 TURNS_DEGREES, SLIDES_MM = np.arange(-24, 25, 8.0), np.arange(-16, 17, 8.0)
 """Starts: turns about the head's S and A axes, and slides along R."""
-LEAST_LIKENESS = 0.6
-"""Correlation of the head with its mirror image from which on a plane is believed."""
+LEAST_LIKENESS = 0.8
+"""Correlation of the head with its mirror image from which on a plane is believed; a box of noise has 0.72, three templates 0.99."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from neurospineseg.measurements.measurement import CUT, FEW_VOXELS, Measurement,
 from neurospineseg.measurements.measuring import MeasuredMask
 from neurospineseg.measurements.midline import MidPlane, mid_plane
 from neurospineseg.measurements.probabilities import probability_on
+from neurospineseg.measurements.structure_box import around_structures, edge_flags
 from neurospineseg.measurements.volumes import LEVELS, volume_bar, volume_ml
 from neurospineseg.tasks.tumor.declaration import ENHANCING_TUMOR, TASK
 
@@ -61,6 +62,7 @@ def measure_tumor(measured: MeasuredMask) -> Measurements:
     core. Its diameters are those of its enhancing part in the slices that the scan was taken in.
     """
     keys = [structure.key for structure in TASK.structures]
+    measured = around_structures(measured)
     grid = measured.labels.grid
     parts = {key: measured.mask(key) for key in keys}
     likely = {key: probability_on(measured.probabilities[key], grid) for key in keys if key in measured.probabilities}
@@ -81,12 +83,9 @@ def _volumes(tumor: _Tumor) -> Iterator[Measurement]:
     for key, name, parts in [*singles, *((each.key, each.name, each.parts) for each in TASK.composites)]:
         mask = tumor.union(parts)
         low, high = volume_bar(mask, tumor.grid, tumor.likely_union(parts))
-        yield Measurement("volume", "Volume", key, name, "mL", volume_ml(mask, tumor.grid), low, high, flags=_edges(mask), group="Volumes")
-
-
-def _edges(mask: np.ndarray) -> tuple[str, ...]:
-    """That a mask reaches the edge of the scan, if it does."""
-    return (CUT,) if any(np.take(mask, end, axis).any() for axis in range(3) for end in (0, -1)) else ()
+        yield Measurement(
+            "volume", "Volume", key, name, "mL", volume_ml(mask, tumor.grid), low, high, flags=edge_flags(mask), group="Volumes"
+        )
 
 
 def _focus(tumor: _Tumor, focus: Focus, number: int, axis: int) -> Iterator[Measurement]:
@@ -94,7 +93,9 @@ def _focus(tumor: _Tumor, focus: Focus, number: int, axis: int) -> Iterator[Meas
     few = (FEW_VOXELS,) if np.count_nonzero(focus.mask) < FEW else ()
     low, high = volume_bar(focus.mask, tumor.grid, _near(focus, tumor.likely_union(CORE)))
     place, place_name = f"focus_{number}", f"Focus {number}{side}"
-    volume = Measurement("volume", "Volume", place, place_name, "mL", focus.ml, low, high, flags=(*_edges(focus.mask), *few), group="Foci")
+    volume = Measurement(
+        "volume", "Volume", place, place_name, "mL", focus.ml, low, high, flags=(*edge_flags(focus.mask), *few), group="Foci"
+    )
     yield volume
     yield from _place(tumor, focus, volume)
     yield from _diameters(tumor, focus, volume, axis)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from neurospineseg.geometry.bounding_box import bounding_slices
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.measurements.measurement import spread
 
@@ -23,7 +24,8 @@ def rim_ml(mask: np.ndarray, grid: Grid) -> float:
 
     Voxel faces around a mask have 1.5 times its surface (Cauchy's formula, over all directions), half a voxel before each is a third of that.
     """
-    padded = np.pad(mask, 1)
+    box = bounding_slices(mask)
+    padded = np.pad(mask[box] if box else mask, 1)
     faces = sum(np.count_nonzero(np.diff(padded, axis=axis)) for axis in range(3))
     return float(faces * grid.voxel_volume_ml / 3)
 

@@ -70,6 +70,7 @@ TASK = Task(
     rules="neurospineseg.tasks.subcortical.rules:postprocess_subcortical",
     notes="neurospineseg.tasks.subcortical.rules:contrast_notes",
     fit="neurospineseg.tasks.subcortical.visible_nuclei:onto_visible",
+    measures="neurospineseg.measurements.nuclei:measure_nuclei",
     head="needed",
     plausible=PlausibleVolumes("deep nuclei", NUCLEI_ML),
     margin_mm=35.0,
