@@ -1,4 +1,4 @@
-"""The shell: ``neurospineseg segment | batch | view | models | doctor | wheels``.
+"""The shell: ``neurospineseg segment | batch | view | measure | models | doctor | wheels``.
 
 Exit codes: 0 done, 1 the program or the computer failed, 2 bad input, 130 canceled.
 Nothing heavy is imported before a command needs it, so that ``--help`` is quick.
@@ -85,6 +85,7 @@ def make_parser() -> argparse.ArgumentParser:
     view.add_argument("--overwrite", action="store_true", help="replace an existing page")
     add_reading_options(view)
 
+    _measure_options(commands, general)
     models = commands.add_parser("models", help="list the installed models", description="Lists the installed models.", parents=[general])
     actions = models.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
     export = actions.add_parser(
@@ -100,6 +101,23 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _wheels_options(commands, general)
     return parser
+
+
+def _measure_options(commands: Any, general: _Parser) -> None:
+    measure = commands.add_parser(
+        "measure",
+        help="read sizes, angles and volumes off masks",
+        description="Reads sizes, angles and volumes off masks of this or another program, into a table.",
+        parents=[general],
+    )
+    words = ".seg.nrrd files with named segments, or label maps; of several, each becomes a row of the table"
+    measure.add_argument("masks", type=Path, nargs="+", metavar="MASK", help=words)
+    measure.add_argument("-o", "--output", type=Path, required=True, metavar="TABLE", help="the .csv or .json file to write")
+    measure.add_argument("--scan", type=Path, metavar="SCAN", help="what the mask was made of, for measures that look at the image")
+    words = "what a label map shows that does not name its segments; its values are then the task's"
+    measure.add_argument("--task", choices=[task.name for task in registered_tasks()], help=words)
+    measure.add_argument("--overwrite", action="store_true", help="replace an existing table")
+    add_reading_options(measure)
 
 
 def _wheels_options(commands: Any, general: _Parser) -> None:
@@ -235,6 +253,10 @@ def _run(options: argparse.Namespace, debug: bool) -> int:
                 from neurospineseg.cli.view import view
 
                 view(options)
+            elif options.command == "measure":
+                from neurospineseg.cli.measure import measure_masks
+
+                return DONE if measure_masks(options) else BAD_INPUT
             elif options.command == "models":
                 from neurospineseg.cli.models import models
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import matplotlib
 import numpy as np
 
 from neurospineseg.atomic_files import Outputs
 from neurospineseg.cli.console import say
+from neurospineseg.cli.mask_file import read_mask
 from neurospineseg.cli.sidecar import read_sidecar
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.triple import triple
-from neurospineseg.images.nrrd_file import read_header
-from neurospineseg.images.segmentation_file import FileSegment, read_segmentation
-from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.images.segmentation_file import FileSegment
+from neurospineseg.images.volume import read_volume
 from neurospineseg.pages.html_page import Case, segments_of, write_page
 from neurospineseg.pages.slice_pictures import Segment
 from neurospineseg.tasks.task import task_named
-
-MOST_LABELS = 400
 
 
 def view(options: argparse.Namespace) -> None:
@@ -37,11 +34,8 @@ def view(options: argparse.Namespace) -> None:
         )
         for note in scan.notes:
             say(f"Warning: {note}")
-        mask, stated = _read_mask(options.mask)
-        values = np.unique(mask.voxels)
-        if len(values) > MOST_LABELS or not np.isfinite(values).all() or (values != values.round()).any() or values.min() < 0:
-            raise InputError(f"'{options.mask.name}' is no label map; give a mask that `neurospineseg segment` wrote.")
-        labels = Volume(mask.voxels.astype(np.uint16), mask.ijk_to_ras)
+        labels, stated = read_mask(options.mask)
+        values = np.unique(labels.voxels)
         report = read_sidecar(options.mask)
         segments = segments_of(report) if report.get("segments") and not stated else _segments(stated, [int(n) for n in values if n > 0])
         if not report:
@@ -61,18 +55,6 @@ def _registered(task: str | None) -> str | None:
     except InputError:
         say(f"The task '{task}' of the record is not known here; the page names the mask's structures without it.")
         return None
-
-
-def _read_mask(path: Path) -> tuple[Volume, list[FileSegment]]:
-    """A mask, and the segments that its header describes where it is a ``.seg.nrrd``."""
-    if path.suffix.lower() == ".nrrd" and path.is_file():
-        try:
-            described = "Segment0_ID" in read_header(path)
-        except InputError:
-            described = False  # what is wrong with it is told where its voxels are read
-        if described:
-            return read_segmentation(path)
-    return read_volume(path), []
 
 
 def _segments(stated: list[FileSegment], values: list[int]) -> list[Segment]:

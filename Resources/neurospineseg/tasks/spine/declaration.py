@@ -25,6 +25,7 @@ TASK = Task(
     },
     needed_classes=(("vertebra", "vertebra_body"),),
     rules="neurospineseg.tasks.spine.numbering:postprocess_spine",
+    measures="neurospineseg.measurements.spine:measure_spine",
     modalities=("MR", "CT"),
     head="unwanted",
     plausible=PlausibleVolumes("vertebrae", {"vertebra": (1.5, 150.0)}),

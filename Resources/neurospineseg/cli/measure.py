@@ -1,0 +1,97 @@
+"""``neurospineseg measure``: the sizes and angles of masks that lie in files, as a table."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from neurospineseg.atomic_files import Outputs
+from neurospineseg.cli.console import out, say, table
+from neurospineseg.cli.mask_file import named_segments, read_mask
+from neurospineseg.errors import InputError
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.measurements.measurement import Measurements
+from neurospineseg.measurements.measuring import measure
+from neurospineseg.measurements.segment_names import structures_of_segments
+from neurospineseg.measurements.table import table_ending, write_table, write_wide_table
+
+
+def measure_masks(options: argparse.Namespace) -> bool:
+    """Runs the command: one mask into a table with a row for each number, several into one with a row for each mask.
+
+    Returns:
+        Whether every mask was measured.
+    """
+    several = len(options.masks) > 1
+    if table_ending(options.output) != ".csv" and several:
+        raise InputError("Several masks go into one table; its name must end in .csv.")
+    if several and options.scan is not None:
+        raise InputError("A scan belongs to one mask; measure each with its own.")
+    with Outputs([options.output], inputs=[*options.masks], overwrite=options.overwrite) as outputs:
+        found = _measured(options, several)
+        if not found:
+            raise InputError("None of the masks could be measured.")
+        new = outputs.temporary(options.output)
+        if several:
+            write_wide_table(found, new)
+        else:
+            write_table(next(iter(found.values())), new)
+    if not several:
+        _show(next(iter(found.values())))
+    print(f"{options.output} written. Not for clinical use.")
+    return len(found) == len(options.masks)
+
+
+def _measured(options: argparse.Namespace, several: bool) -> dict[str, Measurements]:
+    """By the masks' names, or by their paths where two have the same; what is wrong with one of several is said."""
+    names = [path.name for path in options.masks]
+    found = {}
+    for number, path in enumerate(options.masks):
+        try:
+            found[path.name if names.count(path.name) == 1 else str(path)] = measured_file(path, options.task, _scan(options))
+        except InputError as error:
+            if not several:
+                raise
+            say(f"{path}: {error}")
+        if several:
+            say(f"{number + 1} of {len(options.masks)}: {path.name}")
+    return found
+
+
+def _scan(options: argparse.Namespace) -> Volume | None:
+    if options.scan is None:
+        return None
+    scan = read_volume(
+        options.scan,
+        frame=options.frame,
+        orientation=options.orientation,
+        spacing=options.spacing,
+        volume=next(iter(options.volume), None),
+    )
+    for note in scan.notes:
+        say(f"Warning: {note}")
+    return scan
+
+
+def measured_file(path: Path, task: str | None, scan: Volume | None = None) -> Measurements:
+    """What a mask in a file measures.
+
+    Raises:
+        InputError: it cannot be read, or holds nothing that is measured.
+    """
+    labels, stated = read_mask(path)
+    recorded, segments = named_segments(path, stated)
+    values = [int(value) for value in np.unique(labels.voxels) if value > 0]
+    if not values:
+        raise InputError(f"The mask '{path.name}' is empty; give one that holds segments.")
+    task, keys = structures_of_segments(segments, values, task or recorded)
+    return measure(labels, keys, task, scan)
+
+
+def _show(found: Measurements) -> None:
+    for note in found.notes:
+        say(f"Note: {note}")
+    rows = [(each.place_name, each.name, each.text, ", ".join(each.flags)) for each in found]
+    out().print(table(None, ("Where", "Measure", "Value", "Note"), rows, right=(2,)))

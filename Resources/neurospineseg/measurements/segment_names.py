@@ -1,0 +1,93 @@
+"""Which structure a named segment of any program is: ours by its tag or key, others by what their names say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from neurospineseg.errors import InputError
+from neurospineseg.tasks.structure import STRUCTURE_TAG
+from neurospineseg.tasks.task import Task, registered_tasks, task_named
+
+LEVEL = r"(?:C[1-7]|T(?:1[0-3]|[1-9])|L[1-6]|S1)"
+
+
+class NamedSegment(Protocol):
+    """What is known of a segment."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def label(self) -> int: ...
+    @property
+    def tags(self) -> Mapping[str, str]: ...
+
+
+def structures_of_segments(segments: Sequence[NamedSegment], values: Iterable[int], task: str | None = None) -> tuple[str, dict[int, str]]:
+    """The task that a mask's segments belong to, and structures' keys by label value.
+
+    Args:
+        segments: named ones; where there are none, the label values are taken for the task's own.
+        values: label values in the mask.
+        task: where it is known; otherwise the one that knows most of the names.
+
+    Raises:
+        InputError: no segment is of a known structure, or the task cannot be told.
+    """
+    tasks = [task_named(task)] if task else [each for each in registered_tasks() if each.measures is not None]
+    if segments:
+        found = {each.name: _named(segments, each) for each in tasks}
+        best = max(found, key=lambda name: len(found[name]))
+        if not found[best]:
+            shown = ", ".join(f"'{each.name}'" for each in list(segments)[:4])
+            raise InputError(f"None of the segments ({shown}) has the name of a known structure; name them like L3, L3-L4 disc, sacrum.")
+        return best, found[best]
+    if task is None:
+        raise InputError("The mask does not name its segments; say with --task which structures its label values are.")
+    known = {structure.label: structure.key for structure in tasks[0].structures}
+    keys = {value: known[value] for value in values if value in known}
+    if not keys:
+        raise InputError(f"None of the mask's label values is one of {task}'s structures; give a .seg.nrrd file with named segments.")
+    return task, keys
+
+
+def _named(segments: Sequence[NamedSegment], task: Task) -> dict[int, str]:
+    keys = {segment.label: key for segment in segments if (key := structure_key(segment, task)) is not None}
+    return dict(sorted(keys.items()))
+
+
+def structure_key(segment: NamedSegment, task: Task) -> str | None:
+    """The key of the structure of a task that a segment shows; None for something else."""
+    known = {structure.key for structure in task.structures}
+    for stated in (segment.tags.get(STRUCTURE_TAG, ""), segment.key):
+        if stated in known:
+            return stated
+    by_name = {_plain(words): structure.key for structure in task.structures for words in (structure.name, structure.key)}
+    for words in (segment.name, segment.key):
+        if _plain(words) in by_name:
+            return by_name[_plain(words)]
+        spoken = _spine_key(words)
+        if spoken in known:
+            return spoken
+    return None
+
+
+def _plain(words: str) -> str:
+    return re.sub(r"[^a-z0-9]+", " ", words.lower()).strip()
+
+
+def _spine_key(words: str) -> str | None:
+    """``vertebra_L3`` for *vertebrae_L3*, *L3*; ``disc_L3_L4`` for *IVD L3-L4*, *disc_L3_L4*; the sacrum and the canal."""
+    text = words.replace("_", " ").replace("-", " ").replace("/", " ")
+    levels = re.findall(rf"(?<![A-Z0-9]){LEVEL}(?![0-9])", text.upper())
+    disc = re.search(r"\b(dis[ck]s?|ivd)\b", text.lower()) is not None
+    if len(levels) == 2:
+        return f"disc_{levels[0]}_{levels[1]}"
+    if len(levels) == 1 and not disc:
+        return "sacrum" if levels[0] == "S1" else f"vertebra_{levels[0]}"
+    if re.search(r"\bcanal\b", text.lower()):
+        return "spinal_canal"
+    return "sacrum" if re.search(r"\bsacrum\b", text.lower()) else None

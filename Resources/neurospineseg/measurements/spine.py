@@ -1,0 +1,75 @@
+"""What is measured on a mask of the spine: bodies, discs, canal and how they stand to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from neurospineseg.measurements.measurement import UNSURE, Measurement, Measurements, spread
+from neurospineseg.measurements.measuring import MeasuredMask
+from neurospineseg.measurements.spine_alignment import alignment
+from neurospineseg.measurements.spine_parts import bodies, canal, discs
+from neurospineseg.measurements.spine_shapes import PARTS_OF, SpineShapes, spine_shapes
+
+SURFACES = (0.3, 0.7)
+"""Values of the probabilities at which everything is measured again."""
+MOST_SPREAD = {"mm": 1.5, "deg": 4.0, "%": 8.0, "mm2": 60.0, "": 0.12}
+"""An error bar that reaches farther than this to a side is flagged."""
+
+
+def measure_spine(mask: MeasuredMask) -> Measurements:
+    """All measures of a spine.
+
+    The error bar holds what is measured where the probabilities are .3 and .7, where there are probabilities of the structures or of the
+    network's classes; otherwise it is a voxel wide.
+    """
+    shapes = spine_shapes(mask)
+    items = _measured(shapes)
+    if _has_probabilities(mask):
+        others = [_by_place(_measured(spine_shapes(mask, level))) for level in SURFACES]
+        items = [_with_spread(each, [other.get((each.key, each.place)) for other in others]) for each in items]
+    return Measurements("spine", tuple(_flagged(each) for each in items), tuple(_notes(shapes)))
+
+
+def _has_probabilities(mask: MeasuredMask) -> bool:
+    classes = {name for parts in PARTS_OF.values() for name in parts} | set(mask.names.values())
+    return bool(classes & set(mask.probabilities))
+
+
+def _measured(shapes: SpineShapes) -> list[Measurement]:
+    return [*bodies(shapes), *discs(shapes), *canal(shapes), *alignment(shapes)]
+
+
+def _by_place(items: Sequence[Measurement]) -> dict[tuple[str, str], Measurement]:
+    return {(each.key, each.place): each for each in items}
+
+
+def _with_spread(item: Measurement, others: Sequence[Measurement | None]) -> Measurement:
+    """The error bar from the same measure taken at other surfaces; one that is not found there leaves it as wide as a voxel at least."""
+    if item.value is None:
+        return item
+    values = [other.value for other in others if other is not None and other.value is not None]
+    low, high = spread(item.value, values)
+    if len(values) < len(SURFACES):
+        low, high = min(low, item.low if item.low is not None else low), max(high, item.high if item.high is not None else high)
+    return replace(item, low=low, high=high)
+
+
+def _flagged(item: Measurement) -> Measurement:
+    if item.value is None or item.low is None or item.high is None or UNSURE in item.flags:
+        return item
+    wide = max(item.value - item.low, item.high - item.value) > MOST_SPREAD[item.unit]
+    return replace(item, flags=(*item.flags, UNSURE)) if wide else item
+
+
+def _notes(shapes: SpineShapes) -> list[str]:
+    if not shapes.order:
+        return ["The mask holds no vertebra of a known name, so that nothing was measured."]
+    notes = []
+    if shapes.canal is None:
+        notes.append(
+            "No spinal canal was found in the mask; which way bodies face is told from their arches, or taken to be the scan's front."
+        )
+    if "sacrum" not in shapes.bodies and "sacrum" in shapes.order:
+        notes.append("The upper endplate of S1 could not be told; what rests on it is not measured.")
+    return notes
