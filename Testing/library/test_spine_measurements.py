@@ -1,4 +1,4 @@
-"""What is measured on masks of spines whose sizes are known; ``Testing/benchmarks/spine_measurements.py`` does so on many."""
+"""What is measured on masks of spines whose sizes are known; ``Testing/known_sizes/spines.py`` does so on many."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from neurospineseg.images.volume import Volume
 from neurospineseg.measurements.measurement import CUT, Measurements
 from neurospineseg.measurements.measuring import measure
 from neurospineseg.measurements.spine_parts import NO_DISC
-from Testing.benchmarks.spine_measurements import compare
-from Testing.drawn_spines import DrawnSpine, draw_spine, drawn_labels, drawn_probabilities
+from Testing.known_sizes.drawn_spines import DrawnSpine, draw_spine, drawn_labels, drawn_probabilities
+from Testing.known_sizes.spines import compare
 
 UPRIGHT = np.diag([1.8, 1.8, 1.8])
 TURNED = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0] * 1.8

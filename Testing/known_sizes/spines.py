@@ -1,6 +1,6 @@
 """How far what is measured on masks of spines lies from the truth: spines drawn from shapes of known size, in random poses and grids.
 
-python -m Testing.benchmarks.spine_measurements --count 200
+python -m Testing.known_sizes.spines --count 200
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from neurospineseg.measurements.measurement import FEW_VOXELS, UNSURE, Measurement
 from neurospineseg.measurements.measuring import measure
-from Testing.drawn_spines import DrawnSpine, draw_spine, drawn_labels, drawn_probabilities, random_grid
+from Testing.known_sizes.drawn_spines import DrawnSpine, draw_spine, drawn_labels, drawn_probabilities, random_grid
 
 FAR = {"mm": 2.0, "deg": 4.0, "%": 6.0, "mm2": 60.0, "": 0.1}
 """An error beyond this without a flag is listed."""
