@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,10 @@ import SimpleITK as sitk
 
 from neurospineseg.cli.main import BAD_INPUT, DONE, main
 from neurospineseg.errors import InputError
-from neurospineseg.images.nrrd_file import read_header, write_nrrd
+from neurospineseg.images.nrrd_file import read_header, read_voxels, write_nrrd
 from neurospineseg.images.segmentation_file import FileSegment, read_segmentation, write_segmentation
 from neurospineseg.images.volume import Volume, read_volume, write_volume
+from neurospineseg.pipeline.batch import run_batch
 from Testing.small_scans import ball, oblique_affine
 
 DIRECTIONS = "(2,0.1,0) (0,3,0.2) (0,0,4)"
@@ -161,6 +162,27 @@ def test_a_frame_of_a_list_has_its_voxels(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="2 volumes"):
         read_volume(path)
     assert np.array_equal(read_volume(path, frame=1).voxels, np.arange(1, 48, 2).reshape(2, 3, 4))
+
+
+def test_what_overlaps_is_told_where_it_counts_to_one_segment_only(tmp_path: Path) -> None:
+    path = layered(tmp_path)
+    layers = read_voxels(path, read_header(path))[0]
+    overlap = np.count_nonzero((layers[0] > 0) & (layers[1] == 1))
+    volume, _ = read_segmentation(path)
+    assert overlap > 0
+    assert volume.notes == (f"The segments overlap in {overlap} voxels; there each counts to the last of them alone.",)
+
+
+def test_a_segmentation_of_layers_beside_scans_stops_no_batch(tmp_path: Path) -> None:
+    layered(tmp_path).rename(tmp_path / "layers.nrrd")
+    write_volume(Volume(np.ones((4, 5, 6), np.int16), np.eye(4)), tmp_path / "scan.nrrd")
+
+    def read(scans: Mapping[str, Path], target: Path) -> None:
+        read_volume(scans["image"])
+
+    outcomes = run_batch("spine", tmp_path, tmp_path / "masks", read)
+    assert outcomes["scan"] == "done"
+    assert "'layers.nrrd' is a Slicer segmentation of 2 layers" in outcomes["layers"]
 
 
 def test_layers_are_no_scan(tmp_path: Path) -> None:

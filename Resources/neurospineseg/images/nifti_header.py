@@ -68,6 +68,11 @@ def unit_mm(header: Any) -> float:
     return MM_PER_UNIT.get(int(header["xyzt_units"]) % 8, 1.0) if "xyzt_units" in header else 1.0
 
 
+def states_time(header: Any) -> bool:
+    """Whether a header has a unit for its fourth axis, such as s or Hz."""
+    return "xyzt_units" in header and int(header["xyzt_units"]) >= 8
+
+
 def in_mm(matrix: np.ndarray, unit: float) -> np.ndarray:
     """A 4x4 of other units in mm."""
     return np.vstack([matrix[:3] * unit, [0, 0, 0, 1]])

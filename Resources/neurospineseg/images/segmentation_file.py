@@ -69,7 +69,8 @@ def write_segmentation(labels: Volume, segments: Sequence[FileSegment], path: Pa
 def read_segmentation(path: Path) -> tuple[Volume, list[FileSegment]]:
     """A ``.seg.nrrd`` as one label map of uint16, and the segments that its header describes.
 
-    The voxels of several layers get new labels, 1 for the first segment; where segments overlap, the later one wins.
+    The voxels of several layers get new labels, 1 for the first segment; where segments overlap, the later one wins, and the volume's notes
+    say how much that takes from others.
 
     Raises:
         InputError: the file cannot be used; the message says why and what to do.
@@ -81,13 +82,16 @@ def read_segmentation(path: Path) -> tuple[Volume, list[FileSegment]]:
         raise InputError(f"'{path.name}' is no label map; give a segmentation that Slicer or this program wrote.")
     if array.ndim == 3:
         return Volume(array.astype(np.uint16), affine), segments
-    labels = np.zeros(array.shape[1:], np.uint16)
+    labels, hidden = np.zeros(array.shape[1:], np.uint16), 0
     for number, segment in enumerate(segments):
         layer = _whole(header.get(f"Segment{number}_Layer", str(number)), -1)
         if not 0 <= layer < len(array):
             raise InputError(f"'{path.name}' lacks the layer in which its header puts '{segment.name}'; save it in Slicer again.")
-        labels[array[layer] == segment.label] = number + 1
-    return Volume(labels, affine), [replace(segment, label=number + 1) for number, segment in enumerate(segments)]
+        own = array[layer] == segment.label
+        hidden += int(np.count_nonzero(labels[own]))
+        labels[own] = number + 1
+    notes = (f"The segments overlap in {hidden} voxels; there each counts to the last of them alone.",) if hidden else ()
+    return Volume(labels, affine, notes), [replace(segment, label=number + 1) for number, segment in enumerate(segments)]
 
 
 def _count(header: Mapping[str, Any]) -> int:

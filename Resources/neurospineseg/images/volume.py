@@ -18,8 +18,9 @@ from neurospineseg.geometry.triple import triple
 from neurospineseg.images.data_files import size_of
 from neurospineseg.images.dicom_start import Reading, begins_like_dicom
 from neurospineseg.images.nifti_file import affine_from_codes, read_nifti, write_nifti
-from neurospineseg.images.nifti_header import axis_codes
+from neurospineseg.images.nifti_header import axis_codes, states_time
 from neurospineseg.images.scan_names import scan_in
+from neurospineseg.images.voxel_axes import one_volume
 
 NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".img")
 ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -157,21 +158,6 @@ def read_volume(
     raise InputError(f"The file '{path.name}' is of a kind that is not read; give NIfTI, NRRD, MHA/MHD, Analyze or DICOM.")
 
 
-def _pick_frame(array: np.ndarray, frame: int | None, name: str) -> np.ndarray:
-    """Array indexed [k, j, i] or [t, k, j, i] (more leading axes of size 1 are dropped) to [k, j, i]."""
-    while array.ndim > 3 and array.shape[0] == 1:
-        array = array[0]
-    if array.ndim == 4:
-        if frame is None:
-            raise InputError(f"'{name}' holds {array.shape[0]} volumes (4D); pick one with --frame 0 to --frame {array.shape[0] - 1}.")
-        if not 0 <= frame < array.shape[0]:
-            raise InputError(f"'{name}' has no frame {frame}; it holds frames 0 to {array.shape[0] - 1}.")
-        array = array[frame]
-    if array.ndim != 3 or min(array.shape) < 2:
-        raise InputError(f"'{name}' is a single slice or a 2D image; a 3D volume is needed.")
-    return array
-
-
 def _gray(array: np.ndarray, name: str, compact: bool, slope: float = 1.0, intercept: float = 0.0) -> np.ndarray:
     """The array times ``slope`` plus ``intercept`` as float32, or as it is where it is of a type of ``KEPT`` and not scaled."""
     if array.dtype.kind == "c":
@@ -189,8 +175,10 @@ def _gray(array: np.ndarray, name: str, compact: bool, slope: float = 1.0, inter
 
 def _read_nifti(path: Path, frame: int | None, orientation: str | None, compact: bool) -> Volume:
     file = read_nifti(path)
-    voxels = _gray(_pick_frame(file.voxels, frame, path.name), path.name, compact, file.slope, file.intercept)
-    return Volume(voxels, *file.place(orientation, voxels.shape))
+    array, notes = one_volume(file.voxels, frame, path.name, drop_first=not states_time(file.header))
+    voxels = _gray(array, path.name, compact, file.slope, file.intercept)
+    matrix, more = file.place(orientation, voxels.shape)
+    return Volume(voxels, matrix, (*notes, *more))
 
 
 def _read_dicom(path: Path, compact: bool, reading: Reading) -> Volume:
@@ -213,7 +201,7 @@ def _read_itk(path: Path, frame: int | None, orientation: str | None, compact: b
         from neurospineseg.images.nrrd_file import read_nrrd
 
         array, affine, recorded = read_nrrd(path)
-    voxels = _gray(_pick_frame(array, frame, path.name), path.name, compact)
+    voxels = _gray(one_volume(array, frame, path.name)[0], path.name, compact)
     if recorded:
         return Volume(voxels, affine)
     if orientation is not None:
