@@ -14,6 +14,7 @@ import slicer
 
 from neurospineseg.errors import InputError
 from neurospineseg.mrml import label_map_of
+from neurospineseg.worker.protocol import FilesWritten
 from Testing.small_scans import ball, write_nifti
 
 MODULES = ("SubcorticalSeg", "SpineSeg", "TumorSeg")
@@ -146,15 +147,19 @@ def test_a_folder(logic, tmp_path) -> None:
         logic.segmentFolder(tmp_path / "nothing", output)
 
 
-def test_what_a_folder_does_not_say_is_passed_on(logic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_folder_does_not_say_is_passed_on(
+    logic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "case").mkdir()
     (tmp_path / "case" / "case_flair.nii.gz").touch()
     requests: list[Any] = []
     monkeypatch.setattr(logic, "wait_for", lambda begin: begin(None))
-    monkeypatch.setattr(logic, "begin", lambda run: requests.append(run.request))
+    monkeypatch.setattr(logic, "begin", lambda run: requests.append(run.request) or FilesWritten({}, ("The scan is short.",)))
     logic.segmentFolder(tmp_path, tmp_path / "out", volume="series=4,echo=2", orientation="LPS", spacing=(1, 1, 3), frame=2)
     (request,) = requests
     assert (request.volume, request.orientation, request.spacing, request.frame) == (("series=4,echo=2",), "LPS", (1.0, 1.0, 3.0), 2)
+    assert "case,done,The scan is short." in (tmp_path / "out" / "summary.csv").read_text(), "nor are warnings lost"
+    assert "case: The scan is short." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -318,7 +323,7 @@ def test_a_folder_that_is_canceled_has_nothing_half_written(logic, tmp_path, mon
 
     def cancel_when_it_writes() -> None:
         tick()
-        staging.extend(output.glob(".neurospineseg-*"))
+        staging.extend(path for path in output.glob(".neurospineseg-*") if path.is_dir())
         if staging:
             logic.cancel()
 
