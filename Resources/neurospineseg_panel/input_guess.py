@@ -39,7 +39,7 @@ _SPINE = r"spine|spinal|wirbels\w*|[bhl]ws|lumbar|thoracic|[clt]sp|myelo\w*"
 _BODY_PARTS = {"head": _HEAD, "spine": _SPINE}
 _OTHER = (
     r"dwi|adc|diff\w*|trace\w*|dti|perf\w*|dsc|dce|asl|r?cb[fv]|mtt|mra|tof|angio\w*|veno\w*|bold|fmri|epi|ep2d|localizer|scout|survey|loc|"
-    r"phase|pha|mip|map|sub(?= \|)|subtra\w*|inv[12]|ciss|fiesta|mrs|spectro\w*|calib\w*|seg|segmentation|labels?|labelmap|mask|pred\w*"
+    r"phase|pha|mip|map|sub(?= \|)|subtra\w*|inv[12]|ciss|fiesta|mrs|spectro\w*|calib\w*|seg|dseg|probseg|segmentation|labels?|labelmap|mask|pred\w*"
 )
 _NO_AGENT = ("", "0", "n", "no", "none", "ohne", "nein", "kein", "not", "without")
 _DECATHLON = re.compile(r"^BRATS_\d{3}_000([0-3])(?!\d)")

@@ -300,3 +300,9 @@ def test_damaged_headers_end_in_a_sentence(read: Callable[[Path], object], tmp_p
         except InputError as error:
             told += "'odd.seg.nrrd'" in str(error)
     assert told > 100
+
+
+def test_the_page_of_overlapping_segments_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_volume(Volume(np.arange(210, dtype=np.int16).reshape(5, 6, 7), np.diag([1.0, 1, 2, 1])), tmp_path / "scan.nrrd")
+    assert main(["view", str(tmp_path / "scan.nrrd"), str(layered(tmp_path)), "-o", str(tmp_path / "page.html")]) == DONE
+    assert "The segments overlap in 4 voxels" in capsys.readouterr().err

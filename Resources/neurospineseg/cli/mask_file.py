@@ -16,7 +16,7 @@ MOST_LABELS = 400
 
 
 def read_mask(path: Path) -> tuple[Volume, list[FileSegment]]:
-    """A mask, and the segments that its header describes where it is a ``.seg.nrrd``.
+    """A mask, whose notes say where segments overlap, and the segments that its header describes where it is a ``.seg.nrrd``.
 
     Raises:
         InputError: it cannot be read, or holds no label values.
@@ -25,7 +25,7 @@ def read_mask(path: Path) -> tuple[Volume, list[FileSegment]]:
     values = np.unique(mask.voxels)
     if len(values) > MOST_LABELS or not np.isfinite(values).all() or (values != values.round()).any() or values.min() < 0:
         raise InputError(f"'{path.name}' is no label map; give a mask that `neurospineseg segment` wrote.")
-    return Volume(mask.voxels.astype(np.uint16), mask.ijk_to_ras), stated
+    return Volume(mask.voxels.astype(np.uint16), mask.ijk_to_ras, mask.notes), stated
 
 
 def named_segments(path: Path, stated: list[FileSegment]) -> tuple[str | None, list[FileSegment]]:

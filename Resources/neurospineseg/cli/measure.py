@@ -82,6 +82,8 @@ def measured_file(path: Path, task: str | None, scan: Volume | None = None) -> M
         InputError: it cannot be read, or holds nothing that is measured.
     """
     labels, stated = read_mask(path)
+    for note in labels.notes:
+        say(f"Warning: {path.name}: {note}")
     recorded, segments = named_segments(path, stated)
     values = [int(value) for value in np.unique(labels.voxels) if value > 0]
     if not values:

@@ -35,6 +35,8 @@ def view(options: argparse.Namespace) -> None:
         for note in scan.notes:
             say(f"Warning: {note}")
         labels, stated = read_mask(options.mask)
+        for note in labels.notes:
+            say(f"Warning: the mask: {note}")
         values = np.unique(labels.voxels)
         report = read_sidecar(options.mask)
         segments = segments_of(report) if report.get("segments") and not stated else _segments(stated, [int(n) for n in values if n > 0])
