@@ -10,9 +10,13 @@ import SimpleITK as sitk
 
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.affine import Affine
-from neurospineseg.geometry.grid import covering_grid
+from neurospineseg.geometry.grid import Grid, covering_grid
 from neurospineseg.geometry.resample import resample
+from neurospineseg.geometry.triple import triple
 from neurospineseg.images.volume import Volume
+
+LEAST_PART = 0.1
+"""A voxel of 2 mm of which this share is labeled does not count."""
 
 
 def _plain_image(volume: Volume, spacing: float) -> sitk.Image:
@@ -26,11 +30,25 @@ def _plain_image(volume: Volume, spacing: float) -> sitk.Image:
     return image
 
 
-def register_rigid(fixed: Volume, moving: Volume) -> Volume:
+def _counted(volume: Volume, image: sitk.Image) -> sitk.Image:
+    """1 where a label map is 0, on the voxels of a plain image."""
+    size = np.array(image.GetSize())
+    upright = Grid(triple(int(n) for n in size[::-1]), Affine.of(np.diag(image.GetSpacing()), image.GetOrigin()))
+    labeled = resample(volume.tensor[None].float().clamp(0, 1), volume.grid, upright, fill=0.0)[0].numpy() > LEAST_PART
+    mask = sitk.GetImageFromArray((~labeled).astype(np.uint8))
+    mask.CopyInformation(image)
+    return mask
+
+
+def register_rigid(fixed: Volume, moving: Volume, not_fixed: Volume | None = None, not_moving: Volume | None = None) -> Volume:
     """The moving scan with the matrix that lays it on the fixed one.
 
     Mattes mutual information (32 bins), first at the given position and at
     matching centers, the better start is refined from 4 mm to 2 mm.
+
+    Args:
+        not_fixed, not_moving: label maps on any grid in the space of either scan; where they are not 0, as in a tumor that has grown between two
+            dates, is not looked at.
 
     Raises:
         InputError: the registration found no common image content.
@@ -53,6 +71,10 @@ def register_rigid(fixed: Volume, moving: Volume) -> Volume:
         method.SetShrinkFactorsPerLevel([3, 2, 1])
         method.SetSmoothingSigmasPerLevel([4.0, 2.0, 0.0])
         method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
+        if not_fixed is not None:
+            method.SetMetricFixedMask(_counted(not_fixed, fixed_image))
+        if not_moving is not None:
+            method.SetMetricMovingMask(_counted(not_moving, moving_image))
         method.SetInitialTransform(start, inPlace=True)
         try:
             method.Execute(fixed_image, moving_image)
