@@ -1,4 +1,4 @@
-"""The shell: ``neurospineseg segment | batch | view | measure | models | doctor | wheels``.
+"""The shell: ``neurospineseg segment | batch | view | measure | follow | models | doctor | wheels``.
 
 Exit codes: 0 done, 1 the program or the computer failed, 2 bad input, 130 canceled.
 Nothing heavy is imported before a command needs it, so that ``--help`` is quick.
@@ -86,6 +86,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_reading_options(view)
 
     _measure_options(commands, general)
+    _follow_options(commands, general)
     models = commands.add_parser("models", help="list the installed models", description="Lists the installed models.", parents=[general])
     actions = models.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
     export = actions.add_parser(
@@ -118,6 +119,31 @@ def _measure_options(commands: Any, general: _Parser) -> None:
     measure.add_argument("--task", choices=[task.name for task in registered_tasks()], help=words)
     measure.add_argument("--overwrite", action="store_true", help="replace an existing table")
     add_reading_options(measure)
+
+
+def _follow_options(commands: Any, general: _Parser) -> None:
+    follow = commands.add_parser(
+        "follow",
+        help="compare studies of one patient",
+        description="Compares masks of one patient, the earliest first: each number by date, its change from the first study and from the lowest.",
+        parents=[general],
+    )
+    follow.add_argument("masks", type=Path, nargs="+", metavar="MASK", help="two or more, the earliest first")
+    follow.add_argument("-o", "--output", type=Path, required=True, metavar="TABLE", help="the .csv file to write")
+    words = (
+        "one for each mask, of the same visit, by which later studies are laid on the first; without them masks are compared as they lie"
+    )
+    follow.add_argument("--scans", type=Path, nargs="+", default=[], metavar="SCAN", help=words)
+    follow.add_argument(
+        "--dates", nargs="+", default=[], metavar="DATE", help="one for each mask, such as 2024-05-31; by default the files' names"
+    )
+    words = "also write, beside the table, DATE_change.seg.nrrd: what has grown and shrunk since the first study"
+    follow.add_argument("--maps", action="store_true", help=words)
+    words = "what is looked at for these maps, such as whole_tumor; by default the tumor core, or all structures of another task"
+    follow.add_argument("--of", metavar="STRUCTURE", help=words)
+    words = "what a label map shows that does not name its segments; its values are then the task's"
+    follow.add_argument("--task", choices=[task.name for task in registered_tasks()], help=words)
+    follow.add_argument("--overwrite", action="store_true", help="replace existing files")
 
 
 def _wheels_options(commands: Any, general: _Parser) -> None:
@@ -257,6 +283,10 @@ def _run(options: argparse.Namespace, debug: bool) -> int:
                 from neurospineseg.cli.measure import measure_masks
 
                 return DONE if measure_masks(options) else BAD_INPUT
+            elif options.command == "follow":
+                from neurospineseg.cli.follow import follow_studies
+
+                follow_studies(options)
             elif options.command == "models":
                 from neurospineseg.cli.models import models
 

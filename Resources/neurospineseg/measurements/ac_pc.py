@@ -90,7 +90,8 @@ class AcPc:
 
 def ac_pc_of_mni(mni_to_ras: Affine, error_mm: float = 0.0) -> AcPc:
     """The frame of a head whose pose is known, such as ``Pose.mni_to_ras`` of the locator."""
-    return AcPc(*(mni_to_ras.apply(np.array(point)) for point in (AC_MNI, PC_MNI, MIDLINE_MNI)), error_mm)
+    ac, pc, midline = (mni_to_ras.apply(np.array(point)) for point in (AC_MNI, PC_MNI, MIDLINE_MNI))
+    return AcPc(ac, pc, midline, error_mm)
 
 
 def nucleus_mni(key: str) -> np.ndarray:

@@ -1,0 +1,95 @@
+"""``neurospineseg follow``: two or more studies of one patient as a table by date, and maps of what has grown and shrunk."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from neurospineseg.atomic_files import Outputs
+from neurospineseg.cli.console import out, say, table
+from neurospineseg.cli.mask_file import named_segments, read_mask
+from neurospineseg.errors import InputError
+from neurospineseg.images.segmentation_file import FileSegment, write_segmentation
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.measurements.over_time import GROWN, SHRUNK, Change, write_changes
+from neurospineseg.measurements.segment_names import structures_of_segments
+from neurospineseg.pipeline.follow_up import FollowUp, Study, follow
+from neurospineseg.tasks.task import task_named
+
+SEGMENTS = (FileSegment("grown", "Grown", GROWN, (226, 60, 60)), FileSegment("shrunk", "Shrunk", SHRUNK, (60, 120, 226)))
+
+
+def follow_studies(options: argparse.Namespace) -> None:
+    """Runs the command: prints how the volumes changed, writes the table and, where they are wanted, the maps."""
+    task, studies = _studies(options)
+    structures = _structures(task, options.of)
+    maps = [options.output.with_name(f"{study.name}_change.seg.nrrd") for study in studies[1:]] if options.maps else []
+    inputs = [*options.masks, *options.scans]
+    with Outputs([options.output, *maps], inputs=inputs, overwrite=options.overwrite) as outputs:
+        found = follow(studies, task, structures)
+        write_changes(found.changes, outputs.temporary(options.output))
+        for path, changed in zip(maps, found.maps):
+            write_segmentation(changed, SEGMENTS, outputs.temporary(path))
+    _show(found)
+    print(f"{options.output} written{f', and {len(maps)} maps beside it' if maps else ''}. Not for clinical use.")
+
+
+def _studies(options: argparse.Namespace) -> tuple[str, list[Study]]:
+    masks: Sequence[Path] = options.masks
+    if len(masks) < 2:
+        raise InputError("There is one mask only; give two or more of the same patient, the earliest first.")
+    for given, called in ((options.scans, "--scans"), (options.dates, "--dates")):
+        if given and len(given) != len(masks):
+            raise InputError(f"There are {len(masks)} masks but {len(given)} {called}; give one for each mask, in the same order.")
+    names = options.dates or [path.name.split(".")[0] for path in masks]
+    for name in names:
+        if "/" in name or "\\" in name:
+            raise InputError(f"The date '{name}' cannot be part of a file's name; write it like 2024-05-31.")
+    scans: list[Volume | None] = [read_volume(path) for path in options.scans]
+    tasks, studies = [], []
+    for name, path, scan in zip(names, masks, scans or [None] * len(masks)):
+        labels, stated = read_mask(path)
+        recorded, segments = named_segments(path, stated)
+        values = [int(value) for value in np.unique(labels.voxels) if value > 0]
+        task, keys = structures_of_segments(segments, values, options.task or recorded)
+        tasks.append(task)
+        studies.append(Study(name, labels, keys, scan))
+    if len(set(tasks)) > 1:
+        raise InputError(f"The masks are of different kinds ({', '.join(dict.fromkeys(tasks))}); give masks of one.")
+    return tasks[0], studies
+
+
+def _structures(task: str, of: str | None) -> list[str]:
+    """Keys of the structures whose union is followed: all of the task, one of them, or those of a union of the task's."""
+    declared = task_named(task)
+    keys, unions = [structure.key for structure in declared.structures], {union.key: list(union.parts) for union in declared.composites}
+    if of is None:
+        return unions.get("tumor_core", keys)
+    if of in unions:
+        return unions[of]
+    return [declared.structure(of).key]
+
+
+def _show(found: FollowUp) -> None:
+    for note in found.notes:
+        say(f"Note: {note}")
+    followed = [each for each in found.changes if each.measured.key in ("volume", "sum_of_products", "longest_diameter")]
+    cells = [
+        (each.study, each.measured.place_name, each.measured.name, each.measured.text, _first(each), _lowest(each)) for each in followed
+    ]
+    out().print(table(None, ("Study", "Where", "Measure", "Value", "Since the first", "Since the lowest"), cells, right=(3, 4, 5)))
+
+
+def _first(each: Change) -> str:
+    return _signed(each.from_first, each.from_first_percent)
+
+
+def _lowest(each: Change) -> str:
+    return _signed(each.from_lowest, each.from_lowest_percent)
+
+
+def _signed(difference: float | None, percent: float | None) -> str:
+    return "-" if difference is None else f"{difference:+.2f}" if percent is None else f"{difference:+.2f} ({percent:+.0f} %)"

@@ -1,0 +1,65 @@
+"""``neurospineseg follow``: masks of one patient in files become a table by date and maps of the change."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurospineseg.cli.main import BAD_INPUT, DONE, main
+from neurospineseg.images.segmentation_file import read_segmentation
+from neurospineseg.images.volume import Volume, write_volume
+
+
+def mask_file(path: Path, radius: float) -> Path:
+    k, j, i = np.meshgrid(*(np.arange(30) - 14.5,) * 3, indexing="ij")
+    write_volume(Volume((3 * (k**2 + j**2 + i**2 < radius**2)).astype(np.uint8), np.eye(4)), path)
+    return path
+
+
+@pytest.fixture
+def masks(tmp_path: Path) -> list[str]:
+    return [str(mask_file(tmp_path / f"{name}.nii.gz", radius)) for name, radius in (("early", 8.0), ("late", 10.0))]
+
+
+def test_a_table_by_date_is_written(masks: list[str], tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    done = main(["follow", *masks, "--task", "tumor", "--dates", "2024-01-31", "2024-06-30", "-o", str(table)])
+    with open(table, encoding="utf-8-sig") as file:
+        rows = [row for row in csv.DictReader(file) if row["place_key"] == "whole_tumor"]
+    assert (done, [row["study"] for row in rows]) == (DONE, ["2024-01-31", "2024-06-30"])
+    assert float(rows[1]["from_first_percent"]) == pytest.approx(95, abs=5)
+
+
+def test_maps_of_the_change_are_written(masks: list[str], tmp_path: Path) -> None:
+    done = main(["follow", *masks, "--task", "tumor", "-o", str(tmp_path / "table.csv"), "--maps"])
+    labels, segments = read_segmentation(tmp_path / "late_change.seg.nrrd")
+    assert (done, [segment.name for segment in segments]) == (DONE, ["Grown"])
+    assert np.count_nonzero(labels.voxels) == pytest.approx(4 / 3 * np.pi * (10**3 - 8**3), rel=0.05)
+
+
+def test_masks_alone_are_said_to_be_compared_as_they_lie(masks: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["follow", *masks, "--task", "tumor", "-o", str(tmp_path / "table.csv")])
+    assert "late: taken to lie where the first study lies" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--dates", "2024"], "2 masks but 1 --dates"),
+        (["--of", "liver"], "no structure 'liver'"),
+        (["--dates", "a/b", "c"], "cannot be part"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(
+    more: list[str], sentence: str, masks: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = main(["follow", *masks, "--task", "tumor", "-o", str(tmp_path / "table.csv"), *more])
+    assert (done, sentence in capsys.readouterr().err) == (BAD_INPUT, True)
+
+
+def test_one_mask_is_refused(masks: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["follow", masks[0], "--task", "tumor", "-o", str(tmp_path / "table.csv")]) == BAD_INPUT
+    assert "two or more" in capsys.readouterr().err
