@@ -12,7 +12,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.triple import triple
-from neurospineseg.mrml.pieces import Box, Pieces, at_once, slabs_of
+from neurospineseg.mrml.pieces import Box, Pieces, at_once, moved_box, slabs_of
 from neurospineseg.mrml.volume_node import to_numpy, to_world
 from neurospineseg.tasks.anatomy import all_structures
 from neurospineseg.tasks.structure import STRUCTURE_TAG, Structure, segment_tags, terminology_entry
@@ -160,7 +160,11 @@ def tight_masking(segment: Any) -> Pieces[TightMask | None]:
     if not lines[0].any():
         return None
     box = tuple(slice(int(places[0]), int(places[-1]) + 1) for places in map(np.flatnonzero, lines))
-    return np.ascontiguousarray(values[box] == label), triple(at + part.start for at, part in zip(start, box)), matrix
+    mask = np.empty([part.stop - part.start for part in box], bool)
+    for slab in slabs_of(box):
+        np.equal(values[slab], label, out=mask[moved_box(slab, [-part.start for part in box])])
+        yield
+    return mask, triple(at + part.start for at, part in zip(start, box)), matrix
 
 
 def shift_between(own: np.ndarray, matrix: np.ndarray) -> tuple[int, int, int] | None:
