@@ -47,7 +47,7 @@ def make_installation_pictures(application: Any, folder: Path) -> None:
         made.spin(0.2)
         window._dialog.grab().save(str(folder / f"Installation-{name}.png"))
 
-    window.open()
+    window.needed("Segment", lambda: None)
     picture("question")
     made.click(window.stopButton)
     panel.parent.show()
