@@ -19,7 +19,7 @@ RADIUS_MM = 15.0
 
 
 class Brighter(torch.nn.Module):
-    """Edema where the first channel is above a level, else background; keeps how many windows it saw."""
+    """The whole tumor, and no more, where the first channel is above a level; keeps how many windows it saw."""
 
     def __init__(self, level: float) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Brighter(torch.nn.Module):
         self.windows += len(image)
         bright = (image[:, :1] - self.level) * 8
         rest = torch.full_like(bright, -20)
-        return torch.cat([-bright, rest, bright, rest], 1)
+        return torch.cat([bright, rest, rest], 1)
 
 
 @pytest.fixture
@@ -50,6 +50,7 @@ def segmenter(coarse_level: float) -> tuple[Segmenter, Brighter]:
     """The fine model with a network that marks both balls, behind a coarse one that marks what is above a level."""
     fine = Brighter(1.0)
     assert find_bundle(FINE).spec.coarse == COARSE
+    assert find_bundle(FINE).spec.nested == find_bundle(COARSE).spec.nested == ("edema", "necrotic_core", "enhancing_tumor")
     networks: dict[str, torch.nn.Module] = {FINE: fine, COARSE: Brighter(coarse_level)}
     made = Segmenter("tumor", Settings(model=FINE, device="cpu", force=True), networks)
     return made, fine

@@ -33,7 +33,7 @@ def test_monai_runs_the_bundle_by_itself(tmp_path: Path) -> None:
     scans, bundle = tmp_path / "scans", tmp_path / "spine_3d"
     scans.mkdir()
     voxels = np.random.default_rng(0).random((40, 44, 36), np.float32) * 100
-    nib.save(nib.Nifti1Image(voxels, np.diag([2.0, 2.0, 2.0, 1.0])), scans / "scan.nii.gz")
+    nib.save(nib.Nifti1Image(voxels, np.diag([*read_bundle(bundle).spec.spacing, 1.0])), scans / "scan.nii.gz")
     workflow = ConfigWorkflow(
         str(bundle / "configs" / "inference.json"),
         meta_file=str(bundle / "configs" / "metadata.json"),
