@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable, Sequence
 
 from neurospineseg.cli.console import forgive_encoding, say
-from neurospineseg.errors import InputError
+from neurospineseg.errors import InputError, missing_package
 from neurospineseg.errors.of_files import use_failed
 
-BAD_INPUT, STOPPED = 2, 130
+FAULT, BAD_INPUT, STOPPED = 1, 2, 130
 
 
 def run_program(
@@ -29,7 +29,7 @@ def run_program(
         afterwards: what is said after a sentence on a file that cannot be read or written; ``stopped`` after Ctrl-C.
 
     Returns:
-        The work's exit code, 2 where the input is bad or a file cannot be read or written, 130 after Ctrl-C.
+        The work's exit code, 1 where a package is missing, 2 where the input is bad or a file cannot be read or written, 130 after Ctrl-C.
     """
     forgive_encoding(sys.stdout, sys.stderr)
     options = parser.parse_args(arguments)
@@ -41,6 +41,9 @@ def run_program(
     except OSError as error:
         say(f"{use_failed(error)} {afterwards}".strip())
         return BAD_INPUT
+    except ModuleNotFoundError as error:
+        say(missing_package(error))
+        return FAULT
     except KeyboardInterrupt:
         say(stopped)
         return STOPPED

@@ -29,7 +29,7 @@ def one_line(text: str) -> str:
     return plain if len(plain) <= LONGEST else f"{plain[: LONGEST // 2]} ... {plain[-LONGEST // 2 :]}"
 
 
-MODULES = {"pynrrd": "nrrd"}
+MODULES = {"pynrrd": "nrrd", "pyyaml": "yaml"}
 """What a package is called in Python, where that differs."""
 
 

@@ -60,7 +60,8 @@ def find_cases(task: str, folder: Path, output: Path | None = None, warn: Callab
     declared = task_named(task)
     if not folder.is_dir():
         raise InputError(f"The folder '{folder}' does not exist; choose the folder that holds the cases.")
-    folders = [entry for entry in folders_in(folder) if not _is_for_masks(entry, output)]
+    root, masks_folder = folder.resolve(), None if output is None else output.resolve()
+    folders = [entry for entry in folders_in(folder) if not _is_for_masks(entry, root, masks_folder)]
     if any("sub" in entities_of(entry.name) for entry in folders):
         folders = [entry for entry in folders if entry.name not in NO_SUBJECTS]
     masks: list[ScanFile] = []
@@ -83,10 +84,11 @@ def _left_aside(names: list[str]) -> str:
     return f"Left aside as segmentations, not scans: '{names[0]}'{more}."
 
 
-def _is_for_masks(entry: Path, output: Path | None) -> bool:
+def _is_for_masks(entry: Path, root: Path, output: Path | None) -> bool:
+    """Whether a folder is ``output`` or holds nothing else; ``root`` is the folder that it lies in. Both lead through no links."""
     if output is None:
         return False
-    entry, output = entry.resolve(), output.resolve()
+    entry = entry.resolve() if entry.is_symlink() else root / entry.name
     return entry == output or (entry in output.parents and not any(path.is_file() for path in entry.iterdir()))
 
 
