@@ -14,7 +14,7 @@ from neurospineseg.geometry.grid import Grid
 from neurospineseg.images.volume import Volume
 from neurospineseg.measurements.ac_pc import NUCLEI_MNI, AcPc, ac_pc_of_mni, ac_pc_of_nuclei, nucleus_mni
 from neurospineseg.measurements.measurement import CUT, UNSURE
-from neurospineseg.measurements.midline import MidPlane, mid_plane
+from neurospineseg.measurements.midline import MidPlane, mid_plane, middle_shift
 from neurospineseg.measurements.nuclei import measure_nuclei, measure_nuclei_in
 from neurospineseg.measurements.published import PUBLISHED, published
 from neurospineseg.measurements.reach import surface_points
@@ -155,6 +155,21 @@ def test_the_mid_plane_leaves_out_a_tumor() -> None:
 def test_noise_has_no_mid_plane() -> None:
     noise = np.random.default_rng(0).random((40, 40, 40)).astype(np.float32)
     assert mid_plane(Volume(noise, np.diag([4.0, 4, 4, 1]))) is None
+
+
+@pytest.mark.parametrize("shift", [0.0, 6.0])
+def test_the_shift_of_the_middle_is_found(shift: float) -> None:
+    scan = _head_scan(Affine.of(np.eye(3)))
+    own = places_of(scan.grid)
+    voxels = scan.voxels.copy()
+    rng = np.random.default_rng(4)
+    for _ in range(30):
+        place, ball = rng.uniform(-1, 1, 3) * (9, 30, 22), np.full(3, rng.uniform(4, 9))
+        value = rng.uniform(20, 220)
+        for side in (-1, 1):
+            voxels[Ellipsoid(place * (side, 1, 1) + (shift, 0, 0), ball, np.eye(3)).holds(own)] = value
+    found = middle_shift(Volume(voxels, scan.affine), MidPlane(np.zeros(3), np.array([1.0, 0, 0]), 1.0))
+    assert found == pytest.approx(shift, abs=1.0)
 
 
 def test_sides_are_those_of_the_normal() -> None:
