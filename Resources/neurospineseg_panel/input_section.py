@@ -10,8 +10,8 @@ import slicer
 from slicer.i18n import tr as _
 
 from neurospineseg.tasks.channel import Channel
+from neurospineseg.tasks.input_guess import guess_inputs, scan_info
 from neurospineseg.tasks.task import Task
-from neurospineseg_panel.input_guess import guess_inputs, scan_info
 
 
 class InputSection:

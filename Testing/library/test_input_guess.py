@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from neurospineseg.tasks.channel import Channel, Suitability
+from neurospineseg.tasks.input_guess import ScanInfo, contrast_of, guess_inputs, scan_info
 from neurospineseg.tasks.task import Task, task_named
-from neurospineseg_panel.input_guess import ScanInfo, contrast_of, guess_inputs, scan_info
 
 TUMOR = task_named("tumor")
 

@@ -11,6 +11,7 @@ from neurospineseg.errors.of_files import use_failed, writing_failed
 from neurospineseg.locks import locked
 from neurospineseg.pipeline.cases import Case, find_cases
 from neurospineseg.pipeline.summary import SUMMARY, Summary
+from neurospineseg.tasks.task import Task, task_named
 
 OUTPUT_ENDING = ".seg.nrrd"
 DONE, KEPT = "done", "kept"
@@ -48,13 +49,14 @@ def run_batch(
     with locked(output / SUMMARY, f"Another batch writes into '{output}'"):
         summary = Summary(output, warn)
         try:
-            return _run(cases, output, segment, summary, progress, warn)
+            return _run(cases, task_named(task), output, segment, summary, progress, warn)
         finally:
             summary.finish()
 
 
 def _run(
     cases: Sequence[Case],
+    task: Task,
     output: Path,
     segment: SegmentCase,
     summary: Summary,
@@ -64,7 +66,7 @@ def _run(
     outcomes: dict[str, str] = {}
     for number, case in enumerate(cases):
         progress(number, len(cases), case.name)
-        outcomes[case.name], warnings = _outcome(case, output / f"{case.name}{OUTPUT_ENDING}", segment)
+        outcomes[case.name], warnings = _outcome(case, task, output / f"{case.name}{OUTPUT_ENDING}", segment)
         for warning in dict.fromkeys(warnings or ()):
             warn(f"{case.name}: {warning}")
         summary.note(case.name, outcomes[case.name], warnings)
@@ -73,7 +75,7 @@ def _run(
     return outcomes
 
 
-def _outcome(case: Case, target: Path, segment: SegmentCase) -> tuple[str, Sequence[str] | None]:
+def _outcome(case: Case, task: Task, target: Path, segment: SegmentCase) -> tuple[str, Sequence[str] | None]:
     """What became of a case, and warnings; None of a mask that was there, whose warnings an earlier run told."""
     try:
         if target.exists():
@@ -81,11 +83,21 @@ def _outcome(case: Case, target: Path, segment: SegmentCase) -> tuple[str, Seque
         if case.problem:
             raise InputError(case.problem)
         _leave_room_for_report(target)
-        return DONE, segment(case.scans, target) or ()
+        scans, notes = _scans(case, task)
+        return DONE, [*notes, *(segment(scans, target) or ())]
     except InputError as error:
         return str(error), ()
     except OSError as error:
         return str(use_failed(error)), ()
+
+
+def _scans(case: Case, task: Task) -> tuple[Mapping[str, Path], list[str]]:
+    """The scans of a case, and sentences on how they were found."""
+    if case.dicom is None:
+        return case.scans, []
+    from neurospineseg.pipeline.dicom_cases import series_of_channels
+
+    return series_of_channels(case.dicom, task)
 
 
 def _leave_room_for_report(target: Path) -> None:

@@ -36,18 +36,20 @@ class Case:
     Attributes:
         scans: the file, or the folder of one DICOM series, of each channel; empty where there is a problem.
         problem: a sentence on why it cannot be segmented; empty where nothing is known.
+        dicom: a folder among whose DICOM series the scans are to be looked for when the case's turn comes; None for none.
     """
 
     name: str
     scans: Mapping[str, Path] = field(default_factory=dict)
     problem: str = ""
+    dicom: Path | None = None
 
 
 def find_cases(task: str, folder: Path, output: Path | None = None, warn: Callable[[str], None] = lambda sentence: None) -> list[Case]:
     """The cases of a folder, by name.
 
     For a task of several channels, a case is a subfolder whose files' names end in the contrast (``..._t1ce.nii.gz``, ``...-t2f.nii.gz``), or
-    one of the dates or sessions in it; for the other tasks it is a file, or a subfolder with one DICOM series or with files. Hidden files
+    one of the dates or sessions in it, or one with DICOM series; for the other tasks it is a file, or a subfolder with one DICOM series or with files. Hidden files
     and segmentations are no scans. Two files for one place make a case with a problem.
 
     Args:
@@ -148,6 +150,8 @@ def _several(folders: list[Path], task: Task) -> list[Case]:
 
     def visits(entry: Path) -> list[Case]:
         found = visits_in(entry, task)
+        if not found and holds_dicom(entry):
+            return [Case(entry.name, dicom=entry)]
         return [Case(f"{entry.name}_{visit.label}" if visit.label else entry.name, visit.scans, visit.problem) for visit in found]
 
     return [case for entry in folders for case in _readable(entry, visits)]
