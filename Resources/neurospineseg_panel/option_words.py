@@ -8,6 +8,8 @@ from slicer.i18n import tr as _
 
 REINSTALL = r"`python -m pip install --force-reinstall ([\w.-]+)`"
 
+COMMANDS = re.compile(r"neurospineseg wheels|pip_install\(")
+
 
 def in_the_panel(text: str) -> str:
     """Sentences that name options, for who clicks; what is said of files is for what Slicer loads them with."""
@@ -23,10 +25,13 @@ def in_the_panel(text: str) -> str:
             r"(?:give it along i, j, k in mm|confirm its orientation) with, for example, --\w+ [^\s;]+?(?=\.?(?:\s|$))": _(
                 "give it under 'Volume Information' in the module 'Volumes'"
             ),
+            r"remove it and give --orientation": _("remove it and load the volume again"),
+            r"say with --task which structures its label values are": _("load it as a segmentation whose segments have names"),
             r"give --orientation where that is wrong": _("correct the volume with the module 'Transforms' where that is wrong"),
             r"with, for example, --orientation \w+ --spacing [^\s;]+?(?=\.?(?:\s|$))": _("in the modules 'Volumes' and 'Transforms'"),
             REINSTALL: _("{command} in the Python console").format(command=r"slicer.util.pip_install('--force-reinstall \1')"),
         },
+        _("the shell's option '{name}'").format(name=r"\1"),
     )
 
 
@@ -43,10 +48,14 @@ def in_the_console(text: str) -> str:
             r"--orientation": "orientation=",
             REINSTALL: r"slicer.util.pip_install('--force-reinstall \1')",
         },
+        r"\1=",
     )
 
 
-def _replaced(text: str, words: dict[str, str]) -> str:
+def _replaced(text: str, words: dict[str, str], other: str) -> str:
+    """The text with what stands in ``words`` replaced, and ``other`` for options that do not; commands that are to be entered stay."""
     for said, instead in words.items():
         text = re.sub(said, instead, text)
+    if not COMMANDS.search(text):
+        text = re.sub(r"(?<![\w-])--([a-z]+)", other, text)
     return re.sub(r'spacing="([\d.]+),([\d.]+),([\d.]+)"', r"spacing=(\1, \2, \3)", text)
