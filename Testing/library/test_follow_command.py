@@ -63,3 +63,11 @@ def test_what_does_not_fit_is_one_sentence(
 def test_one_mask_is_refused(masks: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["follow", masks[0], "--task", "tumor", "-o", str(tmp_path / "table.csv")]) == BAD_INPUT
     assert "two or more" in capsys.readouterr().err
+
+
+def test_the_change_is_seen_on_a_narrow_terminal(
+    masks: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    main(["follow", *masks, "--task", "tumor", "-o", str(tmp_path / "table.csv")])
+    assert "(+94 %)" in capsys.readouterr().out

@@ -78,9 +78,10 @@ def _show(found: FollowUp) -> None:
         say(f"Note: {note}")
     followed = [each for each in found.changes if each.measured.key in ("volume", "sum_of_products", "longest_diameter")]
     cells = [
-        (each.study, each.measured.place_name, each.measured.name, each.measured.text, _first(each), _lowest(each)) for each in followed
+        (each.study, each.measured.text, _first(each), _lowest(each), f"{each.measured.place_name}: {each.measured.name}")
+        for each in followed
     ]
-    out().print(table(None, ("Study", "Where", "Measure", "Value", "Since the first", "Since the lowest"), cells, right=(3, 4, 5)))
+    out().print(table(None, ("Study", "Value", "Since first", "Since lowest", "What"), cells, right=(1, 2, 3)))
 
 
 def _first(each: Change) -> str:

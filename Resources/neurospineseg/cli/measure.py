@@ -95,5 +95,5 @@ def measured_file(path: Path, task: str | None, scan: Volume | None = None) -> M
 def _show(found: Measurements) -> None:
     for note in found.notes:
         say(f"Note: {note}")
-    rows = [(each.place_name, each.name, each.text, ", ".join(each.flags)) for each in found]
-    out().print(table(None, ("Where", "Measure", "Value", "Note"), rows, right=(2,)))
+    rows = [(each.text, each.place_name, ", ".join([each.name, *each.flags])) for each in found]
+    out().print(table(None, ("Value", "Where", "Measure"), rows, right=(0,)))
