@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 from neurospineseg.measurements.mask_field import CUT_OFF, ENDLESS, INSIDE, MaskField
 from neurospineseg.measurements.surface_fit import BOWL_PRIOR_MM, WALL_PRIOR_MM, bowl_terms, noise_of, robust_fit, wall_terms
 
+RIM = 0.95
+"""Where an endplate's edge is, in half depths, for its slope."""
 FOOTPRINT = 0.91
 """Share of an endplate, from its middle, that is looked at; the rim is often rounded, and cut off by the voxels."""
 WALL_SHARE = 0.35
@@ -231,8 +233,8 @@ def _usable(rays: _Rays) -> bool:
 
 def _slopes(fitted: np.ndarray, half: tuple[float, float, float]) -> tuple[float, float]:
     """Rise per mm to the right and to the front, from edge to edge."""
-    edges = bowl_terms(np.array([0.9, -0.9, 0.0, 0.0]), np.array([0.0, 0.0, 1.0, -1.0])) @ fitted
-    return float(edges[0] - edges[1]) / (1.8 * half[0]), float(edges[2] - edges[3]) / (2.0 * half[1])
+    edges = bowl_terms(np.array([0.9, -0.9, 0.0, 0.0]), np.array([0.0, 0.0, RIM, -RIM])) @ fitted
+    return float(edges[0] - edges[1]) / (1.8 * half[0]), float(edges[2] - edges[3]) / (2.0 * RIM * half[1])
 
 
 @dataclass(frozen=True)
@@ -334,12 +336,13 @@ def _shape(field: MaskField, frame: Frame, half_height: float, lower_too: bool, 
     right, left = (None if extent.sides_cut else _wall(field, frame, RIGHT, sign, aside) for sign in (1.0, -1.0))
     wide = right is not None and left is not None
     plates = [_endplate(frame, fitted, half, (front, back), window, rays) for fitted, rays in ((above, upper), (below, lower))]
+    beyond = [plate is not None and bool(np.isnan(field.at(np.stack([plate.front, plate.back]))).any()) for plate in plates]
     return BodyShape(
         frame,
-        plates[0],
-        plates[1],
-        upper.cut >= MOST_CUT * upper.cast,
-        lower.cut >= MOST_CUT * lower.cast,
+        None if beyond[0] else plates[0],
+        None if beyond[1] else plates[1],
+        upper.cut >= MOST_CUT * upper.cast or beyond[0],
+        lower.cut >= MOST_CUT * lower.cast or beyond[1],
         _on_wall(frame, front, [0.0, 1.0], middle),
         _on_wall(frame, back, [0.0, -1.0], middle),
         _on_wall(frame, left, [-1.0, aside.middle_across], middle) if wide else None,
@@ -371,8 +374,13 @@ def _endplate(
         return None
     half_x, half_y, middle_y = half
 
+    _, rise = _slopes(fitted, half)
+
     def place(y: float) -> np.ndarray:
-        return np.array([0.0, y, float((bowl_terms(np.zeros(1), np.array([(y - middle_y) / half_y])) @ fitted)[0])])
+        """Beyond what was looked at, the plane through the rim is carried on: the bowl's model knows nothing there."""
+        inner = np.clip((y - middle_y) / half_y, -RIM, RIM)
+        height = float((bowl_terms(np.zeros(1), np.array([inner])) @ fitted)[0])
+        return np.array([0.0, y, height + rise * (y - middle_y - inner * half_y)])
 
     front, back = (_edge(place, wall, sign, half, window) for wall, sign in zip(walls, (1.0, -1.0)) if wall is not None)
     middle = place((front[FRONT] + back[FRONT]) / 2)
@@ -401,5 +409,5 @@ def _edge(
     y = sign * _wall_at(wall, 0.0)
     for _ in range(3):
         along = np.clip((place(y)[UP] - window.middle_along) / window.along, -1.7, 1.7)
-        y = float(np.clip(sign * _wall_at(wall, along), middle_y - 1.25 * half_y, middle_y + 1.25 * half_y))
+        y = float(np.clip(sign * _wall_at(wall, along), middle_y - 1.2 * half_y, middle_y + 1.2 * half_y))
     return place(y)

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from neurospineseg.measurements.measurement import UNSURE, Measurement, Measurements, spread
 from neurospineseg.measurements.measuring import MeasuredMask
 from neurospineseg.measurements.spine_alignment import alignment
-from neurospineseg.measurements.spine_parts import bodies, canal, discs
-from neurospineseg.measurements.spine_shapes import PARTS_OF, SpineShapes, spine_shapes
+from neurospineseg.measurements.spine_parts import bodies, canal, discs, place_name
+from neurospineseg.measurements.spine_shapes import PARTS_OF, SACRUM, SpineShapes, spine_shapes
+from neurospineseg.tasks.anatomy import family
 
 SURFACES = (0.3, 0.7)
 """Values of the probabilities at which everything is measured again."""
 MOST_SPREAD = {"mm": 1.5, "deg": 4.0, "%": 8.0, "mm2": 60.0, "": 0.12}
 """An error bar that reaches farther than this to a side is flagged."""
+MOST_UNLIKE = 1.45
+"""No body is so many times as deep, or as shallow, as its neighbors."""
 
 
 def measure_spine(mask: MeasuredMask) -> Measurements:
@@ -28,7 +33,8 @@ def measure_spine(mask: MeasuredMask) -> Measurements:
     if _has_probabilities(mask):
         others = [_by_place(_measured(spine_shapes(mask, level))) for level in SURFACES]
         items = [_with_spread(each, [other.get((each.key, each.place)) for other in others]) for each in items]
-    return Measurements("spine", tuple(_flagged(each) for each in items), tuple(_notes(shapes)))
+    odd = _unlike_neighbors(shapes)
+    return Measurements("spine", tuple(_flagged(each, odd) for each in items), tuple(_notes(shapes)))
 
 
 def _has_probabilities(mask: MeasuredMask) -> bool:
@@ -55,17 +61,36 @@ def _with_spread(item: Measurement, others: Sequence[Measurement | None]) -> Mea
     return replace(item, low=low, high=high)
 
 
-def _flagged(item: Measurement) -> Measurement:
+def _flagged(item: Measurement, odd: set[str]) -> Measurement:
     if item.value is None or item.low is None or item.high is None or UNSURE in item.flags:
         return item
     wide = max(item.value - item.low, item.high - item.value) > MOST_SPREAD[item.unit]
-    return replace(item, flags=(*item.flags, UNSURE)) if wide else item
+    return replace(item, flags=(*item.flags, UNSURE)) if wide or item.place in odd else item
+
+
+def _unlike_neighbors(shapes: SpineShapes) -> set[str]:
+    """Bodies whose depth is far from their neighbors', with the discs beside them: part of the arch may have been taken for the body."""
+    depths = {
+        key: float(np.linalg.norm(shape.front - shape.back))
+        for key, shape in shapes.bodies.items()
+        if key != SACRUM and shape.front is not None and shape.back is not None
+    }
+    odd = set()
+    for key, depth in depths.items():
+        near = [other for name, other in depths.items() if name != key and abs(shapes.places[name] - shapes.places[key]) <= 2]
+        if near and not 1 / MOST_UNLIKE < depth / float(np.median(near)) < MOST_UNLIKE:
+            odd |= {key} | {
+                name for name, place in shapes.places.items() if place - shapes.places[key] in (0, 1) and family(name) == "disc"
+            }
+    return odd
 
 
 def _notes(shapes: SpineShapes) -> list[str]:
     if not shapes.order:
         return ["The mask holds no vertebra of a known name, so that nothing was measured."]
     notes = []
+    if odd := sorted(_unlike_neighbors(shapes) & set(shapes.bodies)):
+        notes.append(f"{', '.join(place_name(key) for key in odd)}: unlike the neighbors in size; look where it was measured.")
     if shapes.canal is None:
         notes.append(
             "No spinal canal was found in the mask; which way bodies face is told from their arches, or taken to be the scan's front."

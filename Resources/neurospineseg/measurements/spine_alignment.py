@@ -16,6 +16,7 @@ from neurospineseg.measurements.body_shape import Endplate
 from neurospineseg.measurements.measurement import CUT, FEW_VOXELS, Measurement, as_points
 from neurospineseg.measurements.spine_parts import (
     COARSE_MM,
+    FEWEST_ALONG,
     NOT_TOLD,
     at_edge,
     disc_axes,
@@ -56,7 +57,7 @@ def _slip(shapes: SpineShapes, disc: str, lower: str, above: Endplate, below: En
     along = below.forward
     width = shapes.fields[lower].width_along(along)
     value = float((above.back - below.back) @ along)
-    flags = (FEW_VOXELS,) if width > COARSE_MM else ()
+    flags = (FEW_VOXELS,) if width > COARSE_MM or below.depth < FEWEST_ALONG * width else ()
     points = as_points([below.back, below.back + value * along])
     words = ("slip", "Slip", disc, place_name(disc), "mm")
     slip = Measurement(*words, value, value - width / 2, value + width / 2, "line", points, flags, GROUP)
@@ -88,7 +89,8 @@ def _angle(shapes: SpineShapes, key: str, name: str, place: str, above: Endplate
 
 
 def _coarse(shapes: SpineShapes, plate: Endplate) -> bool:
-    return next(iter(shapes.fields.values())).width_along(plate.normal) > COARSE_MM
+    field = next(iter(shapes.fields.values()))
+    return field.width_along(plate.normal) > COARSE_MM or plate.depth < FEWEST_ALONG * field.width_along(plate.forward)
 
 
 def _degrees_of_a_voxel(shapes: SpineShapes, above: Endplate, below: Endplate, depth: float | None = None) -> float:

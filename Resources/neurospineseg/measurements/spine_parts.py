@@ -21,6 +21,8 @@ BODIES, DISCS, CANAL_GROUP = "Vertebral bodies", "Discs", "Spinal canal"
 NO_DISC = "no disc in the mask"
 NO_CANAL = "no canal beside it in the mask"
 NOT_TOLD = "its shape cannot be told"
+FEWEST_ALONG = 8
+"""An endplate of fewer voxels from front to back is unsure."""
 COARSE_MM = 2.4
 """Voxels wider than this along a line make its length unsure by more than a millimeter."""
 
@@ -132,7 +134,7 @@ def _endplates(shapes: SpineShapes, key: str, shape: BodyShape) -> Iterator[Meas
             continue
         width = shapes.fields[key].width_along(plate.forward)
         value = plate.depth
-        flags = (FEW_VOXELS,) if width > COARSE_MM else ()
+        flags = (FEW_VOXELS,) if width > COARSE_MM or value < FEWEST_ALONG * width else ()
         points = as_points(plate.corners())
         yield Measurement(*words, place_name(key), "mm", value, value - width / 2, value + width / 2, "plane", points, flags, BODIES)
 
