@@ -128,8 +128,13 @@ def _taken(lock: Path) -> int:
                 continue
             _write(file, Holder(owner_mark(), platform.node(), os.getpid(), f"{datetime.now():%Y-%m-%d %H:%M}", sure))
             return file
-        except BaseException:
-            with suppress(OSError):
+        except _HeldByOther:
+            os.close(file)
+            raise
+        except BaseException:  # such as a full disk
+            if is_new:
+                _give_back(lock, file)
+            else:
                 os.close(file)
             raise
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,11 @@ from neurospineseg.geometry.affine import Affine
 from neurospineseg.mrml import run_tokens
 from neurospineseg.mrml.pieces import Pieces, common_box, moved_box, slabs_of
 from neurospineseg.worker.protocol import Core
+
+LONGEST_CHAIN = 8
+"""So many runs inside boxes, each upon what the one before it left, are kept apart; then they are drawn together."""
+REACHABLE = 12
+"""So many last results are kept whole: the editor's *Undo* goes back ten steps."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,34 @@ class SegmentationResult:
             return self.predicted
         return self.earlier is not None and self.earlier.is_whole and dict(self.earlier.scans) == dict(self.scans)
 
+    @property
+    def chain(self) -> list[SegmentationResult]:
+        """This result, the one that it is a part upon, and so on."""
+        return [self, *(self.earlier.chain if self.earlier is not None else ())]
+
+    def outline(self) -> SegmentationResult:
+        """What is left to know of a result that neither is shown nor can come back: its run and its scans."""
+        report = {name: value for name, value in self.report.items() if name == "reference"}
+        return SegmentationResult(self.node, report, self.token, scans=self.scans, predicted=False)
+
+    def shortened(self, shape: tuple[int, ...]) -> Pieces[SegmentationResult]:
+        """The same without its chain where that is long, so that neither memory nor the time to paint it grows; on a grid of ``shape`` (K, J, I)."""
+        chain, labels = self.chain, np.zeros(shape if len(self.chain) > LONGEST_CHAIN else (0, 0, 0), np.uint16)
+        if not labels.size:
+            return self
+        yield from self.paint(labels)
+        masks = []
+        for label in sorted({mask.label for result in chain for mask in result.masks}):
+            sides = np.array([mask.box for result in chain for mask in result.masks if mask.label == label]).reshape(-1, 3, 2)
+            start, stop = sides[:, :, 0].min(0), sides[:, :, 1].max(0)
+            marked = np.zeros(stop - start, bool)
+            for slab in slabs_of(tuple(map(slice, start.tolist(), stop.tolist()))):
+                np.equal(labels[slab], label, out=marked[moved_box(slab, [-n for n in start.tolist()])])
+                yield
+            box = tuple(int(edge) for side in zip(start, stop) for edge in side)
+            masks.append(PackedMask(label, box, np.packbits(marked)))
+        return replace(self, uncertain=self.uncertain_regions(), masks=masks, part=None, earlier=None, predicted=self.is_whole)
+
     def uncertain_regions(self) -> list[dict[str, Any]]:
         """The uncertain regions of the whole segmentation: outside a part those of before, inside it the new ones."""
         if self.part is None:
@@ -132,13 +165,15 @@ class SegmentationResult:
 
 
 class SegmentationResults:
-    """The results of a session, by segmentation; undo brings an earlier one back."""
+    """The results of a session, by segmentation; undo brings an earlier one back. Of those that nothing can bring back an outline is kept."""
 
     def __init__(self) -> None:
         self._known: dict[str, list[SegmentationResult]] = {}
 
     def add(self, result: SegmentationResult) -> None:
-        self._known.setdefault(result.node.GetID(), []).append(result)
+        known, shown = [*self._known.get(result.node.GetID(), []), result], run_tokens(result.node)
+        old = [each if each.token in shown else each.outline() for each in known[:-REACHABLE]]
+        self._known[result.node.GetID()] = [*old, *known[-REACHABLE:]]
 
     def of(self, node: Any) -> SegmentationResult | None:
         """The last result that a segment of ``node`` still shows; None where none of this session does."""

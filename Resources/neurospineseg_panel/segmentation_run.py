@@ -75,6 +75,7 @@ class SegmentationRun(Run):
         merge = self._merge(answer, target, labels.shape)
         yield None
         masks = yield from self._masks(answer, labels, merge)
+        earlier = None if self.earlier is None else (yield from self.earlier.shortened(labels.shape))
         del labels
         finished = SegmentationResult(
             None,
@@ -84,7 +85,7 @@ class SegmentationRun(Run):
             masks,
             {name: scan.GetID() for name, scan in self.scans.items()},
             self._part(answer),
-            self.earlier,
+            earlier,
             core=answer.core,
         )
         yield from merge.settling()

@@ -30,7 +30,7 @@ def run_record(run: Run) -> dict[str, Any]:
         "device": str(segmenter.device),
         "precision": str(segmenter.precision).removeprefix("torch."),
         "software": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
-        "settings": replace(run.settings, region=None if run.region is None else run.frame.region_in_ras(run.region)).to_json(),
+        "settings": _settings(run),
         "inputs": {
             name: {"shape_kji": list(scan.shape), "spacing_mm": np.round(scan.spacing, 5).tolist()} for name, scan in run.scans.items()
         },
@@ -40,6 +40,12 @@ def run_record(run: Run) -> dict[str, Any]:
         "warnings": list(run.warnings),
         "notice": "Research only; not for clinical use.",
     }
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    """As they were given, but for a model's folder, whose path may name people: its name is enough."""
+    region = None if run.region is None else run.frame.region_in_ras(run.region)
+    return replace(run.settings, region=region, model=None if run.settings.model is None else run.bundle.spec.name).to_json()
 
 
 def _model(bundle: Bundle) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -18,6 +19,8 @@ SUMMARY = "summary.csv"
 HEADER = ("case", "outcome", "warnings")
 FORMER_HEADER = ("case", "outcome")
 """Of earlier versions."""
+UID = re.compile(r"\b[0-2](?:\.\d+){5,}")
+"""Of a DICOM series: on the screen it can be chosen by it, but it tells whose scan that is."""
 SHARE_OF_TIME = 0.05
 """At most so much of a batch's time is spent on writing its summary, which has tens of thousands of lines in some."""
 
@@ -26,6 +29,9 @@ SHARE_OF_TIME = 0.05
 class Line:
     outcome: str
     warnings: str = ""
+
+    def cells(self, case: str) -> tuple[str, str, str]:
+        return case, UID.sub("<UID>", self.outcome), UID.sub("<UID>", self.warnings)
 
 
 class Summary:
@@ -78,7 +84,7 @@ class Summary:
         started = monotonic()
         try:
             with whole_file(self._path, overwrite=self._is_there) as new, open(new, "w", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerows([HEADER, *((case, line.outcome, line.warnings) for case, line in self._lines.items())])
+                csv.writer(file).writerows([HEADER, *(line.cells(case) for case, line in self._lines.items())])
         except FileExistsError:
             self._path, others = _place(self._folder)
             self._is_there, self._lines = self._path.exists(), others | self._lines

@@ -60,7 +60,11 @@ class Bench:
     def save(self, name: str, voxels: np.ndarray) -> str:
         """Writes voxels into the folder; returns the file's name, which is this request's own."""
         file = f"{self.number}-{name}.npy"
-        np.save(self.folder / file, voxels)
+        try:
+            np.save(self.folder / file, voxels)
+        except OSError:
+            (self.folder / file).unlink(missing_ok=True)  # what fits on a full disk is of no use
+            raise
         return file
 
     def scans(self, files: dict[str, ScanFile]) -> dict[str, Volume]:
