@@ -115,7 +115,7 @@ def middle_shift(scan: Volume, plane: MidPlane, without: Volume | None = None) -
     """How far the middle of the brain is shifted to the right of the head's mid-plane, in mm, on average over a box of ``MIDDLE_MM``.
 
     It is how far off a parallel plane lies in which that box mirrors best. Of two templates whose middle was pushed aside smoothly by a known
-    0 to 10 mm at its center, which is 0.85 times that on average, 12 shifts were right to 0.8 mm.
+    0 to 10 mm at its center, which is 0.8 times that on average, 12 shifts were right to 0.8 mm.
 
     Args:
         without: label map on any grid; what is not 0 there and what it mirrors in do not count, as a tumor.
