@@ -38,7 +38,9 @@ def driver(bench: Any) -> Iterator[Driver]:
     application.close()
 
 
-NOT_YET = {"transform-subcortical": "not measured on the bench yet"}
+NOT_YET = {
+    "transform-subcortical": "Dice .973 of the left zona incerta, .980 of the left red nucleus where .98 is asked for; the time is right (4.9 and 5.2 s)"
+}
 
 
 @pytest.mark.parametrize(
