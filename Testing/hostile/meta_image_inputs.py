@@ -110,7 +110,7 @@ INPUTS = [
     detached("winding", lambda: f"folder.raw/../../../{decoy().parent.name}/{decoy().name}"),
     *(detached(f"data-{name[:24]}", lambda n=name: n) for name in (
         "/dev/zero", "/dev/stdin", "/proc/self/mem", "pipe.raw", "endless.raw", "folder.raw", "short.raw", "missing.raw", "scan.mhd", ".", "",
-        "~/x.raw", "file:///etc/passwd", "a\0b.raw", "x" * 5000, "C:\\secret.raw", "..\\..\\secret.raw",
+        "~/x.raw", "file:///etc/passwd", "a\0b.raw", "x" * 5000, "y" * 300, "C:\\secret.raw", "..\\..\\secret.raw",
     )),  # fmt: skip
     *(detached(f"list-{n!r}", lambda: "LIST", lines=n) for n in ("/dev/zero\n" * 7, "pipe.raw\n" * 7, "../../decoy/secret.raw\n" * 7, "short.raw\n", "")),
     detached("list-of-9", lambda: "LIST 9"),

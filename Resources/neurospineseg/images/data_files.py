@@ -50,7 +50,7 @@ def data_file(header: Path, name: str) -> Path:
     path = Path(os.path.normpath(os.path.join(folder, name)))
     if "\0" in name or "\\" in name or not path.is_relative_to(folder):
         raise InputError(f"'{header.name}' says that its voxels lie in '{name}', outside its own folder; put both files into one folder.")
-    if len(name) > 1000 or not path.is_file():
+    if not os.path.isfile(path):  # also where the name is too long
         raise InputError(f"'{header.name}' says that its voxels lie in '{name}', which is no file beside it; copy both files together.")
     return path
 

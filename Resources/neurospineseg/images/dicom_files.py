@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pydicom
+from pydicom.filereader import read_partial
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from neurospineseg.errors import InputError
 from neurospineseg.errors.of_files import is_of_the_system, reading_failed
-from neurospineseg.images.dicom_start import begins_like_dicom, is_one_image
+from neurospineseg.images.dicom_start import PREAMBLE, begins_like_dicom, is_one_image
 
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 logging.getLogger("pydicom").disabled = True  # what it says of a damaged header quotes the header
@@ -34,6 +37,10 @@ NO_SCANS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7", "1.2
 """Classes of objects that hold pixels, but are no scans: segmentations, label maps, doses."""
 MOST_DEFLATED_BYTES = 2**20
 """Such a file may unpack to a thousand times its size."""
+MOST_UNPACKED_BYTES = 2**25
+MOST_ELEMENTS = 10_000
+"""Of a header, those in sequences not counted."""
+PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 MOST_FRAMES = 2**17
 
 
@@ -153,12 +160,38 @@ def _refuse(error: OSError) -> NoReturn:
     raise reading_failed(error) from error
 
 
+def _unpacks_to_much(content: bytes) -> bool:
+    """Whether a deflated data set, which begins behind the group of the file's own elements, is far larger than its file."""
+    begin = PREAMBLE + 16 + int.from_bytes(content[PREAMBLE + 12 : PREAMBLE + 16], "little")
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    return len(unpacker.decompress(content[begin:], MOST_UNPACKED_BYTES)) == MOST_UNPACKED_BYTES
+
+
+class _PixelsOrTooMany:
+    """Tells pydicom where to stop: before the voxels.
+
+    Raises:
+        ValueError: there are more elements than in any header.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, tag: BaseTag, kind: str | None, length: int) -> bool:
+        self.count += 1
+        if self.count > MOST_ELEMENTS:
+            raise ValueError("too many elements")
+        return tag in PIXELS
+
+
 def _read_header(path: Path) -> Header:
     size = path.stat().st_size
     with open(path, "rb") as stream:
-        if DeflatedExplicitVRLittleEndian.encode() in stream.read(1024) and size > MOST_DEFLATED_BYTES:
+        start = stream.read(1024)
+        if DeflatedExplicitVRLittleEndian.encode() in start and (size > MOST_DEFLATED_BYTES or _unpacks_to_much(start + stream.read())):
             raise InputError(f"'{path.name}' is deflated, which is not read in files of this size; export the series without compression.")
-    dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=TAGS)
+        stream.seek(0)
+        dataset = read_partial(stream, _PixelsOrTooMany(), force=True, specific_tags=[Tag(name) for name in TAGS])
     for name in TAGS:
         dataset.get(name)  # a value that cannot be decoded shows now
     return Header(path, dataset, size)

@@ -11,19 +11,29 @@ no pickled object.
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from neurospineseg.errors import InputError
+from neurospineseg.errors.json_text import json_of
 from neurospineseg.errors.of_files import reading_failed
 from neurospineseg.images.normalization import Normalization
 from neurospineseg.models.catalog import model_folders
 from neurospineseg.tasks.task import task_named
+
+LARGEST_WEIGHTS = 2**33
+"""Bytes."""
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=100)]
+"""Also of a folder, so that it is no path."""
+Count = Annotated[int, Field(ge=1, le=4096)]
+Millimeters = Annotated[float, Field(gt=1e-3, le=1e4, allow_inf_nan=False)]
 
 
 class BundleError(InputError):
@@ -72,24 +82,24 @@ class ModelSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")
+    name: Name
     version: str = "0.1.0"
     task: str
     role: Literal["segment", "locate", "recognize"] = "segment"
-    channels: tuple[str, ...]
+    channels: tuple[str, ...] = Field(min_length=1)
     optional_channels: bool = False
     advised_channels: tuple[str, ...] = ()
-    spacing: tuple[float, float, float]
-    patch: tuple[int, int, int]
+    spacing: tuple[Millimeters, Millimeters, Millimeters]
+    patch: tuple[Count, Count, Count]
     slice_axis: Literal[0, 1, 2] | None = None
-    slices: int = 1
-    divisor: int = 32
+    slices: Count = 1
+    divisor: Count = 32
     normalization: Normalization
     classes: tuple[str, ...]
-    locator: str | None = None
-    recognizer: str | None = None
-    coarse: str | None = None
-    region_mm: float | tuple[float, float, float] | None = None
+    locator: Name | None = None
+    recognizer: Name | None = None
+    coarse: Name | None = None
+    region_mm: Millimeters | tuple[Millimeters, Millimeters, Millimeters] | None = None
     bilateral: bool = False
     coordinates: bool = False
     follow: bool = False
@@ -114,6 +124,8 @@ class ModelSpec(BaseModel):
         unknown = [name for name in self.advised_channels if name not in self.channels]
         if unknown:
             raise ValueError(f"'{unknown[0]}' is advised but no channel of the model")
+        if len(set(self.channels)) < len(self.channels):
+            raise ValueError("a channel is named twice")
         return self
 
     @model_validator(mode="after")
@@ -164,23 +176,32 @@ class Bundle:
     def card(self) -> Path:
         return self.folder / "docs" / "README.md"
 
+    def _digest(self) -> str:
+        if not self.weights.is_file() or self.weights.stat().st_size > LARGEST_WEIGHTS:
+            raise BundleError(f"The weights of '{self.folder.name}' are no file or larger than any network's; install the model again.")
+        digest = hashlib.sha256()
+        with open(self.weights, "rb") as file:
+            while piece := file.read(2**20):
+                digest.update(piece)
+        return digest.hexdigest()
+
     @cached_property
     def checksum(self) -> str:
         """SHA-256 of the weights file, hexadecimal."""
         try:
-            return hashlib.sha256(self.weights.read_bytes()).hexdigest()
+            return self._digest()
         except OSError as error:
             raise reading_failed(error, self.weights) from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json_of(path)
     except FileNotFoundError as error:
         raise BundleError(f"'{path.parent.parent.name}' is not a model bundle: configs/{path.name} is missing.") from error
     except OSError as error:
         raise reading_failed(error, path) from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except ValueError as error:
         raise BundleError(
             f"The file configs/{path.name} of the model '{path.parent.parent.name}' is not valid JSON; install the model again."
         ) from error
@@ -283,9 +304,9 @@ def find_bundle(name: str) -> Bundle:
         BundleError: there is none; the message lists those there are.
     """
     for parent in model_folders():
-        if (parent / name / "configs" / "metadata.json").is_file():
+        if os.path.isfile(parent / name / "configs" / "metadata.json"):
             return read_bundle(parent / name)
-    if (Path(name) / "configs" / "metadata.json").is_file():
+    if os.path.isfile(Path(name) / "configs" / "metadata.json"):
         return read_bundle(Path(name))
     known = ", ".join(bundle.spec.name for bundle in surveyed_bundles()[0] if bundle.spec.role == "segment") or "none"
     raise BundleError(f"There is no model '{name}'; installed: {known}.")

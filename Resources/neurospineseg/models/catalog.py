@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from neurospineseg.errors.json_text import json_of
 from neurospineseg.tasks.task import task_named
 
 MODELS_FOLDER = Path(__file__).resolve().parents[2] / "Models"
@@ -83,7 +83,7 @@ def _bundles() -> list[Path]:
 def _read(folder: Path) -> dict[str, Any] | None:
     """What a bundle says of itself to this program; None where that or a file is missing, of a wrong type or for an unknown task or role."""
     try:
-        spec = json.loads((folder / "configs" / "metadata.json").read_text(encoding="utf-8"))[SECTION]
+        spec = json_of(folder / "configs" / "metadata.json")[SECTION]
         task_named(spec["task"])
         whole = all((folder / name).is_file() for name in _FILES) and "name" in spec and spec.get("role", "segment") in ROLES
         return spec if whole and all(_fits(name, spec[name]) for name in _FIELDS if name in spec) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ ALLOWED_NETWORKS = (
     "VNet",
     "FullyConnectedNet",
 )
+LARGEST_NUMBER, LONGEST_LIST = 2**16, 200
+MOST_WEIGHTS = 2**30
 
 
 class NetworkError(InputError):
@@ -44,9 +47,25 @@ def build_network(definition: dict[str, Any]) -> torch.nn.Module:
     target, parameters = _checked(definition)
     from monai.networks import nets
 
+    return _made(lambda: getattr(nets, target)(**parameters), target)
+
+
+def _made(make: Callable[[], torch.nn.Module], target: str) -> torch.nn.Module:
+    """What ``make`` makes, after it was made once without memory to count its weights.
+
+    Raises:
+        NetworkError: it refuses its parameters, or would fill the memory.
+    """
     try:
-        return getattr(nets, target)(**parameters)
-    except (TypeError, ValueError, KeyError, AssertionError) as error:
+        with torch.device("meta"):
+            weights = sum(parameter.numel() for parameter in make().parameters())
+    except Exception:  # some networks look at values while they are made; what is wrong with others shows below
+        weights = 0
+    if weights > MOST_WEIGHTS:
+        raise NetworkError(f"The network {target} of the bundle has {weights:.0e} weights, more than can be run; install another model.")
+    try:
+        return make()
+    except Exception as error:  # torch and MONAI raise errors of many kinds
         raise NetworkError(f"The network {target} refuses the bundle's parameters: {error}.") from error
 
 
@@ -56,10 +75,12 @@ def build_to_run(definition: dict[str, Any]) -> torch.nn.Module:
     Raises:
         NetworkError: as ``build_network``.
     """
-    _checked(definition)
+    target, _ = _checked(definition)
     if unet.understood(definition):
-        return unet.UNet(definition)
-    return perceptron.Perceptron(definition) if perceptron.understood(definition) else build_network(definition)
+        return _made(lambda: unet.UNet(definition), target)
+    if perceptron.understood(definition):
+        return _made(lambda: perceptron.Perceptron(definition), target)
+    return build_network(definition)
 
 
 def _checked(definition: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -73,6 +94,7 @@ def _checked(definition: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         raise NetworkError(f"The network '{target}' is not one this program runs; it runs {', '.join(ALLOWED_NETWORKS)}.")
     parameters = {key: value for key, value in definition.items() if not key.startswith("_")}
     refuse_expressions(parameters)
+    refuse_huge(parameters)
     return target, parameters
 
 
@@ -87,6 +109,16 @@ def refuse_expressions(value: Any) -> None:
     if isinstance(value, (list, tuple)):
         for item in value:
             refuse_expressions(item)
+
+
+def refuse_huge(value: Any) -> None:
+    """Raises NetworkError where a number or a list is larger than any network's, so that even making it would not end."""
+    if isinstance(value, (int, float)) and not abs(value) <= LARGEST_NUMBER:
+        raise NetworkError(f"The bundle's network has the parameter {str(value)[:20]}, which no network has; install the model again.")
+    if isinstance(value, (list, tuple, dict, str)) and len(value) > LONGEST_LIST:
+        raise NetworkError(f"The bundle's network has a parameter of {len(value)} values, as no network has; install the model again.")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ():
+        refuse_huge(item)
 
 
 def load_weights(network: torch.nn.Module, path: Path) -> torch.nn.Module:
