@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
+from Testing.hostile.case import written
 from Testing.hostile.trial import ROOM
 from Testing.hostile.trials import FORMATS, inputs_of, outcomes_of
 
@@ -56,3 +58,18 @@ def test_names_are_unique(form: str) -> None:
 
 def test_there_are_at_least_three_hundred() -> None:
     assert len(INPUTS) >= 300
+
+
+def test_what_the_inputs_are_made_from_is_read(tmp_path: Path) -> None:
+    from neurospineseg.images.volume import read_volume
+    from Testing.hostile import bundle_inputs, dicom_inputs, meta_image_inputs, nifti_inputs, nrrd_inputs
+
+    files = {
+        "scan.nii": nifti_inputs.single(),
+        "scan.nrrd": nrrd_inputs.text() + nrrd_inputs.VOXELS,
+        "scan.mha": meta_image_inputs.text("LOCAL") + meta_image_inputs.VOXELS,
+    }
+    shapes = {name: read_volume(written(tmp_path, name, content)).shape for name, content in files.items()}
+    assert set(shapes.values()) == {(7, 8, 9)}
+    assert len(read_volume(dicom_inputs.series(tmp_path / "series")).shape) == 3
+    bundle_inputs.run(bundle_inputs.folder_of(tmp_path))

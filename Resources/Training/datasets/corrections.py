@@ -6,7 +6,7 @@ Of a scan that was corrected more than once the last correction is taken.
 from __future__ import annotations
 
 import argparse
-import json
+import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from neurospineseg.errors import InputError
+from neurospineseg.errors.json_text import json_of
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.tasks.task import registered_tasks, task_named
 from Training.datasets.class_names import class_of, mapped, told, values_of, whole
@@ -54,16 +55,19 @@ def plan(options: argparse.Namespace) -> Plan:
 
 def _read(folder: Path) -> dict[str, Any]:
     try:
-        description = json.loads((folder / "case.json").read_text(encoding="utf-8"))
-        files = [folder / name for name in (*description["scans"].values(), description["label"])]
+        description = json_of(folder / "case.json")
+        names = [*description["scans"].values(), description["label"]]
+        if not all(Path(name).name == name for name in names):
+            raise ValueError("a file that lies elsewhere")
+        files = [folder / name for name in names]
         for key, value in description["structures"].items():
             values_of(description["task"], [class_of(key)])
             int(value)
     except InputError as error:
         raise InputError(f"'{folder.name}' was left out: {error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise InputError(f"'{folder.name}' was left out: its case.json is not one that the panel writes.") from error
-    missing = next((file for file in files if not file.is_file()), None)
+    missing = next((file for file in files if not os.path.isfile(file)), None)
     if missing is not None:
         raise InputError(f"'{folder.name}' was left out: its file '{missing.name}' is missing.")
     return description

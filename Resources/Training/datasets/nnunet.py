@@ -7,13 +7,13 @@ splits_final.json beside them is kept (--fold says which of its folds).
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from neurospineseg.errors import InputError
+from neurospineseg.errors.json_text import json_of
 from neurospineseg.images.volume import read_volume
 from neurospineseg.tasks.task import registered_tasks
 from Training.datasets.class_names import mapped, values_of, whole
@@ -47,7 +47,7 @@ def plan(options: argparse.Namespace) -> Plan:
     names = description.get("channel_names") or description.get("modality")
     if not isinstance(names, dict) or not isinstance(description.get("labels"), dict):
         raise InputError(f"dataset.json of '{folder.name}' names no channels or no labels; correct it.")
-    if not all(str(key).isdigit() and isinstance(name, str) for key, name in names.items()):
+    if not all(str(key).isdecimal() and isinstance(name, str) for key, name in names.items()):
         raise InputError(f"dataset.json of '{folder.name}' does not give a name to each number of a channel; correct it.")
     channels = [rename.get(names[key], names[key]) for key in sorted(names, key=int)]
     twice = next((name for name in channels if channels.count(name) > 1), None)
@@ -58,6 +58,8 @@ def plan(options: argparse.Namespace) -> Plan:
     table = {value: labels[name] for name, value in own}
     reading = str((sorted(table.items()), channels))
     ending = description.get("file_ending", ".nii.gz")
+    if not isinstance(ending, str) or not ending.startswith(".") or set(ending) & set("/\\\0*?["):
+        raise InputError(f"dataset.json of '{folder.name}' names a file_ending that is none; correct it.")
     cases, problems = [], []
     for label in sorted((folder / "labelsTr").glob(f"[!.]*{ending}")):
         name = label.name[: -len(ending)]
@@ -76,10 +78,10 @@ def plan(options: argparse.Namespace) -> Plan:
 
 def _description(folder: Path) -> dict[str, Any]:
     try:
-        value = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        value = json_of(folder / "dataset.json")
     except FileNotFoundError as error:
         raise InputError(f"'{folder}' is no nnU-Net raw data set: dataset.json is missing.") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except ValueError as error:
         raise InputError(f"dataset.json of '{folder.name}' is not valid JSON; correct it.") from error
     if not isinstance(value, dict):
         raise InputError(f"dataset.json of '{folder.name}' holds no object; correct it.")
@@ -91,10 +93,10 @@ def _labels(given: Mapping[str, Any], name: str) -> dict[str, int]:
     if any(isinstance(value, (list, tuple)) for value in given.values()):
         raise InputError(f"'{name}' has region-based labels (lists of values); give a data set with one value for each label.")
     try:
-        if all(str(key).isdigit() for key in given):
+        if all(str(key).isdecimal() for key in given):
             return {str(value): int(key) for key, value in given.items()}
         return {str(key): int(value) for key, value in given.items()}
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"dataset.json of '{name}' has a label whose value is no number; correct it.") from error
 
 
@@ -103,15 +105,15 @@ def _split(folder: Path, fold: int) -> Split | None:
     if not file.is_file():
         return None
     try:
-        folds = json.loads(file.read_text(encoding="utf-8"))
+        folds = json_of(file)
         if fold < 0:
             raise IndexError(fold)
         train, val = tuple(folds[fold]["train"]), tuple(folds[fold]["val"])
+        both = sorted(set(train) & set(val))
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"splits_final.json of '{folder.name}' is not what nnU-Net writes; correct or remove it.") from error
     except IndexError as error:
         raise InputError(f"splits_final.json of '{folder.name}' has {len(folds)} folds; choose --fold 0 to {len(folds) - 1}.") from error
-    both = sorted(set(train) & set(val))
     if both:
         raise InputError(f"splits_final.json of '{folder.name}' trains on '{both[0]}' and validates with it; correct or remove it.")
     return Split(train, val)

@@ -19,6 +19,7 @@ from typing import Any
 
 from neurospineseg.atomic_files import whole_file
 from neurospineseg.errors import InputError
+from neurospineseg.errors.json_text import json_of
 from neurospineseg.images.volume import Volume, read_volume
 
 IGNORE = "ignore"
@@ -113,10 +114,14 @@ def read_dataset(folder: Path) -> RawDataset:
         channels = tuple(names[key] for key in sorted(names, key=int))
         labels = {str(name): int(value) for name, value in description["labels"].items()}
         split = Split(tuple(splits[0]["train"]), tuple(splits[0]["val"]), tuple(own.get("test", ())))
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
             f"dataset.json or splits_final.json of '{folder.name}' lacks what is needed ({error}); prepare it again."
         ) from error
+    ending = description.get("file_ending", ".nii.gz")
+    named = (*split.train, *split.val, *split.test, ending)
+    if not all(isinstance(name, str) and name and not set(name) & set("/\\\0") for name in named):
+        raise InputError(f"'{folder.name}' names a case or an ending that is part of no file name; prepare it again.")
     if (
         sorted(labels.values()) != list(range(len(labels)))
         or labels.get("background") != 0
@@ -125,7 +130,7 @@ def read_dataset(folder: Path) -> RawDataset:
         raise InputError(
             f"The labels in dataset.json of '{folder.name}' must be 0 for the background, then 1, 2, ..., '{IGNORE}' last; prepare it again."
         )
-    return RawDataset(folder, own["task"], channels, labels, split, description.get("file_ending", ".nii.gz"), own)
+    return RawDataset(folder, own["task"], channels, labels, split, ending, own)
 
 
 def write_description(
@@ -151,8 +156,8 @@ def write_json(path: Path, value: Any) -> None:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json_of(path)
     except FileNotFoundError as error:
         raise InputError(f"'{path.parent}' is not a prepared data set: {path.name} is missing; make it with prepare.py.") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except ValueError as error:
         raise InputError(f"'{path}' is not valid JSON; prepare the data set again.") from error

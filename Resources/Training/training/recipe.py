@@ -10,9 +10,14 @@ import yaml
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from neurospineseg.errors import InputError
+from neurospineseg.errors.json_text import text_of
+from neurospineseg.errors.of_files import reading_failed
 from neurospineseg.images.normalization import Normalization
 from neurospineseg.tasks.task import task_named
 
+MOST_VALUES = 10_000
+LONGEST = 2**17
+"""Letters."""
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 
 
@@ -155,11 +160,18 @@ def read_recipe(name: str, changes: Sequence[str] = ()) -> Recipe:
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else RECIPES / f"{name}.yaml"
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = text_of(path)
+        if len(text) > LONGEST or text.count("[") + text.count("{") > LONGEST // 100:
+            raise ValueError("longer than any recipe, or nested deeper")
+        content = yaml.safe_load(text)
+        if _grown(content) > MOST_VALUES:
+            raise ValueError("anchors repeat more values than any recipe has")
     except FileNotFoundError as error:
         known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.yaml")))
         raise InputError(f"There is no recipe '{name}'; choose among {known}, or give a path that ends in .yaml.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise reading_failed(error, path) from error
+    except (ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"The recipe '{path.name}' is not valid YAML; correct it.") from error
     if not isinstance(content, dict):
         raise InputError(f"The recipe '{path.name}' holds no keys; see the recipes that come with the program.")
@@ -173,6 +185,16 @@ def read_recipe(name: str, changes: Sequence[str] = ()) -> Recipe:
         key = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         raise InputError(f"The recipe '{path.stem}' is wrong at {key or 'its top'}: {message}.") from error
+
+
+def _grown(value: Any, left: int = MOST_VALUES) -> int:
+    """How many values there are, each as often as YAML's anchors repeat it; no more than a few above ``left`` are counted."""
+    count = 1
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        if count > left:
+            break
+        count += _grown(item, left - count) if left > count else 1
+    return count
 
 
 def _set(content: dict[str, Any], change: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from neurospineseg.atomic_files import beside
 from neurospineseg.errors import InputError
+from neurospineseg.errors.json_text import json_of
 from neurospineseg.errors.of_files import reading_failed
 
 Shape = type | tuple[type, ...] | dict[str, Any] | list[Any]
@@ -36,12 +36,12 @@ def read_sidecar(mask: Path) -> dict[str, Any]:
     """
     path = beside(mask, ".json")
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json_of(path)
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise reading_failed(error, path.name) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(f"'{path.name}' beside the mask cannot be read as JSON; remove it or segment again.") from error
     if not isinstance(record, dict) or not isinstance(record.get("program"), dict) or record["program"].get("name") != "NeuroSpineSeg":
         return {}

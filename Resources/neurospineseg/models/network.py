@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ ALLOWED_NETWORKS = (
 )
 LARGEST_NUMBER, LONGEST_LIST = 2**16, 200
 MOST_WEIGHTS = 2**30
+MOST_TIMES = 4
+"""How many times the numbers of a network its file may hold: DynUNet's layers are listed twice, and there are scales."""
 
 
 class NetworkError(InputError):
@@ -121,12 +124,26 @@ def refuse_huge(value: Any) -> None:
         refuse_huge(item)
 
 
+def _check_archive(path: Path) -> None:
+    """Raises NetworkError where a file of weights is a pipe or a device, or packed, so that it could unpack to any size."""
+    if path.exists() and not path.is_file():
+        raise NetworkError(f"The weights '{path.name}' are no file; install the model again.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            packed = any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist())
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
+        return  # torch says what is wrong
+    if packed:
+        raise NetworkError(f"The weights '{path.name}' are damaged or hold more than plain tensors; they were not loaded.")
+
+
 def load_weights(network: torch.nn.Module, path: Path) -> torch.nn.Module:
     """Loads a plain state dict (see ``neurospineseg.models.weights``), exchanges norms for quicker equal ones and sets evaluation mode.
 
     Raises:
         InputError: the file cannot be read. ``NetworkError``: it is missing, is not a plain state dict, or does not fit the network.
     """
+    _check_archive(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
@@ -137,6 +154,11 @@ def load_weights(network: torch.nn.Module, path: Path) -> torch.nn.Module:
         raise NetworkError(f"The weights '{path.name}' are damaged or hold more than plain tensors; they were not loaded.") from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise NetworkError(f"The weights '{path.name}' are not a plain state dict; they were not loaded.")
+    fitting = sum(value.numel() for value in network.state_dict().values())
+    if (
+        sum(value.numel() for value in state.values()) > MOST_TIMES * fitting + 1000
+    ):  # a file of one number may claim to be a thousand million
+        raise NetworkError(f"The weights '{path.name}' do not fit the network the bundle names.")
     try:
         network.load_state_dict(dequantized(state))
     except WeightsError as error:
