@@ -236,7 +236,7 @@ INPUTS = [
     *(stated(f"frames-{n.decode()}", "sizes", 0x00280008, "IS", n, n in (b"0 ", b"-5", b"abc ")) for n in (b"0 ", b"-5", b"abc ", b"2147483647", b"99999999999999999999", b"1e99", b"nan ")),
     *(stated(f"rows-as-{vr}", "wrong types", 0x00280010, vr, value) for vr, value in (("UT", b"many"), ("SQ", b""), ("DS", b"nan "), ("OB", b"\xff" * 8))),
     *(stated(f"colors-{n.decode('latin1')[:12]}", "wrong types", 0x00280004, "CS", n) for n in (b"PALETTE COLOR ", b"RGB ", b"YBR_FULL", b"", b"\xff\xfe")),
-    *(numbers(f"position-{n}", "geometry", ImagePositionPatient=[n, n, n]) for n in ("nan", "inf", "1e300", "-1e300", "0")),
+    *(numbers(f"position-all-{n}", "geometry", ImagePositionPatient=[n, n, n]) for n in ("nan", "inf", "1e300", "-1e300", "0")),
     *(stated(f"position-of-{n.decode('latin1')!r}", "geometry", 0x00200032, "DS", n) for n in (b"", b"1\\2", b"a\\b\\c ", b"\\\\", b"1\\2\\3\\4 ", b"\xff\xff")),
     *(numbers(f"orientation-{name}", "geometry", ImageOrientationPatient=values) for name, values in {
         "zero": [0] * 6, "nan": ["nan"] * 6, "same": [1, 0, 0, 1, 0, 0], "long": [5, 0, 0, 0, 5, 0], "five": [1, 0, 0, 0, 1],
@@ -295,7 +295,7 @@ INPUTS = [
     frames("frames-as-many-as-may-be", "sizes", NumberOfFrames=2**31 - 1),
     frames("dimensions-of-text", "wrong types", raw(0x00209222, "UT", b"text"), True),
     frames("position-none", "geometry", groups=lambda k: {"PlanePositionSequence": None}),
-    frames("position-nan", "geometry", groups=lambda k: {"PlanePositionSequence": {"ImagePositionPatient": [NAN, NAN, NAN]}}),
+    frames("position-of-frames-nan", "geometry", groups=lambda k: {"PlanePositionSequence": {"ImagePositionPatient": [NAN, NAN, NAN]}}),
     frames("orientation-huge", "geometry", groups=lambda k: {"PlaneOrientationSequence": {"ImageOrientationPatient": [1e300] * 6}}),
     frames("spacing-zero", "spacings", groups=lambda k: {"PixelMeasuresSequence": {"PixelSpacing": [0, 0]}}),
     frames("one-pixel-frames", "sizes", Rows=1, Columns=1, harmless=True),

@@ -136,7 +136,7 @@ INPUTS = [
     *(correction(name, kind, content) for name, (kind, content) in DAMAGED.items()),
     *(correction(name, "special files", special) for name, special in SPECIAL.items() if name != "folder"),
     *(correction(f"scan-{n[:30]!r}", "..", {**CASE, "scans": {"t1c": n}}) for n in ("../../../decoy/secret.raw", "/etc/passwd", "", ".", "a\0b", "x" * 5000, "/dev/zero")),
-    *(correction(f"label-{n!r}", "..", {**CASE, "label": n}) for n in ("../../../decoy/secret.raw", "/dev/zero", 7, None)),
+    *(correction(f"label-{n!r}", "..", {**CASE, "label": n}) for n in ("../../../decoy/secret.raw", "/dev/zero")),
     *(correction(f"{field}-{value!r}", "wrong types", {**CASE, field: value}) for field in CASE for value in (7, None, [[1]])),
     *(correction(f"value-{n!r}", "wrong types", {**CASE, "structures": {"edema": n}}) for n in ("x", None, [], float("inf"))),
     *(dataset(name, kind, content) for name, (kind, content) in DAMAGED.items()),
