@@ -157,12 +157,12 @@ def test_itk_is_asked_why(ending: str, tmp_path: Path, monkeypatch: pytest.Monke
     """ITK itself says no more than that it could not."""
     import SimpleITK
 
-    def vanish(path: str, **_: object) -> None:
-        Path(path).unlink()
+    def vanish(*_: object) -> None:
+        (tmp_path / f"scan{ending}").unlink()
         raise RuntimeError("could not read")
 
     write_volume(SCAN, tmp_path / f"scan{ending}")
-    monkeypatch.setattr(SimpleITK, "ReadImage", vanish)
+    monkeypatch.setattr(SimpleITK.ImageFileReader, "Execute", vanish)
     with pytest.raises(FileError, match="is not there, or not any more"):
         read_volume(tmp_path / f"scan{ending}")
 
