@@ -59,7 +59,7 @@ class BatchRounds:
         process, code, error = self._ended(how, phase)
         ended = code == -how if how is signal.SIGKILL else code in (CANCELED, -how)
         wrong = self.ground.wrong_with(earlier, at_rest=how is not signal.SIGKILL) if ended else []
-        if how is not signal.SIGKILL and ended and code == CANCELED and ("Traceback" in error or "are kept" not in error):
+        if how is not signal.SIGKILL and ended and code == CANCELED and ("Traceback" in error or "Canceled; " not in error):
             wrong.append(f"it said {error!r}")
         if not ended and code != 0:
             wrong.append(f"it ended with {code} and said {error!r}")
