@@ -72,6 +72,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch=(32, 32, 32),
         normalization="foreground_zscore",
         classes=("background", "necrotic_core", "edema", "enhancing_tumor"),
+        preference=2,
         summary="Untrained, for tests.",
     )
     torch.manual_seed(0)

@@ -17,6 +17,17 @@ LESS = 2.0
 """By how much a copy's score is below that of the class it copies."""
 
 
+def as_classes(last: torch.Tensor, spec: ModelSpec) -> torch.Tensor:
+    """Weights or biases of a last layer with an output channel for each class; those of a layer of nested regions are subtracted from the next one further in.
+
+    So the class of the innermost likely region has the highest score.
+    """
+    if not spec.nested:
+        return last
+    steps = [-last[0], *(last[n] - last[n + 1] for n in range(len(last) - 1)), last[-1]]
+    return torch.stack([steps[0 if name == "background" else 1 + spec.nested.index(name)] for name in spec.classes])
+
+
 def with_classes(folder: Path, count: int, model: str = "tumor_glioma") -> Bundle:
     """Writes a bundle of ``count`` classes (4 to 25), whose first four are the tumor's.
 
@@ -30,7 +41,7 @@ def with_classes(folder: Path, count: int, model: str = "tumor_glioma") -> Bundl
     source = torch.tensor([n if n < 4 else 1 + (n - 1) % 3 for n in range(count)])
     for name, value in state.items():
         if name.endswith((f"{LAST_LAYER}.weight", f"{LAST_LAYER}.bias")):
-            value = value[source]
+            value = as_classes(value, first.spec)[source]
             if name.endswith("bias"):
                 value[4:] -= LESS
             state[name] = value

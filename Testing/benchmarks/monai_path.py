@@ -27,7 +27,7 @@ from neurospineseg.geometry.grid import Grid
 from neurospineseg.inference.device import choose_precision
 from neurospineseg.inference.predict import joined, with_coordinates
 from neurospineseg.models.bundle import Bundle
-from Testing.benchmarks.plain_network import plain_network
+from Testing.benchmarks.plain_network import class_network
 
 warnings.filterwarnings("ignore", message=".*(labels|always_return_as_numpy|non-tuple sequence)", module="monai")
 
@@ -53,7 +53,7 @@ class MonaiPath:
             raise InputError(f"The model '{spec.name}' works slice by slice; MONAI's standard path is measured with 3D models only.")
         self.spec, self.device, self.tuned = spec, device, kind == "tuned"
         self.autocast = kind == "autocast" or (self.tuned and choose_precision(device) == torch.bfloat16)
-        self.network = plain_network(bundle).to(device)
+        self.network = class_network(bundle).to(device)
         self.inferer = SlidingWindowInferer(spec.patch, 1 if device.type == "cpu" else 4, overlap=0.5, mode="gaussian", sw_device=device)
         self.region = None
         if region is not None:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from neurospineseg.models.bundle import Bundle, ModelSpec
-from Testing.benchmarks.plain_network import built_plainly, plain_network
+from Testing.benchmarks.plain_network import built_plainly, class_network
 
 NNUNET_MISSING = "nnU-Net is not installed here and was left out; to measure it too, run `python -m pip install 'nnunetv2==2.6.*'`."
 CONFIGURATION = "3d_fullres"
@@ -70,7 +70,7 @@ class NnunetPath:
 def _network(bundle: Bundle) -> torch.nn.Module:
     spec = bundle.spec
     if not spec.bilateral:
-        return plain_network(bundle)
+        return class_network(bundle)
     shape = {"in_channels": len(spec.channels), "out_channels": len(spec.classes)}
     return built_plainly({**bundle.network_def, **shape})
 

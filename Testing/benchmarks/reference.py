@@ -14,7 +14,7 @@ from neurospineseg.geometry.agreement import dice
 from neurospineseg.inference.predict import joined, with_coordinates
 from neurospineseg.models.bundle import Bundle
 from neurospineseg.pipeline.segmenter import Segmenter, Settings
-from Testing.benchmarks.plain_network import plain_network
+from Testing.benchmarks.plain_network import class_network
 
 
 @contextmanager
@@ -58,7 +58,7 @@ class Reference(Segmenter):
     ) -> tuple[torch.Tensor, list[str]]:
         spec, name = bundle.spec, bundle.spec.name
         if name not in self._plain:
-            self._plain[name] = plain_network(bundle).to(self.device)
+            self._plain[name] = class_network(bundle).to(self.device)
         inferer = SlidingWindowInferer(spec.patch, 1, overlap=0.5, mode="gaussian", sw_device=self.device, device=image.device)
 
         def softmax(seen: torch.Tensor) -> torch.Tensor:

@@ -299,7 +299,7 @@ FAILURES = {
     "memory": (MemoryError(), "out of memory"),
     "torch memory": (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "out of memory"),
     "package": (ModuleNotFoundError("No module named 'monai'", name="monai.networks"), "The package monai cannot be imported"),
-    "disk": (OSError(errno.ENOSPC, "No space left on device"), "disk is full"),
+    "disk": (OSError(errno.ENOSPC, "No space left on device"), "disk that holds the file is full"),
 }
 
 

@@ -68,7 +68,7 @@ def test_only_what_the_coarse_model_found_is_looked_at(balls: tuple[Volume, np.n
     everywhere = fine.windows
     one, fine = segmenter(4.0)
     labels = one.run({"t1c": volume}).labels.voxels
-    assert dice(labels > 0, brighter) > 0.94
+    assert dice(labels > 0, brighter) > 0.93
     assert not labels[darker].any()
     assert 0 < fine.windows < everywhere
 

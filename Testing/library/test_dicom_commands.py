@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
 import pytest
 
 from neurospineseg.cli.main import BAD_INPUT, DONE, main
+from neurospineseg.pipeline.file_job import FileJob
 from Testing.dicom_scans import SERIES, Slices, slices, write_series
 from Testing.library.test_dicom_volumes import turned
 
@@ -82,7 +84,12 @@ def test_a_spacing_that_is_none(tmp_path: Path, spacing: str, capsys: pytest.Cap
 
 def test_a_batch_of_folders_takes_the_same_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr("neurospineseg.cli.batch.run_file_job", lambda job, *others: asked.append(job))
+
+    def written(job: FileJob, *_: object) -> SimpleNamespace:
+        asked.append(job)
+        return SimpleNamespace(warnings=[])
+
+    monkeypatch.setattr("neurospineseg.cli.batch.run_file_job", written)
     write_series(tmp_path / "cases" / "one", slices(count=3))
     command = ["batch", "spine", str(tmp_path / "cases"), "-o", str(tmp_path / "masks"), "--volume", "echo=2", "--spacing", "1,1,2"]
     assert main([*command, "--orientation", "LPS", "--frame", "3"]) == DONE
