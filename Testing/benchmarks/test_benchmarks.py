@@ -99,14 +99,15 @@ def test_our_networks_are_loaded_before_the_clock_starts(task: str, tmp_path: Pa
 
     own = OwnPath(task, None, "cpu")
     loaded = set(own.networks)
-    assert loaded == {own.segmenter.bundle.spec.name, "subcortical_locator", "brain_contrast"}
+    spec = own.segmenter.bundle.spec
+    assert loaded == {spec.name, "subcortical_locator", "brain_contrast", spec.coarse or spec.name}
     own(drawn_case(task, cases, quick=True).scans, tmp_path / "mask.nii.gz")
     assert set(own.networks) == loaded
 
 
-@pytest.mark.parametrize("task", ["tumor", "spine", "subcortical"])
+@pytest.mark.parametrize(("task", "model"), [("tumor", "tumor_glioma"), ("spine", None), ("subcortical", None)])
 @pytest.mark.filterwarnings("ignore:.*labels")
-def test_tuned_monai_finds_what_the_standard_path_finds(task: str, tmp_path: Path, cases: Path):
+def test_tuned_monai_finds_what_the_standard_path_finds(task: str, model: str | None, tmp_path: Path, cases: Path):
     from neurospineseg.pipeline.segmenter import Segmenter
     from Testing.benchmarks.case import load_case, read_labels, save_case
     from Testing.benchmarks.drawn_case import drawn_case
@@ -116,7 +117,7 @@ def test_tuned_monai_finds_what_the_standard_path_finds(task: str, tmp_path: Pat
     case = load_case(tmp_path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Segmenter, "network", lambda *_: pytest.fail("MONAI's path must not load what only ours needs"))
-        ways = [make_way(name, case, None, "cpu") for name in ("monai float32", "monai tuned")]
+        ways = [make_way(name, case, model, "cpu") for name in ("monai float32", "monai tuned")]
     standard, tuned = (read_labels(way(case.scans, tmp_path / "mask.nii.gz")) for way in ways)
     assert standard.any()
     assert (standard != tuned).sum() < 0.05 * (standard > 0).sum()

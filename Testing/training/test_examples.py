@@ -51,7 +51,7 @@ def ball(size: int = 32) -> WorkingCase:
 
 
 def patches(of: WorkingCase, augment: bool = False, model: dict | None = None, **parts: dict) -> Patches:
-    return Patches([of], spec(channels=("a",) * len(of.image), **(model or {})), recipe(model=model or {}, **parts), augment)
+    return Patches([of], spec(channels=tuple("abcd"[: len(of.image)]), **(model or {})), recipe(model=model or {}, **parts), augment)
 
 
 @pytest.mark.parametrize("world", [1, 2, 3])
