@@ -21,7 +21,7 @@ SPACING = {"tumor": (1.5, 1.5, 1.5), "spine": (3.0, 0.9, 0.9), "subcortical": (1
 LARGEST_FILE, ALL_FILES = 1e6, 3e6
 """Bytes: of one file, of all together."""
 LEAST_DICE = {
-    "necrotic_core": 0.6, "edema": 0.7, "enhancing_tumor": 0.5, "vertebra": 0.7, "disc": 0.65, "canal": 0.75, "sacrum": 0.7, "nuclei": 0.6,
+    "necrotic_core": 0.5, "edema": 0.7, "enhancing_tumor": 0.5, "vertebra": 0.7, "disc": 0.65, "canal": 0.75, "sacrum": 0.7, "nuclei": 0.6,
 }  # fmt: skip
 """Well below what the models reach: a sample that is found worse shows a first user something that looks wrong."""
 

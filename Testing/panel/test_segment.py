@@ -99,7 +99,7 @@ def test_a_full_disk_is_a_sentence(bench, panel) -> None:
         bench.segment(panel)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert "free disk space" in panel.ui.statusLabel.text
+    assert "choose a folder on another disk" in panel.ui.statusLabel.text
     assert panel.parameters.shown is None
     bench.segment(panel)
     assert panel.parameters.shown is not None
