@@ -143,19 +143,19 @@ def _named_levels(column: Column, named: bool) -> list[str | None]:
 def _disc_numbers(column: Column, gap: np.ndarray, disc: np.ndarray, named: bool) -> list[str | None]:
     """The key of the disc in every gap, from the one below the lowest body to the one above the highest.
 
-    None for a gap in which a body was missed: two discs lie there, and nothing tells which is which.
+    None for a gap without a disc, and for one in which a body was missed: two discs lie there, and nothing tells which is which.
     """
     levels = [int(level) for level in column.levels]
+    present = np.bincount(gap[disc].ravel(), minlength=len(column) + 1) > 0
     if named:
         keys = [disc_key(level, True) for level in (*levels, levels[-1] + 1)]
         missed = [levels[0] > 0, *(b - a > 1 for a, b in zip(levels, levels[1:])), False]
     else:
-        present = np.bincount(gap[disc].ravel(), minlength=len(column) + 1) > 0
         first = 0 if present[0] else 1
         places = [0, *(level + 1 for level in levels)]
         keys = [disc_key(place - first, False) if place >= first else None for place in places]
         missed = [False, *(b - a > 1 for a, b in zip(levels, levels[1:])), False]
-    return [None if gone else key for key, gone in zip(keys, missed)]
+    return [key if there and not gone else None for key, there, gone in zip(keys, present, missed)]
 
 
 def _doubts(keys: list[str | None], cut: np.ndarray, vertebrae: np.ndarray, grid: Grid) -> list[str]:
