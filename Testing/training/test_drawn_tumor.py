@@ -38,6 +38,13 @@ def test_an_example_is_a_patch_with_a_channel_at_least(examples: tumor_glioma.Ex
         assert set(bits.unique().tolist()) <= {1, 2, 4, 8}
 
 
+@pytest.mark.parametrize(("asked", "least", "most"), [(0.25, 0.2, 0.4), (0.8, 0.75, 0.9), (1.0, 1.0, 1.0)])
+def test_all_channels_are_given_as_often_as_asked(asked: float, least: float, most: float) -> None:
+    rng = np.random.default_rng(5)
+    whole = np.mean([bool(tumor_glioma.Examples.given(rng, asked).all()) for _ in range(600)])
+    assert least <= whole <= most
+
+
 def test_every_set_of_channels_is_given() -> None:
     rng = np.random.default_rng(3)
     sets = {tuple(tumor_glioma.Examples.given(rng).flatten().int().tolist()) for _ in range(600)}

@@ -123,10 +123,10 @@ class Examples:
     @staticmethod
     def given(rng: np.random.Generator, all_share: float = 0.25) -> torch.Tensor:
         """Which channels are there: all in ``all_share`` of the cases, else a usual few or any subset with one at least; float (4, 1, 1, 1)."""
-        chance = (rng.random() - all_share) / (1 - all_share)
-        if chance < 0:
+        chance = rng.random()
+        if chance < all_share:
             chosen = (1, 1, 1, 1)
-        elif chance < 1 / 3:
+        elif chance < all_share + (1 - all_share) / 3:
             chosen = USUAL[rng.integers(len(USUAL))]
         else:
             bits = int(rng.integers(1, 16))
