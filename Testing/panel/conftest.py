@@ -159,6 +159,27 @@ def scan(bench: Bench) -> Any:
 
 
 @pytest.fixture
+def mine(scan: Any) -> Any:
+    """A segmentation of the user's: an old necrotic core and something of their own, in one shared layer."""
+    import numpy as np
+    import slicer
+
+    from neurospineseg.images.volume import Volume
+    from neurospineseg.mrml import segmentation_from_labels
+    from neurospineseg.tasks.anatomy import structure, structures_of
+    from Testing.small_scans import ball, oblique_affine
+
+    labels = np.zeros(ball().shape, np.uint16)
+    labels[5:10, 5:10, 5:10], labels[12:16, 12:16, 12:16] = structure("necrotic_core").label, structure("edema").label
+    node = segmentation_from_labels(Volume(labels, oblique_affine()), structures_of("tumor"), slicer.mrmlScene, "Mine", scan)
+    segment = node.GetSegmentation().GetSegment("edema")
+    segment.SetName("My cyst")
+    segment.RemoveTag("NeuroSpineSeg.Structure")
+    segment.RemoveTag("TerminologyEntry")
+    return node
+
+
+@pytest.fixture
 def tumor_panel(bench: Bench, scan: Any, tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The tumor panel with the untrained test model and a small scan."""
     monkeypatch.setenv("NEUROSPINESEG_MODELS", str(tiny_models))
