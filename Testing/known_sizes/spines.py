@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import csv
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -17,7 +17,10 @@ import numpy as np
 
 from neurospineseg.measurements.measurement import FEW_VOXELS, UNSURE, Measurement
 from neurospineseg.measurements.measuring import measure
-from Testing.known_sizes.drawn_spines import DrawnSpine, draw_spine, drawn_labels, drawn_probabilities, random_grid
+from Testing.known_sizes.drawn_spines import draw_spine
+from Testing.known_sizes.spine_grids import random_grid
+from Testing.known_sizes.spine_voxels import drawn_labels, drawn_probabilities
+from Testing.known_sizes.true_sizes import true_sizes
 
 FAR = {"mm": 2.0, "deg": 4.0, "%": 6.0, "mm2": 60.0, "": 0.1}
 """An error beyond this without a flag is listed."""
@@ -73,20 +76,20 @@ def compare(seed: int, probabilities: bool = False) -> Case:
     grid, _ = random_grid(rng, spine)
     labels, names = drawn_labels(spine, grid)
     shares = drawn_probabilities(spine, grid) if probabilities else None
+    truths = true_sizes(spine)
     started = perf_counter()
     found = measure(labels, names, "spine", probabilities=shares)
     seconds = perf_counter() - started
     items = {(each.key, each.place): each for each in found}
-    both = [(items[at], truth) for at, truth in spine.truth.items() if at in items]
+    both = [(items[at], truth) for at, truth in truths.items() if at in items]
     compared = [Compared(seed, item, truth) for item, truth in both if item.value is not None]
-    unsaid = [at for at in _expected(spine, names.values()) if at not in items]
+    unsaid = [at for at in _expected(truths, set(names.values())) if at not in items]
     return Case(compared, len(both) - len(compared), unsaid, seconds, grid.spacing)
 
 
-def _expected(spine: DrawnSpine, keys: object) -> Iterator[tuple[str, str]]:
+def _expected(truths: Iterable[tuple[str, str]], shown: Set[str]) -> Iterator[tuple[str, str]]:
     """Sizes of bodies that the label map shows: each must be measured, or be said not to be."""
-    shown = set(keys)  # type: ignore[call-overload]
-    yield from (at for at in spine.truth if at[0].startswith("body_height") and at[1] in shown)
+    yield from (at for at in truths if at[0].startswith("body_height") and at[1] in shown)
 
 
 def report(cases: list[Case]) -> str:

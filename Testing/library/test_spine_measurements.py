@@ -10,11 +10,13 @@ import pytest
 
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.images.volume import Volume
+from neurospineseg.measurements.intervertebral_discs import NO_DISC
 from neurospineseg.measurements.measurement import CUT, Measurements
 from neurospineseg.measurements.measuring import measure
-from neurospineseg.measurements.spine_parts import NO_DISC
-from Testing.known_sizes.drawn_spines import DrawnSpine, draw_spine, drawn_labels, drawn_probabilities
+from Testing.known_sizes.drawn_spines import DrawnSpine, draw_spine
+from Testing.known_sizes.spine_voxels import drawn_labels, drawn_probabilities
 from Testing.known_sizes.spines import compare
+from Testing.known_sizes.true_sizes import true_sizes
 
 UPRIGHT = np.diag([1.8, 1.8, 1.8])
 TURNED = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0] * 1.8
@@ -47,7 +49,7 @@ def measured(name: str) -> Measurements:
 
 
 def errors(found: Measurements, unit: str) -> np.ndarray:
-    truth = spine().truth
+    truth = true_sizes(spine())
     both = [(each, truth[(each.key, each.place)]) for each in found if (each.key, each.place) in truth and each.value is not None]
     values = [(each.value, true) for each, true in both if each.unit == unit]
     return np.array([abs(float(value or 0.0) - true) / (true / 100 if unit in ("mm2", "") else 1.0) for value, true in values])
@@ -65,7 +67,7 @@ def test_few_lengths_are_far_off(name: str) -> None:
 
 
 def test_every_size_is_measured() -> None:
-    assert [at for at in spine().truth if measured("upright").find(*at) is None] == []
+    assert [at for at in true_sizes(spine()) if measured("upright").find(*at) is None] == []
 
 
 def test_each_number_has_an_error_bar() -> None:

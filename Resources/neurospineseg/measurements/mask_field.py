@@ -53,6 +53,15 @@ class MaskField:
         """A voxel's width in mm along a unit vector."""
         return float(np.linalg.norm(self.whole.affine.linear.T @ direction))
 
+    @property
+    def at_edge(self) -> bool:
+        """Whether the box of what it holds touches the outer faces of the whole grid."""
+        shown = np.argwhere(self.values >= self.level)
+        if not len(shown):
+            return False
+        at = self.whole.affine.kji_of(self.part.affine.apply_kji(shown))
+        return bool((at.min(0) < 0.6).any() or (at.max(0) > np.array(self.whole.shape) - 1.6).any())
+
     def exits(self, starts: np.ndarray, direction: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
         """Where rays leave the mask.
 

@@ -7,11 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from neurospineseg.measurements.intervertebral_discs import discs
 from neurospineseg.measurements.measurement import UNSURE, Measurement, Measurements, spread
 from neurospineseg.measurements.measuring import MeasuredMask
+from neurospineseg.measurements.spinal_canal import canal
 from neurospineseg.measurements.spine_alignment import alignment
-from neurospineseg.measurements.spine_parts import bodies, canal, discs, place_name
+from neurospineseg.measurements.spine_lengths import place_name
 from neurospineseg.measurements.spine_shapes import PARTS_OF, SACRUM, SpineShapes, spine_shapes
+from neurospineseg.measurements.vertebral_bodies import bodies
 from neurospineseg.tasks.anatomy import family
 
 SURFACES = (0.3, 0.7)

@@ -12,20 +12,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from neurospineseg.measurements.body_shape import Endplate
+from neurospineseg.measurements.endplate import Endplate
+from neurospineseg.measurements.intervertebral_discs import disc_axes, facing_endplates
 from neurospineseg.measurements.measurement import CUT, FEW_VOXELS, Measurement, as_points
-from neurospineseg.measurements.spine_parts import (
-    COARSE_MM,
-    FEWEST_ALONG,
-    NOT_TOLD,
-    at_edge,
-    disc_axes,
-    facing_endplates,
-    length,
-    missing,
-    place_name,
-    quotient,
-)
+from neurospineseg.measurements.spine_lengths import COARSE_MM, FEWEST_ALONG, NOT_TOLD, length, missing, place_name, quotient
 from neurospineseg.measurements.spine_shapes import SACRUM, SpineShapes
 
 GROUP = "Alignment"
@@ -41,7 +31,7 @@ def alignment(shapes: SpineShapes) -> Iterator[Measurement]:
             continue
         facing = facing_endplates(shapes, upper, lower)
         if facing is None:
-            why = CUT if at_edge(shapes, upper) or at_edge(shapes, lower) else NOT_TOLD
+            why = CUT if shapes.fields[upper].at_edge or shapes.fields[lower].at_edge else NOT_TOLD
             yield missing("slip", "Slip", disc, GROUP, "mm", why)
             continue
         yield from _slip(shapes, disc, lower, *facing)
@@ -105,7 +95,7 @@ def _lordosis(shapes: SpineShapes) -> Iterator[Measurement]:
     above = shapes.bodies[FIRST_LUMBAR].upper if FIRST_LUMBAR in shapes.bodies else None
     below = shapes.bodies[SACRUM].upper if SACRUM in shapes.bodies else None
     if above is None or below is None:
-        why = CUT if at_edge(shapes, FIRST_LUMBAR) or at_edge(shapes, SACRUM) else NOT_TOLD
+        why = CUT if shapes.fields[FIRST_LUMBAR].at_edge or shapes.fields[SACRUM].at_edge else NOT_TOLD
         yield Measurement("lumbar_lordosis", "Lumbar lordosis", "", "L1 to S1", "deg", None, flags=(why,), group=GROUP)
         return
     yield _angle(shapes, "lumbar_lordosis", "Lumbar lordosis", "", above, below)

@@ -9,7 +9,8 @@ import numpy as np
 from scipy import ndimage
 
 from neurospineseg.images.volume import Volume
-from neurospineseg.measurements.body_shape import BodyShape, Frame, fit_body
+from neurospineseg.measurements.body_frame import Frame
+from neurospineseg.measurements.body_shape import BodyShape, fit_body
 from neurospineseg.measurements.canal_shape import CanalShape, canal_axis, fit_canal
 from neurospineseg.measurements.mask_field import INSIDE, MaskField, field_of, probable_field
 from neurospineseg.measurements.measuring import MeasuredMask
