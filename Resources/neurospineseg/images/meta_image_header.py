@@ -7,15 +7,20 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from neurospineseg.errors import InputError
 from neurospineseg.images.data_files import check_promise, data_file, listed_files, numbered_files
 
-LONGEST_HEADER = 2**16
-LONGEST_LINE = 1000
-"""Bytes."""
-LINE = re.compile(rb"[ \t]*([^=:\s]+)[ \t]*[=:](.*)")
+LONGEST_HEADER = 2**21
+"""Bytes, with the names of files that follow."""
+MOST_FIELDS = 5000
+"""ITK keeps 32 kB for each."""
+LONGEST_TEXT, LONGEST_NOTE = 250, 2**14
+"""Bytes of a field's name and of the value of one of ``TEXTS``, which ITK copies into 255, and of the value of any other."""
+TEXTS = frozenset("Comment ObjectType ObjectSubType TransformType Name AnatomicalOrientation Modality ElementType".split())
+LINE = re.compile(rb"[ \t]*([^=:\s](?:[^=:\r]*[^=:\s])?)[ \t]*[=:](.*)")
 BYTES = {
     **dict.fromkeys(("CHAR", "UCHAR", "ASCII_CHAR"), 1),
     **dict.fromkeys(("SHORT", "USHORT"), 2),
@@ -56,20 +61,20 @@ class MetaImageHeader:
         kind = self.fields.get("ElementType", "").removeprefix("MET_")
         if kind not in BYTES or self.fields.get("ObjectType", "Image") != "Image":
             raise self._damaged()
-        files, stored = self._files(), self.stored
+        packed, local = self._says("CompressedData"), self._files == [self.path]
         voxel_bytes = BYTES[kind] * self._whole("ElementNumberOfChannels", 1, 2**16, 1)
-        check_promise(sizes, voxel_bytes, stored, self.path.name)
+        check_promise(sizes, voxel_bytes, self.stored, self.path.name)
         promised = math.prod(sizes) * voxel_bytes
-        if self._says("CompressedData"):
-            self._check_packed(files, promised)
-        elif self._says("BinaryData", True) and stored < promised:
+        self._check_begin(packed, local)
+        if packed:
+            self._check_packed(promised, local)
+        elif self._says("BinaryData", True) and self.stored < promised:
             raise self._damaged()
 
-    @property
+    @cached_property
     def stored(self) -> int:
         """The bytes in which the voxels lie."""
-        files = self._files()
-        return sum(file.stat().st_size for file in files) - (self.end if files == [self.path] else 0)
+        return sum(file.stat().st_size for file in self._files) - (self.end if self._files == [self.path] else 0)
 
     def _numbers(self) -> list[int]:
         """The sizes, after all numbers of the geometry were looked at."""
@@ -88,6 +93,7 @@ class MetaImageHeader:
         self._whole("CompressedDataSize", 0, 2**40, 0)
         return sizes
 
+    @cached_property
     def _files(self) -> list[Path]:
         """The files that hold the voxels."""
         value = self.fields[DATA]
@@ -97,10 +103,19 @@ class MetaImageHeader:
             return listed_files(self.path, self.listed)
         return numbered_files(self.path, value.split()) if "%" in value else [data_file(self.path, value)]
 
-    def _check_packed(self, files: list[Path], promised: int) -> None:
-        """ITK passes over what cannot be unpacked."""
-        begin = self.end if files == [self.path] else max(0, self._whole("HeaderSize", -1, 2**31, 0))
-        if len(files) > 1 or _unpacked_bytes(files[0], begin, self._whole("CompressedDataSize", 0, 2**40, 0), promised) < promised:
+    def _check_begin(self, packed: bool, local: bool) -> None:
+        """ITK counts ``HeaderSize`` from the start of the file that holds the voxels, and looks there for packed ones whatever it is."""
+        begin = self._whole("HeaderSize", -1, 2**31, 0)
+        usable = {0, *([self.end] if local else []), *([] if packed else [-1])}
+        if (packed or local) and begin not in usable:
+            raise InputError(
+                f"'{self.path.name}' states a HeaderSize of {begin}, by which Slicer reads other voxels than are stored; export the scan again."
+            )
+
+    def _check_packed(self, promised: int, local: bool) -> None:
+        """ITK passes over what cannot be unpacked, and unpacks from the header on where the size of what follows it is not stated."""
+        begin, stated, share = self.end if local else 0, self._whole("CompressedDataSize", 0, 2**40, 0), promised // len(self._files)
+        if (local and not stated) or any(_unpacked_bytes(file, begin, stated, share) < share for file in self._files):
             raise self._damaged()
 
     def _whole(self, field: str, least: int, most: int, default: int | None = None) -> int:
@@ -124,20 +139,32 @@ def meta_image_header(path: Path) -> MetaImageHeader:
     """
     with open(path, "rb") as file:
         start = file.read(LONGEST_HEADER)
-    fields, end = {}, 0
+    fields: dict[str, str] = {}
+    end = 0
     for line in start.splitlines(keepends=True) if b"\r" not in start.partition(DATA.encode())[0].replace(b"\r\n", b"") else []:
         end += len(line)
+        if not line.strip():
+            continue
         found = LINE.fullmatch(line.rstrip(b"\r\n"))
-        if found is None or len(line) > LONGEST_LINE or b"\0" in line:
+        if found is None or b"\0" in line or len(fields) == MOST_FIELDS:
             break
         key, value = (part.decode("utf-8", "replace").strip() for part in found.groups())
         if key in fields and key != "Comment":
             break
+        _check_length(path.name, key, *map(len, found.groups()))
         fields[key] = value
         if key == DATA and value:
             listed = start[end:].decode("utf-8", "replace").splitlines() if value.split()[0] == "LIST" else []
             return MetaImageHeader(path, fields, end, tuple(each.strip() for each in listed if each.strip()))
     raise InputError(f"'{path.name}' cannot be read as an image: it is truncated, damaged or not what its name says.")
+
+
+def _check_length(name: str, key: str, letters: int, bytes_: int) -> None:
+    most = LONGEST_TEXT if key in TEXTS else LONGEST_NOTE
+    if letters > LONGEST_TEXT or bytes_ > most:
+        raise InputError(
+            f"'{name}' has a field '{key[:40]}' in its header that is longer than Slicer can read; shorten it to {most} bytes."
+        )
 
 
 def _number(word: str) -> float:
