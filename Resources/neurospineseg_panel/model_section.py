@@ -30,8 +30,7 @@ class ModelSection:
         for model in self.models:
             ui.modelSelector.addItem(model.title or model.name, model.name)
         ui.modelSelector.connect("currentIndexChanged(int)", self.onChosen)
-        ui.modelCardButton.connect("clicked(bool)", self.onCard)
-        ui.noticeLabel.connect("linkActivated(QString)", lambda link: self.onCard())
+        ui.noticeLabel.connect("linkActivated(QString)", self.onCard)
 
     def of_name(self, name: str) -> ModelEntry | None:
         """The model of a name, else the task's default; None where none is installed."""
@@ -40,7 +39,6 @@ class ModelSection:
 
     def show(self, model: ModelEntry | None) -> None:
         self.shown = model
-        self.ui.modelCardButton.enabled = model is not None
         if model is None:
             return
         blocked = self.ui.modelSelector.blockSignals(True)
@@ -55,7 +53,7 @@ class ModelSection:
         if 0 <= index < len(self.models):
             self._chosen(self.models[index].name)
 
-    def onCard(self, checked: bool = False) -> None:
+    def onCard(self, link: str) -> None:
         """The card in a window of its own, which does not block the others."""
         if self.shown is None:
             return

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import slicer
-from PySide6 import QtWidgets
+from PySide6 import QtCore, QtGui, QtTest, QtWidgets
 
 from neurospineseg.images.volume import Volume
 from neurospineseg.mrml import segmentation_from_labels
@@ -85,12 +85,28 @@ def test_the_box_of_the_region_is_an_outline(bench, panel, scan) -> None:
     assert box.GetDisplayNode().GetOutlineVisibility()
 
 
+@pytest.mark.parametrize("module", ["SubcorticalSeg", "SpineSeg", "TumorSeg"])
+def test_models_can_be_told_apart_in_a_narrow_panel(bench, module: str) -> None:
+    widget = bench.open(module)
+    widget.parent.resize(WIDEST, 900)
+    widget.parent.show()
+    bench.spin(0.1)
+    selector, option = widget.ui.modelSelector, QtWidgets.QStyleOptionComboBox()
+    option.initFrom(selector)
+    complex_control, field = QtWidgets.QStyle.ComplexControl.CC_ComboBox, QtWidgets.QStyle.SubControl.SC_ComboBoxEditField
+    room = QtWidgets.QWidget.style(selector).subControlRect(complex_control, option, field, selector).width()
+    for number in range(selector.count):
+        assert QtGui.QFontMetrics(QtWidgets.QWidget.font(selector)).horizontalAdvance(selector.itemText(number)) <= room
+
+
 def test_the_model_card_leaves_the_panel_to_be_seen(bench, panel) -> None:
     panel.parent.resize(460, 900)
     panel.parent.move(0, 0)
     panel.parent.show()
     bench.spin(0.1)
-    bench.click(panel.ui.modelCardButton)
+    panel.ui.noticeLabel.setFocus()
+    for key in (QtCore.Qt.Key.Key_Tab, QtCore.Qt.Key.Key_Return):
+        QtTest.QTest.keyClick(panel.ui.noticeLabel, key)
     card = panel.models._card
     assert "Research only" in card.plainText, "the model of the tests has no card"
     right = panel.ui.segmentButton.mapToGlobal(panel.ui.segmentButton.rect.bottomRight())
