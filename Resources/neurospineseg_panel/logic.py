@@ -160,7 +160,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             written = self.wait_for(
                 lambda listener: self.begin(Run(self.client, {}, request, listener, self.times, writes_into=output.parent))
             )
-            return written.warnings
+            return [in_the_console(warning) for warning in written.warnings]
 
         try:
             return run_batch(self.declaration.task, Path(inputFolder), Path(outputFolder), segment_case, progress)

@@ -154,12 +154,12 @@ def test_what_a_folder_does_not_say_is_passed_on(
     (tmp_path / "case" / "case_flair.nii.gz").touch()
     requests: list[Any] = []
     monkeypatch.setattr(logic, "wait_for", lambda begin: begin(None))
-    monkeypatch.setattr(logic, "begin", lambda run: requests.append(run.request) or FilesWritten({}, ("The scan is short.",)))
+    monkeypatch.setattr(logic, "begin", lambda run: requests.append(run.request) or FilesWritten({}, ("Give --orientation.",)))
     logic.segmentFolder(tmp_path, tmp_path / "out", volume="series=4,echo=2", orientation="LPS", spacing=(1, 1, 3), frame=2)
     (request,) = requests
     assert (request.volume, request.orientation, request.spacing, request.frame) == (("series=4,echo=2",), "LPS", (1.0, 1.0, 3.0), 2)
-    assert "case,done,The scan is short." in (tmp_path / "out" / "summary.csv").read_text(), "nor are warnings lost"
-    assert "case: The scan is short." in capsys.readouterr().out
+    assert "case,done,Give orientation=." in (tmp_path / "out" / "summary.csv").read_text(), "nor are warnings lost"
+    assert "case: Give orientation=." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", MODULES)

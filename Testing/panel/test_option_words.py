@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +56,28 @@ def test_no_option_is_left(application, place: str, name: str, text: str) -> Non
 
     told = getattr(option_words, place)(text)
     assert not OPTION.search(COMMANDS.sub("", told)), told
+    assert "the shell's option" not in told, "a sentence without words of its own for this place"
+
+
+@pytest.mark.parametrize("place", ["in_the_panel", "in_the_console"])
+def test_an_option_without_words_is_named_as_what_it_is_also_beside_a_command(application, place: str) -> None:
+    from neurospineseg_panel import option_words
+
+    command = "slicer.util.pip_install('--force-reinstall torch')"
+    told = getattr(option_words, place)(f"Enter {command}.\nThen say --new-thing or leave --other 3.")
+    assert told == f"Enter {command}.\nThen say the shell's option 'new-thing' or leave the shell's option 'other' 3."
+
+
+def test_arguments_that_the_console_is_told_of_are_taken() -> None:
+    from dataclasses import fields
+
+    from neurospineseg.pipeline.settings import Settings
+    from neurospineseg_panel.logic import SegmentLogic
+    from neurospineseg_panel.option_words import ARGUMENTS
+
+    functions = (SegmentLogic.segment, SegmentLogic.segmentFolder)
+    taken = {name for function in functions for name in inspect.signature(function).parameters} | {field.name for field in fields(Settings)}
+    assert set(ARGUMENTS) <= taken
 
 
 @pytest.mark.parametrize(
@@ -65,6 +88,7 @@ def test_no_option_is_left(application, place: str, name: str, text: str) -> Non
         ("take a part with --volume slab=1 (60 slices).", 'take a part with volume="slab=1" (60 slices).'),
         ("with, for example, --orientation LPS --spacing 0.5,0.5,3.", 'with, for example, orientation="LPS" spacing=(0.5, 0.5, 3).'),
         ("if that is so, use --register.", "if that is so, use register=True."),
+        ("and give --orientation where that is wrong.", "and give orientation= where that is wrong."),
     ],
 )
 def test_the_console_is_told_what_segment_folder_takes(application, text: str, told: str) -> None:
