@@ -65,6 +65,18 @@ def test_one_mask_is_refused(masks: list[str], tmp_path: Path, capsys: pytest.Ca
     assert "two or more" in capsys.readouterr().err
 
 
+def test_an_empty_mask_is_named(masks: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = mask_file(tmp_path / "gone.nii.gz", 0.0)
+    assert main(["follow", masks[0], str(empty), "--task", "tumor", "-o", str(tmp_path / "table.csv")]) == BAD_INPUT
+    assert "'gone.nii.gz' is empty" in capsys.readouterr().err
+
+
+def test_scans_that_show_nothing_are_refused(masks: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    black = str(mask_file(tmp_path / "black.nii.gz", 0.0))
+    done = main(["follow", *masks, "--scans", black, black, "--task", "tumor", "-o", str(tmp_path / "table.csv")])
+    assert (done, "could not be registered" in capsys.readouterr().err) == (BAD_INPUT, True)
+
+
 def test_the_change_is_seen_on_a_narrow_terminal(
     masks: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

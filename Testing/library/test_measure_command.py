@@ -87,6 +87,22 @@ def test_one_bad_mask_of_several_is_named(mask: Path, tmp_path: Path, capsys: py
     assert (tmp_path / "wide.csv").exists()
 
 
+def test_a_mask_that_is_given_twice_is_refused(mask: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["measure", str(mask), str(mask), "-o", str(tmp_path / "wide.csv")]) == BAD_INPUT
+    assert "given twice" in capsys.readouterr().err
+
+
+def test_options_of_a_scan_without_one_are_refused(mask: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["measure", str(mask), "-o", str(tmp_path / "table.csv"), "--frame", "1"]) == BAD_INPUT
+    assert "--scan" in capsys.readouterr().err
+
+
+def test_label_values_that_do_not_fit_are_not_taken_for_others(tmp_path: Path) -> None:
+    labels = two_boxes()
+    write_volume(Volume(labels.voxels + np.int32(65536) * (labels.voxels > 0), labels.affine), tmp_path / "mask.nii.gz")
+    assert main(["measure", str(tmp_path / "mask.nii.gz"), "--task", "spine", "-o", str(tmp_path / "table.csv")]) == BAD_INPUT
+
+
 @pytest.mark.parametrize("name", ["table.xlsx", "missing/table.csv"])
 def test_a_table_that_cannot_be_written_is_refused(mask: Path, tmp_path: Path, name: str) -> None:
     assert main(["measure", str(mask), "-o", str(tmp_path / name)]) == BAD_INPUT

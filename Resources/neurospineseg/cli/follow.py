@@ -6,16 +6,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from neurospineseg.atomic_files import Outputs
 from neurospineseg.cli.console import out, say, table
-from neurospineseg.cli.mask_file import named_segments, read_mask
+from neurospineseg.cli.mask_file import measurable_mask
 from neurospineseg.errors import InputError
 from neurospineseg.images.segmentation_file import FileSegment, write_segmentation
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.measurements.over_time import GROWN, SHRUNK, Change, write_changes
-from neurospineseg.measurements.segment_names import structures_of_segments
 from neurospineseg.pipeline.follow_up import FollowUp, Study, follow
 from neurospineseg.tasks.task import task_named
 
@@ -49,12 +46,12 @@ def _studies(options: argparse.Namespace) -> tuple[str, list[Study]]:
         if "/" in name or "\\" in name:
             raise InputError(f"The date '{name}' cannot be part of a file's name; write it like 2024-05-31.")
     scans: list[Volume | None] = [read_volume(path) for path in options.scans]
+    for path, scan in zip(options.scans, scans):
+        for note in scan.notes if scan else ():
+            say(f"Warning: {path.name}: {note}")
     tasks, studies = [], []
     for name, path, scan in zip(names, masks, scans or [None] * len(masks)):
-        labels, stated = read_mask(path)
-        recorded, segments = named_segments(path, stated)
-        values = [int(value) for value in np.unique(labels.voxels) if value > 0]
-        task, keys = structures_of_segments(segments, values, options.task or recorded)
+        labels, task, keys = measurable_mask(path, options.task)
         tasks.append(task)
         studies.append(Study(name, labels, keys, scan))
     if len(set(tasks)) > 1:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from neurospineseg.cli.console import say
 from neurospineseg.cli.sidecar import read_sidecar
 from neurospineseg.errors import InputError
 from neurospineseg.images.nrrd_file import read_header
 from neurospineseg.images.segmentation_file import FileSegment, read_segmentation
 from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.measurements.segment_names import structures_of_segments
 
 MOST_LABELS = 400
 
@@ -23,9 +25,29 @@ def read_mask(path: Path) -> tuple[Volume, list[FileSegment]]:
     """
     mask, stated = _read(path)
     values = np.unique(mask.voxels)
-    if len(values) > MOST_LABELS or not np.isfinite(values).all() or (values != values.round()).any() or values.min() < 0:
+    whole = np.isfinite(values).all() and (values == values.round()).all()
+    if len(values) > MOST_LABELS or not whole or values.min() < 0 or values.max() > np.iinfo(np.uint16).max:
         raise InputError(f"'{path.name}' is no label map; give a mask that `neurospineseg segment` wrote.")
     return Volume(mask.voxels.astype(np.uint16), mask.ijk_to_ras, mask.notes), stated
+
+
+def measurable_mask(path: Path, task: str | None) -> tuple[Volume, str, dict[int, str]]:
+    """A mask, its task and its structures' keys by label value; what is to be known of it is said.
+
+    Args:
+        task: where the user tells it.
+
+    Raises:
+        InputError: it cannot be read, is empty, or holds no structure that is known.
+    """
+    labels, stated = read_mask(path)
+    for note in labels.notes:
+        say(f"Warning: {path.name}: {note}")
+    recorded, segments = named_segments(path, stated)
+    values = [int(value) for value in np.unique(labels.voxels) if value > 0]
+    if not values:
+        raise InputError(f"The mask '{path.name}' is empty; give one that holds segments.")
+    return labels, *structures_of_segments(segments, values, task or recorded)
 
 
 def named_segments(path: Path, stated: list[FileSegment]) -> tuple[str | None, list[FileSegment]]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from neurospineseg.atomic_files import Outputs
 from neurospineseg.cli.console import out, say, table
-from neurospineseg.cli.mask_file import named_segments, read_mask
+from neurospineseg.cli.mask_file import measurable_mask
+from neurospineseg.cli.scan_file import read_scan
 from neurospineseg.errors import InputError
-from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.images.volume import Volume
 from neurospineseg.measurements.measurement import Measurements
 from neurospineseg.measurements.measuring import measure
-from neurospineseg.measurements.segment_names import structures_of_segments
 from neurospineseg.measurements.table import table_ending, write_table, write_wide_table
 
 
@@ -29,6 +27,10 @@ def measure_masks(options: argparse.Namespace) -> bool:
         raise InputError("Several masks go into one table; its name must end in .csv.")
     if several and options.scan is not None:
         raise InputError("A scan belongs to one mask; measure each with its own.")
+    if len(set(options.masks)) < len(options.masks):
+        raise InputError("A mask is given twice; give each once.")
+    if options.scan is None and (options.frame is not None or options.orientation or options.spacing or options.volume):
+        raise InputError("--frame, --volume, --orientation and --spacing tell how a scan is read; give it with --scan.")
     with Outputs([options.output], inputs=[*options.masks], overwrite=options.overwrite) as outputs:
         found = _measured(options, several)
         if not found:
@@ -47,10 +49,11 @@ def measure_masks(options: argparse.Namespace) -> bool:
 def _measured(options: argparse.Namespace, several: bool) -> dict[str, Measurements]:
     """By the masks' names, or by their paths where two have the same; what is wrong with one of several is said."""
     names = [path.name for path in options.masks]
+    scan = None if options.scan is None else read_scan(options.scan, options)
     found = {}
     for number, path in enumerate(options.masks):
         try:
-            found[path.name if names.count(path.name) == 1 else str(path)] = measured_file(path, options.task, _scan(options))
+            found[path.name if names.count(path.name) == 1 else str(path)] = measured_file(path, options.task, scan)
         except InputError as error:
             if not several:
                 raise
@@ -60,35 +63,13 @@ def _measured(options: argparse.Namespace, several: bool) -> dict[str, Measureme
     return found
 
 
-def _scan(options: argparse.Namespace) -> Volume | None:
-    if options.scan is None:
-        return None
-    scan = read_volume(
-        options.scan,
-        frame=options.frame,
-        orientation=options.orientation,
-        spacing=options.spacing,
-        volume=next(iter(options.volume), None),
-    )
-    for note in scan.notes:
-        say(f"Warning: {note}")
-    return scan
-
-
 def measured_file(path: Path, task: str | None, scan: Volume | None = None) -> Measurements:
     """What a mask in a file measures.
 
     Raises:
         InputError: it cannot be read, or holds nothing that is measured.
     """
-    labels, stated = read_mask(path)
-    for note in labels.notes:
-        say(f"Warning: {path.name}: {note}")
-    recorded, segments = named_segments(path, stated)
-    values = [int(value) for value in np.unique(labels.voxels) if value > 0]
-    if not values:
-        raise InputError(f"The mask '{path.name}' is empty; give one that holds segments.")
-    task, keys = structures_of_segments(segments, values, task or recorded)
+    labels, task, keys = measurable_mask(path, task)
     return measure(labels, keys, task, scan)
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from neurospineseg.atomic_files import Outputs
 from neurospineseg.cli.console import say
 from neurospineseg.cli.mask_file import read_mask
+from neurospineseg.cli.scan_file import read_scan
 from neurospineseg.cli.sidecar import read_sidecar
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.triple import triple
 from neurospineseg.images.segmentation_file import FileSegment
-from neurospineseg.images.volume import read_volume
 from neurospineseg.pages.html_page import Case, segments_of, write_page
 from neurospineseg.pages.slice_pictures import Segment
 from neurospineseg.tasks.task import task_named
@@ -25,15 +25,7 @@ def view(options: argparse.Namespace) -> None:
     if options.output.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"The page '{options.output.name}' must end in .html.")
     with Outputs([options.output], inputs=[options.image, options.mask], overwrite=options.overwrite) as outputs:
-        scan = read_volume(
-            options.image,
-            frame=options.frame,
-            orientation=options.orientation,
-            spacing=options.spacing,
-            volume=next(iter(options.volume), None),
-        )
-        for note in scan.notes:
-            say(f"Warning: {note}")
+        scan = read_scan(options.image, options)
         labels, stated = read_mask(options.mask)
         for note in labels.notes:
             say(f"Warning: the mask: {note}")

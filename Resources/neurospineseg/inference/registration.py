@@ -15,6 +15,7 @@ from neurospineseg.geometry.resample import resample
 from neurospineseg.geometry.triple import triple
 from neurospineseg.images.volume import Volume
 
+NOTHING_COMMON = "The scans could not be registered: no common image content was found; check that they show the same region."
 LEAST_PART = 0.1
 """A voxel of 2 mm of which this share is labeled does not count."""
 
@@ -54,9 +55,7 @@ def register_rigid(fixed: Volume, moving: Volume, not_fixed: Volume | None = Non
         InputError: the registration found no common image content.
     """
     fixed_image, moving_image = _plain_image(fixed, 2.0), _plain_image(moving, 2.0)
-    centered = sitk.CenteredTransformInitializer(
-        fixed_image, moving_image, sitk.Euler3DTransform(), sitk.CenteredTransformInitializerFilter.MOMENTS
-    )
+    centered = _centered(fixed_image, moving_image)
     in_place = sitk.Euler3DTransform(centered)
     in_place.SetTranslation((0.0, 0.0, 0.0))
     best: tuple[float, sitk.Euler3DTransform] | None = None
@@ -84,8 +83,16 @@ def register_rigid(fixed: Volume, moving: Volume, not_fixed: Volume | None = Non
         if best is None or value < best[0]:
             best = (value, start)
     if best is None:
-        raise InputError("The scans could not be registered: no common image content was found; check that they show the same region.")
+        raise InputError(NOTHING_COMMON)
     rotation = np.array(best[1].GetMatrix()).reshape(3, 3)
     center, translation = np.array(best[1].GetCenter()), np.array(best[1].GetTranslation())
     fixed_to_moving = Affine.of(rotation, translation + center - rotation @ center)
     return Volume(moving.voxels, fixed_to_moving.inverse @ moving.affine)
+
+
+def _centered(fixed: sitk.Image, moving: sitk.Image) -> sitk.Transform:
+    """The shift from one image's center of mass to the other's; an image that is 0 everywhere has none."""
+    try:
+        return sitk.CenteredTransformInitializer(fixed, moving, sitk.Euler3DTransform(), sitk.CenteredTransformInitializerFilter.MOMENTS)
+    except RuntimeError as error:
+        raise InputError(NOTHING_COMMON) from error

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.affine import Affine
@@ -98,5 +99,5 @@ def _to_first(first: Study, study: Study) -> Affine | None:
 
 def _far(move: Affine, first: Study) -> bool:
     center = first.labels.grid.center
-    turned = np.degrees(np.arccos(np.clip((np.trace(move.linear) - 1) / 2, -1, 1)))
+    turned = np.degrees(Rotation.from_matrix(move.linear).magnitude())
     return bool(np.linalg.norm(move.apply(center) - center) > FARTHEST_MM or turned > MOST_DEGREES)
