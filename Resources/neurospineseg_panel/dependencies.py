@@ -116,7 +116,7 @@ def sources_of(requirements: list[str], folder: Path | None = None) -> list[str]
 
 
 def _torch_among(requirements: list[str]) -> list[str]:
-    return [requirement for requirement in requirements if requirement.startswith("torch")]
+    return [requirement for requirement in requirements if requirement.split(">=")[0] in TORCH]
 
 
 def _in_turn(requirements: list[str], folder: Path | None) -> list[tuple[list[str], list[str]]]:

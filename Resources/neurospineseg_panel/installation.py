@@ -6,6 +6,7 @@ import json
 import re
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -31,10 +32,8 @@ from neurospineseg_panel.dependencies import (
 from neurospineseg_panel.pip_process import PipProcess
 from neurospineseg_panel.torch_build import refuse_cuda
 
-RAW_PROGRESS = (24, 1)
+RAW_PROGRESS = ">=24.1"
 """Since this version pip tells its progress in numbers; Slicer 5.12 has 26.1."""
-
-
 DRAWN_MILLISECONDS = 200
 """After so long the window shows what it was told."""
 
@@ -62,7 +61,7 @@ class Told:
     log: Callable[[str], None]
 
 
-def _sentence_on(error: OSError | RuntimeError) -> str:
+def _sentence_on(error: Exception) -> str:
     """What the operating system says of a file; empty where it says nothing."""
     return str(use_failed(error)) if isinstance(error, OSError) and is_of_the_system(error) else ""
 
@@ -105,7 +104,8 @@ class Installation:
             step()
         except InputError as error:
             self._end(str(error))
-        except (OSError, RuntimeError) as error:
+        except Exception as error:
+            self.told.log("".join(traceback.format_exception(error)))
             other = _("The packages could not be installed ({problem}); restart Slicer and try again.")
             self._end(_sentence_on(error) or other.format(problem=error))
 
@@ -147,11 +147,13 @@ class Installation:
         self._run([*arguments, *self._requirements], self._download)
 
     def _download(self) -> None:
+        from packaging.specifiers import SpecifierSet
+
         self._wheels = wheels_of(json.loads(self._path("report.json").read_text(encoding="utf-8")))
         refuse_cuda(self._wheels)
         addresses = "".join(f"{wheel.checked_url}\n" for wheel in self._wheels)
         self._path("addresses.txt").write_text(addresses, encoding="utf-8")
-        raw = tuple(int(part) for part in version("pip").split(".")[:2]) >= RAW_PROGRESS
+        raw = SpecifierSet(RAW_PROGRESS).contains(version("pip"), prereleases=True)
         arguments = ["download", "--no-deps", "--progress-bar", "raw" if raw else "off", "--dest", str(self._path("wheels"))]
         self._run([*arguments, "-r", str(self._path("addresses.txt"))], lambda: self._write(self._path("wheels")))
 

@@ -303,6 +303,15 @@ def test_torch_comes_through_the_pytorch_extension(bench, monkeypatch) -> None:
     assert slicer.packaging.asked == []
 
 
+def test_pytorchs_own_index_is_asked_for_pytorch_alone(bench, monkeypatch) -> None:
+    import neurospineseg_panel.dependencies as dependencies
+
+    monkeypatch.setattr(dependencies, "only_from_pytorch", lambda: True)
+    (torch, _), (rest, sources) = dependencies._in_turn(["torch>=2.8", "torchmetrics>=1.0"], None)
+    assert (torch, rest) == (["torch>=2.8"], ["torchmetrics>=1.0"])
+    assert sources == []
+
+
 def test_two_logics_of_one_module_do_not_take_each_others_answers(bench, tumor_panel, scan) -> None:
     other = slicer.loadedModules["TumorSeg"].TumorSegLogic()
     assert other.client is tumor_panel.logic.client

@@ -148,6 +148,14 @@ def test_without_a_network_one_sentence_says_what_to_do(bench, panel, window, py
     assert slicer.packaging.asked == []
 
 
+def test_a_report_of_another_kind_ends_in_a_sentence_and_not_in_waiting(bench, panel, window, python_slicer) -> None:
+    python_slicer.write('for each; do [ "$before" = --report ] && echo "{}" > "$each"; before=$each; done')
+    bench.click(window.goButton)
+    bench.spin(lambda: "not installed" in window.headLabel.text, 20)
+    assert "restart Slicer and try again" in window.textLabel.text
+    assert "KeyError" in window.logText.plainText
+
+
 def test_cancel_ends_pip_and_its_children(bench, panel, window, python_slicer, tmp_path) -> None:
     python_slicer.write(f'(sleep 3; touch "{tmp_path}/alive") & wait')
     bench.click(window.goButton)
