@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-import getpass
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +38,7 @@ class Canary:
 
     def __init__(self, folder: Path) -> None:
         self.armed, self.seen = False, []  # type: ignore[var-annotated]
-        self.writable = [str(folder), os.path.join(tempfile.gettempdir(), f"torchinductor_{getpass.getuser()}")]  # torch makes it by itself
+        self.writable = [str(folder)]
         self.readable = [*self.writable, *{str(Path(entry).resolve()) for entry in (*sys.path, sys.prefix, sys.base_prefix) if entry}]
         self.readable += ["/proc", "/sys", "/etc", "/usr", "/lib", "/dev/null", "/dev/shm", "/dev/urandom", str(Path.home() / ".config")]
         self._watch = _watch(Path(os.environ[DECOY]))

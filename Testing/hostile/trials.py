@@ -54,6 +54,7 @@ def outcomes_of(form: str) -> Outcomes:
 def _tried(form: str, chosen: Path, decoy: Path, first: int) -> tuple[list[dict[str, Any]], str]:
     """The lines of a child, and why it ended; empty where it came to its end."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "Resources"), str(ROOT)]), "TMPDIR": str(chosen)}
+    environment.pop("TORCHINDUCTOR_CACHE_DIR", None)  # torch sets it in this process, to a folder outside the chosen one
     command = [sys.executable, "-W", "ignore", "-m", "Testing.hostile.trial", form, str(chosen), str(decoy), str(first)]
     done = subprocess.run(
         command, cwd=chosen, env={**environment, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, errors="replace"
