@@ -306,3 +306,13 @@ def test_the_page_of_overlapping_segments_says_so(tmp_path: Path, capsys: pytest
     write_volume(Volume(np.arange(210, dtype=np.int16).reshape(5, 6, 7), np.diag([1.0, 1, 2, 1])), tmp_path / "scan.nrrd")
     assert main(["view", str(tmp_path / "scan.nrrd"), str(layered(tmp_path)), "-o", str(tmp_path / "page.html")]) == DONE
     assert "The segments overlap in 4 voxels" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("pattern", ["s%d.raw 0 1 1", "s%d.raw 1 0 -1"])
+def test_slices_in_numbered_files_come_in_the_order_of_their_numbers(pattern: str, tmp_path: Path) -> None:
+    voxels = np.arange(24, dtype="<i2").reshape(2, 3, 4)
+    for number, layer in enumerate(voxels):
+        (tmp_path / f"s{number}.raw").write_bytes(layer.tobytes())
+    path = tmp_path / "scan.nhdr"
+    path.write_text(f"NRRD0004\ntype: short\n{THREE}{LPS}endian: little\nencoding: raw\ndata file: {pattern}\n")
+    np.testing.assert_array_equal(read_volume(path).voxels, voxels[::-1] if pattern.endswith("-1") else voxels)

@@ -19,6 +19,7 @@ MOST_FILES = 10_000
 """That one header may name."""
 BEST_PACKING = 1100
 """So many times its own size may a packed file unpack to (zlib's limit is 1032)."""
+NUMBERS, NUMBERS_BACKWARD = "[0-9]{1,9} [0-9]{1,9} [0-9]{1,9}", "[0-9]{1,9} [0-9]{1,9} -?[0-9]{1,9}"
 PATTERN = re.compile(r"[^%]*%0?[0-9]?d[^%]*")
 """What C's ``printf`` makes a name of with one number, and no longer than a number is."""
 
@@ -55,14 +56,17 @@ def data_file(header: Path, name: str) -> Path:
     return path
 
 
-def numbered_files(header: Path, words: Sequence[str]) -> list[Path]:
+def numbered_files(header: Path, words: Sequence[str], *, backward: bool = False) -> list[Path]:
     """The files of a pattern such as ``slice%03d.raw 1 20 1``: name, first and last number, step.
+
+    Args:
+        backward: whether the step may be negative.
 
     Raises:
         InputError: it is no such pattern, or a file cannot be used.
     """
     pattern, numbers = words[0], words[1:4]
-    if not PATTERN.fullmatch(pattern) or len(numbers) < 3 or not all(re.fullmatch("[0-9]{1,9}", each) for each in numbers):
+    if not PATTERN.fullmatch(pattern) or not re.fullmatch(NUMBERS_BACKWARD if backward else NUMBERS, " ".join(numbers)):
         raise InputError(
             f"'{header.name}' names its files by '{' '.join(words)}', which is no pattern with a number; export the scan again."
         )
@@ -70,7 +74,7 @@ def numbered_files(header: Path, words: Sequence[str]) -> list[Path]:
     count = (last - first) // step + 1 if step else 0
     if not 0 < count <= MOST_FILES:
         raise InputError(f"'{header.name}' names {max(count, 0)} files; give a scan of 1 to {MOST_FILES} files.")
-    return [data_file(header, pattern % number) for number in range(first, last + 1, step)]
+    return [data_file(header, pattern % (first + index * step)) for index in range(count)]
 
 
 def listed_files(header: Path, names: Sequence[str]) -> list[Path]:

@@ -55,7 +55,7 @@ def check_lines(path: Path) -> int:
             if key == "datafile":
                 words = value.split()
                 listed = words[:1] == ["LIST"]
-                files = [] if listed else numbered_files(path, words) if "%" in value else [data_file(path, value)]
+                files = [] if listed else numbered_files(path, words, backward=True) if "%" in value else [data_file(path, value)]
     return sum(each.stat().st_size for each in (listed_files(path, names) if listed else files))
 
 
