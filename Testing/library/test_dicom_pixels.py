@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from pydicom import dcmread
 from pydicom.encaps import encapsulate
-from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
 from neurospineseg.errors import InputError
 from neurospineseg.images.volume import read_volume
@@ -141,3 +142,13 @@ def test_a_damaged_packed_slice_inside_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(InputError, match=r"0012\.dcm.*between slices 11 and 12"):
         read_volume(folder)
+
+
+def test_a_deflated_series_is_not_cut_though_its_files_are_smaller_than_its_voxels(tmp_path: Path) -> None:
+    scan = slices(count=3)
+    for path in write_series(tmp_path / "scan", scan).iterdir():
+        dataset = dcmread(path)
+        dataset.PixelData = bytes(len(dataset.PixelData))
+        dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        saved(dataset, path)
+    assert read_volume(tmp_path / "scan").shape == scan.voxels.shape

@@ -91,7 +91,7 @@ class Header:
         """Whether the file is too short for the voxels that it promises, or promises more frames than any scan has."""
         if self.frames > MOST_FRAMES:
             return True
-        if self.syntax.is_transfer_syntax and self.syntax.is_compressed:
+        if self.syntax.is_transfer_syntax and (self.syntax.is_compressed or self.syntax.is_deflated):
             return False
         return self.bytes < self.frames * self.whole("Rows") * self.whole("Columns") * self.whole("BitsAllocated", 8) // 8
 
