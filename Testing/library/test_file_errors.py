@@ -162,7 +162,7 @@ def test_itk_is_asked_why(ending: str, tmp_path: Path, monkeypatch: pytest.Monke
         raise RuntimeError("could not read")
 
     write_volume(SCAN, tmp_path / f"scan{ending}")
-    monkeypatch.setattr(SimpleITK.ImageFileReader, "Execute", vanish)
+    monkeypatch.setattr(SimpleITK.ImageFileReader, "ReadImageInformation", vanish)
     with pytest.raises(FileError, match="is not there, or not any more"):
         read_volume(tmp_path / f"scan{ending}")
 

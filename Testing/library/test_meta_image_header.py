@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import FileError
 from neurospineseg.images.volume import read_volume
 
 VOXELS = np.arange(9 * 8 * 7, dtype="<i2").reshape(7, 8, 9)
@@ -80,3 +83,37 @@ def test_headers_by_which_itk_returns_other_voxels_are_refused(
 def test_text_that_itk_copies_into_too_little_memory_is_refused(tmp_path: Path, line: str) -> None:
     with pytest.raises(InputError, match="longer than Slicer can read; shorten it"):
         read_volume(written(tmp_path, f"{line}\nElementDataFile = LOCAL\n", RAW))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.float32, np.float64])
+def test_packed_numbers_of_every_type_are_those_that_itk_reads(tmp_path: Path, kind: type) -> None:
+    sitk.WriteImage(sitk.GetImageFromArray(VOXELS.astype(kind)), str(tmp_path / "scan.mha"), useCompression=True)
+    expected = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "scan.mha")))
+    np.testing.assert_array_equal(read_volume(tmp_path / "scan.mha").voxels, expected)
+
+
+@pytest.mark.parametrize("fields", ["BinaryDataByteOrderMSB", "ElementByteOrderMSB"])
+def test_packed_numbers_with_the_high_byte_first(tmp_path: Path, fields: str) -> None:
+    packed = zlib.compress(VOXELS.astype(">i2").tobytes())
+    path = written(tmp_path, f"CompressedData = True\nCompressedDataSize = {len(packed)}\nElementDataFile = LOCAL\n", packed)
+    path.write_bytes(path.read_bytes().replace(b"BinaryDataByteOrderMSB = False", f"{fields} = True".encode()))
+    np.testing.assert_array_equal(read_volume(path).voxels, sitk.GetArrayFromImage(sitk.ReadImage(str(path))))
+
+
+@pytest.mark.parametrize("join", [sitk.JoinSeries, sitk.Compose], ids=["4D", "vectors"])
+def test_a_frame_of_several_packed_volumes(tmp_path: Path, join: Callable[[list[sitk.Image]], sitk.Image]) -> None:
+    sitk.WriteImage(join([sitk.GetImageFromArray(voxels) for voxels in (VOXELS, VOXELS + 1)]), str(tmp_path / "scan.mha"), True)
+    np.testing.assert_array_equal(read_volume(tmp_path / "scan.mha", frame=1).voxels, VOXELS + 1)
+
+
+def test_packed_voxels_that_may_not_be_read_are_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, "CompressedData = True\nElementDataFile = d.zraw\n", beside={"d.zraw": zlib.compress(RAW)})
+
+    def refuse(name: Path, *rest: str) -> IO[bytes]:
+        if Path(name).name == "d.zraw":
+            raise PermissionError(errno.EACCES, "Permission denied", str(name))
+        return open(name, *rest)
+
+    monkeypatch.setattr("neurospineseg.images.meta_image_header.open", refuse, raising=False)
+    with pytest.raises(FileError, match="'d.zraw' cannot be read without permission"):
+        read_volume(path)

@@ -18,13 +18,14 @@ MOST_READ = 2**30
 """Bytes."""
 
 
-def read_itk(path: Path, image_io: str, stored: int) -> tuple[np.ndarray, Affine]:
+def read_itk(path: Path, image_io: str, stored: int, unpacked: np.ndarray | None = None) -> tuple[np.ndarray, Affine]:
     """Voxels [k, j, i], or [t, k, j, i] where there are several volumes or components, and their ijk to RAS.
 
     Args:
         path: a file whose header was looked at: ITK trusts every word of it.
         image_io: ITK's name of the reader.
         stored: bytes of the files that hold the voxels.
+        unpacked: the numbers in these, flat, where they were unpacked before.
 
     Raises:
         InputError: the file cannot be used; the message says why and what to do.
@@ -33,7 +34,8 @@ def read_itk(path: Path, image_io: str, stored: int) -> tuple[np.ndarray, Affine
     name = path.name
     try:
         with plain_path(path) as plain:
-            image = _read(plain, image_io, stored)
+            image = _described(plain, image_io, stored)
+            array = sitk.GetArrayFromImage(image.Execute()) if unpacked is None else unpacked.reshape(_shape(image))
     except RuntimeError as error:
         reason = str(error).lower()
         if "determinant" in reason or "direction" in reason:
@@ -46,10 +48,10 @@ def read_itk(path: Path, image_io: str, stored: int) -> tuple[np.ndarray, Affine
                 f"The name of '{name}' is not in UTF-8, so that it cannot be read with what lies beside it; rename it."
             ) from error
         raise InputError(f"'{name}' cannot be read as an image: it is truncated, damaged or not what its name says.") from error
-    array = sitk.GetArrayFromImage(image)
-    if image.GetNumberOfComponentsPerPixel() in (3, 4) and array.dtype == np.uint8:
+    components = image.GetNumberOfComponents()
+    if components in (3, 4) and array.dtype == np.uint8:
         raise InputError(f"'{name}' holds colors or records, not gray values; export a gray-scale volume.")
-    if image.GetNumberOfComponentsPerPixel() > 1 and "complex" not in image.GetPixelIDTypeAsString():
+    if components > 1 and array.dtype.kind != "c":
         array = np.moveaxis(array, -1, 0)
     dimension = image.GetDimension()
     if dimension < 3:
@@ -58,13 +60,18 @@ def read_itk(path: Path, image_io: str, stored: int) -> tuple[np.ndarray, Affine
     return array, Affine.from_lps(direction, np.array(image.GetSpacing())[:3], np.array(image.GetOrigin())[:3])
 
 
-def _read(path: Path, image_io: str, stored: int) -> sitk.Image:
+def _described(path: Path, image_io: str, stored: int) -> sitk.ImageFileReader:
     reader = sitk.ImageFileReader()
     reader.SetImageIO(image_io)
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
     check_promise(reader.GetSize(), reader.GetNumberOfComponents(), stored, path.name)
-    return reader.Execute()
+    return reader
+
+
+def _shape(image: sitk.ImageFileReader) -> list[int]:
+    components = image.GetNumberOfComponents()
+    return [*image.GetSize()[::-1], *([components] if components > 1 else [])]
 
 
 def write_itk(voxels: np.ndarray, ijk_to_ras: np.ndarray, path: Path) -> None:

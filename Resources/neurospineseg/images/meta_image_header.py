@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import reading_failed
 from neurospineseg.images.data_files import check_promise, data_file, listed_files, numbered_files
 
 LONGEST_HEADER = 2**21
@@ -21,16 +24,26 @@ LONGEST_TEXT, LONGEST_NOTE = 250, 2**14
 """Bytes of a field's name and of the value of one of ``TEXTS``, which ITK copies into 255, and of the value of any other."""
 TEXTS = frozenset("Comment ObjectType ObjectSubType TransformType Name AnatomicalOrientation Modality ElementType".split())
 LINE = re.compile(rb"[ \t]*([^=:\s](?:[^=:\r]*[^=:\s])?)[ \t]*[=:](.*)")
-BYTES = {
-    **dict.fromkeys(("CHAR", "UCHAR", "ASCII_CHAR"), 1),
-    **dict.fromkeys(("SHORT", "USHORT"), 2),
-    **dict.fromkeys(("INT", "UINT", "LONG", "ULONG", "FLOAT"), 4),
-    **dict.fromkeys(("LONG_LONG", "ULONG_LONG", "DOUBLE"), 8),
+TYPES = {
+    **{
+        "CHAR": "i1",
+        "UCHAR": "u1",
+        "ASCII_CHAR": "i1",
+        "SHORT": "i2",
+        "USHORT": "u2",
+        "INT": "i4",
+        "UINT": "u4",
+        "LONG": "i4",
+        "ULONG": "u4",
+    },
+    **{"LONG_LONG": "i8", "ULONG_LONG": "u8", "FLOAT": "f4", "DOUBLE": "f8"},
 }
-"""Of a number, by MetaImage's name of its type without ``MET_``."""
+"""Of numbers, as numpy names them, by MetaImage's name without ``MET_``."""
 DIRECTIONS = ("TransformMatrix", "Rotation", "Orientation")
 PLACES = ("Offset", "Position", "Origin")
 SIZES = ("ElementSpacing", "ElementSize")
+BIG_ENDIAN = ("ElementByteOrderMSB", "BinaryDataByteOrderMSB")
+"""Of two, ITK follows the first."""
 DATA = "ElementDataFile"
 PIECE = 2**20
 
@@ -55,21 +68,30 @@ class MetaImageHeader:
         """Whether it names the directions of its axes; without them ITK takes them for left, posterior and superior."""
         return not self.fields.keys().isdisjoint(DIRECTIONS)
 
-    def check(self) -> None:
-        """Raises InputError where ITK must not read the file, or would return other voxels than are stored."""
+    def unpacked(self) -> np.ndarray | None:
+        """The numbers in the order in which they are stored, flat, where they are packed, since ITK passes over what cannot be unpacked;
+        None where they are not.
+
+        Raises:
+            InputError: ITK must not read the file, or would return other voxels than are stored.
+        """
         sizes = self._numbers()
         kind = self.fields.get("ElementType", "").removeprefix("MET_")
-        if kind not in BYTES or self.fields.get("ObjectType", "Image") != "Image":
+        if kind not in TYPES or self.fields.get("ObjectType", "Image") != "Image":
             raise self._damaged()
         packed, local = self._says("CompressedData"), self._files == [self.path]
-        voxel_bytes = BYTES[kind] * self._whole("ElementNumberOfChannels", 1, 2**16, 1)
+        number = np.dtype(TYPES[kind]).newbyteorder(
+            ">" if next((self._says(field) for field in BIG_ENDIAN if field in self.fields), False) else "<"
+        )
+        voxel_bytes = number.itemsize * self._whole("ElementNumberOfChannels", 1, 2**16, 1)
         check_promise(sizes, voxel_bytes, self.stored, self.path.name)
         promised = math.prod(sizes) * voxel_bytes
         self._check_begin(packed, local)
         if packed:
-            self._check_packed(promised, local)
-        elif self._says("BinaryData", True) and self.stored < promised:
+            return np.frombuffer(self._unpack(promised, local), number)
+        if self._says("BinaryData", True) and self.stored < promised:
             raise self._damaged()
+        return None
 
     @cached_property
     def stored(self) -> int:
@@ -112,11 +134,19 @@ class MetaImageHeader:
                 f"'{self.path.name}' states a HeaderSize of {begin}, by which Slicer reads other voxels than are stored; export the scan again."
             )
 
-    def _check_packed(self, promised: int, local: bool) -> None:
-        """ITK passes over what cannot be unpacked, and unpacks from the header on where the size of what follows it is not stated."""
+    def _unpack(self, promised: int, local: bool) -> bytearray:
+        """What is packed; where it follows the header, ITK wants its size stated."""
         begin, stated, share = self.end if local else 0, self._whole("CompressedDataSize", 0, 2**40, 0), promised // len(self._files)
-        if (local and not stated) or any(_unpacked_bytes(file, begin, stated, share) < share for file in self._files):
+        if (local and not stated) or not share:
             raise self._damaged()
+        made = bytearray()
+        for file in self._files:
+            made += _unpacked(file, begin, stated, share)
+            if len(made) % share:
+                raise self._damaged()
+        if len(made) != promised:
+            raise self._damaged()
+        return made
 
     def _whole(self, field: str, least: int, most: int, default: int | None = None) -> int:
         text = self.fields.get(field, "" if default is None else str(default))
@@ -174,15 +204,21 @@ def _number(word: str) -> float:
         return math.nan
 
 
-def _unpacked_bytes(path: Path, begin: int, stated: int, most: int) -> int:
-    """How many bytes zlib makes of what lies behind ``begin``, of ``stated`` bytes where that is not 0; no more than ``most``."""
-    unpacker, count, left = zlib.decompressobj(47), 0, stated or path.stat().st_size
-    with open(path, "rb") as file:
-        file.seek(begin)
-        try:
-            while count < most and not unpacker.eof and (packed := unpacker.unconsumed_tail or file.read(min(PIECE, left))):
+def _unpacked(path: Path, begin: int, stated: int, most: int) -> bytearray:
+    """What zlib makes of what lies behind ``begin``, of ``stated`` bytes where that is not 0; no more than ``most`` bytes.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    unpacker, made, left = zlib.decompressobj(47), bytearray(), stated or path.stat().st_size
+    try:
+        with open(path, "rb") as file:
+            file.seek(begin)
+            while len(made) < most and not unpacker.eof and (packed := unpacker.unconsumed_tail or file.read(min(PIECE, left))):
                 left -= 0 if unpacker.unconsumed_tail else len(packed)
-                count += len(unpacker.decompress(packed, PIECE))
-        except zlib.error:
-            return count
-    return count
+                made += unpacker.decompress(packed, min(PIECE, most - len(made)))
+    except zlib.error:
+        return made
+    except OSError as error:
+        raise reading_failed(error, path.name) from error
+    return made

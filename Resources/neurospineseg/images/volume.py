@@ -194,8 +194,8 @@ def _read_itk(path: Path, frame: int | None, orientation: str | None, compact: b
         from neurospineseg.images.meta_image_header import meta_image_header
 
         header = meta_image_header(path)
-        header.check()
-        array, affine = read_itk(path, META_IMAGE[_ending(path)], header.stored)
+        unpacked = header.unpacked()
+        array, affine = read_itk(path, META_IMAGE[_ending(path)], header.stored, unpacked)
         recorded = header.records_orientation
     else:
         from neurospineseg.images.nrrd_file import read_nrrd
