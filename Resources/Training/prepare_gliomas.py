@@ -101,8 +101,7 @@ def keep_data_set(data: RawDataset, spacing: float, target: Path) -> None:
             print(place.name, flush=True)
 
 
-def keep_drawn(count: int, spacing: float, shapes: Path | None, target: Path, seed: int) -> None:
-    heads = Heads(spacing, shapes)
+def keep_drawn(heads: Heads, count: int, target: Path, seed: int) -> None:
     for number in range(count):
         place = target / f"drawn_{seed:02d}_{number:04d}"
         if not place.exists():
@@ -120,7 +119,7 @@ def prepare(options: argparse.Namespace) -> None:
             keep_real(parent, kind, options.spacing, target)
     for folder in options.data:
         keep_data_set(read_dataset(folder), options.spacing, target)
-    keep_drawn(options.drawn, options.spacing, options.shapes, target, options.seed)
+    keep_drawn(Heads(options.spacing, options.shapes, options.small), options.drawn, target, options.seed)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -131,6 +130,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--drawn", type=int, default=0, metavar="N", help="heads to draw")
     made.add_argument("--seed", type=int, default=1, help="of the drawn heads")
     made.add_argument("--shapes", type=Path, metavar="FILE", help="outlines of real gliomas, see synthetic/real_glioma.py")
+    made.add_argument("--small", type=float, default=0.0, metavar="SHARE", help="of the real outlines, 0 to 1, that become small tumors")
     made.add_argument("--spacing", type=float, default=1.0, help="voxel size, mm")
     made.add_argument("--output", type=Path, metavar="FOLDER", help="default: where tumor_patients looks for it")
     return made

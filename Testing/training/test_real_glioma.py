@@ -9,7 +9,7 @@ import torch
 
 from Training.synthetic.brain.procedural import procedural_head
 from Training.synthetic.tumor.labels import CLASSES
-from Training.synthetic.tumor.real_glioma import glioma_shapes, place_glioma
+from Training.synthetic.tumor.real_glioma import SMALL_ML, glioma_shapes, place_glioma
 
 
 def stored_shape(folder: Path) -> Path:
@@ -40,3 +40,13 @@ def test_offsets_are_from_the_middle_of_the_brain(tmp_path: Path) -> None:
     (shape,) = glioma_shapes(stored_shape(tmp_path))
     assert shape.labels.shape == (30, 36, 40)
     assert np.allclose(shape.offset, [-39.5, -6, 3])
+
+
+def test_small_tumors_have_the_volumes_that_were_asked_for(tmp_path: Path) -> None:
+    shapes = glioma_shapes(stored_shape(tmp_path))
+    head = torch.from_numpy(procedural_head(np.random.default_rng(1), 2.0)[0])
+    placed = [place_glioma(np.random.default_rng(seed), head, 2.0, shapes, small=True)[1] for seed in range(12)]
+    volumes_ml = [float((tumor > 0).sum()) * 2.0**3 / 1000 for tumor in placed if (tumor > 0).any()]
+    assert len(volumes_ml) >= 6
+    assert max(volumes_ml) < 2 * SMALL_ML[1]
+    assert min(volumes_ml) < SMALL_ML[1] / 2

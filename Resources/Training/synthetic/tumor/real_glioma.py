@@ -22,6 +22,8 @@ BRAIN_CENTER = np.array([119.5, 124.0, 72.0])
 """About the brain's middle in that grid (i, j, k)."""
 LEAST_VOXELS = 300
 ELSEWHERE = 0.3
+SMALL_ML = (0.6, 8.0)
+"""Whole volumes of small tumors, each factor between equally likely."""
 CORES = {"necrosis": 0.42, "non_enhancing": 0.2, "cyst": 0.22, "mixed": 0.16}
 CORES_WITHOUT_ENHANCEMENT = {"necrosis": 0.1, "non_enhancing": 0.55, "cyst": 0.15, "mixed": 0.2}
 
@@ -46,6 +48,12 @@ def glioma_shapes(path: Path) -> tuple[Shape, ...]:
     return tuple(shapes)
 
 
+def smaller(rng: np.random.Generator, shape: Shape) -> float:
+    """The factor by which a shape's lengths are scaled to become a small tumor."""
+    low, high = np.log(SMALL_ML)
+    return float((np.exp(rng.uniform(low, high)) / (int((shape.labels > 0).sum()) / 1000)) ** (1 / 3))
+
+
 def _core_labels(rng: np.random.Generator, where: torch.Tensor, enhances: bool, spacing_mm: float) -> torch.Tensor:
     """What a core's voxels (bool (K, J, I)) are made of: int16."""
     chances = CORES if enhances else CORES_WITHOUT_ENHANCEMENT
@@ -63,25 +71,29 @@ def _core_labels(rng: np.random.Generator, where: torch.Tensor, enhances: bool, 
 
 
 def place_glioma(
-    rng: np.random.Generator, labels: torch.Tensor, spacing_mm: float, shapes: tuple[Shape, ...]
+    rng: np.random.Generator, labels: torch.Tensor, spacing_mm: float, shapes: tuple[Shape, ...], small: bool = False
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """One of the shapes, turned, scaled and bent, about where it lay in its patient or elsewhere; else as ``tumor.draw_tumor``."""
+    """One of the shapes, turned, scaled and bent, about where it lay in its patient or elsewhere; else as ``tumor.draw_tumor``.
+
+    Args:
+        small: whether it is scaled to a volume between ``SMALL_ML``, and lies anywhere.
+    """
     none = labels, torch.zeros_like(labels), torch.zeros(labels.shape)
     shape = shapes[int(rng.integers(len(shapes)))]
     brain = ((labels > 0) & (labels < 500)).nonzero().float()
     if not len(brain):
         return none
     side = -1.0 if rng.random() < 0.5 else 1.0
-    if rng.random() < ELSEWHERE:
+    if small or rng.random() < ELSEWHERE:
         center, linear = random_start(rng, labels), random_linear(rng, degrees=90, scale=0.2)
         if center is None:
             return none
     else:
         offset = shape.offset * np.array([side, 1, 1]) + rng.normal(0, 6, 3)
         center, linear = brain.mean(0).numpy() + offset[::-1] / spacing_mm, random_linear(rng, degrees=15, scale=0.2)
-    linear = linear * float(rng.uniform(0.8, 1.25)) @ np.diag([side, 1, 1])
+    linear = linear * (scale := smaller(rng, shape) if small else float(rng.uniform(0.8, 1.25))) @ np.diag([side, 1, 1])
 
-    core_ml = float(((shape.labels == 1) | (shape.labels == 3)).sum()) / 1000
+    core_ml = scale**3 * float(((shape.labels == 1) | (shape.labels == 3)).sum()) / 1000
     if core_ml > 1 and rng.random() < 0.6:
         labels = pushed_aside(rng, labels, spacing_mm, center, 10 * (0.75 / np.pi * core_ml) ** (1 / 3))
     reach = np.linalg.norm(shape.labels.shape) / 2 * 0.9 / spacing_mm
@@ -94,7 +106,7 @@ def place_glioma(
     mm = (axes[2][None, None, :], axes[1][None, :, None], axes[0][:, None, None])
     inverse = np.linalg.inv(linear)
     middle = (np.array(shape.labels.shape[::-1]) - 1) / 2
-    bend = float(rng.uniform(0.5, 3.0))
+    bend = float(rng.uniform(0.5, 3.0))  # mm of the shape before it is scaled
     places = [
         sum(m * float(w) for m, w in zip(mm, row)) + smooth_noise(rng, inner, 7) * bend + float(at) for row, at in zip(inverse, middle)
     ]
