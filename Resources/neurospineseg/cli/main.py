@@ -1,4 +1,4 @@
-"""The shell: ``neurospineseg segment | batch | view | measure | follow | models | doctor | wheels``.
+"""The shell: ``neurospineseg segment | batch | view | measure | follow | corrections | models | doctor | wheels``.
 
 Exit codes: 0 done, 1 the program or the computer failed, 2 bad input, 130 canceled.
 Nothing heavy is imported before a command needs it, so that ``--help`` is quick.
@@ -87,6 +87,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     _measure_options(commands, general)
     _follow_options(commands, general)
+    _corrections_options(commands, general)
     models = commands.add_parser("models", help="list the installed models", description="Lists the installed models.", parents=[general])
     actions = models.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
     export = actions.add_parser(
@@ -144,6 +145,19 @@ def _follow_options(commands: Any, general: _Parser) -> None:
     words = "what a label map shows that does not name its segments; its values are then the task's"
     follow.add_argument("--task", choices=[task.name for task in registered_tasks()], help=words)
     follow.add_argument("--overwrite", action="store_true", help="replace existing files")
+
+
+def _corrections_options(commands: Any, general: _Parser) -> None:
+    corrections = commands.add_parser(
+        "corrections",
+        help="list accepted corrections and how the model did",
+        description="Lists the corrections that were accepted in Slicer: cases with their versions, and the Dice before correction over time.",
+        parents=[general],
+    )
+    corrections.add_argument("folder", type=Path, metavar="FOLDER", help="the one that was chosen in the panel")
+    corrections.add_argument("--task", choices=[task.name for task in registered_tasks()], help="only those for this one")
+    corrections.add_argument("-o", "--output", type=Path, metavar="TABLE", help="a .csv file with a line for each correction and structure")
+    corrections.add_argument("--overwrite", action="store_true", help="replace an existing table")
 
 
 def _wheels_options(commands: Any, general: _Parser) -> None:
@@ -287,6 +301,10 @@ def _run(options: argparse.Namespace, debug: bool) -> int:
                 from neurospineseg.cli.follow import follow_studies
 
                 follow_studies(options)
+            elif options.command == "corrections":
+                from neurospineseg.cli.corrections import corrections
+
+                corrections(options)
             elif options.command == "models":
                 from neurospineseg.cli.models import models
 
