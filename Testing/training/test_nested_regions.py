@@ -52,3 +52,21 @@ def test_regions_begin_where_classes_ended() -> None:
         former, now = classes.eval()(image), regions.eval()(image)
     expected = former[:, 1:].mean(1) - former[:, 0]
     assert torch.allclose(now[:, 0], expected, atol=1e-4)
+
+
+def test_partly_labeled_regions_cost_what_whole_labels_do_where_all_is_known() -> None:
+    labels = torch.zeros(1, 8, 8, 8, dtype=torch.long)
+    labels[:, 2:6, 2:6, 2:6], labels[:, 3:5, 3:5, 3:5] = 2, 3
+    scores = torch.randn(1, 3, 8, 8, 8, generator=torch.Generator().manual_seed(1))
+    whole, partly = (make_loss(Loss(name=name), 4, ORDER)(scores, only(labels)) for name in ("nested_dice_bce", "marginal_dice_ce"))
+    torch.testing.assert_close(partly, whole)
+
+
+def test_what_a_voxel_may_be_is_not_held_against_it() -> None:
+    """Background that may also be edema says nothing of the outermost region, and much of the inner ones."""
+    bits, loss = torch.full((1, 4, 4, 4), (1 << 0) | (1 << 2)), make_loss(Loss(name="marginal_dice_ce"), 4, ORDER)
+    empty = torch.full((1, 3, 4, 4, 4), -9.0)
+    edema, core = empty.clone(), empty.clone()
+    edema[:, 0], core[:, 1] = 9.0, 9.0
+    torch.testing.assert_close(loss(edema, bits), loss(empty, bits))
+    assert loss(core, bits) > loss(empty, bits) + 1

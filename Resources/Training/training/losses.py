@@ -10,7 +10,7 @@ from monai.losses import DiceCELoss, DiceLoss, FocalLoss, GeneralizedDiceLoss
 from torch import nn
 
 from neurospineseg.errors import InputError
-from Training.training.nested_regions import NestedDiceBCE
+from Training.training.nested_regions import NestedDiceBCE, PartialNestedDiceBCE
 from Training.training.partial_labels import PartialDiceCE
 from Training.training.recipe import Loss
 
@@ -87,6 +87,8 @@ def make_loss(loss: Loss, classes: int, nested: Sequence[int] = ()) -> nn.Module
     weights = None if loss.class_weights is None else torch.tensor(loss.class_weights)
     if weights is not None and len(weights) != classes:
         raise InputError(f"loss.class_weights has {len(weights)} numbers for {classes} classes; give one for each, background first.")
+    if loss.name == "marginal_dice_ce" and nested:
+        return PartialNestedDiceBCE(nested)
     if loss.name == "marginal_dice_ce":
         return PartialDiceCE(None if weights is None else weights.tolist())
     if loss.name == "cross_entropy":

@@ -41,6 +41,27 @@ class NestedDiceBCE(nn.Module):
         return self.dice(scores, truth) + F.binary_cross_entropy_with_logits(scores, truth)
 
 
+class PartialNestedDiceBCE(nn.Module):
+    """The same of bit masks (B, ...) of the classes each voxel may be; where that leaves open whether it is in a region, the region is not judged there.
+
+    Args:
+        order: class numbers from the outermost to the innermost.
+    """
+
+    def __init__(self, order: Sequence[int]) -> None:
+        super().__init__()
+        self.inside = [sum(1 << number for number in order[rank:]) for rank in range(len(order))]
+
+    def forward(self, scores: torch.Tensor, bits: torch.Tensor) -> torch.Tensor:
+        scores, inside = scores.float(), torch.tensor(self.inside, device=bits.device).view(1, -1, *[1] * (bits.ndim - 1))
+        may, must = (bits[:, None] & inside) != 0, (bits[:, None] & ~inside) == 0
+        known, truth = (must | ~may).float(), must.float()
+        found, axes = scores.sigmoid() * known, [0, *range(2, scores.ndim)]
+        dice = (2 * (found * truth).sum(axes) + SMOOTHING) / (found.sum(axes) + truth.sum(axes) + SMOOTHING)
+        each = F.binary_cross_entropy_with_logits(scores, truth, weight=known, reduction="sum")
+        return 1 - dice.mean() + each / known.sum().clamp_min(1)
+
+
 def take_over(network: nn.Module, former: nn.Module, order: Sequence[int]) -> None:
     """Gives a DynUNet of regions the weights of one of classes, in place.
 

@@ -62,7 +62,7 @@ def _row(each: Correction) -> tuple[str, ...]:
 def _by_structure(judged: Sequence[Correction]) -> list[tuple[str, ...]]:
     keys = dict.fromkeys((key, each.model) for each in judged for key in each.dice)
     order = [structure.key for structure in task_named(judged[0].task).structures]
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for key, model in sorted(keys, key=lambda pair: (order.index(pair[0]) if pair[0] in order else len(order), pair[0])):
         values = [each.dice[key] for each in judged if each.model == model and key in each.dice]
         mean = sum(values) / len(values)
