@@ -50,7 +50,7 @@ from neurospineseg.worker.protocol import (
 LIBRARY = Path(neurospineseg.__file__).parent
 EYE = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0))
 BOX = Region((1.0, 2.0, 3.0), (4.0, 5.0, 6.0))
-CHOSEN = Settings("spine_3d", "cpu", ("edema",), BOX, True, True, True)
+CHOSEN = Settings("spine_3d", "cpu", ("edema",), BOX, True, True, True, True)
 SCANS = {"t1c": ScanFile("a.npy", EYE)}
 REQUESTS = [
     Warm("tumor"),

@@ -26,12 +26,13 @@ FACE: dict[str, dict[str, str]] = {
         "part_of": "(self, grid: 'Grid', margin_mm: 'float') -> 'Grid'",
     },
     "SegmentationResult": {
-        "SegmentationResult": "(labels: 'Volume', structures: 'list[Structure]', report: 'dict[str, Any]', warnings: 'list[str]' = <factory>, uncertainty: 'np.ndarray | None' = None, uncertain_regions: 'list[UncertainRegion]' = <factory>) -> None",
+        "SegmentationResult": "(labels: 'Volume', structures: 'list[Structure]', report: 'dict[str, Any]', warnings: 'list[str]' = <factory>, uncertainty: 'np.ndarray | None' = None, uncertain_regions: 'list[UncertainRegion]' = <factory>, measurements: 'Measurements | None' = None) -> None",
         "confidence": "(self, structure: 'Structure', box: 'tuple[slice, ...]') -> 'float | None'",
+        "measurements": "attribute",
         "uncertainty": "attribute",
     },
     "Segmenter": {
-        "Segmenter": "(task: 'str', settings: 'Settings' = Settings(model=None, device='auto', structures=None, region=None, register=False, force=False, uncertainty=False), networks: 'dict[str, torch.nn.Module] | None' = None) -> 'None'",
+        "Segmenter": "(task: 'str', settings: 'Settings' = Settings(model=None, device='auto', structures=None, region=None, register=False, force=False, uncertainty=False, measure=False), networks: 'dict[str, torch.nn.Module] | None' = None) -> 'None'",
         "check": "(self, scans: 'Mapping[str, Volume]') -> 'list[str]'",
         "class_map": "(self, scans: 'Mapping[str, Volume]') -> 'Volume'",
         "find_region": "(self, scans: 'Mapping[str, Volume]', progress: 'Progress' = <function no_progress>) -> 'Region'",
@@ -43,7 +44,7 @@ FACE: dict[str, dict[str, str]] = {
         "sought": "attribute",
     },
     "Settings": {
-        "Settings": "(model: 'str | None' = None, device: 'str' = 'auto', structures: 'tuple[str, ...] | None' = None, region: \"Region | Literal['auto'] | None\" = None, register: 'bool' = False, force: 'bool' = False, uncertainty: 'bool' = False) -> None",
+        "Settings": "(model: 'str | None' = None, device: 'str' = 'auto', structures: 'tuple[str, ...] | None' = None, region: \"Region | Literal['auto'] | None\" = None, register: 'bool' = False, force: 'bool' = False, uncertainty: 'bool' = False, measure: 'bool' = False) -> None",
         "device": "attribute",
         "force": "attribute",
         "model": "attribute",
@@ -52,6 +53,7 @@ FACE: dict[str, dict[str, str]] = {
         "register": "attribute",
         "structures": "attribute",
         "to_json": "(self) -> 'dict[str, Any]'",
+        "measure": "attribute",
         "uncertainty": "attribute",
     },
     "Volume": {

@@ -114,11 +114,14 @@ def test_bodies_alone_are_measured() -> None:
     assert np.median(errors(found, "mm")) <= 0.5
 
 
-def test_probabilities_give_the_error_bar() -> None:
+def test_probabilities_give_the_error_bar_and_leave_the_number() -> None:
     grid = grid_of(UPRIGHT * 1.7)
     labels, names = drawn_labels(spine(), grid)
     found = measure(labels, names, "spine", probabilities=drawn_probabilities(spine(), grid))
     assert np.median(errors(found, "mm")) <= 0.5
+    plain = measure(labels, names, "spine")
+    assert [each.value for each in found] == [each.value for each in plain]
+    assert [each.high for each in found] != [each.high for each in plain]
 
 
 def test_an_empty_table_for_a_mask_without_vertebrae() -> None:

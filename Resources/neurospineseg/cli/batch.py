@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from neurospineseg.cli.console import StageProgress, say
+from neurospineseg.cli.measured import measured_again
 from neurospineseg.cli.run_options import settings_of
 from neurospineseg.errors import ImplausibleInput, InputError
+from neurospineseg.measurements.measurement import Measurements
 from neurospineseg.pipeline.batch import DONE, KEPT, run_batch
 from neurospineseg.pipeline.file_job import FileJob, run_file_job
 
@@ -23,19 +25,31 @@ def batch(options: argparse.Namespace) -> bool:
     networks: dict[str, Any] = {}
     settings = settings_of(options)
 
+    fresh: dict[Path, Measurements] = {}
+
+    def job_of(scans: Mapping[str, Path], output: Path) -> FileJob:
+        return FileJob(options.task, scans, output, settings, options.frame, options.orientation, options.spacing, options.volume)
+
     def segment_case(scans: Mapping[str, Path], output: Path) -> list[str]:
         try:
             with StageProgress() as progress:
-                job = FileJob(options.task, scans, output, settings, options.frame, options.orientation, options.spacing, options.volume)
-                return run_file_job(job, progress, networks).warnings
+                result = run_file_job(job_of(scans, output), progress, networks)
+            if result.measurements is not None:
+                fresh[output] = result.measurements
+            return result.warnings
         except ImplausibleInput as error:
             raise InputError(f"{error} With --force it is segmented all the same.") from error
+
+    def measure_case(scans: Mapping[str, Path], mask: Path) -> Measurements:
+        return fresh.pop(mask) if mask in fresh else measured_again(job_of(scans, mask))
 
     def tell(done: int, count: int, case: str) -> None:
         say(f"{done + 1} of {count}: {case}")
 
     try:
-        outcomes = run_batch(options.task, options.folder, options.output, segment_case, tell, say)
+        outcomes = run_batch(
+            options.task, options.folder, options.output, segment_case, tell, say, measure_case if options.measure else None
+        )
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Canceled; the masks that were written are kept: run the command again to go on.") from None
     failed = {case: outcome for case, outcome in outcomes.items() if outcome not in (DONE, KEPT)}

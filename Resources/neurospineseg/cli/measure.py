@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from neurospineseg.atomic_files import Outputs
-from neurospineseg.cli.console import out, say, table
-from neurospineseg.cli.mask_file import measurable_mask
+from neurospineseg.cli.console import say
+from neurospineseg.cli.measured import measured_file, show
 from neurospineseg.cli.scan_file import read_scan
 from neurospineseg.errors import InputError
-from neurospineseg.images.volume import Volume
 from neurospineseg.measurements.measurement import Measurements
-from neurospineseg.measurements.measuring import measure
 from neurospineseg.measurements.table import table_ending, write_table, write_wide_table
 
 
@@ -41,7 +38,7 @@ def measure_masks(options: argparse.Namespace) -> bool:
         else:
             write_table(next(iter(found.values())), new)
     if not several:
-        _show(next(iter(found.values())))
+        show(next(iter(found.values())))
     print(f"{options.output} written. Not for clinical use.")
     return len(found) == len(options.masks)
 
@@ -61,20 +58,3 @@ def _measured(options: argparse.Namespace, several: bool) -> dict[str, Measureme
         if several:
             say(f"{number + 1} of {len(options.masks)}: {path.name}")
     return found
-
-
-def measured_file(path: Path, task: str | None, scan: Volume | None = None) -> Measurements:
-    """What a mask in a file measures.
-
-    Raises:
-        InputError: it cannot be read, or holds nothing that is measured.
-    """
-    labels, task, keys = measurable_mask(path, task)
-    return measure(labels, keys, task, scan)
-
-
-def _show(found: Measurements) -> None:
-    for note in found.notes:
-        say(f"Note: {note}")
-    rows = [(each.text, each.place_name, ", ".join([each.name, *each.flags])) for each in found]
-    out().print(table(None, ("Value", "Where", "Measure"), rows, right=(0,)))

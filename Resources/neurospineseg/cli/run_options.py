@@ -15,6 +15,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME", help="a name that `neurospineseg models` lists, or a bundle's folder")
     parser.add_argument("--device", default="auto", help="auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps")
     parser.add_argument("--structures", metavar="A,B", help="keep only these structures")
+    words = "also measure what was found: a table of sizes, angles and volumes, see `neurospineseg measure`"
+    parser.add_argument("--measure", action="store_true", help=words)
     parser.add_argument("--force", action="store_true", help="segment scans too that do not look like what the model expects")
     parser.add_argument("--anyway", dest="force", action="store_true", help=argparse.SUPPRESS)  # its name before
 

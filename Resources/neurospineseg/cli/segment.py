@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from neurospineseg.cli.console import StageProgress, out, say, table
+from neurospineseg.cli.measured import show
 from neurospineseg.cli.run_options import settings_of
 from neurospineseg.errors import InputError
 from neurospineseg.pipeline.file_job import FileJob, run_file_job
@@ -18,6 +19,8 @@ def segment(options: argparse.Namespace) -> None:
         result = run_file_job(job, progress)
     for warning in dict.fromkeys(result.warnings):
         say(f"Warning: {warning}")
+    if result.measurements is not None:
+        show(result.measurements)
     rows = [(entry["name"], f"{entry['mL']:.3g}") for entry in result.report["volumes"].values()]
     if rows:
         out().print(table(None, ("Structure", "mL"), rows, right=(1,)))
@@ -45,6 +48,7 @@ def file_job_of(options: argparse.Namespace) -> FileJob:
         options.volume,
         sidecar=not options.no_sidecar,
         page=options.page,
+        table=options.measure,
         overwrite=options.overwrite,
     )
 

@@ -28,10 +28,10 @@ MOST_UNLIKE = 1.45
 def measure_spine(mask: MeasuredMask) -> Measurements:
     """All measures of a spine.
 
-    The error bar holds what is measured where the probabilities are .3 and .7, where there are probabilities of the structures or of the
-    network's classes; otherwise it is a voxel wide.
+    The numbers are those of the mask alone, so that they are the same from a file. The error bar holds what is measured where the
+    probabilities are .3 and .7, where there are probabilities of the structures or of the network's classes; otherwise it is a voxel wide.
     """
-    shapes = spine_shapes(mask)
+    shapes = spine_shapes(replace(mask, probabilities={}))
     items = _measured(shapes)
     if _has_probabilities(mask):
         others = [_by_place(_measured(spine_shapes(mask, level))) for level in SURFACES]

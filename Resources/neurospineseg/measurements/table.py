@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,25 +69,35 @@ def write_wide_table(cases: Mapping[str, Measurements], path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    columns = _columns(list(cases.values()))
+    columns: list[str] = []
+    for measured in cases.values():
+        add_columns(columns, measured)
     with open(path, "w", newline="", encoding="utf-8-sig") as file:
         writer = csv.writer(file)
         writer.writerow(["case", *columns, "flagged"])
         for case, measured in cases.items():
-            values = {each.column: _number(each.value) for each in measured.items}
-            flagged = "; ".join(f"{each.column}: {', '.join(each.flags)}" for each in measured.items if each.flags)
-            writer.writerow([case, *[values.get(column, "") for column in columns], flagged])
+            values = wide_row(measured)
+            writer.writerow([case, *[values.get(column, "") for column in columns], flagged(measured)])
 
 
-def _columns(tables: Sequence[Measurements]) -> list[str]:
-    """Every column, in the order in which a table first has it, next to its neighbors there."""
-    columns: list[str] = []
-    for measured in tables:
-        place = 0
-        for each in measured.items:
-            if each.column in columns:
-                place = columns.index(each.column) + 1
-            else:
-                columns.insert(place, each.column)
-                place += 1
-    return columns
+def wide_row(measured: Measurements) -> dict[str, str]:
+    """The numbers of a mask by the columns of a wide table."""
+    return {each.column: _number(each.value) for each in measured.items}
+
+
+def flagged(measured: Measurements) -> str:
+    """What is to be known of each number of a mask, with its column."""
+    return "; ".join(f"{each.column}: {', '.join(each.flags)}" for each in measured.items if each.flags)
+
+
+def add_columns(columns: list[str], measured: Measurements) -> None:
+    """Puts those columns of a mask in place that are not yet among a wide table's, next to their neighbors in the mask's."""
+    places = {column: place for place, column in enumerate(columns)}
+    place = 0
+    for each in measured.items:
+        if each.column in places:
+            place = places[each.column] + 1
+        else:
+            columns.insert(place, each.column)
+            places = {column: place for place, column in enumerate(columns)}
+            place += 1

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from neurospineseg.atomic_files import beside
 from neurospineseg.errors import InputError
 from neurospineseg.errors.of_files import use_failed, writing_failed
 from neurospineseg.locks import locked
+from neurospineseg.measurements.measurement import Measurements
 from neurospineseg.pipeline.cases import Case, find_cases
+from neurospineseg.pipeline.measurement_table import MeasurementTable
 from neurospineseg.pipeline.summary import SUMMARY, Summary
 from neurospineseg.tasks.task import Task, task_named
 
@@ -17,6 +20,7 @@ OUTPUT_ENDING = ".seg.nrrd"
 DONE, KEPT = "done", "kept"
 
 SegmentCase = Callable[[Mapping[str, Path], Path], Sequence[str] | None]
+MeasureCase = Callable[[Mapping[str, Path], Path], Measurements]
 
 
 def run_batch(
@@ -26,6 +30,7 @@ def run_batch(
     segment: SegmentCase,
     progress: Callable[[int, int, str], None] = lambda done, count, case: None,
     warn: Callable[[str], None] = print,
+    measure: MeasureCase | None = None,
 ) -> dict[str, str]:
     """Segments every case of a folder that has no mask yet.
 
@@ -34,6 +39,8 @@ def run_batch(
         segment: segments a case's scans into a file, which appears when it is complete; returns warnings for the user; raises InputError.
         progress: called before each case with the number done, the number of all and the case's name.
         warn: told in sentences what was left aside as segmentations, what is to be known of a case, and of the summary.
+        measure: measures a case's mask, given the scans and the mask; then ``measurements.csv`` (see ``MeasurementTable``) is kept too. It
+            is asked for masks of earlier batches as well that the table does not hold; whatever it raises is a row of the table.
 
     Returns:
         For each case ``done``, ``kept`` (its mask was there) or the sentence that says what is wrong with it.
@@ -49,9 +56,40 @@ def run_batch(
     with locked(output / SUMMARY, f"Another batch writes into '{output}'"):
         summary = Summary(output, warn)
         try:
-            return _run(cases, task_named(task), output, segment, summary, progress, warn)
+            table = None if measure is None else _Measuring(MeasurementTable(output, warn), measure, task_named(task))
+            try:
+                return _run(cases, task_named(task), output, segment, summary, table, progress, warn)
+            finally:
+                if table is not None:
+                    table.table.finish()
         finally:
             summary.finish()
+
+
+@dataclass(frozen=True)
+class _Measuring:
+    """The table of a batch that measures, and how it comes to its rows."""
+
+    table: MeasurementTable
+    measure: MeasureCase
+    task: Task
+
+    def note(self, case: Case, mask: Path, outcome: str) -> None:
+        """Sees to it that the table says of a case what it measures, or why that is not known."""
+        if outcome not in (DONE, KEPT):
+            self.table.fail(case.name, outcome)
+            return
+        try:
+            if outcome == DONE or not self.table.holds(case.name, mask):
+                self.table.note(case.name, self.measure(_scans(case, self.task)[0], mask))
+        except InputError as error:
+            self.table.fail(case.name, str(error))
+        except OSError as error:
+            self.table.fail(case.name, str(use_failed(error)))
+        except Exception as error:  # one mask must not stop thousands
+            self.table.fail(
+                case.name, f"It could not be measured; this is a fault of the program ({type(error).__name__}), please report it."
+            )
 
 
 def _run(
@@ -60,16 +98,22 @@ def _run(
     output: Path,
     segment: SegmentCase,
     summary: Summary,
+    measuring: _Measuring | None,
     progress: Callable[[int, int, str], None],
     warn: Callable[[str], None],
 ) -> dict[str, str]:
     outcomes: dict[str, str] = {}
     for number, case in enumerate(cases):
         progress(number, len(cases), case.name)
-        outcomes[case.name], warnings = _outcome(case, task, output / f"{case.name}{OUTPUT_ENDING}", segment)
+        mask = output / f"{case.name}{OUTPUT_ENDING}"
+        outcomes[case.name], warnings = _outcome(case, task, mask, segment)
         for warning in dict.fromkeys(warnings or ()):
             warn(f"{case.name}: {warning}")
         summary.note(case.name, outcomes[case.name], warnings)
+        if measuring is not None:
+            measuring.note(case, mask, outcomes[case.name])
+            if number + 1 < len(cases):
+                measuring.table.write_if_due()
         if outcomes[case.name] != KEPT and number + 1 < len(cases):
             summary.write_if_due()
     return outcomes

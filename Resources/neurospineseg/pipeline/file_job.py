@@ -37,6 +37,7 @@ class FileJob:
         volume: which of several volumes among DICOM images, see ``read_volume``; ``KEY:NAME`` for the scan of one channel alone.
         sidecar: whether the record is written.
         page: whether a page with pictures is.
+        table: whether the measurements are, where ``settings`` ask for them.
         overwrite: whether existing outputs may be replaced.
         staging: see ``Outputs``.
     """
@@ -51,17 +52,20 @@ class FileJob:
     volume: Sequence[str] = ()
     sidecar: bool = True
     page: bool = False
+    table: bool = False
     overwrite: bool = False
     staging: Path | None = None
 
     @property
     def paths(self) -> dict[str, Path]:
-        """The files to write: ``mask``, and ``record`` and ``page`` where they are wanted."""
+        """The files to write: ``mask``, and ``record``, ``page`` and ``table`` where they are wanted."""
         made = {"mask": self.output}
         if self.sidecar:
             made["record"] = beside(self.output, ".json")
         if self.page:
             made["page"] = beside(self.output, ".html")
+        if self.table and self.settings.measure:
+            made["table"] = beside(self.output, ".csv")
         return made
 
     def volume_of(self, channel: str) -> str | None:
@@ -157,6 +161,10 @@ def _write(
         outputs.temporary(paths["record"]).write_text(
             text, encoding="utf-8", errors="backslashreplace"
         )  # the path of a model may be no text
+    if "table" in paths and result.measurements is not None:
+        from neurospineseg.measurements.table import write_table
+
+        write_table(result.measurements, outputs.temporary(paths["table"]))
     if "page" in paths:
         from neurospineseg.pages.html_page import Case, segments_of, write_page
 

@@ -29,6 +29,7 @@ from neurospineseg.pipeline.class_probabilities import ClassProbabilities
 from neurospineseg.pipeline.scan_frame import ScanFrame
 from neurospineseg.pipeline.settings import AUTOMATIC
 from neurospineseg.pipeline.stages import Progress, Stage, StageWatch, no_progress
+from neurospineseg.pipeline.structure_probabilities import structure_probabilities
 from neurospineseg.pipeline.task_models import TaskModels
 from neurospineseg.tasks.anatomy import Structure
 from neurospineseg.tasks.class_scores import Postprocessed, postprocess, suppress
@@ -69,6 +70,7 @@ class Run:
         warnings: sentences for the user, so far.
         mask, uncertainty, uncertain_regions, structures: the result, in RAS, see ``SegmentationResult``; known when the run is over.
         ml: volume by label value.
+        likely: probabilities by structure or class, in RAS, see ``structure_probabilities``; only where the result is to be measured.
     """
 
     def __init__(self, segmenter: TaskModels, scans: Mapping[str, Volume], progress: Progress = no_progress) -> None:
@@ -86,6 +88,7 @@ class Run:
         self.uncertain_regions: list[UncertainRegion] = []
         self.structures: list[Structure] = []
         self.ml: dict[int, float] = {}
+        self.likely: dict[str, Volume] = {}
 
     @property
     def reference_scan(self) -> Volume:
@@ -93,7 +96,11 @@ class Run:
 
     def finish(self) -> Volume:
         """The whole way, from the scans to the mask on the reference scan's grid."""
-        return self.write(*self.apply_rules(self.probabilities()))
+        classes = self.probabilities()
+        done, grid = self.apply_rules(classes)
+        if self.settings.measure:
+            self.likely = structure_probabilities(classes, done, grid, self.bundle.spec, self.frame)
+        return self.write(done, grid)
 
     def probabilities(self) -> ClassProbabilities:
         """The way to the model's answer, in the run's frame."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from neurospineseg.images.volume import Volume
 from neurospineseg.inference.uncertainty import UNCERTAIN, UncertainRegion
+from neurospineseg.measurements.measurement import Measurements
 from neurospineseg.tasks.anatomy import Structure
 
 
@@ -23,6 +24,7 @@ class SegmentationResult:
         warnings: sentences for the user.
         uncertainty: uint8 (K, J, I) on the reference scan's grid, 255 where two outcomes are equally likely; None unless asked for.
         uncertain_regions: where to look first, the most uncertain first; empty unless asked for.
+        measurements: what was read off the mask; None unless asked for. Where it cannot be measured it has no items, and a note says why.
 
     >>> mask = Volume(np.zeros((4, 4, 4), np.uint16), np.eye(4))
     >>> SegmentationResult(mask, [], {"warnings": []}).uncertainty is None
@@ -35,6 +37,7 @@ class SegmentationResult:
     warnings: list[str] = field(default_factory=list)
     uncertainty: np.ndarray | None = None
     uncertain_regions: list[UncertainRegion] = field(default_factory=list)
+    measurements: Measurements | None = None
 
     def confidence(self, structure: Structure, box: tuple[slice, ...]) -> float | None:
         """The share of a structure's voxels, 0 to 1, in which the model was certain; None where uncertainty was not asked for.

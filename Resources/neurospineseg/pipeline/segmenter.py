@@ -16,6 +16,7 @@ from neurospineseg.inference.predict import predict
 from neurospineseg.models.bundle import Bundle, find_bundle, installed_bundles
 from neurospineseg.models.network import build_to_run, load_weights
 from neurospineseg.pipeline.class_probabilities import ClassProbabilities
+from neurospineseg.pipeline.measuring_runs import measured_run
 from neurospineseg.pipeline.run import Run
 from neurospineseg.pipeline.run_record import run_record
 from neurospineseg.pipeline.segmentation_result import SegmentationResult
@@ -85,7 +86,8 @@ class Segmenter:
         """
         run = Run(self, scans, progress)
         mask = run.finish()
-        return SegmentationResult(mask, run.structures, run_record(run), run.warnings, run.uncertainty, run.uncertain_regions)
+        measured = measured_run(run, mask) if self.settings.measure else None
+        return SegmentationResult(mask, run.structures, run_record(run), run.warnings, run.uncertainty, run.uncertain_regions, measured)
 
     def probabilities(self, scans: Mapping[str, Volume], progress: Progress = no_progress) -> ClassProbabilities:
         """What the model says of one case, before anatomy's rules: the first half of ``run``.

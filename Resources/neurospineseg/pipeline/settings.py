@@ -31,6 +31,7 @@ class Settings:
         register: whether modalities are first aligned rigidly to the reference scan.
         force: whether scans and results that are not what the model expects are warned of instead of refused.
         uncertainty: whether the result also says where the model is uncertain.
+        measure: whether what was found is also measured, see ``neurospineseg.measurements``.
 
     >>> Settings(structures=("edema",)).structures
     ('edema',)
@@ -43,6 +44,7 @@ class Settings:
     register: bool = False
     force: bool = False
     uncertainty: bool = False
+    measure: bool = False
 
     def __post_init__(self) -> None:
         if self.model is not None:
@@ -52,7 +54,7 @@ class Settings:
             raise InputError(f"The option 'structures' is {self.structures!r}; give a tuple of structure keys, or None for all.")
         if not (self.region is None or isinstance(self.region, Region) or (isinstance(self.region, str) and self.region == AUTOMATIC)):
             raise InputError(f"The option 'region' is {self.region!r}; give a Region, 'auto', or None for the whole scan.")
-        for name in ("register", "force", "uncertainty"):
+        for name in ("register", "force", "uncertainty", "measure"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"The option '{name}' is {getattr(self, name)!r}; give True or False.")
 

@@ -30,6 +30,7 @@ class Stage(str, Enum):
     SEGMENTING = "Segmenting"
     APPLYING_ANATOMY = "Applying anatomy"
     WRITING_MASK = "Writing onto the scan's grid"
+    MEASURING = "Measuring"
     WRITING_FILES = "Writing files"
     DRAWING_PAGE = "Drawing the page"
     TAKING_RESULT = "Taking the result"

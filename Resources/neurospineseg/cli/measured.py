@@ -1,0 +1,51 @@
+"""What masks in files measure, and how it looks on a terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from neurospineseg.cli.console import out, say, table
+from neurospineseg.cli.mask_file import measurable_mask
+from neurospineseg.cli.sidecar import read_sidecar
+from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.measurements.measurement import Measurements
+from neurospineseg.measurements.measuring import measure
+from neurospineseg.pipeline.file_job import FileJob
+
+
+def measured_file(path: Path, task: str | None, scan: Volume | None = None) -> Measurements:
+    """What a mask in a file measures.
+
+    Raises:
+        InputError: it cannot be read, or holds nothing that is measured.
+    """
+    labels, task, keys = measurable_mask(path, task)
+    return measure(labels, keys, task, scan)
+
+
+def measured_again(job: FileJob) -> Measurements:
+    """What the mask of a job that was done before measures, with the scan that it lies on.
+
+    Raises:
+        InputError: mask or scan cannot be read, or there is nothing that is measured.
+    """
+    reference = str(read_sidecar(job.output).get("reference", ""))
+    channel = reference if reference in job.scans else next(iter(job.scans))
+    scan = read_volume(
+        job.scans[channel],
+        frame=job.frame,
+        orientation=job.orientation,
+        spacing=job.spacing,
+        volume=job.volume_of(channel),
+        compact=True,
+    )
+    return measured_file(job.output, job.task, scan)
+
+
+def show(found: Measurements) -> None:
+    """Prints a row for each number; what is to be known of them goes to the standard error."""
+    for note in found.notes:
+        say(f"Note: {note}")
+    if found.items:
+        rows = [(each.text, each.place_name, ", ".join([each.name, *each.flags])) for each in found]
+        out().print(table(None, ("Value", "Where", "Measure"), rows, right=(0,)))
