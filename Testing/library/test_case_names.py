@@ -9,7 +9,8 @@ import pytest
 from neurospineseg.errors import InputError
 from neurospineseg.images.volume import read_volume
 from neurospineseg.pipeline.batch import run_batch
-from neurospineseg.pipeline.cases import Case, find_cases
+from neurospineseg.pipeline.case import Case
+from neurospineseg.pipeline.cases import find_cases
 from Testing.dicom_scans import slices, write_series
 from Testing.small_scans import ball, write_nifti
 

@@ -13,13 +13,19 @@ from Testing.dicom_scans import slices, write_series
 DESCRIBED = {"t1c": "t1_mprage_tra +KM", "flair": "t2 tirm dark-fluid", "t2": "T2 TSE ax", "loc": "localizer"}
 
 
-def series(folder: Path, number: int, description: str) -> Path:
+def series(folder: Path, number: int, description: str, **more: object) -> Path:
     """A series, beside others in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
 
     def tags(k: int) -> dict[str, object]:
         uid = f"1.2.{number}"
-        return {"SeriesDescription": description, "SeriesNumber": number, "SeriesInstanceUID": uid, "SOPInstanceUID": f"{uid}.{k + 1}"}
+        return {
+            "SeriesDescription": description,
+            "SeriesNumber": number,
+            "SeriesInstanceUID": uid,
+            "SOPInstanceUID": f"{uid}.{k + 1}",
+            **more,
+        }
 
     for file in write_series(folder / "made", slices(count=5, seed=number), tags).iterdir():
         file.rename(folder / f"{number}-{file.name}")

@@ -8,20 +8,30 @@ from pathlib import Path
 from typing import Any
 
 from neurospineseg.cli.console import StageProgress, say
+from neurospineseg.cli.match_list import list_matches
 from neurospineseg.cli.measured import measured_again
 from neurospineseg.cli.run_options import settings_of
 from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.measurements.measurement import Measurements
 from neurospineseg.pipeline.batch import DONE, KEPT, run_batch
 from neurospineseg.pipeline.file_job import FileJob, run_file_job
+from neurospineseg.pipeline.match_table import read_match_table
 
 
 def batch(options: argparse.Namespace) -> bool:
     """Runs the command; prints the warnings of each case, a line for each that failed and a summary.
 
     Returns:
-        Whether every case has its mask.
+        Whether every case has its mask, or, where nothing is to be segmented, whether every case can be.
+
+    Raises:
+        InputError: there is no case, or nothing says where the masks go.
     """
+    if options.list or options.list_to is not None:
+        return list_matches(options)
+    if options.output is None:
+        raise InputError("No output folder was given; name the folder for the masks with -o, or show the cases with --list.")
+    cases = None if options.cases is None else read_match_table(options.cases, options.task, options.folder)
     networks: dict[str, Any] = {}
     settings = settings_of(options)
 
@@ -48,7 +58,7 @@ def batch(options: argparse.Namespace) -> bool:
 
     try:
         outcomes = run_batch(
-            options.task, options.folder, options.output, segment_case, tell, say, measure_case if options.measure else None
+            options.task, options.folder, options.output, segment_case, tell, say, measure_case if options.measure else None, cases
         )
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Canceled; the masks that were written are kept: run the command again to go on.") from None

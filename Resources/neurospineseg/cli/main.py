@@ -69,9 +69,10 @@ def make_parser() -> argparse.ArgumentParser:
         "folder",
         type=Path,
         metavar="FOLDER",
-        help="holds the cases: scans or DICOM folders; for a task of several scans a subfolder for each",
+        help="holds the cases: scans or DICOM folders, BIDS, BraTS or nnU-Net's raw data; several scans of a case side by side or in a subfolder",
     )
-    batch.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="receives CASE.seg.nrrd, CASE.json, summary.csv")
+    batch.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="receives CASE.seg.nrrd, CASE.json, summary.csv")
+    _match_options(batch)
     add_register_option(batch)
     add_run_options(batch)
     add_reading_options(batch)
@@ -103,6 +104,13 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _wheels_options(commands, general)
     return parser
+
+
+def _match_options(batch: _Parser) -> None:
+    batch.add_argument("--list", action="store_true", help="show which file is which scan of which case, and why; segment nothing")
+    words = "write that as a table, which may be changed and given with --cases; segment nothing"
+    batch.add_argument("--list-to", type=Path, metavar="TABLE.csv", help=words)
+    batch.add_argument("--cases", type=Path, metavar="TABLE.csv", help="segment the cases of this table; paths in it begin in FOLDER")
 
 
 def _measure_options(commands: Any, general: _Parser) -> None:

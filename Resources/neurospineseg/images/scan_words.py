@@ -16,6 +16,11 @@ VISIT = re.compile(
 )
 DESCRIPTION = re.compile(r"[23]d|\d+(?:p\d+)?(?:mm|iso|t|um)|iso\d+|t[12]\w*|\d+x\d+(?:x\d+)?")
 """Words with digits that tell how a scan was taken, not of whom."""
+TAKEN = frozenset(
+    "ax axial sag sagittal cor coronal tra transversal iso isotropic se tse fse tfe gre space spc mprage vibe cube bravo "
+    "bet brain stripped skullstripped n4 corrected norm normalized reg registered coreg resampled".split()
+)
+"""Words right before the contrast that tell how a scan was taken or treated."""
 NO_AGENT_GIVEN = ("", "0", "no", "none", "non", "not", "pre", "native", "nativ", "without", "ohne", "nein", "false")
 """Values of BIDS's ``ce-`` for a scan without contrast agent."""
 _AGENT = r"(?:c|ce|gd|gad\w*|km|contrast\w*|kontrast\w*)"
@@ -44,6 +49,26 @@ def free_words(name: str) -> list[str]:
     for pattern in (DATE, VISIT):
         text = pattern.sub("", text)
     return words_of(text)[:-1] if kept else []
+
+
+def patient_of(name: str) -> str:
+    """What the name of a scan says of the patient: all but the contrast at its end, how it was taken, and when; it may be empty.
+
+    >>> patient_of("P1_2019-03-01_ax_flair.nii"), patient_of("sub-1_ses-2_ce-gd_T1w.nii.gz"), patient_of("BraTS-GLI-00001-000-t1c.nii.gz")
+    ('P1', 'sub-1', 'BraTS-GLI-00001-000')
+    """
+    entities = entities_of(name)
+    kept = [part for part in stem(name).split("_") if part.partition("-")[0].lower() not in entities.keys() - {"sub"}]
+    text = re.sub(r"[^A-Za-z0-9+äöüßÄÖÜ]*[A-Za-z0-9+äöüßÄÖÜ]+$", "", "_".join(kept))
+    for pattern in (DATE, VISIT):
+        text = re.sub(rf"(?<![A-Za-z]){pattern.pattern}", "", text, flags=re.IGNORECASE)
+    while (last := re.search(r"(?:^|[^A-Za-z0-9+äöüß]+)([A-Za-z0-9+äöüß]+)$", text)) and _says_how(last[1].lower()):
+        text = text[: last.start()]
+    return re.sub(r"([-_. ])[-_. ]+", r"\1", text).strip("-_. ")
+
+
+def _says_how(word: str) -> bool:
+    return word in TAKEN or DESCRIPTION.fullmatch(word) is not None or AGENT.fullmatch(word) is not None
 
 
 def identifiers(words: Iterable[str]) -> tuple[str, ...]:

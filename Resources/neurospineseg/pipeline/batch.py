@@ -11,7 +11,8 @@ from neurospineseg.errors import InputError
 from neurospineseg.errors.of_files import use_failed, writing_failed
 from neurospineseg.locks import locked
 from neurospineseg.measurements.measurement import Measurements
-from neurospineseg.pipeline.cases import Case, find_cases
+from neurospineseg.pipeline.case import Case
+from neurospineseg.pipeline.cases import find_cases
 from neurospineseg.pipeline.measurement_table import MeasurementTable
 from neurospineseg.pipeline.summary import SUMMARY, Summary
 from neurospineseg.tasks.task import Task, task_named
@@ -31,6 +32,7 @@ def run_batch(
     progress: Callable[[int, int, str], None] = lambda done, count, case: None,
     warn: Callable[[str], None] = print,
     measure: MeasureCase | None = None,
+    cases: Sequence[Case] | None = None,
 ) -> dict[str, str]:
     """Segments every case of a folder that has no mask yet.
 
@@ -41,6 +43,7 @@ def run_batch(
         warn: told in sentences what was left aside as segmentations, what is to be known of a case, and of the summary.
         measure: measures a case's mask, given the scans and the mask; then ``measurements.csv`` (see ``MeasurementTable``) is kept too. It
             is asked for masks of earlier batches as well that the table does not hold; whatever it raises is a row of the table.
+        cases: those of a table of matches, instead of what is found in the folder.
 
     Returns:
         For each case ``done``, ``kept`` (its mask was there) or the sentence that says what is wrong with it.
@@ -48,7 +51,8 @@ def run_batch(
     Raises:
         InputError: there is no case, the output folder cannot be written to, or another batch writes into it.
     """
-    cases = find_cases(task, folder, output, warn)
+    if cases is None:
+        cases = find_cases(task, folder, output, warn)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

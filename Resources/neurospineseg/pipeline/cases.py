@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from neurospineseg.errors import InputError
@@ -20,6 +20,9 @@ from neurospineseg.images.scan_names import (
     scan_files_below,
     stem,
 )
+from neurospineseg.pipeline.case import Case
+from neurospineseg.pipeline.flat_cases import flat_cases
+from neurospineseg.pipeline.nnunet_cases import nnunet_cases
 from neurospineseg.pipeline.visits import visits_in
 from neurospineseg.tasks.task import Task, task_named
 
@@ -27,30 +30,17 @@ NO_SUBJECTS = frozenset({"derivatives", "sourcedata", "code", "stimuli", "phenot
 """Folders beside the subjects of a BIDS data set."""
 NO_ANATOMY = frozenset("func dwi fmap perf meg eeg ieeg beh pet micr nirs mrs motion".split())
 """Folders of a BIDS subject without anatomical scans."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """A case.
-
-    Attributes:
-        scans: the file, or the folder of one DICOM series, of each channel; empty where there is a problem.
-        problem: a sentence on why it cannot be segmented; empty where nothing is known.
-        dicom: a folder among whose DICOM series the scans are to be looked for when the case's turn comes; None for none.
-    """
-
-    name: str
-    scans: Mapping[str, Path] = field(default_factory=dict)
-    problem: str = ""
-    dicom: Path | None = None
+DEEPEST = 2
+"""Folders around those of cases, such as BraTS's ``HGG``."""
 
 
 def find_cases(task: str, folder: Path, output: Path | None = None, warn: Callable[[str], None] = lambda sentence: None) -> list[Case]:
     """The cases of a folder, by name.
 
     For a task of several channels, a case is a subfolder whose files' names end in the contrast (``..._t1ce.nii.gz``, ``...-t2f.nii.gz``), or
-    one of the dates or sessions in it, or one with DICOM series; for the other tasks it is a file, or a subfolder with one DICOM series or with files. Hidden files
-    and segmentations are no scans. Two files for one place make a case with a problem.
+    one of the dates or sessions in it, or one with DICOM series, or files side by side that are named alike but for the contrast; for the other
+    tasks it is a file, or a subfolder with one DICOM series or with files. Raw data sets of nnU-Net are known, and cases in folders of folders.
+    Hidden files and segmentations are no scans. Two files for one place make a case with a problem.
 
     Args:
         output: receives the masks; it is no case, and neither is a folder that holds nothing else.
@@ -67,11 +57,13 @@ def find_cases(task: str, folder: Path, output: Path | None = None, warn: Callab
     if any("sub" in entities_of(entry.name) for entry in folders):
         folders = [entry for entry in folders if entry.name not in NO_SUBJECTS]
     masks: list[ScanFile] = []
-    cases = _single(folder, folders, declared, masks) if declared.single else _several(folders, declared)
+    cases = _single(folder, folders, declared, masks) if declared.single else _side_by_side(folder, declared) + _several(folders, declared)
+    if not cases and holds_dicom(folder):
+        cases = [_of_dicom(folder, folder.resolve().name, declared)]
     aside = _left_aside([file.name for file in masks])
     if not cases:
-        example = f"case1/case1_{declared.channels[-1].key}.nii.gz"
-        words = "scans or DICOM folders" if declared.single else f"subfolders with scans named by contrast, e.g. {example}"
+        example = f"case1_{declared.channels[-1].key}.nii.gz"
+        words = "scans or DICOM folders" if declared.single else f"scans named by contrast, e.g. {example}, or subfolders with such"
         raise InputError(f"The folder '{folder}' holds no case; it must hold {words}.{' ' if aside else ''}{aside}")
     if aside:
         warn(aside)
@@ -96,26 +88,43 @@ def _is_for_masks(entry: Path, root: Path, output: Path | None) -> bool:
 
 def _single(folder: Path, folders: list[Path], task: Task, masks: list[ScanFile]) -> list[Case]:
     """Cases of one scan: files, and folders of DICOM images or of files."""
-    found = [Case(stem(file.name), {task.channels[0].key: file.path}) for file in _without_masks(scan_files(folder), masks)]
+    found = nnunet_cases(folder, task)
+    found = found or [_of_file(stem(file.name), file, task) for file in _without_masks(scan_files(folder), masks)]
     for entry in folders:
         if scan_ending(entry.name):
             continue
         if MASK_FOLDER.fullmatch(entry.name):
             masks.append(ScanFile(entry, entry.name, folder))
             continue
-        found += _readable(entry, lambda entry: _of_folder(entry, task.channels[0].key, masks))
+        found += _readable(entry, lambda entry: _of_folder(entry, task, masks))
     return found
 
 
-def _of_folder(entry: Path, channel: str, masks: list[ScanFile]) -> list[Case]:
+def _of_file(name: str, file: ScanFile, task: Task) -> Case:
+    channel = task.channels[0].key
+    return Case(name, {channel: file.path}, why={channel: "the only scan of its name"})
+
+
+def _of_dicom(entry: Path, name: str, task: Task) -> Case:
+    """A case of the DICOM series in a folder."""
+    if not task.single:
+        return Case(name, dicom=entry)
+    channel = task.channels[0].key
+    return Case(name, {channel: entry}, why={channel: "a folder of DICOM images"})
+
+
+def _of_folder(entry: Path, task: Task, masks: list[ScanFile]) -> list[Case]:
     """The cases in a folder: its DICOM images, or its image files one by one."""
+    numbered = nnunet_cases(entry, task)
+    if numbered:
+        return numbered
     files = list(scan_files_below(entry))
     if not files or holds_dicom(entry):
-        return [Case(entry.name, {channel: entry})]
+        return [_of_dicom(entry, entry.name, task)]
     scans = _without_masks([file for file in files if not _is_no_anatomy(file.folder.relative_to(entry).parts)], masks)
     if len(scans) == 1:
-        return [Case(entry.name, {channel: scans[0].path})]
-    return [Case(_name_within(entry, file), {channel: file.path}) for file in scans]
+        return [_of_file(entry.name, scans[0], task)]
+    return [_of_file(_name_within(entry, file), file, task) for file in scans]
 
 
 def _is_no_anatomy(folders: tuple[str, ...]) -> bool:
@@ -145,16 +154,28 @@ def _readable(entry: Path, find: Callable[[Path], list[Case]]) -> list[Case]:
         return [Case(entry.name, problem=str(error))]
 
 
-def _several(folders: list[Path], task: Task) -> list[Case]:
-    """Cases of several scans: the visits in each folder."""
+def _side_by_side(folder: Path, task: Task) -> list[Case]:
+    """Cases of several scans that lie in one folder."""
+    return nnunet_cases(folder, task) or flat_cases(folder, task)
 
-    def visits(entry: Path) -> list[Case]:
+
+def _several(folders: list[Path], task: Task, deepest: int = DEEPEST) -> list[Case]:
+    """Cases of several scans: the visits in each folder; where there are none, those in the folders in it."""
+
+    def cases(entry: Path) -> list[Case]:
         found = visits_in(entry, task)
-        if not found and holds_dicom(entry):
-            return [Case(entry.name, dicom=entry)]
-        return [Case(f"{entry.name}_{visit.label}" if visit.label else entry.name, visit.scans, visit.problem) for visit in found]
+        if found:
+            return [
+                Case(f"{entry.name}_{visit.label}" if visit.label else entry.name, visit.scans, visit.problem, why=visit.why)
+                for visit in found
+            ]
+        numbered = nnunet_cases(entry, task)
+        if numbered or holds_dicom(entry):
+            return numbered or [_of_dicom(entry, entry.name, task)]
+        inner = [folder for folder in folders_in(entry) if not MASK_FOLDER.fullmatch(folder.name)] if deepest else []
+        return [replace(case, name=f"{entry.name}_{case.name}") for case in _several(inner, task, deepest - 1)]
 
-    return [case for entry in folders for case in _readable(entry, visits)]
+    return [case for entry in folders for case in _readable(entry, cases)]
 
 
 def _each_once(cases: list[Case]) -> list[Case]:

@@ -29,6 +29,7 @@ class NamedScan:
 
     Attributes:
         channel: key of the task's channel.
+        why: what in its name tells that.
         entities: BIDS's, of its name and its folders.
         marks: dates and words for a time in its name and its folders.
         ids: words that may tell one patient or visit from another.
@@ -36,6 +37,7 @@ class NamedScan:
 
     file: ScanFile
     channel: str
+    why: str
     entities: dict[str, str]
     marks: tuple[str, ...]
     ids: tuple[str, ...]
@@ -49,11 +51,13 @@ class Visit:
         label: what tells it from the others of its folder; empty where there are none.
         scans: path by channel; empty where there is a problem.
         problem: a sentence.
+        why: by channel, what in the scan's name tells it.
     """
 
     label: str
     scans: dict[str, Path] = field(default_factory=dict)
     problem: str = ""
+    why: dict[str, str] = field(default_factory=dict)
 
 
 def visits_in(folder: Path, task: Task) -> list[Visit]:
@@ -62,7 +66,12 @@ def visits_in(folder: Path, task: Task) -> list[Visit]:
     Raises:
         InputError: it cannot be read.
     """
-    scans = _named(_files_of(folder, task, DEEPEST), folder, task)
+    return visits_among(_files_of(folder, task, DEEPEST), folder, task)
+
+
+def visits_among(files: Sequence[ScanFile], folder: Path, task: Task) -> list[Visit]:
+    """The visits among some files of one patient, which lie in a folder or below."""
+    scans = _named(files, folder, task)
     return [visit for label, group in _apart(scans) for visit in _visits_of(label, group)]
 
 
@@ -77,16 +86,17 @@ def _files_of(folder: Path, task: Task, deepest: int) -> list[ScanFile]:
 
 def _is_of_case(name: str, task: Task) -> bool:
     last = words_of(name)[-1:]
-    return name.lower() == "anat" or "ses" in entities_of(name) or bool(visit_marks(name)) or any(_channel(word, task) for word in last)
+    return name.lower() == "anat" or "ses" in entities_of(name) or bool(visit_marks(name)) or any(channel_of(word, task) for word in last)
 
 
-def _channel(word: str, task: Task) -> str | None:
+def channel_of(word: str, task: Task) -> str | None:
+    """The key of the channel that a word in small letters names, as the last of a file's name does."""
     return next((channel.key for channel in task.channels if word in (channel.key, *channel.file_words)), None)
 
 
 def _named(files: Sequence[ScanFile], folder: Path, task: Task) -> list[NamedScan]:
     """Those whose last word names a channel; a T1 after contrast agent is one of the channel for such, whatever its last word."""
-    found = [(file, key) for file in files if (words := words_of(file.name)) and (key := _channel(words[-1], task))]
+    found = [(file, key) for file in files if (words := words_of(file.name)) and (key := channel_of(words[-1], task))]
     others = frozenset(word for file, key in found if task.channel(key).contrast not in ("t1", "t1c") for word in words_of(file.name))
     enhanced = next((channel.key for channel in task.channels if channel.contrast == "t1c"), None)
     scans = []
@@ -95,18 +105,21 @@ def _named(files: Sequence[ScanFile], folder: Path, task: Task) -> list[NamedSca
         if (agent and enhanced is None) or entities_of(file.name).get("part") in OTHER_PARTS:
             continue
         channel = enhanced if agent and enhanced else key
-        scans.append(_named_scan(file, channel, folder, () if task.channel(channel).contrast not in ("t1", "t1c") else OF_AGENT - others))
+        why = "contrast agent in its name" if agent else f"'{words_of(file.name)[-1]}' in its name"
+        scans.append(
+            _named_scan(file, channel, why, folder, () if task.channel(channel).contrast not in ("t1", "t1c") else OF_AGENT - others)
+        )
     return scans
 
 
-def _named_scan(file: ScanFile, channel: str, folder: Path, of_agent: Collection[str]) -> NamedScan:
+def _named_scan(file: ScanFile, channel: str, why: str, folder: Path, of_agent: Collection[str]) -> NamedScan:
     """Args:
     of_agent: words that tell of contrast agent here, not of a time.
     """
     texts = [*file.folder.relative_to(folder).parts, file.name]
     entities = {key: value for text in texts for key, value in entities_of(text).items()}
     marks = [mark for text in texts for mark in visit_marks("_".join(_parts_without(text))) if mark not in of_agent]
-    return NamedScan(file, channel, entities, tuple(marks), identifiers(free_words(file.name)))
+    return NamedScan(file, channel, why, entities, tuple(marks), identifiers(free_words(file.name)))
 
 
 def _parts_without(text: str) -> list[str]:
@@ -189,4 +202,4 @@ def _visit(label: str, scans: Sequence[NamedScan]) -> Visit:
                 problem=f"'{names[scan.channel]}' and '{scan.file.name}' are both the scan {scan.channel} of this case; keep one of them in its folder.",
             )
         paths[scan.channel], names[scan.channel] = scan.file.path, scan.file.name
-    return Visit(label, paths)
+    return Visit(label, paths, why={scan.channel: scan.why for scan in scans})
