@@ -16,7 +16,9 @@ from neurospineseg.images.volume import read_volume
 from neurospineseg.models.bundle import ModelSpec
 from neurospineseg.tasks.anatomy import structure
 from neurospineseg.tasks.class_scores import Postprocessed
-from neurospineseg.tasks.spine.numbering import UPWARD, _above, _coordinates, disc_key, postprocess_spine, vertebra_key
+from neurospineseg.tasks.spine.level_fields import _above, _coordinates
+from neurospineseg.tasks.spine.level_names import UPWARD, disc_key, vertebra_key
+from neurospineseg.tasks.spine.numbering import postprocess_spine
 from Training.synthetic.spine.canvas import ARCH, BODY, CANAL, DISC, SACRUM
 from Training.synthetic.spine.drawing import Spine, draw_spine
 

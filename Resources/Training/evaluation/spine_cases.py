@@ -10,7 +10,7 @@ import torch
 
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.tasks.anatomy import structure
-from neurospineseg.tasks.spine.numbering import disc_key
+from neurospineseg.tasks.spine.level_names import disc_key
 from Training.datasets.real_data import DATA
 from Training.synthetic.acquisition import lower_resolution, metal_void, motion_ghosts, rician_noise
 from Training.synthetic.spine.chu2015 import HELD_OUT

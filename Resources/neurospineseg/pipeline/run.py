@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,6 +72,7 @@ class Run:
         mask, uncertainty, uncertain_regions, structures: the result, in RAS, see ``SegmentationResult``; known when the run is over.
         ml: volume by label value.
         likely: probabilities by structure or class, in RAS, see ``structure_probabilities``; only where the result is to be measured.
+        of_rules: what the rules of the task add to the record.
     """
 
     def __init__(self, segmenter: TaskModels, scans: Mapping[str, Volume], progress: Progress = no_progress) -> None:
@@ -89,6 +91,7 @@ class Run:
         self.structures: list[Structure] = []
         self.ml: dict[int, float] = {}
         self.likely: dict[str, Volume] = {}
+        self.of_rules: dict[str, Any] = {}
 
     @property
     def reference_scan(self) -> Volume:
@@ -268,6 +271,7 @@ class Run:
         likely, grid, _ = likely_part(classes.values, classes.grid)
         done = postprocess(likely.clone(), grid, self.bundle.spec)
         self.warnings += done.notes
+        self.of_rules = done.record
         return done, grid
 
     def write(self, done: Postprocessed, grid: Grid) -> Volume:

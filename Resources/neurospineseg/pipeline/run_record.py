@@ -36,6 +36,7 @@ def run_record(run: Run) -> dict[str, Any]:
         },
         "reference": run.reference,
         "volumes": _volumes(bundle.spec.task, run.structures, run.ml),
+        **run.of_rules,
         "seconds": {stage.value: round(value, 3) for stage, value in run.watch.seconds.items()},
         "warnings": list(run.warnings),
         "notice": "Research only; not for clinical use.",

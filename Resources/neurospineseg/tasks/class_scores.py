@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -52,12 +52,14 @@ class Postprocessed:
         channels: what each channel means, C entries.
         structures: every structure that may appear.
         notes: sentences for the user.
+        record: what the run's record says of it besides, of JSON's own types.
     """
 
     probabilities: torch.Tensor
     channels: Sequence[OutputChannel]
     structures: Sequence[Structure]
     notes: list[str] = field(default_factory=list)
+    record: dict[str, Any] = field(default_factory=dict)
 
 
 def argmax(probabilities: torch.Tensor) -> torch.Tensor:

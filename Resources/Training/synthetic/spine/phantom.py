@@ -6,7 +6,7 @@ import numpy as np
 
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.tasks.anatomy import structure
-from neurospineseg.tasks.spine.numbering import disc_key, vertebra_key
+from neurospineseg.tasks.spine.level_names import disc_key, vertebra_key
 from Training.synthetic.deform import random_linear
 from Training.synthetic.spine.canvas import ARCH, BODY, CANAL, DISC, SACRUM
 from Training.synthetic.spine.contrast import paint_spine

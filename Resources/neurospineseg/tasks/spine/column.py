@@ -148,8 +148,12 @@ def _chain(start: int, centers: np.ndarray, volumes: np.ndarray) -> list[int]:
     return chain
 
 
-def _levels(centers: np.ndarray) -> np.ndarray:
-    """Numbers along the column; a step of over 1.6 times its neighbors' leaves out what it must have missed."""
+def places_along(centers: np.ndarray) -> np.ndarray:
+    """Places in the column, from 0; a step of over 1.6 times its neighbors' leaves out what it must have missed.
+
+    Args:
+        centers: RAS mm of the bodies, upward, (N, 3).
+    """
     steps = np.linalg.norm(np.diff(centers, axis=0), axis=1)
     levels = [0]
     for number, step in enumerate(steps):
@@ -257,7 +261,7 @@ def find_column(body: np.ndarray, disc: np.ndarray, sacrum: np.ndarray, certaint
         voxels = np.argwhere(pieces[index])
         cut.append(bool(voxels[:, 0].min() < 1 or voxels[:, 0].max() > body.shape[0] - 2))
     centers = centers[chain]
-    levels = _levels(centers)
+    levels = places_along(centers)
     below = largest if _ends_column(largest, bodies == 1, centers[0], grid) else np.zeros(body.shape, bool)
     if below.any() and len(centers) > 1:
         gap = np.linalg.norm(_places(below, grid) - centers[0], axis=1).min()
