@@ -40,7 +40,7 @@ FACE: dict[str, dict[str, str]] = {
         "network": "(self, bundle: 'Bundle') -> 'torch.nn.Module'",
         "predict": "(self, bundle: 'Bundle', image: 'torch.Tensor', progress: 'Callable[[float], None]' = <function Segmenter.<lambda>>) -> 'tuple[torch.Tensor, list[str]]'",
         "probabilities": "(self, scans: 'Mapping[str, Volume]', progress: 'Progress' = <function no_progress>) -> 'ClassProbabilities'",
-        "run": "(self, scans: 'Mapping[str, Volume]', progress: 'Progress' = <function no_progress>) -> 'SegmentationResult'",
+        "run": "(self, scans: 'Mapping[str, Volume]', progress: 'Progress' = <function no_progress>, levels: 'Mapping[str, Place] | None' = None) -> 'SegmentationResult'",
         "sought": "attribute",
     },
     "Settings": {

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from neurospineseg import __version__
 from neurospineseg.cli.reading_options import add_reading_options
-from neurospineseg.cli.run_options import add_register_option, add_run_options
+from neurospineseg.cli.run_options import add_levels_option, add_register_option, add_run_options
 from neurospineseg.errors import ImplausibleInput, InputError, missing_package
 from neurospineseg.errors.of_files import is_of_the_system, use_failed
 from neurospineseg.tasks.task import Task, refused_declarations, registered_tasks
@@ -126,6 +126,7 @@ def _measure_options(commands: Any, general: _Parser) -> None:
     measure.add_argument("--scan", type=Path, metavar="SCAN", help="what the mask was made of, for measures that look at the image")
     words = "what a label map shows that does not name its segments; its values are then the task's"
     measure.add_argument("--task", choices=[task.name for task in registered_tasks()], help=words)
+    add_levels_option(measure)
     measure.add_argument("--overwrite", action="store_true", help="replace an existing table")
     add_reading_options(measure)
 
@@ -189,6 +190,8 @@ def _channel_options(parser: argparse.ArgumentParser, task: Task) -> None:
     """
     if task.registers:
         add_register_option(parser)
+    if task.renumbers:
+        add_levels_option(parser)
     options: dict[str, str] = {}
     if task.single:
         words = "NIfTI, NRRD, MHA/MHD or Analyze file, or a folder with DICOM images"

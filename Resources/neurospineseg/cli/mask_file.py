@@ -50,6 +50,18 @@ def measurable_mask(path: Path, task: str | None) -> tuple[Volume, str, dict[int
     return labels, *structures_of_segments(segments, values, task or recorded)
 
 
+def levels_in_file(path: Path, task: str) -> dict[str, tuple[float, float, float]]:
+    """Middles of the vertebrae and discs of a mask in RAS mm, by key, for ``Segmenter.run``.
+
+    Raises:
+        InputError: it cannot be read, is empty, or holds no structure that is known.
+    """
+    from neurospineseg.pipeline.known_levels import places_in
+
+    labels, _, keys = measurable_mask(path, task)
+    return places_in(labels, keys)
+
+
 def named_segments(path: Path, stated: list[FileSegment]) -> tuple[str | None, list[FileSegment]]:
     """The task and the segments of a mask, by its header or else by the record beside it."""
     record = read_sidecar(path) if path.is_file() else {}

@@ -26,6 +26,8 @@ def measure_masks(options: argparse.Namespace) -> bool:
         raise InputError("A scan belongs to one mask; measure each with its own.")
     if len(set(options.masks)) < len(options.masks):
         raise InputError("A mask is given twice; give each once.")
+    if several and options.levels_from is not None:
+        raise InputError("Another mask gives one mask its levels; measure each with its own.")
     if options.scan is None and (options.frame is not None or options.orientation or options.spacing or options.volume):
         raise InputError("--frame, --volume, --orientation and --spacing tell how a scan is read; give it with --scan.")
     with Outputs([options.output], inputs=[*options.masks], overwrite=options.overwrite) as outputs:
@@ -50,7 +52,7 @@ def _measured(options: argparse.Namespace, several: bool) -> dict[str, Measureme
     found = {}
     for number, path in enumerate(options.masks):
         try:
-            found[path.name if names.count(path.name) == 1 else str(path)] = measured_file(path, options.task, scan)
+            found[path.name if names.count(path.name) == 1 else str(path)] = measured_file(path, options.task, scan, options.levels_from)
         except InputError as error:
             if not several:
                 raise

@@ -5,21 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 
 from neurospineseg.cli.console import out, say, table
-from neurospineseg.cli.mask_file import measurable_mask
+from neurospineseg.cli.mask_file import levels_in_file, measurable_mask
 from neurospineseg.cli.sidecar import read_sidecar
+from neurospineseg.errors import InputError
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.measurements.measurement import Measurements
 from neurospineseg.measurements.measuring import measure
 from neurospineseg.pipeline.file_job import FileJob
+from neurospineseg.pipeline.known_levels import keys_by_levels
+from neurospineseg.tasks.task import task_named
 
 
-def measured_file(path: Path, task: str | None, scan: Volume | None = None) -> Measurements:
+def measured_file(path: Path, task: str | None, scan: Volume | None = None, levels_from: Path | None = None) -> Measurements:
     """What a mask in a file measures.
 
+    Args:
+        levels_from: another mask of the patient, whose vertebrae give its their names.
+
     Raises:
-        InputError: it cannot be read, or holds nothing that is measured.
+        InputError: it cannot be read, holds nothing that is measured, or does not fit the other mask.
     """
     labels, task, keys = measurable_mask(path, task)
+    if levels_from is not None:
+        if not task_named(task).renumbers:
+            raise InputError(f"--levels-from names vertebrae, but '{path.name}' is a mask of {task}; leave it out.")
+        keys, notes = keys_by_levels(labels, keys, levels_in_file(levels_from, task))
+        for note in notes:
+            say(f"Note: {path.name}: {note}")
     return measure(labels, keys, task, scan)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +25,12 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 def add_register_option(parser: argparse.ArgumentParser) -> None:
     """For commands of tasks that take several scans."""
     parser.add_argument("--register", action="store_true", help="align the scans rigidly to the reference first")
+
+
+def add_levels_option(parser: argparse.ArgumentParser) -> None:
+    """For commands that name vertebrae."""
+    words = "another mask of the same patient in the same space, such as a whole-spine localizer's, whose vertebrae give theirs their names"
+    parser.add_argument("--levels-from", type=Path, metavar="MASK", help=words)
 
 
 def settings_of(options: argparse.Namespace) -> Settings:

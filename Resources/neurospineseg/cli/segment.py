@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from neurospineseg.cli.console import StageProgress, out, say, table
+from neurospineseg.cli.mask_file import levels_in_file
 from neurospineseg.cli.measured import show
 from neurospineseg.cli.run_options import settings_of
 from neurospineseg.errors import InputError
@@ -49,8 +50,14 @@ def file_job_of(options: argparse.Namespace) -> FileJob:
         sidecar=not options.no_sidecar,
         page=options.page,
         table=options.measure,
+        levels=_levels(options),
         overwrite=options.overwrite,
     )
+
+
+def _levels(options: argparse.Namespace) -> dict[str, tuple[float, float, float]] | None:
+    path = getattr(options, "levels_from", None)
+    return None if path is None else levels_in_file(path, options.task)
 
 
 def _scans(options: argparse.Namespace) -> dict[str, Path]:

@@ -38,6 +38,7 @@ class FileJob:
         sidecar: whether the record is written.
         page: whether a page with pictures is.
         table: whether the measurements are, where ``settings`` ask for them.
+        levels: see ``Segmenter.run``.
         overwrite: whether existing outputs may be replaced.
         staging: see ``Outputs``.
     """
@@ -53,6 +54,7 @@ class FileJob:
     sidecar: bool = True
     page: bool = False
     table: bool = False
+    levels: Mapping[str, tuple[float, float, float]] | None = None
     overwrite: bool = False
     staging: Path | None = None
 
@@ -104,7 +106,7 @@ def _into(outputs: Outputs, job: FileJob, ending: str, progress: Progress, netwo
 
     segmenter = Segmenter(job.task, job.settings, networks)
     before = {Stage.READING_FILES: reading, Stage.LOADING: perf_counter() - started}
-    result = segmenter.run(scans, progress)
+    result = segmenter.run(scans, progress, job.levels)
     try:
         _write(job, scans, result, before, outputs, ending, progress)
     except OSError as error:

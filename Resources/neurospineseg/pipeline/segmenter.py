@@ -16,6 +16,7 @@ from neurospineseg.inference.predict import predict
 from neurospineseg.models.bundle import Bundle, find_bundle, installed_bundles
 from neurospineseg.models.network import build_to_run, load_weights
 from neurospineseg.pipeline.class_probabilities import ClassProbabilities
+from neurospineseg.pipeline.known_levels import Place, name_levels
 from neurospineseg.pipeline.measuring_runs import measured_run
 from neurospineseg.pipeline.run import Run
 from neurospineseg.pipeline.run_record import run_record
@@ -73,19 +74,26 @@ class Segmenter:
             self._networks[bundle.spec.name] = load_weights(build_to_run(bundle.network_def), bundle.weights)
         return self._networks[bundle.spec.name]
 
-    def run(self, scans: Mapping[str, Volume], progress: Progress = no_progress) -> SegmentationResult:
+    def run(
+        self, scans: Mapping[str, Volume], progress: Progress = no_progress, levels: Mapping[str, Place] | None = None
+    ) -> SegmentationResult:
         """Segments one case.
 
         Args:
             scans: by channel of the task;
                 the first of the model's channels that is given is the reference, whose grid the result has.
             progress: called with a stage and the fraction of it that is done; an exception from it cancels.
+            levels: of a spine: middles of the vertebrae and discs of another mask, such as a whole-spine localizer's, in RAS mm of the
+                scan's space, by key; vertebrae get its names.
 
         Raises:
-            InputError: a scan cannot be used; the message says why and what to do. ``ImplausibleInput``: it can, with ``Settings.force``.
+            InputError: a scan cannot be used, or the levels do not fit; the message says why and what to do. ``ImplausibleInput``: it can,
+                with ``Settings.force``.
         """
         run = Run(self, scans, progress)
         mask = run.finish()
+        if levels is not None:
+            mask = name_levels(run, levels)
         measured = measured_run(run, mask) if self.settings.measure else None
         return SegmentationResult(mask, run.structures, run_record(run), run.warnings, run.uncertainty, run.uncertain_regions, measured)
 

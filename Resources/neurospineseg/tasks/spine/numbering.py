@@ -178,7 +178,8 @@ def _with_levels(joined: torch.Tensor, column: Column, grid: Grid) -> Postproces
         vertebra_labels = np.array([label_of(key) for key in keys], np.uint16)[instance]
         disc_labels = np.array([label_of(key) for key in disc_keys], np.uint16)[gap]
         structures += [structure(key) for key in (*keys, *disc_keys) if key is not None]
-        notes, record = _notes(column, keys, seen), {"numbering": as_json(seen)}
+        notes = _notes(column, keys, seen)
+        record = {"numbering": {**as_json(seen), "note": notes[0]}}
         if seen.sacrum:
             notes += _doubts(keys, column.cut, np.where(winner == VERTEBRA, vertebra_labels, 0), grid)
     channels = [
