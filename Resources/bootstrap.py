@@ -26,6 +26,8 @@ ENVIRONMENT = ROOT / ".venv"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 CONSTRAINTS = ROOT / "Resources" / "constraints.txt"
 EXTRAS = {"demo": "", "test": "[test,training]", "setup": "[test,training]"}
+TESTS = ("-m", "pytest", "-n", "auto", "--maxprocesses", "8", "--dist", "loadfile")
+"""On all cores; what a caller adds comes later and so wins, such as ``-n 0`` for one process only."""
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 
 
@@ -46,7 +48,7 @@ def main(arguments: list[str]) -> int:
         if command == "setup":
             print(f"Ready: {ENVIRONMENT.relative_to(ROOT)} holds the command neurospineseg.")
             return 0
-        program = ["-m", "pytest"] if command == "test" else [str(ROOT / "Resources" / "demo.py")]
+        program = TESTS if command == "test" else [str(ROOT / "Resources" / "demo.py")]
         return subprocess.run([str(PYTHON), *program, *arguments[1:]], cwd=ROOT).returncode
     except SetupError as error:
         print(error, file=sys.stderr)

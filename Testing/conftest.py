@@ -6,6 +6,7 @@ import importlib.util
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -48,6 +49,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for folder, names in LACKING.items():
         if names:
             terminalreporter.write_line(f"Left out: Testing/{folder}, since {' and '.join(names)} is not installed here.")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where pytest-xdist shares out whole files, which ``bootstrap.py test`` asks for."""
+    from Testing.file_after_file import FileAfterFile
+
+    return FileAfterFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -98,7 +98,9 @@ def ended_process() -> int:
 
 
 @pytest.mark.parametrize(
-    "name", [staging.staging_name(), f"{staging.STAGING_PREFIX}abcdefgh", f"{staging.STAGING_PREFIX}00000000-1-abcdefgh"]
+    "name",
+    [staging.staging_name(), f"{staging.STAGING_PREFIX}abcdefgh", f"{staging.STAGING_PREFIX}00000000-1-abcdefgh"],
+    ids=["living", "unnamed", "elsewhere"],
 )
 def test_what_a_living_or_an_unknown_process_has_left_stays(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from Testing.hostile.trials import FORMATS, inputs_of, outcomes_of
+from Testing.hostile.trials import FORMATS, inputs_of
+
+TESTS = "Testing/hostile/test_hostile_files.py::test_it_ends_in_one_sentence"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if not outcomes_of.cache_info().currsize:
+    if not any(report.nodeid.startswith(TESTS) for report in terminalreporter.getreports("passed")):
         return
     counts = {form: len(inputs_of(form)) for form in FORMATS}
     listed = ", ".join(f"{form} {count}" for form, count in counts.items())
