@@ -149,21 +149,23 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         Raises:
             InputError: the folder holds no case, or the output folder cannot be written to.
         """
-        from neurospineseg.pipeline.batch import run_batch
+        from neurospineseg.pipeline.batch import OUTPUT_ENDING, run_batch
+        from neurospineseg.pipeline.batch_report import picture_of
 
-        settings = self.settings(**options)
+        settings = replace(self.settings(**options), uncertainty=True)
         volumes = (volume,) if isinstance(volume, str) else tuple(volume)
         said = (frame, orientation, None if spacing is None else tuple(map(float, spacing)), volumes)
 
         def segment_case(scans: Mapping[str, Path], output: Path) -> Sequence[str]:
-            request = RunFiles(self.declaration.task, dict(scans), output, settings, None, *said)
+            picture = picture_of(output, OUTPUT_ENDING)
+            request = RunFiles(self.declaration.task, dict(scans), output, settings, None, *said, picture=picture)
             written = self.wait_for(
                 lambda listener: self.begin(Run(self.client, {}, request, listener, self.times, writes_into=output.parent))
             )
             return [in_the_console(warning) for warning in written.warnings]
 
         try:
-            return run_batch(self.declaration.task, Path(inputFolder), Path(outputFolder), segment_case, progress)
+            return run_batch(self.declaration.task, Path(inputFolder), Path(outputFolder), segment_case, progress, report=True)
         except InputError as error:
             raise InputError(in_the_console(str(error))) from error
 

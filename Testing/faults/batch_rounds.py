@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from neurospineseg.pipeline.batch_report import PICTURES
 from Testing.faults.ground import Ground
 from Testing.faults.worker_rounds import Round
 
@@ -95,6 +97,7 @@ class BatchRounds:
         return wrong
 
     def _empty(self) -> None:
+        shutil.rmtree(self.ground.output / PICTURES, ignore_errors=True)
         for path in self.ground.output.iterdir():
             path.unlink()
 

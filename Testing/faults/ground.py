@@ -84,7 +84,7 @@ class Ground:
         """What does not hold, in sentences.
 
         Args:
-            earlier: the results that were there before, which must be there as they were (the summary of a batch aside).
+            earlier: the results that were there before, which must be there as they were (the summary, the report and the small pictures of a batch aside).
             at_rest: whether nothing may be left of a job: no process, no temporary file, no staging folder.
         """
         now = self.results()
@@ -115,7 +115,7 @@ class Ground:
 
 
 def _may_go(name: str) -> bool:
-    return name.endswith("summary.csv") or "/." in name
+    return name.endswith(("summary.csv", "report.html")) or "/." in name or "/report_pictures/" in name
 
 
 def _is_mask(path: Path) -> bool:

@@ -1,7 +1,7 @@
 """Markers in DICOM tags, headers, voxels and names of files and folders: none is in what is stored or sent.
 
 What is printed to the user's own terminal may name the user's own files and folders; tags of patients are not printed either. In the user's own
-output folder a batch's masks are named after the cases, and ``summary.csv`` names them.
+output folder a batch's masks and small pictures are named after the cases, and ``summary.csv`` and ``report.html`` name them.
 """
 
 from __future__ import annotations
@@ -195,10 +195,12 @@ def test_batch(tmp_path: Path, out: Path, temporary: Path, with_tiny_models: Pat
     nifti(tmp_path / "one").rename(several / f"{NAME}_flair.nii.gz")
     (several / f"{NAME}_t1ce.nrrd").write_bytes(nrrd_file(tmp_path).read_bytes()[:300])
     assert main(["batch", "tumor", str(cases), "-o", str(out), "--device", "cpu", "--model", "tiny_tumor"]) == 2
-    named = (f"{NAME}good.seg.nrrd", f"{NAME}good.json", "summary.csv")
+    named = (f"{NAME}good.seg.nrrd", f"{NAME}good.json", "summary.csv", "report.html", "report_pictures")
     assert sorted(path.name for path in out.iterdir()) == sorted(named)
     assert leaks(out, (*FROM_TAGS, VOXELS)) == []
-    assert [leak for leak in leaks(out, (NAME,), ("summary.csv",)) if "in the name" not in leak] == [], "only masks' names tell the case"
+    assert [leak for leak in leaks(out, (NAME,), ("summary.csv", "report.html")) if "in the name" not in leak] == [], (
+        "only masks' names tell the case"
+    )
     assert list(temporary.iterdir()) == []
     printed = "".join(capsys.readouterr())
     assert [marker for marker in FROM_TAGS if marker in printed] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from neurospineseg.cli.measured import measured_again
 from neurospineseg.cli.run_options import settings_of
 from neurospineseg.errors import ImplausibleInput, InputError
 from neurospineseg.measurements.measurement import Measurements
-from neurospineseg.pipeline.batch import DONE, KEPT, run_batch
+from neurospineseg.pipeline.batch import DONE, KEPT, OUTPUT_ENDING, run_batch
+from neurospineseg.pipeline.batch_report import picture_of
 from neurospineseg.pipeline.file_job import FileJob, run_file_job
 from neurospineseg.pipeline.match_table import read_match_table
 
@@ -33,12 +35,15 @@ def batch(options: argparse.Namespace) -> bool:
         raise InputError("No output folder was given; name the folder for the masks with -o, or show the cases with --list.")
     cases = None if options.cases is None else read_match_table(options.cases, options.task, options.folder)
     networks: dict[str, Any] = {}
-    settings = settings_of(options)
+    settings = replace(settings_of(options), uncertainty=True)
 
     fresh: dict[Path, Measurements] = {}
 
     def job_of(scans: Mapping[str, Path], output: Path) -> FileJob:
-        return FileJob(options.task, scans, output, settings, options.frame, options.orientation, options.spacing, options.volume)
+        picture = picture_of(output, OUTPUT_ENDING)
+        return FileJob(
+            options.task, scans, output, settings, options.frame, options.orientation, options.spacing, options.volume, picture=picture
+        )
 
     def segment_case(scans: Mapping[str, Path], output: Path) -> list[str]:
         try:
@@ -58,7 +63,7 @@ def batch(options: argparse.Namespace) -> bool:
 
     try:
         outcomes = run_batch(
-            options.task, options.folder, options.output, segment_case, tell, say, measure_case if options.measure else None, cases
+            options.task, options.folder, options.output, segment_case, tell, say, measure_case if options.measure else None, cases, True
         )
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Canceled; the masks that were written are kept: run the command again to go on.") from None

@@ -71,7 +71,7 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="holds the cases: scans or DICOM folders, BIDS, BraTS or nnU-Net's raw data; several scans of a case side by side or in a subfolder",
     )
-    batch.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="receives CASE.seg.nrrd, CASE.json, summary.csv")
+    batch.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="receives CASE.seg.nrrd, CASE.json, summary.csv, report.html")
     _match_options(batch)
     add_register_option(batch)
     add_run_options(batch)

@@ -15,8 +15,8 @@ from neurospineseg.images.dicom_start import begins_like_dicom
 SCAN_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr")
 SEGMENTATION = (".seg.nrrd", ".seg.nhdr", ".seg.nii.gz", ".seg.nii", ".seg.mha")
 """Endings of Slicer's segmentations and of those named like them."""
-NOT_USERS = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found")
-"""Folders that systems make."""
+NOT_USERS = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found", "report_pictures")
+"""Folders that systems make, and this program."""
 MASK_WORD = re.compile(
     r"(?:seg|segm|dseg|probseg|mask|masks|label|labels|labelmap|segmentation|segmentations|groundtruth|gt|preds?|predictions?)\d*"
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from neurospineseg.atomic_files import beside
 from neurospineseg.errors import InputError
@@ -16,6 +17,9 @@ from neurospineseg.pipeline.cases import find_cases
 from neurospineseg.pipeline.measurement_table import MeasurementTable
 from neurospineseg.pipeline.summary import SUMMARY, Summary
 from neurospineseg.tasks.task import Task, task_named
+
+if TYPE_CHECKING:
+    from neurospineseg.pipeline.batch_report import BatchReport
 
 OUTPUT_ENDING = ".seg.nrrd"
 DONE, KEPT = "done", "kept"
@@ -33,6 +37,7 @@ def run_batch(
     warn: Callable[[str], None] = print,
     measure: MeasureCase | None = None,
     cases: Sequence[Case] | None = None,
+    report: bool = False,
 ) -> dict[str, str]:
     """Segments every case of a folder that has no mask yet.
 
@@ -44,6 +49,7 @@ def run_batch(
         measure: measures a case's mask, given the scans and the mask; then ``measurements.csv`` (see ``MeasurementTable``) is kept too. It
             is asked for masks of earlier batches as well that the table does not hold; whatever it raises is a row of the table.
         cases: those of a table of matches, instead of what is found in the folder.
+        report: whether ``report.html`` is kept too, see ``BatchReport``.
 
     Returns:
         For each case ``done``, ``kept`` (its mask was there) or the sentence that says what is wrong with it.
@@ -59,15 +65,24 @@ def run_batch(
         raise writing_failed(error, output) from error
     with locked(output / SUMMARY, f"Another batch writes into '{output}'"):
         summary = Summary(output, warn)
+        page = _report(output, task_named(task), warn) if report else None
         try:
             table = None if measure is None else _Measuring(MeasurementTable(output, warn), measure, task_named(task))
             try:
-                return _run(cases, task_named(task), output, segment, summary, table, progress, warn)
+                return _run(cases, task_named(task), output, segment, summary, table, page, progress, warn)
             finally:
                 if table is not None:
                     table.table.finish()
         finally:
             summary.finish()
+            if page is not None:
+                page.write(summary)
+
+
+def _report(output: Path, task: Task, warn: Callable[[str], None]) -> BatchReport:
+    from neurospineseg.pipeline.batch_report import BatchReport
+
+    return BatchReport(output, f"{task.title}: batch", OUTPUT_ENDING, warn)
 
 
 @dataclass(frozen=True)
@@ -103,6 +118,7 @@ def _run(
     segment: SegmentCase,
     summary: Summary,
     measuring: _Measuring | None,
+    page: BatchReport | None,
     progress: Callable[[int, int, str], None],
     warn: Callable[[str], None],
 ) -> dict[str, str]:
@@ -120,6 +136,8 @@ def _run(
                 measuring.table.write_if_due()
         if outcomes[case.name] != KEPT and number + 1 < len(cases):
             summary.write_if_due()
+            if page is not None:
+                page.write_if_due(summary)
     return outcomes
 
 
@@ -137,6 +155,10 @@ def _outcome(case: Case, task: Task, target: Path, segment: SegmentCase) -> tupl
         return str(error), ()
     except OSError as error:
         return str(use_failed(error)), ()
+    except MemoryError:
+        return "This computer ran out of memory for it; close other programs, or segment a part of it by itself.", ()
+    except Exception as error:  # one case must not stop thousands
+        return f"It could not be segmented; this is a fault of the program ({type(error).__name__}), please report it.", ()
 
 
 def _scans(case: Case, task: Task) -> tuple[Mapping[str, Path], list[str]]:

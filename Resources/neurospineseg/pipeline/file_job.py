@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from neurospineseg.atomic_files import SEGMENTATION_ENDING, Outputs, beside, mask_ending
+from neurospineseg.atomic_files import SEGMENTATION_ENDING, Outputs, beside, mask_ending, whole_file
 from neurospineseg.errors import InputError
 from neurospineseg.errors.of_files import writing_failed
 from neurospineseg.pipeline.settings import Settings
@@ -41,6 +42,7 @@ class FileJob:
         levels: see ``Segmenter.run``.
         overwrite: whether existing outputs may be replaced.
         staging: see ``Outputs``.
+        picture: where a small picture goes, for the report of a batch; None for none. Where it cannot be written the mask is all the same.
     """
 
     task: str
@@ -57,6 +59,7 @@ class FileJob:
     levels: Mapping[str, tuple[float, float, float]] | None = None
     overwrite: bool = False
     staging: Path | None = None
+    picture: Path | None = None
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -167,11 +170,27 @@ def _write(
         from neurospineseg.measurements.table import write_table
 
         write_table(result.measurements, outputs.temporary(paths["table"]))
+    if job.picture is not None:
+        _draw_picture(job.picture, scans[report["reference"]], result)
     if "page" in paths:
         from neurospineseg.pages.html_page import Case, segments_of, write_page
 
         progress(Stage.DRAWING_PAGE, 0.0)
         write_page(outputs.temporary(paths["page"]), [Case(job.task, dict(scans), result.labels, segments_of(report), report)])
+
+
+def _draw_picture(path: Path, reference: Volume, result: SegmentationResult) -> None:
+    from neurospineseg.pages.slice_pictures import Segment
+    from neurospineseg.pages.thumbnail import thumbnail
+
+    segments = [Segment(each.label, each.key, each.name, each.color) for each in result.structures]
+    try:
+        path.unlink(missing_ok=True)  # one of an earlier mask would show something else
+        path.parent.mkdir(exist_ok=True)
+        with whole_file(path) as new:
+            new.write_bytes(thumbnail(reference, result.labels, segments))
+    except Exception as error:  # a mask must not be lost for want of its picture
+        logging.getLogger(__name__).warning("No picture of a case: %s", type(error).__name__)
 
 
 def _write_mask(result: SegmentationResult, path: Path, ending: str) -> None:

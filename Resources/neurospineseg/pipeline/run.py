@@ -69,6 +69,7 @@ class Run:
         expected: what is expected of the scans; None where the model says nothing of it.
         watch: seconds by stage.
         warnings: sentences for the user, so far.
+        implausible: those of them for which the scans or the result would have been refused.
         mask, uncertainty, uncertain_regions, structures: the result, in RAS, see ``SegmentationResult``; known when the run is over.
         ml: volume by label value.
         likely: probabilities by structure or class, in RAS, see ``structure_probabilities``; only where the result is to be measured.
@@ -85,6 +86,7 @@ class Run:
         self.expected: InputPlausibility | None = None
         self.watch = StageWatch(progress)
         self.warnings: list[str] = []
+        self.implausible: list[str] = []
         self.mask: Volume | None = None
         self.uncertainty: np.ndarray | None = None
         self.uncertain_regions: list[UncertainRegion] = []
@@ -189,6 +191,7 @@ class Run:
         if sentences and not self.settings.force:
             raise ImplausibleInput(" ".join(sentences))
         self.warnings += sentences
+        self.implausible += sentences
 
     def working_grid(self) -> Grid:
         """The grid that the model works on: what its locator finds, or the scan's or region's own extent."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from neurospineseg import __version__
+from neurospineseg.inference.uncertainty import UNCERTAIN
 from neurospineseg.models.bundle import Bundle
 from neurospineseg.pipeline.run import Run
 from neurospineseg.tasks.structure import Structure
@@ -37,8 +38,10 @@ def run_record(run: Run) -> dict[str, Any]:
         "reference": run.reference,
         "volumes": _volumes(bundle.spec.task, run.structures, run.ml),
         **run.of_rules,
+        **({} if run.uncertainty is None else {"uncertainty": _uncertainty(run, run.uncertainty)}),
         "seconds": {stage.value: round(value, 3) for stage, value in run.watch.seconds.items()},
         "warnings": list(run.warnings),
+        **({"implausible": list(run.implausible)} if run.implausible else {}),
         "notice": "Research only; not for clinical use.",
     }
 
@@ -61,6 +64,16 @@ def _volumes(task: str, structures: Sequence[Structure], ml: Mapping[int, float]
         if any(part in table for part in union.parts):
             table[union.key] = {"name": union.name, "mL": round(sum(table[part]["mL"] for part in union.parts if part in table), 4)}
     return table
+
+
+def _uncertainty(run: Run, uncertainty: np.ndarray) -> dict[str, Any]:
+    """The share of the mask's voxels in which the model was uncertain (None where nothing was found), and how many places and mL of it,
+    the mask's surroundings included, are worth a look."""
+    assert run.mask is not None, "the run is not over"
+    marked = run.mask.voxels > 0
+    count = int(np.count_nonzero(marked))
+    share = round(np.count_nonzero(marked & (uncertainty > 255 * UNCERTAIN)) / count, 4) if count else None
+    return {"share": share, "places": len(run.uncertain_regions), "mL": round(sum(place.ml for place in run.uncertain_regions), 3)}
 
 
 def _version(package: str) -> str:

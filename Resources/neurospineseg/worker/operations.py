@@ -183,7 +183,7 @@ def run_files(request: RunFiles, bench: Bench) -> FilesWritten:
     from neurospineseg.pipeline.file_job import FileJob, run_file_job
 
     said = (request.frame, request.orientation, request.spacing, request.volume)
-    job = FileJob(request.task, request.scans, request.output, request.settings, *said, staging=request.staging)
+    job = FileJob(request.task, request.scans, request.output, request.settings, *said, staging=request.staging, picture=request.picture)
     result = run_file_job(job, bench.progress, bench.networks)
     return FilesWritten(result.report, tuple(dict.fromkeys(result.warnings)))
 

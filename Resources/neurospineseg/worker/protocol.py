@@ -73,6 +73,7 @@ class RunFiles:
     orientation: str | None = None
     spacing: tuple[float, ...] | None = None
     volume: tuple[str, ...] = ()
+    picture: Path | None = None
 
 
 @dataclass(frozen=True)
