@@ -14,12 +14,14 @@ from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from neurospineseg.errors import ImplausibleInput, InputError
+from neurospineseg.measurements.measurement import Measurements
 from neurospineseg.mrml import MergeRule, region_of_roi
 from neurospineseg.pipeline.settings import AUTOMATIC, Settings
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.protocol import FindRegion, RunFiles, Segment, Warm
 from neurospineseg_panel.dependencies import ensure_dependencies, missing_packages
 from neurospineseg_panel.error_box import show_error
+from neurospineseg_panel.measure_run import MeasureRun, scan_of_segmentation
 from neurospineseg_panel.module_declaration import ModuleDeclaration
 from neurospineseg_panel.option_words import in_the_console
 from neurospineseg_panel.parameters import SegmentParameters
@@ -168,6 +170,32 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             return run_batch(self.declaration.task, Path(inputFolder), Path(outputFolder), segment_case, progress, report=True)
         except InputError as error:
             raise InputError(in_the_console(str(error))) from error
+
+    def measure(self, segmentationNode: Any, scan: Any = None) -> Measurements:
+        """Measures a segmentation, waits, and puts the table and what belongs to it into the scene.
+
+        Args:
+            segmentationNode: of any program, if its segments are named; it is measured on its own grid, in world coordinates.
+            scan: the volume node that it was made on, for measures that look at the image; the one that it refers to by default.
+
+        Returns:
+            The numbers, the same as of ``neurospineseg measure``.
+
+        Raises:
+            InputError: nothing in it can be measured; the message says why and what to do.
+        """
+        return self.wait_for(lambda listener: self.begin(self.measure_run(segmentationNode, listener, scan))).measured
+
+    def measure_run(self, node: Any, listener: Listener, scan: Any = None) -> Run:
+        """A run that measures a segmentation, to be begun; ``listener.finished`` gets a ``MeasuredSegmentation``.
+
+        Raises:
+            InputError: no segmentation is given.
+        """
+        if node is None or not node.IsA("vtkMRMLSegmentationNode"):
+            raise InputError(_("No segmentation was chosen; choose the one to measure."))
+        scan = scan_of_segmentation(node) if scan is None else scan
+        return MeasureRun(self.client, node, scan, self.declaration.task, listener)
 
     def _check(self, scans: Mapping[str, Any]) -> None:
         if not scans or any(node is None for node in scans.values()):

@@ -19,6 +19,7 @@ def stage_text(stage: Stage) -> str:
         Stage.SEGMENTING: _("Segmenting"),
         Stage.APPLYING_ANATOMY: _("Applying anatomy"),
         Stage.WRITING_MASK: _("Writing onto the scan's grid"),
+        Stage.MEASURING: _("Measuring"),
         Stage.TAKING_RESULT: _("Taking the result"),
     }
     return known.get(stage, stage.value)

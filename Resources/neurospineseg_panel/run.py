@@ -30,6 +30,7 @@ from neurospineseg.worker.protocol import (
     Done,
     Failed,
     FindRegion,
+    Measure,
     Progress,
     Refused,
     Request,
@@ -243,7 +244,7 @@ class Run:
             yield Pause.TURN
             files[name] = ScanFile(file, tuple(tuple(map(float, row)) for row in affine))
         self.place("")
-        if isinstance(self.request, Segment | FindRegion | StoreCorrection):
+        if isinstance(self.request, Segment | FindRegion | StoreCorrection | Measure):
             self.request = replace(self.request, scans=files)
         self._number = self.client.send(self.request)
 

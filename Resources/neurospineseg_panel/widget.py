@@ -19,6 +19,7 @@ from neurospineseg.tasks.task import task_named
 from neurospineseg_panel.correct_section import CorrectSection
 from neurospineseg_panel.input_section import InputSection, guess_scans
 from neurospineseg_panel.logic import SegmentLogic
+from neurospineseg_panel.measure_section import MeasureSection
 from neurospineseg_panel.merge_rule_selector import MergeRuleSelector
 from neurospineseg_panel.message_log import MessageLog
 from neurospineseg_panel.model_section import ModelSection
@@ -75,7 +76,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _make_sections(self) -> None:
         """Shows what this module takes and hides the rest; lists its models and structures."""
         ui, task = self.ui, task_named(self.declaration.task)
-        self.labels = WrappedLabels((ui.noticeLabel, ui.statusLabel, ui.uncertainLabel))
+        self.labels = WrappedLabels((ui.noticeLabel, ui.statusLabel, ui.uncertainLabel, ui.measureLabel))
         self.messages = MessageLog(ui.statusLabel, ui.logText, lambda: [self.parameters.corrections] if self.parameters else [])
         self.inputs = InputSection(ui.inputsSection.layout(), task.channels, self.onScanChosen)
         self.models = ModelSection(ui, task.name, lambda name: self._choose("model", name))
@@ -84,6 +85,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.region = RegionSection(ui, self)
         self.result = ResultSection(ui, self.say, self.jump, lambda identifier: self.correct.embedded.select(identifier))
         self.correct = CorrectSection(ui, self, self.declaration, self.logic.client, self.result.table.select)
+        self.measure = MeasureSection(ui, self, self.logic)
         self.runs = PanelRuns(
             self,
             self.logic,
@@ -107,6 +109,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.setParameterNode(None)
         self.correct.embedded.cleanup()
         self.result.cleanup()
+        self.measure.cleanup()
         self.labels.cleanup()
         self.removeObservers()
 
@@ -136,6 +139,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.runs.forget()
         self.setParameterNode(None)
         self.correct.scene_closes()
+        self.measure.scene_closes()
 
     def onSceneEndClose(self, caller: Any, event: Any) -> None:
         if self.is_entered:
@@ -161,6 +165,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._update()
         else:
             self.result.show(None)
+            self.measure.show(None)
 
     def _disconnect(self) -> None:
         """The widgets no longer follow the parameters; a run that is under way still uses them."""
@@ -199,6 +204,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.merge_rule.show(parameters.mergeRule, visible=parameters.result is not None)
         self._update_buttons(bool(scans), busy)
         self.result.show(parameters.shown)
+        self.measure.update(parameters.shown, busy)
         self.correct.update(busy)
 
     def _update_buttons(self, scans: bool, busy: bool) -> None:

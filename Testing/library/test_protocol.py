@@ -30,6 +30,8 @@ from neurospineseg.worker.protocol import (
     FindRegion,
     Idle,
     InsideFile,
+    Measure,
+    Measured,
     Progress,
     Quit,
     Ready,
@@ -59,6 +61,7 @@ REQUESTS = [
     RunFiles("tumor", {"t1c": Path("a.nii.gz")}, Path("b.nrrd"), CHOSEN, Path("hidden")),
     RunFiles("tumor", {"t1c": Path("a")}, Path("b.nrrd"), CHOSEN, None, 2, "LPS", (0.5, 0.5, 3.0), ("series=4", "flair:series=7")),
     StoreCorrection("tumor", Path("cases"), SCANS, "l.npy", None, {"name": "x"}),
+    Measure("subcortical", SCANS["t1c"], SCANS, ((1.0, 2.0, 3.0), (4.0, 5.0, 6.0))),
     Quit(),
 ]
 RESULTS = [
@@ -69,6 +72,7 @@ RESULTS = [
     RegionFound(BOX),
     FilesWritten({"a": [1, 2]}, ()),
     CorrectionStored(Path("case"), {"edema": 0.5}),
+    Measured({"task": "spine", "notes": [], "measurements": []}),
 ]  # fmt: skip
 ANSWERS = [
     Ready(3, "0.1.0"),

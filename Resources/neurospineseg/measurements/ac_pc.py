@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.affine import Affine
-from neurospineseg.measurements.midline import MidPlane
+
+if TYPE_CHECKING:
+    from neurospineseg.measurements.midline import MidPlane
 
 AC_MNI, PC_MNI, MIDLINE_MNI = (0.25, 1.298, -5.003), (-0.188, -24.756, -2.376), (0.25, 1.298, 55.0)
 """RAS mm in MNI152NLin2009b of both commissures and of a third point of the mid-plane, those of Lead-DBS (Horn et al., NeuroImage 2017;150:395;
@@ -120,6 +122,8 @@ def ac_pc_of_nuclei(centroids: Mapping[str, np.ndarray]) -> AcPc | None:
 
 def _similarity(model: np.ndarray, seen: np.ndarray) -> Affine:
     """Rotation, one scale and shift that take points (N, 3) to others."""
+    from scipy.spatial.transform import Rotation
+
     a, b = model - model.mean(0), seen - seen.mean(0)
     rotation = Rotation.align_vectors(b, a)[0].as_matrix()
     scale = float((b * (a @ rotation.T)).sum() / (a**2).sum())

@@ -4,8 +4,9 @@ Every function takes the scene or a node; none reaches for ``slicer.mrmlScene``.
 anything else that Slicer does not ship.
 """
 
-from neurospineseg.mrml.label_map import PaintedSegment, is_on_grid, label_map_of, painting
+from neurospineseg.mrml.label_map import PaintedSegment, is_on_grid, label_map_of, painting, painting_in
 from neurospineseg.mrml.merge import FoundStructure, Merge, MergeRule
+from neurospineseg.mrml.own_grid import own_grid
 from neurospineseg.mrml.region_merge import RegionMerge
 from neurospineseg.mrml.renumber import renumber, renumbering, vertebrae_of
 from neurospineseg.mrml.roi_node import region_of_roi, roi_from_region
@@ -36,7 +37,9 @@ __all__ = [
     "node_from_volume",
     "node_geometry",
     "node_voxels",
+    "own_grid",
     "painting",
+    "painting_in",
     "place_of_segment",
     "placing_segment",
     "region_of_roi",

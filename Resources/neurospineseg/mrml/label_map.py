@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,16 +44,37 @@ def painting(node: Any, volume_node: Any, labels: np.ndarray, task: str) -> Piec
     Raises:
         InputError: the nodes lie under different transforms that are not linear, or the segments are no label maps.
     """
-    segmentation, structures = node.GetSegmentation(), structures_of(task)
+    structures = structures_of(task)
+
+    def shown(identifier: str, segment: Any) -> Structure | None:
+        found = structure_of_segment(segment)
+        return found if found in structures else None
+
+    return (yield from painting_in(node, geometry_in(node, volume_node), labels, shown))
+
+
+def painting_in(
+    node: Any, matrix: np.ndarray, labels: np.ndarray, shown: Callable[[str, Any], Structure | None]
+) -> Pieces[list[PaintedSegment]]:
+    """``painting`` on a grid that no volume node has to have.
+
+    Args:
+        matrix: 4x4 ijk of the grid to the segmentation's own RAS mm.
+        shown: the structure that a segment of an ID (``vtkSegment``) shows; None for one to leave out.
+
+    Raises:
+        InputError: the segments are no label maps.
+    """
+    segmentation, painted = node.GetSegmentation(), []
     if segmentation.GetNumberOfSegments() and segmentation.GetSourceRepresentationName() != BINARY:
         raise InputError(
             f"'{node.GetName()}' holds surfaces or fractions, not label maps; in the module Segmentations make the binary labelmap its source."
         )
-    matrix, painted = geometry_in(node, volume_node), []
     yield from counting(node)
-    for segment in [segmentation.GetNthSegment(number) for number in range(segmentation.GetNumberOfSegments())]:
-        found = structure_of_segment(segment)
-        painted.append((yield from _painting(segment, found if found in structures else None, labels, matrix)))
+    for identifier in segmentation.GetSegmentIDs():
+        segment = segmentation.GetSegment(identifier)
+        if segment is not None:
+            painted.append((yield from _painting(segment, shown(identifier, segment), labels, matrix)))
     return painted
 
 

@@ -20,6 +20,8 @@ from neurospineseg.worker.protocol import (
     FilesWritten,
     FindRegion,
     InsideFile,
+    Measure,
+    Measured,
     RegionFound,
     Result,
     RunFiles,
@@ -188,10 +190,29 @@ def run_files(request: RunFiles, bench: Bench) -> FilesWritten:
     return FilesWritten(result.report, tuple(dict.fromkeys(result.warnings)))
 
 
+def measure(request: Measure, bench: Bench) -> Measured:
+    from neurospineseg.measurements import measuring
+
+    assert request.labels is not None
+    bench.progress(Stage.MEASURING, 0.0)
+    volumes = bench.scans({"": request.labels, **request.scans})
+    labels, scan = volumes.pop(""), next(iter(volumes.values()), None)
+    names = {structure.label: structure.key for structure in task_named(request.task).structures}
+    if request.frame is None:
+        return Measured(measuring.measure(labels, names, request.task, scan).as_json())
+    from neurospineseg.measurements.ac_pc import AcPc
+    from neurospineseg.measurements.nuclei import measure_nuclei_in
+
+    return Measured(
+        measure_nuclei_in(measuring.MeasuredMask(labels, names, scan), AcPc(*(np.array(point) for point in request.frame[:3]))).as_json()
+    )
+
+
 OPERATIONS: dict[type, Callable[[Any, Bench], Result]] = {
     Warm: warm,
     Segment: segment,
     FindRegion: find_region,
     RunFiles: run_files,
     StoreCorrection: store_correction,
+    Measure: measure,
 }

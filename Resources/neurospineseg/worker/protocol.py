@@ -98,6 +98,22 @@ class StoreCorrection:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """Measure a mask; answered by ``Measured``.
+
+    Attributes:
+        labels: the mask, uint16 of the task's label values.
+        scans: the scan that the mask was made on, if it is there; on any grid in the same space.
+        frame: RAS mm of the anterior and the posterior commissure and of a point of the mid-plane, where a person has placed them.
+    """
+
+    task: str
+    labels: ScanFile | None = None
+    scans: dict[str, ScanFile] = field(default_factory=dict)
+    frame: Matrix | None = None
+
+
+@dataclass(frozen=True)
 class Quit:
     """End the process; not answered."""
 
@@ -203,7 +219,14 @@ class CorrectionStored:
     dice: dict[str, float]
 
 
-Result = Warmed | Segmented | RegionFound | FilesWritten | CorrectionStored
+@dataclass(frozen=True)
+class Measured:
+    """What ``neurospineseg.measurements.measurement.measurements_of`` reads."""
+
+    record: dict[str, Any]
+
+
+Result = Warmed | Segmented | RegionFound | FilesWritten | CorrectionStored | Measured
 
 
 @dataclass(frozen=True)
@@ -264,6 +287,6 @@ class Died:
     log: str = ""
 
 
-Request = Warm | Segment | FindRegion | RunFiles | StoreCorrection | Quit
+Request = Warm | Segment | FindRegion | RunFiles | StoreCorrection | Measure | Quit
 Answer = Ready | Idle | Progress | Done | Refused | Failed | Died
 FINAL = (Done, Refused, Failed, Died)

@@ -1,0 +1,97 @@
+"""Measuring: the segmentation and its scan go to the worker, its numbers into a table of the scene."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import slicer
+from slicer.i18n import tr as _
+
+from neurospineseg.errors import InputError
+from neurospineseg.measurements.measurement import Measurements, measurements_of
+from neurospineseg.mrml import own_grid, painting_in
+from neurospineseg.mrml.pieces import Pieces
+from neurospineseg.mrml.volume_node import to_world
+from neurospineseg.pipeline.stages import Stage
+from neurospineseg.worker.client import WorkerClient
+from neurospineseg.worker.protocol import Measure, Measured, ScanFile
+from neurospineseg_panel.measure_nodes import measuring_nodes
+from neurospineseg_panel.measured_segmentation import MeasuredSegmentation, segments_by_structure, state_of, structure_shown
+from neurospineseg_panel.remaining_time import RemainingTime
+from neurospineseg_panel.run import Listener, Pause, Run, Steps
+
+USUAL_SECONDS = {Stage.SENDING: 0.3, Stage.MEASURING: 4.0, Stage.TAKING_RESULT: 0.5}
+
+
+class MeasureRun(Run):
+    """Measures a segmentation and puts the numbers into the scene; ``finished`` gets a ``MeasuredSegmentation``.
+
+    Args:
+        node: the segmentation; measured on its own grid, in world coordinates.
+        scan: what it was made on, for measures that look at the image; None without one.
+        task: whose structures it holds.
+    """
+
+    def __init__(self, client: WorkerClient, node: Any, scan: Any, task: str, listener: Listener) -> None:
+        times = RemainingTime()
+        times.usual = dict(USUAL_SECONDS)
+        super().__init__(client, {} if scan is None else {"scan": scan}, Measure(task), listener, times)
+        self.node, self.task, self.scene = node, task, node.GetScene()
+        self._state: tuple = ()
+        self._segments: dict[str, str] = {}
+
+    def step(self) -> bool:
+        if not self.over and not self.scene.IsNodePresent(self.node):
+            self.abandon(_("The segmentation was removed while it was being measured."))
+        return super().step()
+
+    def _send(self) -> Steps:
+        assert isinstance(self.request, Measure)
+        self._tell(Stage.SENDING, 0.0)
+        yield Pause.TURN
+        affine, labels = yield from self._painted()
+        file = self.file("labels.npy")
+        for _written in self.write(file, labels):
+            yield None
+        self.request = replace(self.request, labels=ScanFile(file, tuple(tuple(map(float, row)) for row in affine)))
+        yield from super()._send()
+
+    def _painted(self) -> Pieces[tuple[np.ndarray, np.ndarray]]:
+        """4x4 to world RAS mm and the label map of one moment: drawn anew where the segmentation was changed while it was drawn."""
+        node, task = self.node, self.task
+        while True:
+            self._state, self._segments = state_of(node, task), segments_by_structure(node, task)
+            if not self._segments:
+                raise InputError(
+                    _("No segment of '{name}' shows a structure of this module; name them or give them their terminology.").format(
+                        name=node.GetName()
+                    )
+                )
+            matrix, shape = own_grid(node)
+            labels = np.zeros(shape, np.uint16)
+            yield from painting_in(node, matrix, labels, lambda identifier, segment: structure_shown(identifier, segment, task))
+            if state_of(node, task) == self._state:
+                return to_world(node) @ matrix, labels
+
+    def _work(self) -> Steps:
+        answer: Measured = yield from self._ask()
+        self._tell(Stage.TAKING_RESULT, 0.0)
+        yield Pause.TURN
+        found: Measurements = measurements_of(answer.record)
+        result = MeasuredSegmentation(self.node, found, self._segments, self._state)
+        notes = list(found.notes)
+        with slicer.util.RenderBlocker():
+            result = yield from measuring_nodes(result, notes)
+            self.times.end()
+            self.listener.finished(result, notes)
+            self._told = True
+            yield Pause.TURN
+
+
+def scan_of_segmentation(node: Any) -> Any:
+    """The scan that a segmentation was made on; None where that is not known or not there."""
+    scan = node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole())
+    is_scan = scan is not None and scan.IsA("vtkMRMLScalarVolumeNode") and scan.GetImageData() is not None
+    return scan if is_scan else None

@@ -1,0 +1,151 @@
+"""The part of the panel that measures the shown segmentation, lists the numbers and goes to where each was taken."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import qt
+import slicer
+from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
+
+from neurospineseg.measurements.measurement import Measurement, Measurements
+from neurospineseg_panel.host import Host
+from neurospineseg_panel.logic import SegmentLogic
+from neurospineseg_panel.measure_folder import TABLE, own_nodes
+from neurospineseg_panel.measure_run import scan_of_segmentation
+from neurospineseg_panel.measure_table import read_table_node
+from neurospineseg_panel.measure_tree import MeasureTree
+from neurospineseg_panel.measured_segmentation import MeasuredSegmentation
+from neurospineseg_panel.run import Listener, Run
+from neurospineseg_panel.turns import Turns
+from neurospineseg_panel.wrapped_labels import fit
+
+SETTLING_MILLISECONDS = 600
+
+
+class MeasureSection(VTKObservationMixin):
+    """Measures, and tells when what is listed no longer holds.
+
+    Args:
+        ui: the panel's widgets.
+        host: the panel around it.
+        logic: of the module.
+    """
+
+    def __init__(self, ui: Any, host: Host, logic: SegmentLogic) -> None:
+        VTKObservationMixin.__init__(self)
+        self.ui, self.host, self.logic = ui, host, logic
+        self.node: Any = None
+        self.measured: Measurements | None = None
+        self._results: dict[str, MeasuredSegmentation] = {}
+        self.tree = MeasureTree(ui.measureTree, self.onPointed, self.onChosen)
+        self._filling = Turns(self._failed)
+        self._settled = qt.QTimer()
+        self._settled.setSingleShot(True)
+        self._settled.setInterval(SETTLING_MILLISECONDS)
+        self._settled.connect("timeout()", self.tell_state)
+        ui.measureButton.connect("clicked(bool)", self.onMeasure)
+        ui.measureSection.connect("contentsCollapsed(bool)", self.onCollapsed)
+
+    def update(self, node: Any, busy: bool) -> None:
+        """Follows what the panel shows."""
+        self.show(node)
+        self.ui.measureButton.enabled = node is not None and not busy and node.GetSegmentation().GetNumberOfSegments() > 0
+
+    def show(self, node: Any) -> None:
+        """Lists what was measured on a segmentation, or nothing."""
+        if node is self.node:
+            return
+        self._observe(False)
+        self._filling.stop()
+        self.node, self.measured = node, None
+        self._observe(True)
+        self.tree.clear()
+        self.take_table()
+        self.tell_state()
+
+    def take_table(self) -> None:
+        """Lists what the segmentation's table in the scene says, be it of another session."""
+        table = None if self.node is None else own_nodes(self.node).get(TABLE)
+        self.measured = None if table is None else read_table_node(table)[0]
+        if self.measured is not None:
+            self._filling.start(self.tree.filling(self.measured), lambda nothing: None)
+
+    def _observe(self, on: bool) -> None:
+        if self.node is None:
+            return
+        kind = slicer.vtkSegmentation
+        events = (kind.SegmentAdded, kind.SegmentRemoved, kind.SegmentModified, kind.SourceRepresentationModified)
+        transformed = slicer.vtkMRMLTransformableNode.TransformModifiedEvent
+        for event in (*events, slicer.vtkMRMLSegmentationNode.SegmentationChangedEvent, transformed):
+            (self.addObserver if on else self.removeObserver)(self.node, event, self.onSegmentationChanged)
+
+    def onSegmentationChanged(self, caller: Any, event: Any) -> None:
+        self._settled.start()
+
+    def onMeasure(self, checked: bool = False) -> None:
+        self.host.when_installed(self.ui.measureButton, lambda: self.host.begin(self._run, self.onMeasured))
+
+    def _run(self, listener: Listener) -> Run:
+        scan = scan_of_segmentation(self.node) or next(iter(self.host.scans().values()), None)
+        return self.logic.measure_run(self.node, listener, scan)
+
+    def onMeasured(self, result: MeasuredSegmentation, notes: list[str]) -> None:
+        self._results[result.node.GetID()] = result
+        self.ui.measureSection.collapsed = False
+        text = _("'{name}' was measured; numbers: {count}. Not for clinical use.").format(
+            name=result.node.GetName(), count=sum(each.value is not None for each in result.measured)
+        )
+        self.host.say("\n".join([text, *notes]))
+        if result.node is self.node:
+            self.take_table()
+            self.tell_state()
+
+    def tell_state(self) -> None:
+        """Says whether what is listed still holds."""
+        self.ui.measureLabel.text = self._state_text()
+        self.ui.measureButton.text = _("Measure") if self.measured is None else _("Measure again")
+        fit(self.ui.measureLabel)
+
+    def _state_text(self) -> str:
+        if self.node is None or self.measured is None:
+            return ""
+        result = self._results.get(self.node.GetID())
+        if result is None:
+            return _("Measured before this scene was opened or in the console; measure again if the segmentation has changed since.")
+        if not result.holds:
+            return _("OUTDATED: the segmentation has changed or was moved since it was measured; measure again.")
+        return _("Measured as the segmentation is now.")
+
+    def onPointed(self, number: int) -> None:
+        self._jump(number)
+
+    def onChosen(self, number: int) -> None:
+        self._jump(number)
+
+    def _jump(self, number: int) -> None:
+        each = self._at(number)
+        if each is not None and each.points:
+            self.host.jump(np.mean(each.points, 0).tolist())
+
+    def _at(self, number: int) -> Measurement | None:
+        items = () if self.measured is None else self.measured.items
+        return items[number] if 0 <= number < len(items) else None
+
+    def onCollapsed(self, collapsed: bool) -> None:
+        if not collapsed:
+            self.tell_state()
+
+    def _failed(self, error: Exception) -> None:
+        logging.error("The measurements could not be listed.", exc_info=error)
+
+    def scene_closes(self) -> None:
+        self._results.clear()
+
+    def cleanup(self) -> None:
+        self._settled.stop()
+        self.tree.cleanup()
+        self.show(None)

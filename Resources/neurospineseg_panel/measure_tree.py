@@ -1,0 +1,107 @@
+"""The list of measurements in the panel: a heading for each group and structure, a row for each number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import qt
+
+from neurospineseg.measurements.measurement import EDITED, Measurement, Measurements
+
+NUMBER_ROLE = qt.Qt.UserRole + 1
+HOVER_MILLISECONDS = 150
+"""The mouse rests so long on a row before the views follow it."""
+
+
+class MeasureTree:
+    """Shows measurements, and tells which of them the user points at or chooses.
+
+    Args:
+        tree: ``QTreeWidget`` of four columns.
+        pointed: called with the number of the measurement that the mouse rests on.
+        chosen: called with that of the row that was selected.
+    """
+
+    def __init__(self, tree: Any, pointed: Callable[[int], None], chosen: Callable[[int], None]) -> None:
+        self.tree, self._pointed, self._chosen = tree, pointed, chosen
+        self._rows: list[Any] = []
+        self._under = -1
+        self._filling = False
+        self._rests = qt.QTimer()
+        self._rests.setSingleShot(True)
+        self._rests.setInterval(HOVER_MILLISECONDS)
+        self._rests.connect("timeout()", self.onRests)
+        tree.connect("itemEntered(QTreeWidgetItem*,int)", self.onEntered)
+        tree.connect("currentItemChanged(QTreeWidgetItem*,QTreeWidgetItem*)", self.onCurrent)
+
+    def filling(self, measured: Measurements) -> Generator[None, None, None]:
+        """Shows measurements in pieces; what was open stays open."""
+        opened = {name for name, item in self._headings() if item.isExpanded()}
+        self._filling = True
+        try:
+            self.tree.clear()
+            self._rows = []
+            groups: dict[str, Any] = {}
+            for number, each in enumerate(measured):
+                if each.group not in groups:
+                    groups[each.group] = qt.QTreeWidgetItem(self.tree)
+                    groups[each.group].setText(0, each.group)
+                    groups[each.group].setExpanded(each.group in opened or not opened)
+                self._rows.append(qt.QTreeWidgetItem(groups[each.group]))
+                self._rows[number].setData(0, NUMBER_ROLE, number)
+                self.tell(number, each)
+                yield
+        finally:
+            self._filling = False
+
+    def _headings(self) -> list[tuple[str, Any]]:
+        items = [self.tree.topLevelItem(number) for number in range(self.tree.topLevelItemCount)]
+        return [(item.text(0), item) for item in items]
+
+    def tell(self, number: int, each: Measurement) -> None:
+        """Writes a measurement into its row."""
+        if number >= len(self._rows):
+            return
+        row = self._rows[number]
+        for column, text in enumerate((f"{each.place_name}  {each.name}".strip(), each.text, bracketed(each), ", ".join(each.flags))):
+            row.setText(column, text)
+        font = row.font(1)
+        font.setBold(EDITED in each.flags)
+        row.setFont(1, font)
+        row.setToolTip(0, f"{each.place_name}: {each.name}")
+
+    def onEntered(self, item: Any, column: int) -> None:
+        self._under = self._number(item)
+        self._rests.start()
+
+    def onRests(self) -> None:
+        if self._under >= 0 and not self._filling:
+            self._pointed(self._under)
+
+    def onCurrent(self, current: Any, previous: Any) -> None:
+        number = self._number(current)
+        if number >= 0 and not self._filling:
+            self._chosen(number)
+
+    def _number(self, item: Any) -> int:
+        number = None if item is None else item.data(0, NUMBER_ROLE)
+        return -1 if number is None else int(number)
+
+    def select(self, number: int) -> None:
+        if 0 <= number < len(self._rows):
+            self.tree.setCurrentItem(self._rows[number])
+
+    def clear(self) -> None:
+        self._rests.stop()
+        self._under, self._rows = -1, []
+        self._filling = True
+        self.tree.clear()
+        self._filling = False
+
+    def cleanup(self) -> None:
+        self._rests.stop()
+
+
+def bracketed(each: Measurement) -> str:
+    return f"[{each.error_text}]" if each.error_text else ""
