@@ -39,7 +39,7 @@ class CorrectSection:
         self._results = SegmentationResults()
         self.embedded = EmbeddedEditor(ui.editorPlace, declaration.name, lambda: host.is_entered, selected)
         self.uncertain = UncertainSection(ui, host.jump, self.uncertain_regions)
-        self.renumbering = RenumberSection(ui, host.say, self.save_undo)
+        self.renumbering = RenumberSection(ui, host.say, self.save_undo, self._numbering)
         ui.renumberWidget.setVisible(declaration.renumbers)
         for section in (ui.correctSection, ui.editorSection):
             section.connect("contentsCollapsed(bool)", self.onCollapsed)
@@ -82,6 +82,11 @@ class CorrectSection:
             return result.uncertain_regions()
         text = self.node.GetAttribute("NeuroSpineSeg.Doubtful")
         return json.loads(text) if text else []
+
+    def _numbering(self) -> dict[str, Any]:
+        """What the run of the shown segmentation says of its numbering."""
+        result = None if self.node is None else self._results.of(self.node)
+        return {} if result is None else result.report.get("numbering", {})
 
     def onAgain(self, checked: bool = False) -> None:
         self.host.when_installed(self.ui.againButton, self.segment_again)

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import slicer
 from slicer.i18n import tr as _
 
 from neurospineseg.errors import InputError
-from neurospineseg.mrml import renumbering, vertebrae_of
+from neurospineseg.mrml import has_levels, renumbering, renumbering_as, rival_numberings, vertebrae_of
+from neurospineseg.mrml.pieces import Pieces
+from neurospineseg.tasks.spine.evidence import Numbering
 from neurospineseg.tasks.spine.renumbering import LEVELS, Variant
 from neurospineseg_panel.turns import Turns
+
+LEAST_LIKELY = 0.003
+"""Numberings that are less likely are not offered."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One way to number the shown segmentation.
+
+    Attributes:
+        lowest: ID of its lowest vertebra; ``numbering``: what that is then called.
+        other: ID of the segmentation whose levels are taken, where there is no numbering.
+    """
+
+    text: str
+    lowest: str = ""
+    numbering: Numbering | None = None
+    other: str = ""
 
 
 class RenumberSection:
@@ -21,10 +43,14 @@ class RenumberSection:
         ui: the panel's widgets.
         say: gives the user a message.
         save_undo: called with the segmentation before it is changed.
+        record: what the run says of the numbering of the shown segmentation.
     """
 
-    def __init__(self, ui: Any, say: Callable[[str], None], save_undo: Callable[[Any], None]) -> None:
-        self.ui, self._say, self._save_undo = ui, say, save_undo
+    def __init__(
+        self, ui: Any, say: Callable[[str], None], save_undo: Callable[[Any], None], record: Callable[[], Mapping[str, Any]]
+    ) -> None:
+        self.ui, self._say, self._save_undo, self._record = ui, say, save_undo, record
+        self.proposals: list[Proposal] = []
         self.node: Any = None
         self._turns = Turns(self._failed)
         self.vertebrae: list[tuple[str, str]] = []
@@ -34,6 +60,7 @@ class RenumberSection:
             ui.renumberVariantSelector.addItem(variant_text(variant))
         ui.renumberSegmentSelector.connect("currentIndexChanged(int)", self.onVertebraChosen)
         ui.renumberButton.connect("clicked(bool)", self.onRenumber)
+        ui.renumberProposalSelector.connect("activated(int)", self.onProposal)
 
     def show(self, node: Any) -> None:
         """Lists the vertebrae of a segmentation; the chosen one stays chosen."""
@@ -47,7 +74,42 @@ class RenumberSection:
             for identifier, name in found:
                 selector.addItem(name, identifier)
             selector.setCurrentIndex(max(0, selector.findData(chosen)))
-        self.ui.renumberButton.enabled = bool(found) and not self._turns.busy
+        self._show_proposals(self._proposals() if found else [])
+        self.ui.renumberButton.enabled = self.ui.renumberProposalSelector.enabled = bool(found) and not self._turns.busy
+
+    def _proposals(self) -> list[Proposal]:
+        lowest, rivals = rival_numberings(self.node, self._record())
+        made = [Proposal(rival_text(rival), lowest, rival) for rival in rivals if rival.likelihood >= LEAST_LIKELY]
+        others = [node for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode") if node is not self.node and has_levels(node)]
+        return made + [Proposal(_("As in {segmentation}").format(segmentation=node.GetName()), other=node.GetID()) for node in others]
+
+    def _show_proposals(self, proposals: list[Proposal]) -> None:
+        if proposals != self.proposals or not self.ui.renumberProposalSelector.count:
+            self.proposals = proposals
+            self.ui.renumberProposalSelector.clear()
+            for text in (_("Numbering ..."), *(proposal.text for proposal in proposals)):
+                self.ui.renumberProposalSelector.addItem(text)
+        self.ui.renumberProposalSelector.setVisible(bool(proposals))
+
+    def onProposal(self, row: int) -> None:
+        """Applies the chosen numbering."""
+        self.ui.renumberProposalSelector.setCurrentIndex(0)
+        if not 0 < row <= len(self.proposals):
+            return
+        proposal, node = self.proposals[row - 1], self.node
+        save = lambda: self._save_undo(node)  # noqa: E731
+        if proposal.numbering is not None:
+            level, variant = proposal.numbering.lowest, proposal.numbering.variant
+            self._renumber(renumbering(node, proposal.lowest, level, variant, save), proposal.text)
+        else:
+            other = slicer.mrmlScene.GetNodeByID(proposal.other)
+            if other is not None:
+                self._renumber(renumbering_as(node, other, save), proposal.text)
+
+    def _renumber(self, pieces: Pieces[list[str]], told: str) -> None:
+        words = _("The spine was renumbered. {proposal}").format(proposal=told)
+        self._turns.start(pieces, lambda notes: self._tell("\n".join([words, *notes])))
+        self.show(self.node)
 
     def onVertebraChosen(self, row: int) -> None:
         """Proposes the name that the vertebra has."""
@@ -80,6 +142,14 @@ class RenumberSection:
     def stop(self) -> None:
         """The scene closes."""
         self._turns.stop()
+
+
+def rival_text(rival: Numbering) -> str:
+    return _("The lowest is {level}: {percent} % likely").format(level=rival.words, percent=_percent(rival.likelihood))
+
+
+def _percent(likelihood: float) -> str:
+    return "< 1" if likelihood < 0.01 else "> 99" if likelihood > 0.99 else f"{100 * likelihood:.0f}"
 
 
 def variant_text(variant: Variant) -> str:

@@ -9,7 +9,16 @@ import vtk
 
 from neurospineseg.errors import InputError
 from neurospineseg.images.volume import Volume
-from neurospineseg.mrml import renumber, segment_at, segmentation_from_labels, vertebrae_of
+from neurospineseg.mrml import (
+    has_levels,
+    renumber,
+    renumbering_as,
+    rival_numberings,
+    segment_at,
+    segmentation_from_labels,
+    vertebrae_of,
+)
+from neurospineseg.mrml.pieces import at_once
 from neurospineseg.mrml.segment_masks import BINARY, own_mask, structure_of_segment, tag
 from neurospineseg.tasks.anatomy import structure, structures_of, terminology_entry
 from neurospineseg.tasks.spine.renumbering import Variant
@@ -74,3 +83,41 @@ def test_up_is_up_in_the_world(node) -> None:
 def test_the_segment_at_a_place(node) -> None:
     assert segment_at(node, (10.0, 5.0, 8.0 * 25)) == structure("vertebra_3").name
     assert segment_at(node, (500.0, 0.0, 0.0)) is None
+
+
+def test_rivals_are_told_from_the_names(node) -> None:
+    lowest, rivals = rival_numberings(node)
+    assert lowest == "vertebra_1"
+    assert (rivals[0].lowest, round(rivals[0].likelihood, 2)) == ("L5", 0.84)
+
+
+def test_what_the_run_saw_counts_while_its_vertebrae_are_there(node) -> None:
+    record = {"sacrum": True, "vertebrae": 3, "vertebrae_below_c2": None, "lumbar_type": 4}
+    assert rival_numberings(node, record)[1][0].lowest == "L4"
+    node.GetSegmentation().RemoveSegment("vertebra_3")
+    assert rival_numberings(node, record)[1][0].lowest == "L5"
+
+
+def test_without_a_sacrum_there_are_no_rivals(node) -> None:
+    node.GetSegmentation().RemoveSegment("sacrum")
+    assert rival_numberings(node) == ("vertebra_1", ())
+
+
+def test_levels_of_another_segmentation_come_through_its_transform(node) -> None:
+    labels = np.zeros((12, 6, 6), np.uint16)
+    labels[4:8, :4, 1:5] = structure("vertebra_L2").label
+    other = segmentation_from_labels(Volume(labels, np.diag([5.0, 5.0, 8.0, 1.0])), structures_of("spine"), node.kept_scene, "Localizer")
+    moved = node.kept_scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    shift = vtk.vtkMatrix4x4()
+    shift.SetElement(2, 3, 8.0 * 12)
+    moved.SetMatrixTransformToParent(shift)
+    other.SetAndObserveTransformNodeID(moved.GetID())
+    notes = at_once(renumbering_as(node, other))
+    assert notes[0].startswith("1 of 1 vertebrae")
+    assert node.GetSegmentation().GetSegment("vertebra_2").GetName() == "L2 vertebra"
+
+
+def test_only_names_of_levels_are_levels(node) -> None:
+    assert not has_levels(node)
+    renumber(node, "vertebra_1", "L5")
+    assert has_levels(node)

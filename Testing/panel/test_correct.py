@@ -136,6 +136,46 @@ def test_renumber_from_here(bench) -> None:
     assert segmentation.GetSegment("vertebra_1").GetName() == structure("vertebra_1").name
 
 
+def spine_node(name: str, keys: tuple[str, ...]):
+    labels = np.zeros((4 * len(keys), 6, 6), np.uint16)
+    for number, key in enumerate(keys):
+        labels[4 * (len(keys) - 1 - number) : 4 * (len(keys) - number), :4, 1:5] = structure(key).label
+    return segmentation_from_labels(Volume(labels, np.diag([5.0, 5.0, 8.0, 1.0])), structures_of("spine"), slicer.mrmlScene, name)
+
+
+def names_of(node) -> list[str]:
+    segmentation = node.GetSegmentation()
+    return [segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())]
+
+
+def test_a_rival_numbering_is_one_click(bench) -> None:
+    node = spine_node("Spine", ("vertebra_L4", "disc_L4_L5", "vertebra_L5", "disc_L5_S1", "sacrum"))
+    widget = bench.open("SpineSeg")
+    widget.parameters.shown = node
+    selector = widget.ui.renumberProposalSelector
+    assert [selector.itemText(row) for row in range(1, selector.count)] == [
+        "The lowest is L5: 84 % likely",
+        "The lowest is L4: 8 % likely",
+        "The lowest is L6 or S1: 8 % likely",
+    ]
+    selector.activated.emit(3)
+    bench.spin(widget.ui.renumberButton.isEnabled)
+    assert sorted(names_of(node)) == ["L5 vertebra", "L5-L6 disc", "L6 vertebra", "L6-S1 disc", "Sacrum"]
+
+
+def test_another_segmentation_gives_its_levels(bench) -> None:
+    node = spine_node("Spine", ("vertebra_3", "disc_2", "vertebra_2", "disc_1", "vertebra_1"))
+    spine_node("Localizer", ("vertebra_T11", "disc_T11_T12", "vertebra_T12", "disc_T12_L1", "vertebra_L1"))
+    widget = bench.open("SpineSeg")
+    widget.parameters.shown = node
+    selector = widget.ui.renumberProposalSelector
+    assert [selector.itemText(row) for row in range(1, selector.count)] == ["As in Localizer"]
+    selector.activated.emit(1)
+    bench.spin(widget.ui.renumberButton.isEnabled)
+    assert {"T11 vertebra", "T12 vertebra", "L1 vertebra"} < set(names_of(node))
+    assert "3 of 3 vertebrae" in widget.ui.statusLabel.text
+
+
 def test_renumbering_is_for_the_spine(bench, tumor_panel) -> None:
     assert tumor_panel.ui.renumberWidget.isHidden()
 

@@ -8,7 +8,7 @@ from neurospineseg.mrml.label_map import PaintedSegment, is_on_grid, label_map_o
 from neurospineseg.mrml.merge import FoundStructure, Merge, MergeRule
 from neurospineseg.mrml.own_grid import own_grid
 from neurospineseg.mrml.region_merge import RegionMerge
-from neurospineseg.mrml.renumber import renumber, renumbering, vertebrae_of
+from neurospineseg.mrml.renumber import has_levels, renumber, renumbering, renumbering_as, rival_numberings, vertebrae_of
 from neurospineseg.mrml.roi_node import region_of_roi, roi_from_region
 from neurospineseg.mrml.segment_masks import confidence_of, run_tokens, segment_at
 from neurospineseg.mrml.segment_place import place_of_segment, placing_segment
@@ -31,6 +31,7 @@ __all__ = [
     "RegionMerge",
     "confidence_of",
     "hardened_copy",
+    "has_levels",
     "is_on_grid",
     "label_map_of",
     "node_from_array",
@@ -45,6 +46,8 @@ __all__ = [
     "region_of_roi",
     "renumber",
     "renumbering",
+    "renumbering_as",
+    "rival_numberings",
     "roi_from_region",
     "run_tokens",
     "segment_at",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from neurospineseg.geometry.triple import triple
 from neurospineseg.mrml.pieces import Pieces, at_once
 from neurospineseg.mrml.segment_masks import describe, state_of_segments, structure_of_segment, tight_masking
 from neurospineseg.mrml.volume_node import to_world
+from neurospineseg.tasks.spine.evidence import Numbering, evidence_of_names, numberings, with_record
+from neurospineseg.tasks.spine.known_levels import anchor
+from neurospineseg.tasks.spine.levels import is_neutral, place_of, variant_of
 from neurospineseg.tasks.spine.renumbering import Piece, Variant, renumbered
 
 
@@ -26,6 +29,37 @@ def vertebrae_of(node: Any) -> list[tuple[str, str]]:
         if shown is not None and shown.key.startswith("vertebra_"):
             found.append((segmentation.GetNthSegmentID(number), segment.GetName()))
     return found
+
+
+def keys_of_levels(node: Any) -> dict[str, str]:
+    """ID of a segment of each vertebra, disc or sacrum by its key."""
+    segmentation, found = node.GetSegmentation(), {}
+    for identifier in segmentation.GetSegmentIDs():
+        shown = structure_of_segment(segmentation.GetSegment(identifier))
+        if shown is not None and shown.family in ("vertebra", "disc", "sacrum"):
+            found[shown.key] = identifier
+    return found
+
+
+def rival_numberings(node: Any, record: Mapping[str, Any] | None = None) -> tuple[str, tuple[Numbering, ...]]:
+    """ID of the lowest vertebra of a segmentation, and the numberings that fit its names; none without a sacrum. No voxel is looked at.
+
+    Args:
+        record: what the run that found it says of its numbering; where the vertebrae are still those, what it saw counts too.
+    """
+    keys = keys_of_levels(node)
+    variant = variant_of(keys)
+    places = {key: place for key in keys if key.startswith("vertebra_") and (place := place_of(key, variant)) is not None}
+    if not places:
+        return "", ()
+    lowest = min(places, key=lambda key: places[key])
+    seen = evidence_of_names(dict.fromkeys(places, 0.0), "sacrum" in keys)
+    return keys[lowest], numberings(with_record(seen, record or {}))
+
+
+def has_levels(node: Any) -> bool:
+    """Whether a segmentation names a vertebra by its level."""
+    return any(key.startswith("vertebra_") and not is_neutral(key) for key in keys_of_levels(node))
 
 
 def _places(node: Any) -> Pieces[dict[str, Piece]]:
@@ -84,3 +118,22 @@ def renumbering(
         describe(node.GetSegmentation().GetSegment(identifier), structure)
     node.EndModify(was_modified)
     return notes
+
+
+def renumbering_as(node: Any, other: Any, save_undo: Callable[[], None] | None = None) -> Pieces[list[str]]:
+    """Names the vertebrae and discs of a segmentation node as those of another one at the same places in the world, in pieces.
+
+    Args:
+        save_undo: see ``renumbering``.
+
+    Returns:
+        Sentences for the user.
+
+    Raises:
+        InputError: the two do not fit; nothing was changed.
+    """
+    places = yield from _places(node)
+    known = yield from _places(other)
+    found = anchor(places, {piece.key: piece.centroid for piece in known.values()})
+    notes = yield from renumbering(node, found.segment, found.level, found.variant, save_undo)
+    return [f"{found.agreeing} of {found.matched} vertebrae that lie at one of the other segmentation's have its name.", *notes]

@@ -7,7 +7,7 @@ these for all numberings. Nothing here looks at a scan.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from neurospineseg.tasks.spine.levels import place_of, variant_of
@@ -222,3 +222,11 @@ def evidence_of_names(heights_mm: Mapping[str, float], sacrum: bool, lowest_ribs
     count = places[-1] + 1 if places else 0
     ribs = known[lowest_ribs] - known[order[0]] if lowest_ribs in known else None
     return Evidence(count, sacrum, count - len(places), c2_by_dens(places, [heights_mm[key] for key in order]), ribs)
+
+
+def with_record(seen: Evidence, record: Mapping[str, Any]) -> Evidence:
+    """With the sight of C2 and ribs that a run's record (``as_json``) tells, where it is of as many vertebrae; else as it is."""
+    if record.get("vertebrae") != seen.vertebrae or record.get("sacrum") != seen.sacrum:
+        return seen
+    c2, ribs = record.get("vertebrae_below_c2"), record.get("lumbar_type")
+    return replace(seen, c2=c2 if isinstance(c2, int) else None, lowest_ribs=ribs if isinstance(ribs, int) else None)
