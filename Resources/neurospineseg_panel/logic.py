@@ -171,12 +171,13 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         except InputError as error:
             raise InputError(in_the_console(str(error))) from error
 
-    def measure(self, segmentationNode: Any, scan: Any = None) -> Measurements:
+    def measure(self, segmentationNode: Any, scan: Any = None, *, keepEdits: bool = True) -> Measurements:
         """Measures a segmentation, waits, and puts the table and what belongs to it into the scene.
 
         Args:
             segmentationNode: of any program, if its segments are named; it is measured on its own grid, in world coordinates.
             scan: the volume node that it was made on, for measures that look at the image; the one that it refers to by default.
+            keepEdits: whether numbers that a person has moved stay as they are when it is measured again.
 
         Returns:
             The numbers, the same as of ``neurospineseg measure``.
@@ -184,9 +185,9 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         Raises:
             InputError: nothing in it can be measured; the message says why and what to do.
         """
-        return self.wait_for(lambda listener: self.begin(self.measure_run(segmentationNode, listener, scan))).measured
+        return self.wait_for(lambda listener: self.begin(self.measure_run(segmentationNode, listener, scan, keepEdits))).measured
 
-    def measure_run(self, node: Any, listener: Listener, scan: Any = None) -> Run:
+    def measure_run(self, node: Any, listener: Listener, scan: Any = None, keep_edits: bool = True) -> Run:
         """A run that measures a segmentation, to be begun; ``listener.finished`` gets a ``MeasuredSegmentation``.
 
         Raises:
@@ -195,7 +196,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         if node is None or not node.IsA("vtkMRMLSegmentationNode"):
             raise InputError(_("No segmentation was chosen; choose the one to measure."))
         scan = scan_of_segmentation(node) if scan is None else scan
-        return MeasureRun(self.client, node, scan, self.declaration.task, listener)
+        return MeasureRun(self.client, node, scan, self.declaration.task, listener, keep_edits)
 
     def _check(self, scans: Mapping[str, Any]) -> None:
         if not scans or any(node is None for node in scans.values()):

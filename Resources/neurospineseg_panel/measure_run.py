@@ -17,6 +17,8 @@ from neurospineseg.mrml.volume_node import to_world
 from neurospineseg.pipeline.stages import Stage
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.protocol import Measure, Measured, ScanFile
+from neurospineseg_panel.measure_edits import moved_frame
+from neurospineseg_panel.measure_folder import TABLE, own_nodes
 from neurospineseg_panel.measure_nodes import measuring_nodes
 from neurospineseg_panel.measured_segmentation import MeasuredSegmentation, segments_by_structure, state_of, structure_shown
 from neurospineseg_panel.remaining_time import RemainingTime
@@ -32,13 +34,15 @@ class MeasureRun(Run):
         node: the segmentation; measured on its own grid, in world coordinates.
         scan: what it was made on, for measures that look at the image; None without one.
         task: whose structures it holds.
+        keep_edits: whether numbers that a person has moved stay as they are, and commissures where they were placed.
     """
 
-    def __init__(self, client: WorkerClient, node: Any, scan: Any, task: str, listener: Listener) -> None:
+    def __init__(self, client: WorkerClient, node: Any, scan: Any, task: str, listener: Listener, keep_edits: bool = True) -> None:
         times = RemainingTime()
         times.usual = dict(USUAL_SECONDS)
-        super().__init__(client, {} if scan is None else {"scan": scan}, Measure(task), listener, times)
-        self.node, self.task, self.scene = node, task, node.GetScene()
+        frame = moved_frame(own_nodes(node).get(TABLE)) if keep_edits else None
+        super().__init__(client, {} if scan is None else {"scan": scan}, Measure(task, frame=frame), listener, times)
+        self.node, self.task, self.scene, self.keep_edits = node, task, node.GetScene(), keep_edits
         self._state: tuple = ()
         self._segments: dict[str, str] = {}
 
@@ -83,7 +87,7 @@ class MeasureRun(Run):
         result = MeasuredSegmentation(self.node, found, self._segments, self._state)
         notes = list(found.notes)
         with slicer.util.RenderBlocker():
-            result = yield from measuring_nodes(result, notes)
+            result = yield from measuring_nodes(result, notes, self.keep_edits)
             self.times.end()
             self.listener.finished(result, notes)
             self._told = True

@@ -5,21 +5,24 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import numpy as np
 import qt
 import slicer
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
-from neurospineseg.measurements.measurement import Measurement, Measurements
+from neurospineseg.errors import InputError
+from neurospineseg.measurements.edits import moved
+from neurospineseg.measurements.measurement import Measurements
 from neurospineseg_panel.host import Host
 from neurospineseg_panel.logic import SegmentLogic
+from neurospineseg_panel.measure_edits import edits_in, remember_edits
 from neurospineseg_panel.measure_folder import TABLE, own_nodes
 from neurospineseg_panel.measure_run import scan_of_segmentation
-from neurospineseg_panel.measure_table import read_table_node
+from neurospineseg_panel.measure_table import read_table_node, update_table_node
 from neurospineseg_panel.measure_tree import MeasureTree
 from neurospineseg_panel.measured_segmentation import MeasuredSegmentation
 from neurospineseg_panel.run import Listener, Run
+from neurospineseg_panel.shown_marks import Points, ShownMarks
 from neurospineseg_panel.turns import Turns
 from neurospineseg_panel.wrapped_labels import fit
 
@@ -42,6 +45,7 @@ class MeasureSection(VTKObservationMixin):
         self.measured: Measurements | None = None
         self._results: dict[str, MeasuredSegmentation] = {}
         self.tree = MeasureTree(ui.measureTree, self.onPointed, self.onChosen)
+        self.marks = ShownMarks(self.onMoved)
         self._filling = Turns(self._failed)
         self._settled = qt.QTimer()
         self._settled.setSingleShot(True)
@@ -49,6 +53,7 @@ class MeasureSection(VTKObservationMixin):
         self._settled.connect("timeout()", self.tell_state)
         ui.measureButton.connect("clicked(bool)", self.onMeasure)
         ui.measureSection.connect("contentsCollapsed(bool)", self.onCollapsed)
+        ui.measureAllCheckBox.connect("toggled(bool)", self.marks.show_all)
 
     def update(self, node: Any, busy: bool) -> None:
         """Follows what the panel shows."""
@@ -71,6 +76,7 @@ class MeasureSection(VTKObservationMixin):
         """Lists what the segmentation's table in the scene says, be it of another session."""
         table = None if self.node is None else own_nodes(self.node).get(TABLE)
         self.measured = None if table is None else read_table_node(table)[0]
+        self.marks.show(self.node, self.measured)
         if self.measured is not None:
             self._filling.start(self.tree.filling(self.measured), lambda nothing: None)
 
@@ -91,7 +97,7 @@ class MeasureSection(VTKObservationMixin):
 
     def _run(self, listener: Listener) -> Run:
         scan = scan_of_segmentation(self.node) or next(iter(self.host.scans().values()), None)
-        return self.logic.measure_run(self.node, listener, scan)
+        return self.logic.measure_run(self.node, listener, scan, self.ui.measureKeepCheckBox.checked)
 
     def onMeasured(self, result: MeasuredSegmentation, notes: list[str]) -> None:
         self._results[result.node.GetID()] = result
@@ -121,19 +127,36 @@ class MeasureSection(VTKObservationMixin):
         return _("Measured as the segmentation is now.")
 
     def onPointed(self, number: int) -> None:
-        self._jump(number)
+        if self.ui.measureFollowCheckBox.checked:
+            self._jump(number)
 
     def onChosen(self, number: int) -> None:
+        """Goes to where a number was measured and shows its mark, which can be dragged."""
         self._jump(number)
+        self.marks.select(number)
 
     def _jump(self, number: int) -> None:
-        each = self._at(number)
-        if each is not None and each.points:
-            self.host.jump(np.mean(each.points, 0).tolist())
+        place = self.marks.place_of(number)
+        if place is not None:
+            self.host.jump(place)
 
-    def _at(self, number: int) -> Measurement | None:
-        items = () if self.measured is None else self.measured.items
-        return items[number] if 0 <= number < len(items) else None
+    def onMoved(self, number: int, points: Points) -> None:
+        """The user drags a mark: its number and what hangs on it change, in the list and in the table."""
+        assert self.measured is not None
+        before, table = self.measured, own_nodes(self.node).get(TABLE)
+        try:
+            self.measured = moved(before, number, points)
+        except InputError as error:
+            self.host.say(str(error))
+            self.marks.put_back(number)
+            return
+        self.marks.update(self.measured)
+        for row, (old, new) in enumerate(zip(before, self.measured)):
+            if old != new:
+                self.tree.tell(row, new)
+        if table is not None:
+            update_table_node(table, before, self.measured)
+            remember_edits(table, [*edits_in(table), (before.items[number].place, before.items[number].key)])
 
     def onCollapsed(self, collapsed: bool) -> None:
         if not collapsed:
@@ -149,3 +172,4 @@ class MeasureSection(VTKObservationMixin):
         self._settled.stop()
         self.tree.cleanup()
         self.show(None)
+        self.marks.cleanup()

@@ -38,6 +38,16 @@ def write_table_node(table: Any, measured: Measurements, segments: dict[str, str
     table.EndModify(was_modified)
 
 
+def update_table_node(table: Any, before: Measurements, measured: Measurements) -> None:
+    """Writes what differs from what the table says."""
+    for row, (old, new) in enumerate(zip(before, measured)):
+        if new != old:
+            for name, text in zip(HEADER, rows(Measurements("", (new,)))[0].values()):
+                value = vtk.vtkVariant(float(text or "nan")) if name in NUMBERS else vtk.vtkVariant(str(text))
+                table.GetTable().SetValueByName(row, name, value)
+    table.GetTable().Modified()
+
+
 def read_table_node(table: Any) -> tuple[Measurements, dict[str, str]]:
     """What ``write_table_node`` wrote, be it in another session: the measurements and the segments' IDs by structure's key."""
     items = tuple(_row(table, row) for row in range(table.GetNumberOfRows()))

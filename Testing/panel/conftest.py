@@ -186,3 +186,28 @@ def tumor_panel(bench: Bench, scan: Any, tiny_models: Path, monkeypatch: pytest.
     widget = bench.open("TumorSeg")
     widget.parameters.model = "tiny_tumor"
     return widget
+
+
+@pytest.fixture
+def measuring_panel(bench: Bench) -> Iterator[Any]:
+    """The spine panel with a worker that measures at once."""
+    import numpy as np
+
+    from Testing.panel.measured_spine import MeasuringWorker
+
+    worker, made = MeasuringWorker(np.zeros((2, 2, 2), np.uint16), ()), bench.open("SpineSeg")
+    made.logic.stop()
+    made.logic.client = worker
+    yield made
+    worker.remove()
+
+
+@pytest.fixture
+def spine(measuring_panel: Any) -> Any:
+    """A drawn spine on a turned grid, shown in the panel."""
+    from Testing.panel.measured_spine import turned_spine_node
+
+    made = turned_spine_node()
+    measuring_panel.parameters.shown = made
+    measuring_panel.ui.measureSection.collapsed = False
+    return made

@@ -203,9 +203,8 @@ def measure(request: Measure, bench: Bench) -> Measured:
     from neurospineseg.measurements.ac_pc import AcPc
     from neurospineseg.measurements.nuclei import measure_nuclei_in
 
-    return Measured(
-        measure_nuclei_in(measuring.MeasuredMask(labels, names, scan), AcPc(*(np.array(point) for point in request.frame[:3]))).as_json()
-    )
+    ac, pc, midline = map(np.array, request.frame)
+    return Measured(measure_nuclei_in(measuring.MeasuredMask(labels, names, scan), AcPc(ac, pc, midline)).as_json())
 
 
 OPERATIONS: dict[type, Callable[[Any, Bench], Result]] = {
