@@ -22,7 +22,7 @@ FLOORS = (
     ("images", "packages"),
     ("tasks",),
     ("models",),
-    ("inference", "checks", "measurements", "pages", "mrml"),
+    ("inference", "checks", "measurements", "pages", "exports", "mrml"),
     ("pipeline",),
     ("worker", "cli"),
     ("neurospineseg_panel", "Training", "__main__"),

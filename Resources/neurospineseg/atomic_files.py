@@ -70,7 +70,7 @@ class Outputs:
     A hidden folder next to the first file holds what is being written; it is removed in every case. The first file comes last into its place.
 
     Args:
-        paths: the files to be written, all in one folder.
+        paths: the files to be written, all in one folder; one that is not written in the end is left out, but for the first.
         inputs: files that must not be overwritten, whatever the user says.
         overwrite: whether existing files may be replaced.
         staging: the name of the hidden folder, where somebody else must be able to remove it.
@@ -130,7 +130,8 @@ class Outputs:
 
     def _place(self) -> None:
         try:
-            place(self._staging, [path.name for path in reversed(self.paths)], overwrite=self.overwrite)
+            written = [path for path in self.paths[1:] if self.temporary(path).exists()]
+            place(self._staging, [path.name for path in reversed([self.paths[0], *written])], overwrite=self.overwrite)
         except FileExistsError as error:
             name = Path(error.filename2 or error.filename).name
             raise InputError(f"'{name}' has appeared meanwhile and was not replaced; choose another name or add --overwrite.") from error

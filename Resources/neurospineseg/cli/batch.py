@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from neurospineseg.cli.console import StageProgress, say
+from neurospineseg.cli.mask_export import export_dicom
 from neurospineseg.cli.match_list import list_matches
-from neurospineseg.cli.measured import measured_again
+from neurospineseg.cli.measured import measured_again, reference_channel
 from neurospineseg.cli.run_options import settings_of
 from neurospineseg.errors import ImplausibleInput, InputError
+from neurospineseg.images.volume import is_dicom
 from neurospineseg.measurements.measurement import Measurements
 from neurospineseg.pipeline.batch import DONE, KEPT, OUTPUT_ENDING, run_batch
 from neurospineseg.pipeline.batch_report import picture_of
+from neurospineseg.pipeline.dicom_exports import dicom_paths, need_packages
 from neurospineseg.pipeline.file_job import FileJob, run_file_job
 from neurospineseg.pipeline.match_table import read_match_table
+from neurospineseg.pipeline.settings import Settings
 
 
 def batch(options: argparse.Namespace) -> bool:
@@ -34,36 +38,24 @@ def batch(options: argparse.Namespace) -> bool:
     if options.output is None:
         raise InputError("No output folder was given; name the folder for the masks with -o, or show the cases with --list.")
     cases = None if options.cases is None else read_match_table(options.cases, options.task, options.folder)
-    networks: dict[str, Any] = {}
-    settings = replace(settings_of(options), uncertainty=True)
-
-    fresh: dict[Path, Measurements] = {}
-
-    def job_of(scans: Mapping[str, Path], output: Path) -> FileJob:
-        picture = picture_of(output, OUTPUT_ENDING)
-        return FileJob(
-            options.task, scans, output, settings, options.frame, options.orientation, options.spacing, options.volume, picture=picture
-        )
-
-    def segment_case(scans: Mapping[str, Path], output: Path) -> list[str]:
-        try:
-            with StageProgress() as progress:
-                result = run_file_job(job_of(scans, output), progress, networks)
-            if result.measurements is not None:
-                fresh[output] = result.measurements
-            return result.warnings
-        except ImplausibleInput as error:
-            raise InputError(f"{error} With --force it is segmented all the same.") from error
-
-    def measure_case(scans: Mapping[str, Path], mask: Path) -> Measurements:
-        return fresh.pop(mask) if mask in fresh else measured_again(job_of(scans, mask))
+    work = BatchWork(options, replace(settings_of(options), uncertainty=True))
+    need_packages(work.kinds)
 
     def tell(done: int, count: int, case: str) -> None:
         say(f"{done + 1} of {count}: {case}")
 
     try:
         outcomes = run_batch(
-            options.task, options.folder, options.output, segment_case, tell, say, measure_case if options.measure else None, cases, True
+            options.task,
+            options.folder,
+            options.output,
+            work.segment,
+            tell,
+            say,
+            work.measure if options.measure else None,
+            cases,
+            True,
+            work.complete if work.kinds else None,
         )
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Canceled; the masks that were written are kept: run the command again to go on.") from None
@@ -73,3 +65,61 @@ def batch(options: argparse.Namespace) -> bool:
     states = list(outcomes.values())
     print(f"{states.count(DONE)} segmented, {states.count(KEPT)} had their masks, {len(failed)} failed. Not for clinical use.")
     return not failed
+
+
+class BatchWork:
+    """What is done with each case.
+
+    Args:
+        options: the parsed command line.
+
+    Attributes:
+        kinds: which objects for archives are written, see ``neurospineseg.pipeline.dicom_exports``.
+    """
+
+    def __init__(self, options: argparse.Namespace, settings: Settings) -> None:
+        self.options, self.settings = options, settings
+        self.kinds = tuple(dict.fromkeys(options.dicom))
+        self._networks: dict[str, Any] = {}
+        self._measured: dict[Path, Measurements] = {}
+
+    def job(self, scans: Mapping[str, Path], mask: Path) -> FileJob:
+        said = self.options
+        picture = picture_of(mask, OUTPUT_ENDING)
+        return FileJob(said.task, scans, mask, self.settings, said.frame, said.orientation, said.spacing, said.volume, picture=picture)
+
+    def segment(self, scans: Mapping[str, Path], mask: Path) -> list[str]:
+        """Segments a case and returns warnings.
+
+        Raises:
+            InputError: its scans cannot be used.
+        """
+        kinds, warnings = self._kinds_of(scans)
+        try:
+            with StageProgress() as progress:
+                result = run_file_job(replace(self.job(scans, mask), dicom=kinds), progress, self._networks)
+        except ImplausibleInput as error:
+            raise InputError(f"{error} With --force it is segmented all the same.") from error
+        if result.measurements is not None:
+            self._measured[mask] = result.measurements
+        return [*result.warnings, *warnings]
+
+    def measure(self, scans: Mapping[str, Path], mask: Path) -> Measurements:
+        """What a case's mask measures, of this run or of an earlier one."""
+        return self._measured.pop(mask) if mask in self._measured else measured_again(self.job(scans, mask))
+
+    def complete(self, scans: Mapping[str, Path], mask: Path) -> list[str]:
+        """Writes the objects for archives that a mask of an earlier batch lacks."""
+        kinds, warnings = self._kinds_of(scans)
+        files = {kind: path for kind, path in dicom_paths(mask, kinds).items() if not path.exists()}
+        if not files:
+            return warnings
+        job = self.job(scans, mask)
+        channel = reference_channel(job)
+        return [*warnings, *export_dicom(mask, job.task, scans[channel], job.reading(channel), files)]
+
+    def _kinds_of(self, scans: Mapping[str, Path]) -> tuple[tuple[str, ...], list[str]]:
+        """What can be written of these scans, and a sentence where they are no DICOM images."""
+        if not self.kinds or any(is_dicom(path) for path in scans.values()):
+            return self.kinds, []
+        return (), ["The scans are no DICOM images, so that no DICOM object was written."]

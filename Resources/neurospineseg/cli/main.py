@@ -1,4 +1,4 @@
-"""The shell: ``neurospineseg segment | batch | view | measure | follow | corrections | models | doctor | wheels``.
+"""The shell: ``neurospineseg segment | batch | view | measure | export | follow | corrections | models | doctor | wheels``.
 
 Exit codes: 0 done, 1 the program or the computer failed, 2 bad input, 130 canceled.
 Nothing heavy is imported before a command needs it, so that ``--help`` is quick.
@@ -88,6 +88,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     _measure_options(commands, general)
     _follow_options(commands, general)
+    _export_options(commands, general)
     _corrections_options(commands, general)
     models = commands.add_parser("models", help="list the installed models", description="Lists the installed models.", parents=[general])
     actions = models.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
@@ -129,6 +130,23 @@ def _measure_options(commands: Any, general: _Parser) -> None:
     add_levels_option(measure)
     measure.add_argument("--overwrite", action="store_true", help="replace an existing table")
     add_reading_options(measure)
+
+
+def _export_options(commands: Any, general: _Parser) -> None:
+    export = commands.add_parser(
+        "export",
+        help="write a mask for an archive: DICOM SEG or RTSTRUCT",
+        description="Writes a mask that lies in a file for an archive: as DICOM SEG or RTSTRUCT, on the DICOM images that it was made of.",
+        parents=[general],
+    )
+    export.add_argument("mask", type=Path, metavar="MASK", help="a .seg.nrrd file, or a label map")
+    words = "the file to write: .dcm for DICOM SEG, .rtstruct.dcm for DICOM RTSTRUCT"
+    export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=words)
+    export.add_argument("--scan", type=Path, metavar="SCAN", help="the DICOM images that the mask was made of")
+    words = "what a label map shows that does not name its segments; its values are then the task's"
+    export.add_argument("--task", choices=[task.name for task in registered_tasks()], help=words)
+    export.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    add_reading_options(export)
 
 
 def _follow_options(commands: Any, general: _Parser) -> None:
@@ -308,6 +326,10 @@ def _run(options: argparse.Namespace, debug: bool) -> int:
                 from neurospineseg.cli.measure import measure_masks
 
                 return DONE if measure_masks(options) else BAD_INPUT
+            elif options.command == "export":
+                from neurospineseg.cli.export import export
+
+                export(options)
             elif options.command == "follow":
                 from neurospineseg.cli.follow import follow_studies
 

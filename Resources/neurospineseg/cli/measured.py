@@ -41,8 +41,7 @@ def measured_again(job: FileJob) -> Measurements:
     Raises:
         InputError: mask or scan cannot be read, or there is nothing that is measured.
     """
-    reference = str(read_sidecar(job.output).get("reference", ""))
-    channel = reference if reference in job.scans else next(iter(job.scans))
+    channel = reference_channel(job)
     scan = read_volume(
         job.scans[channel],
         frame=job.frame,
@@ -52,6 +51,12 @@ def measured_again(job: FileJob) -> Measurements:
         compact=True,
     )
     return measured_file(job.output, job.task, scan)
+
+
+def reference_channel(job: FileJob) -> str:
+    """The channel whose scan the mask of a job that was done before lies on."""
+    reference = str(read_sidecar(job.output).get("reference", ""))
+    return reference if reference in job.scans else next(iter(job.scans))
 
 
 def show(found: Measurements) -> None:

@@ -18,6 +18,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--structures", metavar="A,B", help="keep only these structures")
     words = "also measure what was found: a table of sizes, angles and volumes, see `neurospineseg measure`"
     parser.add_argument("--measure", action="store_true", help=words)
+    words = "also write DICOM SEG, for scans that came as DICOM images: MASK.seg.dcm"
+    parser.add_argument("--dicom-seg", dest="dicom", action="append_const", const="seg", default=[], help=words)
+    words = "also write DICOM RTSTRUCT, likewise: MASK.rtstruct.dcm"
+    parser.add_argument("--rtstruct", dest="dicom", action="append_const", const="rtstruct", help=words)
     parser.add_argument("--force", action="store_true", help="segment scans too that do not look like what the model expects")
     parser.add_argument("--anyway", dest="force", action="store_true", help=argparse.SUPPRESS)  # its name before
 

@@ -51,6 +51,7 @@ def file_job_of(options: argparse.Namespace) -> FileJob:
         page=options.page,
         table=options.measure,
         levels=_levels(options),
+        dicom=tuple(dict.fromkeys(options.dicom)),
         overwrite=options.overwrite,
     )
 

@@ -27,11 +27,13 @@ class DicomVolume:
         voxels: [k, j, i], rescaled (CT in HU); int16, uint16 or float32.
         affine: ijk to RAS.
         notes: sentences on what was left out.
+        frames: the image of each k.
     """
 
     voxels: np.ndarray
     affine: Affine
     notes: tuple[str, ...] = ()
+    frames: tuple[Frame, ...] = ()
 
 
 def read_dicom(path: Path, reading: Reading = AS_RECORDED) -> DicomVolume:
@@ -54,7 +56,7 @@ def read_dicom(path: Path, reading: Reading = AS_RECORDED) -> DicomVolume:
     volume = _read_stack(chosen.stack, pixels, reading, path, [*files.damaged, *(frame.path for frame in lost[chosen.series])])
     if repeated[chosen.series]:
         notes.append(f"{_slices(repeated[chosen.series])} of the DICOM series were there twice; the copies were left out.")
-    return DicomVolume(volume.voxels, volume.affine, (*notes, *volume.notes))
+    return DicomVolume(volume.voxels, volume.affine, (*notes, *volume.notes), volume.frames)
 
 
 def _slices(count: int) -> str:
@@ -115,14 +117,16 @@ def _read_stack(stack: Stack, pixels: DicomPixels, reading: Reading, path: Path,
         )
     affine = _affine(stack, reading, path, lost)
     voxels, damaged = gray_values(stack.frames, pixels)
+    frames = stack.frames
     if damaged:
         lost = [*lost, *(frame.path for frame in damaged)]
         kept = [k for k, frame in enumerate(stack.frames) if frame not in damaged]
         if len(kept) < 2:
             raise InputError(_no_volume(path, (), lost))
         affine, voxels = _affine(stack.without(damaged), reading, path, lost), voxels[kept]
+        frames = stack.without(damaged).frames
     notes = (f"{len(lost)} of the DICOM files are cut or damaged and were left out; the scan ends where they begin.",) if lost else ()
-    return DicomVolume(voxels, affine, notes)
+    return DicomVolume(voxels, affine, notes, frames)
 
 
 def _affine(stack: Stack, reading: Reading, path: Path, lost: Sequence[Path]) -> Affine:

@@ -106,6 +106,17 @@ def _ending(path: Path) -> str:
     return ".nii.gz" if name.endswith(".nii.gz") else path.suffix.lower()
 
 
+def is_dicom(path: Path) -> bool:
+    """Whether a scan lies in DICOM images.
+
+    Raises:
+        InputError: it cannot be opened.
+    """
+    if path.is_dir():
+        path = scan_in(path)
+    return path.is_dir() or begins_like_dicom(path)
+
+
 def read_volume(
     path: str | Path,
     *,

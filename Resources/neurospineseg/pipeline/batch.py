@@ -25,6 +25,7 @@ OUTPUT_ENDING = ".seg.nrrd"
 DONE, KEPT = "done", "kept"
 
 SegmentCase = Callable[[Mapping[str, Path], Path], Sequence[str] | None]
+CompleteCase = Callable[[Mapping[str, Path], Path], Sequence[str]]
 MeasureCase = Callable[[Mapping[str, Path], Path], Measurements]
 
 
@@ -38,6 +39,7 @@ def run_batch(
     measure: MeasureCase | None = None,
     cases: Sequence[Case] | None = None,
     report: bool = False,
+    complete: CompleteCase | None = None,
 ) -> dict[str, str]:
     """Segments every case of a folder that has no mask yet.
 
@@ -50,6 +52,8 @@ def run_batch(
             is asked for masks of earlier batches as well that the table does not hold; whatever it raises is a row of the table.
         cases: those of a table of matches, instead of what is found in the folder.
         report: whether ``report.html`` is kept too, see ``BatchReport``.
+        complete: writes what is lacking beside a mask that was there, given the scans and the mask; returns warnings. What it cannot write is
+            one of them.
 
     Returns:
         For each case ``done``, ``kept`` (its mask was there) or the sentence that says what is wrong with it.
@@ -69,7 +73,7 @@ def run_batch(
         try:
             table = None if measure is None else _Measuring(MeasurementTable(output, warn), measure, task_named(task))
             try:
-                return _run(cases, task_named(task), output, segment, summary, table, page, progress, warn)
+                return _run(cases, task_named(task), output, segment, complete, summary, table, page, progress, warn)
             finally:
                 if table is not None:
                     table.table.finish()
@@ -116,6 +120,7 @@ def _run(
     task: Task,
     output: Path,
     segment: SegmentCase,
+    complete: CompleteCase | None,
     summary: Summary,
     measuring: _Measuring | None,
     page: BatchReport | None,
@@ -127,6 +132,8 @@ def _run(
         progress(number, len(cases), case.name)
         mask = output / f"{case.name}{OUTPUT_ENDING}"
         outcomes[case.name], warnings = _outcome(case, task, mask, segment)
+        if outcomes[case.name] == KEPT and complete is not None:
+            warnings = _completed(case, task, mask, complete) or None
         for warning in dict.fromkeys(warnings or ()):
             warn(f"{case.name}: {warning}")
         summary.note(case.name, outcomes[case.name], warnings)
@@ -159,6 +166,16 @@ def _outcome(case: Case, task: Task, target: Path, segment: SegmentCase) -> tupl
         return "This computer ran out of memory for it; close other programs, or segment a part of it by itself.", ()
     except Exception as error:  # one case must not stop thousands
         return f"It could not be segmented; this is a fault of the program ({type(error).__name__}), please report it.", ()
+
+
+def _completed(case: Case, task: Task, mask: Path, complete: CompleteCase) -> list[str]:
+    """Warnings on what was lacking beside a mask."""
+    try:
+        return list(complete(_scans(case, task)[0], mask))
+    except InputError as error:
+        return [str(error)]
+    except OSError as error:
+        return [str(use_failed(error))]
 
 
 def _scans(case: Case, task: Task) -> tuple[Mapping[str, Path], list[str]]:

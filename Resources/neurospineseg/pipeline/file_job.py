@@ -16,11 +16,15 @@ from typing import TYPE_CHECKING, Any
 from neurospineseg.atomic_files import SEGMENTATION_ENDING, Outputs, beside, mask_ending, whole_file
 from neurospineseg.errors import InputError
 from neurospineseg.errors.of_files import writing_failed
+from neurospineseg.images.dicom_start import Reading
+from neurospineseg.pipeline.dicom_exports import dicom_paths, need_packages, write_dicom
 from neurospineseg.pipeline.settings import Settings
 from neurospineseg.pipeline.stages import Progress, Stage
 from neurospineseg.tasks.structure import segment_tags
+from neurospineseg.tasks.task import task_named
 
 if TYPE_CHECKING:
+    from neurospineseg.exports.dicom_source import DicomSource
     from neurospineseg.images.volume import Volume
     from neurospineseg.pipeline.segmentation_result import SegmentationResult
 
@@ -38,6 +42,7 @@ class FileJob:
         volume: which of several volumes among DICOM images, see ``read_volume``; ``KEY:NAME`` for the scan of one channel alone.
         sidecar: whether the record is written.
         page: whether a page with pictures is.
+        dicom: which objects for archives are, see ``neurospineseg.pipeline.dicom_exports``; of scans that came as DICOM images.
         table: whether the measurements are, where ``settings`` ask for them.
         levels: see ``Segmenter.run``.
         overwrite: whether existing outputs may be replaced.
@@ -57,13 +62,14 @@ class FileJob:
     page: bool = False
     table: bool = False
     levels: Mapping[str, tuple[float, float, float]] | None = None
+    dicom: tuple[str, ...] = ()
     overwrite: bool = False
     staging: Path | None = None
     picture: Path | None = None
 
     @property
     def paths(self) -> dict[str, Path]:
-        """The files to write: ``mask``, and ``record``, ``page`` and ``table`` where they are wanted."""
+        """The files to write: ``mask``, and ``record``, ``page``, ``table`` and DICOM objects where they are wanted."""
         made = {"mask": self.output}
         if self.sidecar:
             made["record"] = beside(self.output, ".json")
@@ -71,7 +77,11 @@ class FileJob:
             made["page"] = beside(self.output, ".html")
         if self.table and self.settings.measure:
             made["table"] = beside(self.output, ".csv")
-        return made
+        return {**made, **dicom_paths(self.output, self.dicom)}
+
+    def reading(self, channel: str) -> Reading:
+        """How the scan of a channel is read from DICOM images."""
+        return Reading(self.volume_of(channel), self.frame, self.orientation, self.spacing)
 
     def volume_of(self, channel: str) -> str | None:
         """The name of the volume that is the scan of a channel; its own before that of all."""
@@ -90,19 +100,25 @@ def run_file_job(job: FileJob, progress: Progress, networks: dict[str, Any] | No
         InputError: an input or the output cannot be used; nothing is left behind.
     """
     ending = _writable_ending(job.output)
+    need_packages(job.dicom)
     outputs = Outputs(list(job.paths.values()), inputs=list(job.scans.values()), overwrite=job.overwrite, staging=job.staging)
     try:
         with outputs:
-            return _into(outputs, job, ending, progress, networks)
+            result = _into(outputs, job, ending, progress, networks)
     except KeyboardInterrupt:
         if outputs.placed:
             raise KeyboardInterrupt(f"Canceled when '{job.output.name}' had just been written; it is complete.") from None
         raise
+    if not result.structures:
+        for path in dicom_paths(job.output, job.dicom).values():  # of a run before, of which this one is the better
+            path.unlink(missing_ok=True)
+    return result
 
 
 def _into(outputs: Outputs, job: FileJob, ending: str, progress: Progress, networks: dict[str, Any] | None) -> SegmentationResult:
     started = perf_counter()
     scans = _read(job, progress)
+    source = _dicom_source(job, next(key for key in task_named(job.task).channel_keys if key in scans)) if job.dicom else None
     reading, started = perf_counter() - started, perf_counter()
     progress(Stage.LOADING, 0.0)
     from neurospineseg.pipeline.segmenter import Segmenter
@@ -112,6 +128,8 @@ def _into(outputs: Outputs, job: FileJob, ending: str, progress: Progress, netwo
     result = segmenter.run(scans, progress, job.levels)
     try:
         _write(job, scans, result, before, outputs, ending, progress)
+        if source is not None:
+            _write_dicom(job, result, source, outputs)
     except OSError as error:
         raise writing_failed(error, job.output.name) from error
     return result
@@ -129,6 +147,32 @@ def _writable_ending(output: Path) -> str:
     if ending in META_IMAGE and importlib.util.find_spec("SimpleITK") is None:
         raise InputError(f"Writing {ending} needs the package SimpleITK, which this Python does not have; choose .nii.gz.")
     return ending
+
+
+def _dicom_source(job: FileJob, channel: str) -> tuple[str, DicomSource]:
+    """The channel and the images that its scan came from.
+
+    Raises:
+        InputError: it came from no DICOM images, or from some that cannot be referred to.
+    """
+    from neurospineseg.exports.dicom_source import dicom_source
+
+    return channel, dicom_source(job.scans[channel], job.reading(channel))
+
+
+def _write_dicom(job: FileJob, result: SegmentationResult, read: tuple[str, DicomSource], outputs: Outputs) -> None:
+    """Writes what archives take under temporary names; of a mask that is empty nothing, and a warning says so."""
+    from neurospineseg.exports.coded_segment import Maker, of_structure
+
+    if not result.structures:
+        result.warnings.append("Nothing was found, so that no DICOM object was written.")
+        return
+    channel, source = read
+    if channel != result.report["reference"]:
+        source = _dicom_source(job, result.report["reference"])[1]
+    model = result.report["model"]
+    files = {kind: outputs.temporary(path) for kind, path in dicom_paths(job.output, job.dicom).items()}
+    write_dicom(files, result.labels, [of_structure(each) for each in result.structures], source, Maker(model["name"], model["version"]))
 
 
 def _read(job: FileJob, progress: Progress) -> dict[str, Volume]:
