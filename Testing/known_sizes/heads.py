@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -17,6 +17,7 @@ from neurospineseg.images.volume import Volume
 from neurospineseg.measurements.ac_pc import AC_MNI, NUCLEI_MNI, PC_MNI, AcPc, ac_pc_of_mni, nucleus_mni
 from neurospineseg.measurements.measurement import Measurement
 from neurospineseg.measurements.measuring import MeasuredMask
+from neurospineseg.measurements.midline import MidPlane
 from neurospineseg.measurements.nuclei import AXES, ENDS, measure_nuclei, measure_nuclei_in
 from neurospineseg.tasks.anatomy import structure
 from Testing.known_sizes.comparison import Compared, print_summary
@@ -34,6 +35,10 @@ SEMI_MM = {
 """Semi-axes of the drawn ellipsoids, shorter than the nuclei where these would meet."""
 PLACE_DEVIATION_MM = 1.0
 """By how much each drawn nucleus lies elsewhere than in the atlas, along each axis, when the commissures are to be found from them."""
+
+
+PLANE_DEVIATION_DEGREES, PLANE_DEVIATION_MM = 0.35, 0.65
+"""By how much a scan's mid-plane is off, about each of two axes and sideways: the most that it was in three templates."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,14 @@ def compare(seed: int) -> list[Compared]:
     return [Compared(seed, of(measured, key, place), truth) for key, place, truth in expected(head)]
 
 
+def seen_mid_plane(frame: AcPc, rng: np.random.Generator) -> MidPlane:
+    """The mid-plane as a scan shows it: off by as much as those of three templates were."""
+    right, forward, up = frame.to_ras.linear.T
+    lean, slide = np.radians(rng.normal(0, PLANE_DEVIATION_DEGREES, 2)), rng.normal(0, PLANE_DEVIATION_MM)
+    normal = right + lean[0] * forward + lean[1] * up
+    return MidPlane((frame.ac + frame.pc) / 2 + slide * right, normal / np.linalg.norm(normal), 1.0)
+
+
 def compare_commissures(seed: int) -> list[Compared]:
     """Commissures found from nuclei that lie a little elsewhere than in the atlas, beside the true ones: their distance, their places, the frame's angles."""
     head = draw_head(seed, PLACE_DEVIATION_MM)
@@ -106,10 +119,13 @@ def compare_commissures(seed: int) -> list[Compared]:
     points = {key: np.array(of(measured, "r", key).points[0]) for key in ("ac", "pc", "midline")}
     found, length = AcPc(points["ac"], points["pc"], points["midline"]), of(measured, "ac_pc_length", "")
     turned = np.degrees(Rotation.from_matrix(found.to_ras.linear.T @ head.frame.to_ras.linear).magnitude())
+    refined = found.refined(seen_mid_plane(head.frame, np.random.default_rng(seed)))
+    less = np.degrees(Rotation.from_matrix(refined.to_ras.linear.T @ head.frame.to_ras.linear).magnitude())
     off = [Measurement(f"{key}_off", "", "", "", "mm", float(np.linalg.norm(points[key] - getattr(head.frame, key))), 0, length.high - length.value,
                        flags=length.flags) for key in ("ac", "pc")]  # fmt: skip
     turn = Measurement("frame_off", "", "", "", "deg", float(turned), 0, 180, flags=length.flags)
-    return [Compared(seed, length, head.frame.length), *(Compared(seed, each, 0.0) for each in (*off, turn))]
+    with_plane = replace(turn, key="frame_off_with_mid_plane", value=float(less))
+    return [Compared(seed, length, head.frame.length), *(Compared(seed, each, 0.0) for each in (*off, turn, with_plane))]
 
 
 def main() -> None:

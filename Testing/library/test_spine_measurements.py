@@ -136,6 +136,11 @@ def test_drawn_spines_of_other_kinds() -> None:
     assert [case.unsaid for case in cases] == [[], []]
 
 
+@pytest.mark.parametrize("seed", [13, 31])
+def test_rims_that_were_not_found_and_arches_taken_for_bodies_are_flagged(seed: int) -> None:
+    assert [(each.item.key, each.item.place) for each in compare(seed).compared if each.far and not each.flagged] == []
+
+
 def test_a_mark_of_a_person_replaces_a_number() -> None:
     item = next(each for each in measured("upright") if each.key == "body_depth")
     edited = measured("upright").replaced(item.edited(30.0, item.points))

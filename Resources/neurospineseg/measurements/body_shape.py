@@ -15,6 +15,8 @@ from neurospineseg.measurements.mask_field import MaskField
 
 WALL_SHARE = 0.35
 """Of the height, to either side of the middle: where walls are looked at, away from osteophytes at the edges."""
+LEAST_OF_WAIST = 0.99
+"""An endplate is at least this share of the body's depth at half its height, where bodies are waisted; else its rim was not found."""
 WIDTH_TO_DEPTH = 1.35
 """Of a body whose width is not seen."""
 
@@ -43,6 +45,14 @@ class BodyShape:
     right: np.ndarray | None
     sides_cut: bool
     half: tuple[float, float] = (20.0, 15.0)
+
+    @property
+    def rim_unsure(self) -> bool:
+        """Whether an endplate is shorter from front to back than the body between its walls, so that the edges of both are unsure."""
+        if self.front is None or self.back is None:
+            return False
+        least = LEAST_OF_WAIST * float(np.linalg.norm(self.front - self.back))
+        return any(plate is not None and plate.depth < least for plate in (self.upper, self.lower))
 
 
 def fit_body(field: MaskField, start: Frame, half_height: float, lower_too: bool = True, most_half_width: float = 40.0) -> BodyShape | None:

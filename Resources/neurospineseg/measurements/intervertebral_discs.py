@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from neurospineseg.measurements.endplate import Endplate
-from neurospineseg.measurements.measurement import CUT, Measurement, as_points
+from neurospineseg.measurements.measurement import CUT, UNSURE, Measurement, as_points
 from neurospineseg.measurements.spine_lengths import NOT_TOLD, length, missing, place_name, quotient
 from neurospineseg.measurements.spine_shapes import SACRUM, SpineShapes
 
@@ -104,12 +104,20 @@ def _meets(plate: Endplate, point: np.ndarray, up: np.ndarray) -> np.ndarray:
 
 
 def _own_heights(shapes: SpineShapes, key: str) -> list[Measurement]:
-    """Heights of a disc's own mask, where an endplate beside it is not measured."""
+    """Heights of a disc's own mask, where an endplate beside it is not measured; its edges in front and behind are less sure."""
     shape = shapes.discs[key]
     width = shapes.fields[key].width_along(shape.frame.axes[:, 2])
     plates = [plate for plate in (shape.upper, shape.lower) if plate is not None]
     return [
-        length(f"disc_height_{where}", f"Disc height, {where}", key, GROUP, [getattr(plate, where) for plate in plates], width)
+        length(
+            f"disc_height_{where}",
+            f"Disc height, {where}",
+            key,
+            GROUP,
+            [getattr(plate, where) for plate in plates],
+            width,
+            () if where == "middle" else (UNSURE,),
+        )
         for where in ("front", "middle", "back")
     ]
 

@@ -22,7 +22,9 @@ SURFACES = (0.3, 0.7)
 MOST_SPREAD = {"mm": 1.5, "deg": 4.0, "%": 8.0, "mm2": 60.0, "": 0.12}
 """An error bar that reaches farther than this to a side is flagged."""
 MOST_UNLIKE = 1.45
-"""No body is so many times as deep, or as shallow, as its neighbors."""
+"""No body is so many times as deep, or as shallow, as its neighbors within two places."""
+MORE_UNLIKE_BY_PLACE = 1.08
+"""And as one farther away so many times more for each place."""
 
 
 def measure_spine(mask: MeasuredMask) -> Measurements:
@@ -80,8 +82,13 @@ def _unlike_neighbors(shapes: SpineShapes) -> set[str]:
     }
     odd = set()
     for key, depth in depths.items():
-        near = [other for name, other in depths.items() if name != key and abs(shapes.places[name] - shapes.places[key]) <= 2]
-        if near and not 1 / MOST_UNLIKE < depth / float(np.median(near)) < MOST_UNLIKE:
+        others = {name: abs(shapes.places[name] - shapes.places[key]) for name in depths if name != key}
+        if not others:
+            continue
+        within = max(2, min(others.values()))
+        usual = float(np.median([depths[name] for name, far in others.items() if far <= within]))
+        most = MOST_UNLIKE * MORE_UNLIKE_BY_PLACE ** (within - 2)
+        if not 1 / most < depth / usual < most:
             odd |= {key} | {
                 name for name, place in shapes.places.items() if place - shapes.places[key] in (0, 1) and family(name) == "disc"
             }

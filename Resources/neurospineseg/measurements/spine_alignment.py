@@ -14,7 +14,7 @@ import numpy as np
 
 from neurospineseg.measurements.endplate import Endplate
 from neurospineseg.measurements.intervertebral_discs import disc_axes, facing_endplates
-from neurospineseg.measurements.measurement import CUT, FEW_VOXELS, Measurement, as_points
+from neurospineseg.measurements.measurement import CUT, FEW_VOXELS, UNSURE, Measurement, as_points
 from neurospineseg.measurements.spine_lengths import COARSE_MM, FEWEST_ALONG, NOT_TOLD, length, missing, place_name, quotient
 from neurospineseg.measurements.spine_shapes import SACRUM, SpineShapes
 
@@ -34,7 +34,7 @@ def alignment(shapes: SpineShapes) -> Iterator[Measurement]:
             why = CUT if shapes.fields[upper].at_edge or shapes.fields[lower].at_edge else NOT_TOLD
             yield missing("slip", "Slip", disc, GROUP, "mm", why)
             continue
-        yield from _slip(shapes, disc, lower, *facing)
+        yield from _slip(shapes, disc, (upper, lower), *facing)
         yield _angle(shapes, "disc_angle", "Disc angle", disc, *facing)
         above, below = shapes.bodies[upper].upper, shapes.bodies[lower].lower
         if above is not None and below is not None:
@@ -43,11 +43,12 @@ def alignment(shapes: SpineShapes) -> Iterator[Measurement]:
     yield from _largest_sideways(shapes)
 
 
-def _slip(shapes: SpineShapes, disc: str, lower: str, above: Endplate, below: Endplate) -> Iterator[Measurement]:
+def _slip(shapes: SpineShapes, disc: str, pair: tuple[str, str], above: Endplate, below: Endplate) -> Iterator[Measurement]:
     along = below.forward
-    width = shapes.fields[lower].width_along(along)
+    width = shapes.fields[pair[1]].width_along(along)
     value = float((above.back - below.back) @ along)
     flags = (FEW_VOXELS,) if width > COARSE_MM or below.depth < FEWEST_ALONG * width else ()
+    flags = (*flags, UNSURE) if any(shapes.bodies[key].rim_unsure for key in pair) else flags
     points = as_points([below.back, below.back + value * along])
     words = ("slip", "Slip", disc, place_name(disc), "mm")
     slip = Measurement(*words, value, value - width / 2, value + width / 2, "line", points, flags, GROUP)

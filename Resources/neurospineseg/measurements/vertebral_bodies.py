@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from neurospineseg.measurements.body_shape import BodyShape
-from neurospineseg.measurements.measurement import CUT, FEW_VOXELS, Measurement, as_points
+from neurospineseg.measurements.measurement import CUT, FEW_VOXELS, UNSURE, Measurement, as_points
 from neurospineseg.measurements.spine_lengths import COARSE_MM, FEWEST_ALONG, NOT_TOLD, length, missing, place_name, quotient
 from neurospineseg.measurements.spine_shapes import SACRUM, SpineShapes
 
@@ -76,5 +76,6 @@ def _endplates(shapes: SpineShapes, key: str, shape: BodyShape) -> Iterator[Meas
         width = shapes.fields[key].width_along(plate.forward)
         value = plate.depth
         flags = (FEW_VOXELS,) if width > COARSE_MM or value < FEWEST_ALONG * width else ()
+        flags = (*flags, UNSURE) if shape.rim_unsure else flags
         points = as_points(plate.corners())
         yield Measurement(*words, place_name(key), "mm", value, value - width / 2, value + width / 2, "plane", points, flags, GROUP)
