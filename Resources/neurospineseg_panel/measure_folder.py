@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import slicer
@@ -13,6 +15,7 @@ KEY_ATTRIBUTE = "NeuroSpineSeg.Measure"
 """What a node of ours is: ``table``, a mark, a plot."""
 FOLDER_ATTRIBUTE = "NeuroSpineSeg.Measurements"
 TABLE = "table"
+SELECTION_ID = "vtkMRMLSelectionNodeSingleton"
 CLASSES = (
     "vtkMRMLTableNode",
     "vtkMRMLPlotSeriesNode",
@@ -75,6 +78,19 @@ def _folder(hierarchy: Any, segmentation: Any, known: dict[str, Any]) -> int:
     hierarchy.SetItemAttribute(folder, FOLDER_ATTRIBUTE, "1")
     hierarchy.SetItemExpanded(folder, False)
     return folder
+
+
+@contextmanager
+def placing_list_kept(scene: Any) -> Iterator[None]:
+    """A click goes on placing points into the list that it went into: Slicer makes every new markups node that list."""
+    selection = scene.GetNodeByID(SELECTION_ID)
+    before = None if selection is None else (selection.GetActivePlaceNodeClassName(), selection.GetActivePlaceNodeID())
+    try:
+        yield
+    finally:
+        if selection is not None and before is not None:
+            selection.SetReferenceActivePlaceNodeClassName(before[0])
+            selection.SetActivePlaceNodeID(before[1])
 
 
 def remove_nodes(nodes: list[Any]) -> None:

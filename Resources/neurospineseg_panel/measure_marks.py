@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from neurospineseg.measurements.measurement import Measurement, as_points
-from neurospineseg_panel.measure_folder import own_node
+from neurospineseg_panel.measure_folder import own_node, placing_list_kept
 
 MARK = "mark:"
 CLASSES = {
@@ -20,7 +20,6 @@ CLASSES = {
     "plane": "vtkMRMLMarkupsPlaneNode",
     "point": "vtkMRMLMarkupsFiducialNode",
 }
-SELECTION_ID = "vtkMRMLSelectionNodeSingleton"
 _PLACED: list[Any] = []
 """Marks that are being placed by us, whose events tell of no person's hand."""
 
@@ -41,8 +40,8 @@ def make_mark(segmentation: Any, key: str, each: Measurement, known: dict[str, A
     """
     if key in known and known[key].GetScene() is not None:
         return known[key]
-    before = _active_list(segmentation)
-    node = own_node(segmentation, key, CLASSES[each.shape], mark_name(each), known)
+    with placing_list_kept(segmentation.GetScene()):
+        node = own_node(segmentation, key, CLASSES[each.shape], mark_name(each), known)
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
     display.SetVisibility(False)
@@ -53,7 +52,6 @@ def make_mark(segmentation: Any, key: str, each: Measurement, known: dict[str, A
         node.SetPlaneType(node.PlaneType3Points)
     place_mark(segmentation, node, each)
     node.SetLocked(not movable)
-    _activate_list(segmentation, before)
     return node
 
 
@@ -118,16 +116,3 @@ def control_points(node: Any) -> np.ndarray:
 def is_complete(each: Measurement, node: Any) -> bool:
     """Whether a mark still has as many points as its measurement's."""
     return node.GetNumberOfControlPoints() == len(shown_points(each))
-
-
-def _active_list(segmentation: Any) -> tuple[str | None, str | None] | None:
-    """The list into which a click would place a point: Slicer makes every new one that."""
-    selection = segmentation.GetScene().GetNodeByID(SELECTION_ID)
-    return None if selection is None else (selection.GetActivePlaceNodeClassName(), selection.GetActivePlaceNodeID())
-
-
-def _activate_list(segmentation: Any, before: tuple[str | None, str | None] | None) -> None:
-    selection = segmentation.GetScene().GetNodeByID(SELECTION_ID)
-    if selection is not None and before is not None:
-        selection.SetReferenceActivePlaceNodeClassName(before[0])
-        selection.SetActivePlaceNodeID(before[1])

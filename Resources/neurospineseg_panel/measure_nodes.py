@@ -9,9 +9,11 @@ from slicer.i18n import tr as _
 
 from neurospineseg.measurements.measurement import Measurements
 from neurospineseg.mrml.pieces import Pieces
+from neurospineseg_panel.acpc_transform import place_acpc
 from neurospineseg_panel.measure_edits import edits_in, new_place, remember_edits, with_edits
 from neurospineseg_panel.measure_folder import KEY_ATTRIBUTE, TABLE, own_node, own_nodes, remove_nodes
 from neurospineseg_panel.measure_marks import CLASSES, MARK, mark_key, mark_name, place_mark
+from neurospineseg_panel.measure_plots import plotting
 from neurospineseg_panel.measure_table import read_table_node, write_table_node
 from neurospineseg_panel.measured_segmentation import MeasuredSegmentation
 
@@ -35,6 +37,8 @@ def measuring_nodes(result: MeasuredSegmentation, notes: list[str], keep_edits: 
     remember_edits(table, edits)
     yield
     yield from _marks_following(result, known, before)
+    yield from plotting(result.node, result.measured, known)
+    place_acpc(result.node, result.measured, known)
     return result
 
 

@@ -13,10 +13,13 @@ from slicer.util import VTKObservationMixin
 from neurospineseg.errors import InputError
 from neurospineseg.measurements.edits import moved
 from neurospineseg.measurements.measurement import Measurements
+from neurospineseg_panel.acpc_transform import place_acpc
 from neurospineseg_panel.host import Host
+from neurospineseg_panel.level_names import LevelNames
 from neurospineseg_panel.logic import SegmentLogic
 from neurospineseg_panel.measure_edits import edits_in, remember_edits
 from neurospineseg_panel.measure_folder import TABLE, own_nodes
+from neurospineseg_panel.measure_plots import chart_for, refill_charts, show_chart
 from neurospineseg_panel.measure_run import scan_of_segmentation
 from neurospineseg_panel.measure_table import read_table_node, update_table_node
 from neurospineseg_panel.measure_tree import MeasureTree
@@ -26,7 +29,7 @@ from neurospineseg_panel.shown_marks import Points, ShownMarks
 from neurospineseg_panel.turns import Turns
 from neurospineseg_panel.wrapped_labels import fit
 
-SETTLING_MILLISECONDS = 600
+SETTLING_MILLISECONDS, DRAGGED_MILLISECONDS = 600, 150
 
 
 class MeasureSection(VTKObservationMixin):
@@ -46,14 +49,23 @@ class MeasureSection(VTKObservationMixin):
         self._results: dict[str, MeasuredSegmentation] = {}
         self.tree = MeasureTree(ui.measureTree, self.onPointed, self.onChosen)
         self.marks = ShownMarks(self.onMoved)
+        self.levels = LevelNames(logic.declaration.task)
+        self._selected = ""
         self._filling = Turns(self._failed)
+        self._dragged = qt.QTimer()
+        self._dragged.setSingleShot(True)
+        self._dragged.setInterval(DRAGGED_MILLISECONDS)
+        self._dragged.connect("timeout()", self.onDragged)
         self._settled = qt.QTimer()
         self._settled.setSingleShot(True)
         self._settled.setInterval(SETTLING_MILLISECONDS)
-        self._settled.connect("timeout()", self.tell_state)
+        self._settled.connect("timeout()", self.onSettled)
         ui.measureButton.connect("clicked(bool)", self.onMeasure)
         ui.measureSection.connect("contentsCollapsed(bool)", self.onCollapsed)
         ui.measureAllCheckBox.connect("toggled(bool)", self.marks.show_all)
+        ui.measurePlotButton.connect("clicked(bool)", self.onPlot)
+        ui.levelNamesCheckBox.connect("toggled(bool)", self.onLevelNames)
+        ui.levelNamesCheckBox.setVisible(logic.declaration.renumbers)
 
     def update(self, node: Any, busy: bool) -> None:
         """Follows what the panel shows."""
@@ -71,6 +83,8 @@ class MeasureSection(VTKObservationMixin):
         self.tree.clear()
         self.take_table()
         self.tell_state()
+        self.levels.stop()
+        self.ui.levelNamesCheckBox.checked = self.levels.is_shown(node)
 
     def take_table(self) -> None:
         """Lists what the segmentation's table in the scene says, be it of another session."""
@@ -92,6 +106,11 @@ class MeasureSection(VTKObservationMixin):
     def onSegmentationChanged(self, caller: Any, event: Any) -> None:
         self._settled.start()
 
+    def onSettled(self) -> None:
+        self.tell_state()
+        if self.levels.is_shown(self.node):
+            self.onLevelNames(True)
+
     def onMeasure(self, checked: bool = False) -> None:
         self.host.when_installed(self.ui.measureButton, lambda: self.host.begin(self._run, self.onMeasured))
 
@@ -108,7 +127,7 @@ class MeasureSection(VTKObservationMixin):
         self.host.say("\n".join([text, *notes]))
         if result.node is self.node:
             self.take_table()
-            self.tell_state()
+            self.onSettled()
 
     def tell_state(self) -> None:
         """Says whether what is listed still holds."""
@@ -134,6 +153,7 @@ class MeasureSection(VTKObservationMixin):
         """Goes to where a number was measured and shows its mark, which can be dragged."""
         self._jump(number)
         self.marks.select(number)
+        self._selected = self.measured.items[number].key if self.measured is not None else ""
 
     def _jump(self, number: int) -> None:
         place = self.marks.place_of(number)
@@ -157,6 +177,30 @@ class MeasureSection(VTKObservationMixin):
         if table is not None:
             update_table_node(table, before, self.measured)
             remember_edits(table, [*edits_in(table), (before.items[number].place, before.items[number].key)])
+        self._dragged.start()
+
+    def onDragged(self) -> None:
+        """A drag rests: what is made of the numbers follows."""
+        if self.node is not None and self.measured is not None:
+            known = own_nodes(self.node)
+            refill_charts(self.measured, known)
+            place_acpc(self.node, self.measured, known)
+
+    def onPlot(self, checked: bool = False) -> None:
+        """Shows the chart of the selected row's measure in the layout."""
+        chart = None if self.measured is None else chart_for(self.measured, self._selected, own_nodes(self.node))
+        if chart is None:
+            self.host.say(_("There is nothing to plot; measure first."))
+        else:
+            show_chart(chart)
+
+    def onLevelNames(self, on: bool) -> None:
+        """Shows the names of the levels at the centers of their bodies, or hides them."""
+        if not on or self.node is None:
+            self.levels.hide(self.node)
+            return
+        result = self._results.get(self.node.GetID())
+        self.levels.show(self.node, self.measured if result is not None and result.holds else None)
 
     def onCollapsed(self, collapsed: bool) -> None:
         if not collapsed:
@@ -170,6 +214,8 @@ class MeasureSection(VTKObservationMixin):
 
     def cleanup(self) -> None:
         self._settled.stop()
+        self._dragged.stop()
+        self.levels.stop()
         self.tree.cleanup()
         self.show(None)
         self.marks.cleanup()

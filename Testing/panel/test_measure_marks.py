@@ -130,6 +130,19 @@ def test_marks_lie_under_the_segmentations_transform(bench, measuring_panel, spi
     assert node.GetTransformNodeID() == transform.GetID()
 
 
+def test_clicks_go_on_placing_points_into_the_users_list(panel, spine) -> None:
+    from neurospineseg_panel.measure_folder import placing_list_kept
+
+    selection = slicer.vtkMRMLSelectionNode()
+    selection.SetSingletonTag("Singleton")
+    selection = slicer.mrmlScene.AddNode(selection)
+    mine, other = (slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode") for _ in range(2))
+    selection.SetActivePlaceNodeID(mine.GetID())
+    with placing_list_kept(slicer.mrmlScene):
+        selection.SetActivePlaceNodeID(other.GetID())
+    assert selection.GetActivePlaceNodeID() == mine.GetID()
+
+
 def test_a_mark_that_the_user_deleted_is_made_again_when_it_is_looked_at(panel, spine) -> None:
     node = mark_of(panel, "body_depth", L3)
     slicer.mrmlScene.RemoveNode(node)

@@ -108,11 +108,12 @@ class Modules:
             "terminologies": slicer.vtkSlicerTerminologiesModuleLogic(),
             "segmentations": slicer.vtkSlicerSegmentationsModuleLogic(),
             "volumes": slicer.vtkSlicerVolumesLogic(),
+            "plots": slicer.vtkSlicerPlotsLogic(),
         }
 
     def set_scene(self, scene: Any) -> None:
         """What the application does with each module's logic."""
-        for name in ("segmentations", "volumes"):
+        for name in ("segmentations", "volumes", "plots"):
             self._logics[name].SetMRMLScene(scene)
 
     def __getattr__(self, name: str) -> Any:
