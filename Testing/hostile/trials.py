@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-FORMATS = ("nifti", "nrrd", "meta_image", "dicom", "bundle", "weights", "record")
+FORMATS = ("nifti", "nrrd", "meta_image", "dicom", "bundle", "weights", "record", "added")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from neurospineseg import __version__
+from neurospineseg.cli.models_options import add_models_command
 from neurospineseg.cli.reading_options import add_reading_options
 from neurospineseg.cli.run_options import add_levels_option, add_register_option, add_run_options
 from neurospineseg.errors import ImplausibleInput, InputError, missing_package
@@ -90,16 +91,7 @@ def make_parser() -> argparse.ArgumentParser:
     _follow_options(commands, general)
     _export_options(commands, general)
     _corrections_options(commands, general)
-    models = commands.add_parser("models", help="list the installed models", description="Lists the installed models.", parents=[general])
-    actions = models.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
-    export = actions.add_parser(
-        "export",
-        help="write one as a plain MONAI Bundle",
-        description="Writes a model as a bundle in single precision, which MONAI runs.",
-        parents=[general],
-    )
-    export.add_argument("name", metavar="NAME", help="a name that `neurospineseg models` lists, or a bundle's folder")
-    export.add_argument("folder", type=Path, metavar="DIR", help="receives the bundle's folder")
+    add_models_command(commands, general)
     commands.add_parser(
         "doctor", help="what is installed, which device, how fast", description="Checks the installation.", parents=[general]
     )

@@ -24,6 +24,8 @@ from neurospineseg.errors.json_text import json_of
 from neurospineseg.errors.of_files import reading_failed
 from neurospineseg.images.normalization import Normalization
 from neurospineseg.models.catalog import model_folders
+from neurospineseg.models.recipe import AddedStructure, Recipe
+from neurospineseg.tasks.structure import Structure
 from neurospineseg.tasks.task import task_named
 
 LARGEST_WEIGHTS = 2**33
@@ -78,6 +80,9 @@ class ModelSpec(BaseModel):
         flips: axes k, j, i (0, 1, 2) along which a 3D network also sees the image mirrored, each by itself; its probabilities are averaged.
         preference: of a task's installed models, that with the highest is used where none is named.
         modalities: contrasts the model was trained on, in words for people.
+        recipe: of a model of another program, what that does with a scan; ``spacing``, ``patch`` and ``normalization`` then only tell of it,
+            the task's rules are not applied, and ``classes`` are keys of structures, which may be the model's own.
+        added_structures: the structures that are the model's own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -109,6 +114,8 @@ class ModelSpec(BaseModel):
     flips: tuple[Literal[0, 1, 2], ...] = ()
     preference: int = 0
     modalities: str = ""
+    recipe: Recipe | None = None
+    added_structures: tuple[AddedStructure, ...] = Field(default=(), max_length=4096)
     title: str = ""
     summary: str = Field(default="", description="one line for the models list")
     trained_on: str = Field(default="", description="what it learned from, in a few words after 'Trained on'")
@@ -145,6 +152,19 @@ class ModelSpec(BaseModel):
         return self
 
     @property
+    def structures(self) -> tuple[Structure, ...]:
+        """Every structure that the model can find.
+
+        Raises:
+            InputError: a class of a model of another program is no structure.
+        """
+        task = task_named(self.task)
+        if self.recipe is None:
+            return task.structures_of_classes(self.classes)
+        own = {each.key: each.structure for each in self.added_structures}
+        return tuple(own[key] if key in own else task.structure(key) for key in dict.fromkeys(self.classes[1:]))
+
+    @property
     def inputs(self) -> int:
         """How many input channels the network has."""
         return len(self.channels) * self.slices + (3 if self.coordinates else 0)
@@ -167,6 +187,11 @@ class Bundle:
     folder: Path
     spec: ModelSpec
     network_def: dict[str, Any]
+
+    @property
+    def added(self) -> bool:
+        """Whether it is a model of another program."""
+        return self.spec.recipe is not None
 
     @property
     def weights(self) -> Path:
@@ -228,7 +253,9 @@ def read_bundle(folder: Path) -> Bundle:
     except ValidationError as error:
         raise BundleError(f"The bundle '{folder.name}' is malformed: {_first_fault(error)}.") from error
     try:
-        if spec.role == "segment":
+        if spec.recipe is not None:
+            _ = spec.structures
+        elif spec.role == "segment":
             task_named(spec.task).check_classes(spec.classes)
     except InputError as error:
         raise BundleError(f"The bundle '{folder.name}' cannot be used: {error}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,7 @@ def refuse_huge(value: Any) -> None:
         refuse_huge(item)
 
 
-def _check_archive(path: Path) -> None:
+def check_archive(path: Path) -> None:
     """Raises NetworkError where a file of weights is a pipe or a device, or packed, so that it could unpack to any size."""
     if path.exists() and not path.is_file():
         raise NetworkError(f"The weights '{path.name}' are no file; install the model again.")
@@ -137,13 +137,16 @@ def _check_archive(path: Path) -> None:
         raise NetworkError(f"The weights '{path.name}' are damaged or hold more than plain tensors; they were not loaded.")
 
 
-def load_weights(network: torch.nn.Module, path: Path) -> torch.nn.Module:
+def load_weights(network: torch.nn.Module, path: Path, *, exchange_norms: bool = True) -> torch.nn.Module:
     """Loads a plain state dict (see ``neurospineseg.models.weights``), exchanges norms for quicker equal ones and sets evaluation mode.
+
+    Args:
+        exchange_norms: whether norms are; their values differ in the last bit.
 
     Raises:
         InputError: the file cannot be read. ``NetworkError``: it is missing, is not a plain state dict, or does not fit the network.
     """
-    _check_archive(path)
+    check_archive(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
@@ -154,15 +157,24 @@ def load_weights(network: torch.nn.Module, path: Path) -> torch.nn.Module:
         raise NetworkError(f"The weights '{path.name}' are damaged or hold more than plain tensors; they were not loaded.") from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise NetworkError(f"The weights '{path.name}' are not a plain state dict; they were not loaded.")
+    fill_network(network, state, path.name)
+    return with_channel_norms(network).eval() if exchange_norms else network.eval()
+
+
+def fill_network(network: torch.nn.Module, state: Mapping[str, torch.Tensor], name: str) -> None:
+    """Puts a state dict from the file ``name`` into a network.
+
+    Raises:
+        NetworkError: it does not fit or means nothing.
+    """
     fitting = sum(value.numel() for value in network.state_dict().values())
     if (
         sum(value.numel() for value in state.values()) > MOST_TIMES * fitting + 1000
     ):  # a file of one number may claim to be a thousand million
-        raise NetworkError(f"The weights '{path.name}' do not fit the network the bundle names.")
+        raise NetworkError(f"The weights '{name}' do not fit the network the bundle names.")
     try:
         network.load_state_dict(dequantized(state))
     except WeightsError as error:
-        raise NetworkError(f"The weights '{path.name}' mean nothing ({error}); they were not loaded.") from error
+        raise NetworkError(f"The weights '{name}' mean nothing ({error}); they were not loaded.") from error
     except RuntimeError as error:
-        raise NetworkError(f"The weights '{path.name}' do not fit the network the bundle names.") from error
-    return with_channel_norms(network).eval()
+        raise NetworkError(f"The weights '{name}' do not fit the network the bundle names.") from error

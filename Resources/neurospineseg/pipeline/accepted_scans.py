@@ -29,7 +29,7 @@ def accepted_scans(scans: Mapping[str, Volume], spec: ModelSpec, task: Task) -> 
     Raises:
         InputError: one cannot be used or is missing.
     """
-    reference, accepted, warnings = _reference(scans, spec), {}, []
+    reference, accepted, warnings = reference_of(scans, spec), {}, []
     lacking = [name for name in spec.advised_channels if name not in scans]
     if lacking:
         them = "it" if len(lacking) == 1 else "them"
@@ -57,7 +57,7 @@ def made_plain(scan: Volume, words: str) -> tuple[Volume, list[str]]:
     return above_background(filled), [*notes, *more]
 
 
-def _reference(scans: Mapping[str, Volume], spec: ModelSpec) -> str:
+def reference_of(scans: Mapping[str, Volume], spec: ModelSpec) -> str:
     """The first of a model's channels that is given.
 
     Raises:

@@ -15,6 +15,7 @@ from neurospineseg.inference.device import choose_device, choose_precision
 from neurospineseg.inference.predict import predict
 from neurospineseg.models.bundle import Bundle, find_bundle, installed_bundles
 from neurospineseg.models.network import build_to_run, load_weights
+from neurospineseg.pipeline.added_run import AddedRun
 from neurospineseg.pipeline.class_probabilities import ClassProbabilities
 from neurospineseg.pipeline.known_levels import Place, name_levels
 from neurospineseg.pipeline.measuring_runs import measured_run
@@ -52,10 +53,12 @@ class Segmenter:
 
     def __init__(self, task: str, settings: Settings = DEFAULTS, networks: dict[str, torch.nn.Module] | None = None) -> None:
         declared = task_named(task)
-        for key in settings.structures or ():
-            declared.structure(key)
         self.task, self.settings = task, settings
         self.bundle = _chosen_bundle(task, settings.model)
+        own = {structure.key for structure in self.bundle.spec.structures} if self.bundle.added else set()
+        for key in settings.structures or ():
+            if key not in own:
+                declared.structure(key)
         self.coarse = coarse_bundle(self.bundle)
         self.device = choose_device(settings.device)
         self.precision = choose_precision(self.device)
@@ -65,13 +68,13 @@ class Segmenter:
     def sought(self) -> list[Structure]:
         """Every structure that a run may mark: those of the model's classes that were asked for."""
         asked = self.settings.structures
-        known = task_named(self.task).structures_of_classes(self.bundle.spec.classes)
-        return [structure for structure in known if asked is None or structure.key in asked]
+        return [structure for structure in self.bundle.spec.structures if asked is None or structure.key in asked]
 
     def network(self, bundle: Bundle) -> torch.nn.Module:
         """The bundle's network with its weights, loaded once."""
         if bundle.spec.name not in self._networks:
-            self._networks[bundle.spec.name] = load_weights(build_to_run(bundle.network_def), bundle.weights)
+            network = build_to_run(bundle.network_def)
+            self._networks[bundle.spec.name] = load_weights(network, bundle.weights, exchange_norms=not bundle.added)
         return self._networks[bundle.spec.name]
 
     def run(
@@ -90,7 +93,7 @@ class Segmenter:
             InputError: a scan cannot be used, or the levels do not fit; the message says why and what to do. ``ImplausibleInput``: it can,
                 with ``Settings.force``.
         """
-        run = Run(self, scans, progress)
+        run = self._run(scans, progress)
         mask = run.finish()
         if levels is not None:
             mask = name_levels(run, levels)
@@ -103,7 +106,7 @@ class Segmenter:
         Raises:
             InputError: as for ``run``.
         """
-        run = Run(self, scans, progress)
+        run = self._run(scans, progress)
         found = run.probabilities()
         scan_grid = Grid(found.scan_grid.shape, run.given_affine)
         return ClassProbabilities(found.values, run.frame.grid_in_ras(found.grid), scan_grid)
@@ -125,7 +128,7 @@ class Segmenter:
         Raises:
             InputError: a scan cannot be used. ``ImplausibleInput``: it can, with ``Settings.force``.
         """
-        run = Run(self, scans)
+        run = self._run(scans)
         run.judge()
         return run.warnings
 
@@ -135,10 +138,13 @@ class Segmenter:
         Raises:
             InputError: a scan cannot be used, or the anatomy was not found.
         """
-        run = Run(self, scans, progress)
+        run = self._run(scans, progress)
         run.accept()
         found = run.tissue_region() if self.bundle.spec.locator is None else Region.around(run.located(None))
         return run.frame.region_in_ras(found)
+
+    def _run(self, scans: Mapping[str, Volume], progress: Progress = no_progress) -> Run:
+        return (AddedRun if self.bundle.added else Run)(self, scans, progress)
 
     def load(self) -> None:
         """Loads the model and those that help it, onto the device, so that the first run need not."""
