@@ -94,7 +94,8 @@ class Patches(Dataset):
         self.cases, self.spec, self.loop, self.seed = cases, spec, recipe.loop, recipe.loop.seed
         self.settings = recipe.augmentation
         self.plane = [axis for axis in range(3) if axis != spec.slice_axis]
-        self.size = np.array([spec.patch[axis] for axis in self.plane])
+        patch = spec.patch if spec.bilateral or recipe.loop.patch is None else np.minimum(spec.patch, recipe.loop.patch)
+        self.size = np.array([patch[axis] for axis in self.plane])
         self.augment = augment
         self.bend = bending(self.settings, tuple(int(n) for n in self.size))
         self.shade = shading(self.settings, self.plane)

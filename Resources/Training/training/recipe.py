@@ -102,6 +102,7 @@ class Loop(_Part):
     epochs: int = Field(100, ge=1)
     batch: int = Field(2, ge=1)
     patches_per_case: int = Field(4, ge=1)
+    patch: tuple[int, int, int] | None = Field(None, description="size of the patches that teach; None: the model's; never larger")
     steps_per_epoch: int = Field(100, ge=1, description="for drawn examples, which have no end")
     validation_examples: int = Field(16, ge=1, description="for drawn examples")
     foreground_share: float = Field(0.67, ge=0, le=1, description="of the patches, how many are centered on a labeled voxel")

@@ -74,6 +74,7 @@ class Session:
     devices: int = 1
     workers: int = 1
     minutes: float | None = None
+    callbacks: Sequence[Callback] = ()
 
 
 def train(session: Session) -> Path | None:
@@ -353,6 +354,7 @@ def _trainer(session: Session, recipe: Recipe, run: Path) -> Trainer:
             *stops,
             *([EMAWeightAveraging(decay=loop.averaging)] if loop.averaging else []),
             *([Deadline(session.minutes)] if session.minutes else []),
+            *session.callbacks,
         ],
     )
 

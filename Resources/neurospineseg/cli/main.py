@@ -1,4 +1,4 @@
-"""The shell: ``neurospineseg segment | batch | view | measure | export | follow | corrections | models | doctor | wheels``.
+"""The shell: ``neurospineseg segment | batch | view | measure | export | follow | corrections | fine-tune | models | doctor | wheels``.
 
 Exit codes: 0 done, 1 the program or the computer failed, 2 bad input, 130 canceled.
 Nothing heavy is imported before a command needs it, so that ``--help`` is quick.
@@ -91,6 +91,7 @@ def make_parser() -> argparse.ArgumentParser:
     _follow_options(commands, general)
     _export_options(commands, general)
     _corrections_options(commands, general)
+    _tuning_options(commands, general)
     add_models_command(commands, general)
     commands.add_parser(
         "doctor", help="what is installed, which device, how fast", description="Checks the installation.", parents=[general]
@@ -177,6 +178,21 @@ def _corrections_options(commands: Any, general: _Parser) -> None:
     corrections.add_argument("--task", choices=[task.name for task in registered_tasks()], help="only those for this one")
     corrections.add_argument("-o", "--output", type=Path, metavar="TABLE", help="a .csv file with a line for each correction and structure")
     corrections.add_argument("--overwrite", action="store_true", help="replace an existing table")
+
+
+def _tuning_options(commands: Any, general: _Parser) -> None:
+    tuning = commands.add_parser(
+        "fine-tune",
+        help="make a new model of one and accepted corrections",
+        description="Makes a new model of one and the corrections that were accepted in Slicer, beside the old one; a part is held out, and both models' figures on it are told. Run it again to go on.",
+        parents=[general],
+    )
+    tuning.add_argument("folder", type=Path, metavar="CORRECTIONS", help="the folder that was chosen in the panel")
+    tuning.add_argument("--model", required=True, metavar="NAME", help="the model to begin with; it stays as it is")
+    tuning.add_argument("--name", help="of the new model; default: the old one's and '_tuned'")
+    tuning.add_argument("--models", type=Path, metavar="FOLDER", help="receives the new model; default: the folder of your own models")
+    tuning.add_argument("--minutes", type=float, default=10.0, help="about how long it may take; default 10")
+    tuning.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
 
 
 def _wheels_options(commands: Any, general: _Parser) -> None:
@@ -330,6 +346,10 @@ def _run(options: argparse.Namespace, debug: bool) -> int:
                 from neurospineseg.cli.corrections import corrections
 
                 corrections(options)
+            elif options.command == "fine-tune":
+                from neurospineseg.cli.fine_tune import fine_tune
+
+                return fine_tune(options)
             elif options.command == "models":
                 from neurospineseg.cli.models import models
 
