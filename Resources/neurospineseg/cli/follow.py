@@ -12,7 +12,9 @@ from neurospineseg.cli.mask_file import measurable_mask
 from neurospineseg.errors import InputError
 from neurospineseg.images.segmentation_file import FileSegment, write_segmentation
 from neurospineseg.images.volume import Volume, read_volume
+from neurospineseg.measurements.change_plot import write_plot
 from neurospineseg.measurements.over_time import GROWN, SHRUNK, Change, write_changes
+from neurospineseg.measurements.rano import SOURCE, VERSION
 from neurospineseg.pipeline.follow_up import FollowUp, Study, follow
 from neurospineseg.tasks.task import task_named
 
@@ -24,10 +26,15 @@ def follow_studies(options: argparse.Namespace) -> None:
     task, studies = _studies(options)
     structures = _structures(task, options.of)
     maps = [options.output.with_name(f"{study.name}_change.seg.nrrd") for study in studies[1:]] if options.maps else []
+    plots = [options.plot] if options.plot is not None else []
+    if plots and plots[0].suffix.lower() != ".svg":
+        raise InputError(f"The plot '{plots[0].name}' is of no kind that can be drawn; its name must end in .svg.")
     inputs = [*options.masks, *options.scans]
-    with Outputs([options.output, *maps], inputs=inputs, overwrite=options.overwrite) as outputs:
+    with Outputs([options.output, *maps, *plots], inputs=inputs, overwrite=options.overwrite) as outputs:
         found = follow(studies, task, structures)
-        write_changes(found.changes, outputs.temporary(options.output))
+        write_changes(found.changes, outputs.temporary(options.output), found.lines)
+        for path in plots:
+            write_plot(found.changes, found.lines, outputs.temporary(path))
         for path, changed in zip(maps, found.maps):
             write_segmentation(changed, SEGMENTS, outputs.temporary(path))
     _show(found)
@@ -78,7 +85,10 @@ def _show(found: FollowUp) -> None:
         (each.study, each.measured.text, _first(each), _lowest(each), f"{each.measured.place_name}: {each.measured.name}")
         for each in followed
     ]
+    cells += [(VERSION, f"{line.value:.1f} {line.unit}".replace("mm2", "mm²"), "", "", f"Line: {line.name}") for line in found.lines]
     out().print(table(None, ("Study", "Value", "Since first", "Since lowest", "What"), cells, right=(1, 2, 3)))
+    if found.lines:
+        say(f"Note: Lines are those of {VERSION} ({SOURCE}), which takes more than sizes: they are no category.")
 
 
 def _first(each: Change) -> str:

@@ -158,6 +158,7 @@ def _follow_options(commands: Any, general: _Parser) -> None:
     follow.add_argument(
         "--dates", nargs="+", default=[], metavar="DATE", help="one for each mask, such as 2024-05-31; by default the files' names"
     )
+    follow.add_argument("--plot", type=Path, metavar="PLOT", help="also draw volumes and diameters over time, into this .svg file")
     words = "also write, beside the table, DATE_change.seg.nrrd: what has grown and shrunk since the first study"
     follow.add_argument("--maps", action="store_true", help=words)
     words = "what is looked at for these maps, such as whole_tumor; by default the tumor core, or all structures of another task"

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -93,15 +94,18 @@ def changes(studies: Sequence[tuple[str, Measurements]]) -> list[Change]:
 
 
 def _followed(measured: Measurements) -> Iterator[Measurement]:
-    """What keeps its place between studies: all of a spine or of nuclei but coordinates in space, and of tumors what does not hang on the order of the foci."""
+    """What keeps its place between studies: all of a spine or of nuclei but coordinates in space, and of tumors what does not hang on the order of the foci: see ``with_matched_foci``."""
     if measured.task != "tumor":
         yield from (each for each in measured if each.place not in ("ac", "pc", "midline"))
         return
     yield from (each for each in measured if not each.place.startswith("focus_"))
-    products = [each for each in measured if each.key == "product"]
+    products = [each for each in measured if each.key == "product" and each.place.startswith("focus_")]
     if products:
         yield _sum_of(products)
-        largest = max((each for each in measured if each.key == "longest_diameter"), key=lambda each: each.value or 0.0)
+        largest = max(
+            (each for each in measured if each.key == "longest_diameter" and each.place.startswith("focus_")),
+            key=lambda each: each.value or 0.0,
+        )
         yield replace(largest, place="foci", place_name="All foci", key="longest_diameter")
 
 
@@ -113,8 +117,8 @@ def _sum_of(products: Sequence[Measurement]) -> Measurement:
     return Measurement("sum_of_products", "Sum of the products", "foci", "All foci", "mm2", value, low, high, flags=flags, group="Foci")
 
 
-def write_changes(found: Sequence[Change], path: Path) -> None:
-    """Writes ``.csv`` (UTF-8 with a byte order mark, which Excel needs), one row for each number of each study.
+def write_changes(found: Sequence[Change], path: Path, lines: Sequence[Threshold] = ()) -> None:
+    """Writes ``.csv`` (UTF-8 with a byte order mark, which Excel needs), one row for each number of each study and one for each line.
 
     Raises:
         InputError: the name does not end in ``.csv``.
@@ -126,6 +130,24 @@ def write_changes(found: Sequence[Change], path: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(HEADER)
         writer.writerows(_row(each) for each in found)
+        writer.writerows(
+            ["", "Lines", line.place, line.label, line.unit, f"{line.value:.3f}", *[""] * 7, line.place, line.key] for line in lines
+        )
+
+
+class Threshold(Protocol):
+    """A line beside numbers, see ``neurospineseg.measurements.rano``."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def place(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def value(self) -> float: ...
 
 
 def _row(each: Change) -> list[str]:

@@ -12,9 +12,11 @@ from neurospineseg.errors import InputError
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.images.volume import Volume
 from neurospineseg.inference.registration import register_rigid
+from neurospineseg.measurements.focus_tracks import with_matched_foci
 from neurospineseg.measurements.measurement import Measurements
 from neurospineseg.measurements.measuring import measure
 from neurospineseg.measurements.over_time import Change, changed, changes, on_grid
+from neurospineseg.measurements.rano import ThresholdLine, rano_lines
 
 FARTHEST_MM, MOST_DEGREES = 60.0, 45.0
 """A registration that moves a head by more is doubted."""
@@ -51,6 +53,7 @@ class FollowUp:
         to_first: for each study the rigid map of its RAS to the first one's.
         maps: for each study but the first the label map of what has grown and shrunk since then, on the first one's grid.
         notes: sentences for the user.
+        lines: thresholds to show beside the numbers of a tumor.
     """
 
     measured: tuple[tuple[str, Measurements], ...]
@@ -58,6 +61,7 @@ class FollowUp:
     to_first: tuple[Affine, ...]
     maps: tuple[Volume, ...]
     notes: tuple[str, ...] = ()
+    lines: tuple[ThresholdLine, ...] = ()
 
 
 def follow(studies: Sequence[Study], task: str, structures: Sequence[str]) -> FollowUp:
@@ -85,7 +89,8 @@ def follow(studies: Sequence[Study], task: str, structures: Sequence[str]) -> Fo
         moves.append(move or Affine(np.eye(4)))
         grid = Volume(study.labels.voxels, moves[-1] @ study.labels.affine).grid
         maps.append(Volume(changed(before, on_grid(study.mask(structures), grid, first.labels.grid)), first.labels.affine))
-    return FollowUp(measured, tuple(changes(measured)), tuple(moves), tuple(maps), tuple(notes))
+    found = tuple(changes(with_matched_foci(measured, moves)))
+    return FollowUp(measured, found, tuple(moves), tuple(maps), tuple(notes), tuple(rano_lines(found)) if task == "tumor" else ())
 
 
 def _to_first(first: Study, study: Study) -> Affine | None:
