@@ -16,6 +16,8 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN, MONAI = "neurospineseg", ("monai float32", "monai autocast", "monai tuned")
+QUICK_MODEL = ("--model", "tumor_glioma")
+"""Of 2 mm: it has an eighth of the default's voxels."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def figures(tmp_path: Path, program: str, *arguments: str | Path) -> dict[str, A
 
 @pytest.mark.parametrize("task", ["tumor", "subcortical"])
 def test_inference_compares_and_judges(task: str, tmp_path: Path, cases: Path):
-    (found,) = figures(tmp_path, "inference", "--tasks", task, "--ways", OWN, *MONAI, "--cases", cases)["cases"]
+    (found,) = figures(tmp_path, "inference", "--tasks", task, *QUICK_MODEL, "--ways", OWN, *MONAI, "--cases", cases)["cases"]
     assert set(found["median_s"]) == {OWN, *MONAI}
     assert found["times_as_long"][OWN] == 1
     assert 0 < found["network_share"] < 1
@@ -53,7 +55,7 @@ def test_inference_compares_and_judges(task: str, tmp_path: Path, cases: Path):
 
 
 def test_accuracy_pairs_ours_with_each_reference(tmp_path: Path, cases: Path):
-    tumor, subcortical = figures(tmp_path, "accuracy", "--tasks", "tumor", "subcortical", "--cases", cases)["models"]
+    tumor, subcortical = figures(tmp_path, "accuracy", "--tasks", "tumor", "subcortical", *QUICK_MODEL, "--cases", cases)["models"]
     names = {"float32 reference", "float32 mirrored reference"}
     for judged, expected in ((tumor, names), (subcortical, names - {"float32 mirrored reference"})):
         drawn = judged["groups"]["drawn"]
@@ -154,7 +156,7 @@ def test_copied_classes_are_checked_as_the_first_model_is(tmp_path: Path):
 
 @pytest.mark.skipif(importlib.util.find_spec("nnunetv2") is None, reason="nnU-Net is not installed")
 def test_nnunet_segments_with_our_weights(tmp_path: Path, cases: Path):
-    (found,) = figures(tmp_path, "inference", "--tasks", "tumor", "--ways", OWN, "nnunet", "--cases", cases)["cases"]
+    (found,) = figures(tmp_path, "inference", "--tasks", "tumor", *QUICK_MODEL, "--ways", OWN, "nnunet", "--cases", cases)["cases"]
     kept = found["accuracy"]["dice_against_truth"]
     assert kept["nnunet"] == pytest.approx(kept[OWN], abs=0.15)
 
