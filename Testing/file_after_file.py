@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xdist.scheduler import LoadFileScheduling
 
-IN_PIECES = ("Testing/panel/test_self_tests.py",)
-"""Files whose tests share nothing that is costly and take minutes together."""
+IN_PIECES = ("Testing/panel/test_self_tests.py", "Testing/training/test_five_ways.py", "Testing/benchmarks/")
+"""Where the tests share nothing that is costly and take minutes together."""
 
 
 class FileAfterFile(LoadFileScheduling):

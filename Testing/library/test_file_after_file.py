@@ -1,4 +1,4 @@
-"""Tests that are shared out among processes: whole files, in order, and the self tests one by one."""
+"""Tests that are shared out among processes: whole files, in order, and those that take long one by one."""
 
 from __future__ import annotations
 
@@ -52,5 +52,5 @@ def test_files_go_whole_and_the_first_first(config: Any) -> None:
     assert [asked[0] for asked in shared_out(config, collected)] == [[0], [1, 2, 3]]
 
 
-def test_self_tests_go_one_by_one(config: Any) -> None:
+def test_long_ones_go_one_by_one(config: Any) -> None:
     assert shared_out(config, [f"{IN_PIECES[0]}::test[{number}]" for number in range(2)]) == [[[0]], [[1]]]
