@@ -15,6 +15,7 @@ from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.agreement import dice
 from neurospineseg.geometry.region import Region
 from neurospineseg.images.volume import Volume
+from neurospineseg.pipeline.run import Run
 from neurospineseg.pipeline.scan_frame import moved_region
 from neurospineseg.pipeline.segmenter import Segmenter, Settings
 
@@ -87,6 +88,17 @@ def test_the_working_grid_of_a_turned_scan_is_no_larger(segmenter: Segmenter, ax
     assert other.grid.shape == straight.grid.shape
     np.testing.assert_allclose(other.grid.affine.axes, turn @ straight.grid.affine.axes, atol=1e-9)
     np.testing.assert_array_equal(other.class_map().voxels, straight.class_map().voxels)
+
+
+def test_a_leaning_scan_lies_in_its_frame_to_the_bit_as_it_does_turned(segmenter: Segmenter) -> None:
+    """What is computed in 16 bits makes other voxels of the last bit of a place."""
+    leaning = moved(drawn((1, 2, 0), (-1, -1, 1)), Rotation.from_euler("xyz", (3, -5, 8), degrees=True).as_matrix())
+    runs = [
+        Run(segmenter, {"t1c": each}) for each in (leaning, moved(leaning, Rotation.from_euler("xz", (20, 10), degrees=True).as_matrix()))
+    ]
+    for run in runs:
+        run.accept()
+    np.testing.assert_array_equal(*(run.reference_scan.ijk_to_ras for run in runs))
 
 
 def test_a_sheared_scan_has_the_same_mask_turned(segmenter: Segmenter) -> None:

@@ -38,15 +38,7 @@ def driver(bench: Any) -> Iterator[Driver]:
     application.close()
 
 
-NOT_YET = {
-    "transform-subcortical": "Dice .973 of the left zona incerta, .980 of the left red nucleus where .98 is asked for; the time is right (4.9 and 5.2 s)"
-}
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.xfail(reason=NOT_YET[name], strict=False)) if name in NOT_YET else name for name in CHECKS],
-)
+@pytest.mark.parametrize("name", CHECKS)
 def test_check(driver: Driver, name: str) -> None:
     good = run_check(CHECKS[name], driver)
     print("\n".join(driver.lines))

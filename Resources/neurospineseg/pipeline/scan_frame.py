@@ -20,10 +20,10 @@ STRAIGHT = 1e-4
 
 @dataclass(frozen=True)
 class ScanFrame:
-    """A frame whose axes are a scan's own right, anterior and superior.
+    """A frame whose axes are a scan's own right, anterior and superior, and whose origin is the scan's middle where these are not RAS.
 
     Attributes:
-        to_ras: a rotation about the scan's middle, from mm in the frame to RAS mm.
+        to_ras: from mm in the frame to RAS mm, without scaling.
 
     >>> turned = Grid((9, 9, 9), [[0.8, -0.6, 0, 0], [0.6, 0.8, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
     >>> frame = ScanFrame.of(turned)
@@ -36,7 +36,7 @@ class ScanFrame:
     @staticmethod
     def of(scan: Grid) -> ScanFrame:
         axes = own_axes(scan)
-        return ScanFrame() if np.abs(axes - np.eye(3)).max() < STRAIGHT else ScanFrame(Affine.about(axes, scan.center))
+        return ScanFrame() if np.abs(axes - np.eye(3)).max() < STRAIGHT else ScanFrame(Affine.of(axes, scan.center))
 
     @property
     def is_ras(self) -> bool:
@@ -44,7 +44,7 @@ class ScanFrame:
         return bool((self.to_ras.matrix == np.eye(4)).all())
 
     def affine_within(self, affine: Affine) -> Affine:
-        """An ijk to RAS as it lies in the frame, to 1e-11 mm, so that rounding turns no voxel between two turns of one scan."""
+        """An ijk to RAS as it lies in the frame, to 1e-11 mm, so that it is the same number for every turn of one scan."""
         return affine if self.is_ras else Affine((self.to_ras.inverse @ affine).matrix.round(11) + 0.0)
 
     def within(self, scans: Mapping[str, Volume]) -> dict[str, Volume]:
