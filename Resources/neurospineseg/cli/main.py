@@ -84,6 +84,7 @@ def make_parser() -> argparse.ArgumentParser:
     view.add_argument("image", type=Path, metavar="SCAN")
     view.add_argument("mask", type=Path, metavar="MASK", help="a .seg.nrrd or label map that `segment` wrote; the .json beside it is used")
     view.add_argument("-o", "--output", type=Path, required=True, metavar="PAGE", help="the .html file to write")
+    view.add_argument("--measure", action="store_true", help="show too what `neurospineseg measure` reads off the mask, and where")
     view.add_argument("--overwrite", action="store_true", help="replace an existing page")
     add_reading_options(view)
 

@@ -10,6 +10,7 @@ import numpy as np
 from neurospineseg.atomic_files import Outputs
 from neurospineseg.cli.console import say
 from neurospineseg.cli.mask_file import read_mask
+from neurospineseg.cli.measured import measured_file
 from neurospineseg.cli.scan_file import read_scan
 from neurospineseg.cli.sidecar import read_sidecar
 from neurospineseg.errors import InputError
@@ -36,7 +37,9 @@ def view(options: argparse.Namespace) -> None:
             voxel_ml = labels.grid.voxel_volume_ml
             report = {"volumes": {s.key: {"name": s.name, "mL": float((labels.voxels == s.label).sum()) * voxel_ml} for s in segments}}
         name = report.get("reference", "image")
-        write_page(outputs.temporary(options.output), [Case(_registered(report.get("task")), {name: scan}, labels, segments, report)])
+        measured = measured_file(options.mask, None, scan) if options.measure else None
+        case = Case(_registered(report.get("task")), {name: scan}, labels, segments, report, measured=measured)
+        write_page(outputs.temporary(options.output), [case])
     print(f"{options.output} written.")
 
 

@@ -13,6 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from neurospineseg import __version__
 from neurospineseg.images.volume import Volume
+from neurospineseg.measurements.measurement import Measurements
+from neurospineseg.pages.measurement_pictures import HEIGHT_INCHES, measurement_pictures
+from neurospineseg.pages.measurement_tables import measurement_tables
 from neurospineseg.pages.slice_pictures import (
     PLANES,
     Segment,
@@ -47,6 +50,7 @@ class Case:
         report: the JSON sidecar; may be empty.
         dice: agreement with a known truth by structure key, if there is one.
         note: one sentence under the heading.
+        measured: what was measured on the mask; None for nothing.
     """
 
     task: str | None
@@ -56,6 +60,7 @@ class Case:
     report: Mapping[str, Any]
     dice: Mapping[str, float] | None = None
     note: str = ""
+    measured: Measurements | None = None
 
     @property
     def reference(self) -> str:
@@ -104,8 +109,25 @@ def _section(case: Case) -> dict[str, Any]:
         "seconds": sum(seconds.values()),
         "stages": _stages(seconds),
         "details": _details(case),
+        "measured": _measured(case),
         "warnings": list(dict.fromkeys(report.get("warnings", []))),
     }
+
+
+def _measured(case: Case) -> dict[str, Any] | None:
+    """The tables of what was measured, each with its pictures."""
+    if case.measured is None:
+        return None
+    pictures = measurement_pictures(case.measured, case.scans[case.reference], case.labels, case.segments)
+    tables = [
+        {"table": table, "figures": [_small_figure(*picture) for picture in pictures.get(table.title, [])]}
+        for table in measurement_tables(case.measured)
+    ]
+    return {"tables": tables, "notes": list(dict.fromkeys(case.measured.notes))}
+
+
+def _small_figure(title: str, png: bytes, aspect: float) -> dict[str, Any]:
+    return {"title": title, "width": f"{aspect * HEIGHT_INCHES * 100:.0f}", "png": b64encode(png).decode("ascii")}
 
 
 def _pictures(case: Case) -> list[dict[str, Any]]:

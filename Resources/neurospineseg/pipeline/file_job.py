@@ -220,7 +220,8 @@ def _write(
         from neurospineseg.pages.html_page import Case, segments_of, write_page
 
         progress(Stage.DRAWING_PAGE, 0.0)
-        write_page(outputs.temporary(paths["page"]), [Case(job.task, dict(scans), result.labels, segments_of(report), report)])
+        case = Case(job.task, dict(scans), result.labels, segments_of(report), report, measured=result.measurements)
+        write_page(outputs.temporary(paths["page"]), [case])
 
 
 def _draw_picture(path: Path, reference: Volume, result: SegmentationResult) -> None:
