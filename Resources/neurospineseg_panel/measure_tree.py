@@ -10,6 +10,7 @@ import qt
 from neurospineseg.measurements.measurement import EDITED, Measurement, Measurements
 
 NUMBER_ROLE = qt.Qt.UserRole + 1
+FLAGS_COLUMN, FLAGS_PIXELS = 3, 72
 HOVER_MILLISECONDS = 150
 """The mouse rests so long on a row before the views follow it."""
 
@@ -32,6 +33,9 @@ class MeasureTree:
         self._rests.setSingleShot(True)
         self._rests.setInterval(HOVER_MILLISECONDS)
         self._rests.connect("timeout()", self.onRests)
+        for column, mode in enumerate((qt.QHeaderView.Stretch, qt.QHeaderView.ResizeToContents, qt.QHeaderView.ResizeToContents)):
+            tree.header().setSectionResizeMode(column, mode)
+        tree.header().resizeSection(FLAGS_COLUMN, FLAGS_PIXELS)
         tree.connect("itemEntered(QTreeWidgetItem*,int)", self.onEntered)
         tree.connect("currentItemChanged(QTreeWidgetItem*,QTreeWidgetItem*)", self.onCurrent)
 
@@ -43,12 +47,13 @@ class MeasureTree:
             self.tree.clear()
             self._rows = []
             groups: dict[str, Any] = {}
+            places: dict[tuple[str, str], Any] = {}
             for number, each in enumerate(measured):
                 if each.group not in groups:
-                    groups[each.group] = qt.QTreeWidgetItem(self.tree)
-                    groups[each.group].setText(0, each.group)
-                    groups[each.group].setExpanded(each.group in opened or not opened)
-                self._rows.append(qt.QTreeWidgetItem(groups[each.group]))
+                    groups[each.group] = _heading(self.tree, each.group, each.group in opened or not opened)
+                if (each.group, each.place_name) not in places and each.place_name:
+                    places[each.group, each.place_name] = _heading(groups[each.group], each.place_name, True)
+                self._rows.append(qt.QTreeWidgetItem(places.get((each.group, each.place_name), groups[each.group])))
                 self._rows[number].setData(0, NUMBER_ROLE, number)
                 self.tell(number, each)
                 yield
@@ -64,12 +69,13 @@ class MeasureTree:
         if number >= len(self._rows):
             return
         row = self._rows[number]
-        for column, text in enumerate((f"{each.place_name}  {each.name}".strip(), each.text, bracketed(each), ", ".join(each.flags))):
+        for column, text in enumerate((each.name, each.text, error_bar(each), ", ".join(each.flags))):
             row.setText(column, text)
         font = row.font(1)
         font.setBold(EDITED in each.flags)
         row.setFont(1, font)
-        row.setToolTip(0, f"{each.place_name}: {each.name}")
+        row.setToolTip(0, f"{each.place_name} {each.name}".strip())
+        row.setToolTip(3, ", ".join(each.flags))
 
     def onEntered(self, item: Any, column: int) -> None:
         self._under = self._number(item)
@@ -103,5 +109,13 @@ class MeasureTree:
         self._rests.stop()
 
 
-def bracketed(each: Measurement) -> str:
-    return f"[{each.error_text}]" if each.error_text else ""
+def _heading(parent: Any, text: str, is_open: bool) -> Any:
+    item = qt.QTreeWidgetItem(parent)
+    item.setText(0, text)
+    item.setFirstColumnSpanned(True)
+    item.setExpanded(is_open)
+    return item
+
+
+def error_bar(each: Measurement) -> str:
+    return each.error_text.replace(" to ", " – ")

@@ -32,10 +32,10 @@ def test_shell_console_and_panel_give_the_same_numbers(bench, measuring_panel, s
 
 def test_the_list_shows_them_with_their_error_bars(bench, measuring_panel, spine) -> None:
     measure(bench, measuring_panel)
-    rows = {row.text(0): row.text(1) for row in measuring_panel.measure.tree._rows}
+    rows = {row.toolTip(0): row.text(1) for row in measuring_panel.measure.tree._rows}
     depth = table_of(spine).find("body_depth", "vertebra_L2")
     assert depth is not None
-    assert rows["L2  Body depth"] == depth.text
+    assert rows["L2 Body depth"] == depth.text
     assert "numbers:" in measuring_panel.ui.statusLabel.text
 
 
