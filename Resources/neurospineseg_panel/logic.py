@@ -21,6 +21,7 @@ from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.protocol import FindRegion, RunFiles, Segment, Warm
 from neurospineseg_panel.dependencies import ensure_dependencies, missing_packages
 from neurospineseg_panel.error_box import show_error
+from neurospineseg_panel.follow_run import FollowRun, NodeStudy, study_name
 from neurospineseg_panel.measure_run import MeasureRun, scan_of_segmentation
 from neurospineseg_panel.module_declaration import ModuleDeclaration
 from neurospineseg_panel.option_words import in_the_console
@@ -197,6 +198,27 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             raise InputError(_("No segmentation was chosen; choose the one to measure."))
         scan = scan_of_segmentation(node) if scan is None else scan
         return MeasureRun(self.client, node, scan, self.declaration.task, listener, keep_edits)
+
+    def follow(self, segmentationNodes: Sequence[Any], names: Sequence[str] = ()) -> Any:
+        """Compares segmentations of two or more studies of one patient, and waits.
+
+        Args:
+            segmentationNodes: the earliest first; the scans that they refer to are registered to that of the first.
+            names: what each study is called, such as its date; by default the date of the DICOM study or the node's name.
+
+        Returns:
+            The ``vtkMRMLTableNode`` with every number of every study, as ``neurospineseg follow`` writes it. Plots over time and segments
+            of what has grown and shrunk lie beside it.
+
+        Raises:
+            InputError: they cannot be compared; the message says why and what to do.
+        """
+        studies = [NodeStudy(name, node) for name, node in zip(names or map(study_name, segmentationNodes), segmentationNodes)]
+        return self.wait_for(lambda listener: self.begin(self.follow_run(studies, listener)))
+
+    def follow_run(self, studies: Sequence[NodeStudy], listener: Listener) -> Run:
+        """A run that compares studies, to be begun; ``listener.finished`` gets the table node."""
+        return FollowRun(self.client, studies, self.declaration.task, listener)
 
     def _check(self, scans: Mapping[str, Any]) -> None:
         if not scans or any(node is None for node in scans.values()):

@@ -22,6 +22,7 @@ CLASSES = (
     "vtkMRMLPlotChartNode",
     "vtkMRMLMarkupsNode",
     "vtkMRMLLinearTransformNode",
+    "vtkMRMLSegmentationNode",
 )
 
 

@@ -9,18 +9,15 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from neurospineseg.errors import InputError
 from neurospineseg.measurements.measurement import Measurements, measurements_of
-from neurospineseg.mrml import own_grid, painting_in
-from neurospineseg.mrml.pieces import Pieces
-from neurospineseg.mrml.volume_node import to_world
 from neurospineseg.pipeline.stages import Stage
 from neurospineseg.worker.client import WorkerClient
-from neurospineseg.worker.protocol import Measure, Measured, ScanFile
+from neurospineseg.worker.protocol import Matrix, Measure, Measured, ScanFile
 from neurospineseg_panel.measure_edits import moved_frame
 from neurospineseg_panel.measure_folder import TABLE, own_nodes
 from neurospineseg_panel.measure_nodes import measuring_nodes
-from neurospineseg_panel.measured_segmentation import MeasuredSegmentation, segments_by_structure, state_of, structure_shown
+from neurospineseg_panel.measured_segmentation import MeasuredSegmentation
+from neurospineseg_panel.painted_mask import painting_mask
 from neurospineseg_panel.remaining_time import RemainingTime
 from neurospineseg_panel.run import Listener, Pause, Run, Steps
 
@@ -55,29 +52,12 @@ class MeasureRun(Run):
         assert isinstance(self.request, Measure)
         self._tell(Stage.SENDING, 0.0)
         yield Pause.TURN
-        affine, labels = yield from self._painted()
+        affine, labels, self._segments, self._state = yield from painting_mask(self.node, self.task)
         file = self.file("labels.npy")
         for _written in self.write(file, labels):
             yield None
-        self.request = replace(self.request, labels=ScanFile(file, tuple(tuple(map(float, row)) for row in affine)))
+        self.request = replace(self.request, labels=ScanFile(file, matrix_of(affine)))
         yield from super()._send()
-
-    def _painted(self) -> Pieces[tuple[np.ndarray, np.ndarray]]:
-        """4x4 to world RAS mm and the label map of one moment: drawn anew where the segmentation was changed while it was drawn."""
-        node, task = self.node, self.task
-        while True:
-            self._state, self._segments = state_of(node, task), segments_by_structure(node, task)
-            if not self._segments:
-                raise InputError(
-                    _("No segment of '{name}' shows a structure of this module; name them or give them their terminology.").format(
-                        name=node.GetName()
-                    )
-                )
-            matrix, shape = own_grid(node)
-            labels = np.zeros(shape, np.uint16)
-            yield from painting_in(node, matrix, labels, lambda identifier, segment: structure_shown(identifier, segment, task))
-            if state_of(node, task) == self._state:
-                return to_world(node) @ matrix, labels
 
     def _work(self) -> Steps:
         answer: Measured = yield from self._ask()
@@ -92,6 +72,10 @@ class MeasureRun(Run):
             self.listener.finished(result, notes)
             self._told = True
             yield Pause.TURN
+
+
+def matrix_of(affine: np.ndarray) -> Matrix:
+    return tuple(tuple(map(float, row)) for row in affine)
 
 
 def scan_of_segmentation(node: Any) -> Any:

@@ -14,6 +14,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.measurements.edits import moved
 from neurospineseg.measurements.measurement import Measurements
 from neurospineseg_panel.acpc_transform import place_acpc
+from neurospineseg_panel.follow_section import FollowSection
 from neurospineseg_panel.host import Host
 from neurospineseg_panel.level_names import LevelNames
 from neurospineseg_panel.logic import SegmentLogic
@@ -60,6 +61,7 @@ class MeasureSection(VTKObservationMixin):
         self._settled.setSingleShot(True)
         self._settled.setInterval(SETTLING_MILLISECONDS)
         self._settled.connect("timeout()", self.onSettled)
+        self.following = FollowSection(ui, host, logic)
         ui.measureButton.connect("clicked(bool)", self.onMeasure)
         ui.measureSection.connect("contentsCollapsed(bool)", self.onCollapsed)
         ui.measureAllCheckBox.connect("toggled(bool)", self.marks.show_all)
@@ -70,6 +72,7 @@ class MeasureSection(VTKObservationMixin):
     def update(self, node: Any, busy: bool) -> None:
         """Follows what the panel shows."""
         self.show(node)
+        self.following.update(busy)
         self.ui.measureButton.enabled = node is not None and not busy and node.GetSegmentation().GetNumberOfSegments() > 0
 
     def show(self, node: Any) -> None:

@@ -13,8 +13,9 @@ from neurospineseg.errors import InputError
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.images.volume import Volume
+from neurospineseg.measurements.change_table import GROWN, SHRUNK
 from neurospineseg.measurements.measurement import Measurement, Measurements
-from neurospineseg.measurements.over_time import GROWN, OVERLAP, SHRUNK, Change, changes, write_changes
+from neurospineseg.measurements.over_time import OVERLAP, Change, changes, write_changes
 from neurospineseg.pipeline.follow_up import FollowUp, Study, follow
 from Testing.known_sizes.ellipsoid import Ellipsoid
 from Testing.known_sizes.random_grids import places_of

@@ -28,6 +28,8 @@ from neurospineseg.worker.protocol import (
     Failed,
     FilesWritten,
     FindRegion,
+    Follow,
+    Followed,
     Idle,
     InsideFile,
     Measure,
@@ -44,6 +46,7 @@ from neurospineseg.worker.protocol import (
     Segmented,
     StoreCorrection,
     StructureBox,
+    StudyFiles,
     UncertainPlace,
     Warm,
     Warmed,
@@ -62,6 +65,7 @@ REQUESTS = [
     RunFiles("tumor", {"t1c": Path("a")}, Path("b.nrrd"), CHOSEN, None, 2, "LPS", (0.5, 0.5, 3.0), ("series=4", "flair:series=7")),
     StoreCorrection("tumor", Path("cases"), SCANS, "l.npy", None, {"name": "x"}),
     Measure("subcortical", SCANS["t1c"], SCANS, ((1.0, 2.0, 3.0), (4.0, 5.0, 6.0))),
+    Follow("tumor", (StudyFiles("2024", SCANS["t1c"], SCANS["t1c"]), StudyFiles("2025", SCANS["t1c"]))),
     Quit(),
 ]
 RESULTS = [
@@ -73,6 +77,7 @@ RESULTS = [
     FilesWritten({"a": [1, 2]}, ()),
     CorrectionStored(Path("case"), {"edema": 0.5}),
     Measured({"task": "spine", "notes": [], "measurements": []}),
+    Followed((("2024", "Volumes"), ("2025", "Volumes")), ("change0.npy",), ("a sentence",)),
 ]  # fmt: skip
 ANSWERS = [
     Ready(3, "0.1.0"),

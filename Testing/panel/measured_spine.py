@@ -14,8 +14,9 @@ from neurospineseg.measurements.measurement import Measurement, Measurements
 from neurospineseg.mrml import node_from_array, segmentation_from_labels
 from neurospineseg.tasks.anatomy import structure, structures_of
 from neurospineseg.worker.operations import Bench
+from neurospineseg.worker.operations import follow as followed_by_worker
 from neurospineseg.worker.operations import measure as measured_by_worker
-from neurospineseg.worker.protocol import Measure
+from neurospineseg.worker.protocol import Follow, Measure
 from Testing.panel.prepared_worker import PreparedWorker
 
 TURN = np.linalg.qr(np.random.default_rng(5).normal(size=(3, 3)))[0]
@@ -38,6 +39,8 @@ class MeasuringWorker(PreparedWorker):
     known: dict[bytes, Any] = {}
 
     def _answer(self, request: Any) -> Any:
+        if isinstance(request, Follow):
+            return followed_by_worker(request, Bench(self.folder, len(self.sent), lambda stage, fraction: None))
         if not isinstance(request, Measure):
             return super()._answer(request)
         said = self.folder / request.labels.file

@@ -13,7 +13,8 @@ from neurospineseg.errors import InputError
 from neurospineseg.images.segmentation_file import FileSegment, write_segmentation
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.measurements.change_plot import write_plot
-from neurospineseg.measurements.over_time import GROWN, SHRUNK, Change, write_changes
+from neurospineseg.measurements.change_table import GROWN, SHRUNK
+from neurospineseg.measurements.over_time import Change, write_changes
 from neurospineseg.measurements.rano import SOURCE, VERSION
 from neurospineseg.pipeline.follow_up import FollowUp, Study, follow
 from neurospineseg.tasks.task import task_named

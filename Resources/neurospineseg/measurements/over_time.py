@@ -14,14 +14,11 @@ from neurospineseg.errors import InputError
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.resample import resample
 from neurospineseg.images.volume import Volume
+from neurospineseg.measurements.change_table import GROWN, HEADER, SHRUNK
 from neurospineseg.measurements.measurement import Measurement, Measurements
 
 OVERLAP = "error bars overlap"
 """Flag of a change within what both numbers may be off by."""
-GROWN, SHRUNK = 1, 2
-"""Label values of what a later study has more and less than the first."""
-HEADER = ("study", "group", "place", "measure", "unit", "value", "low", "high", "from_first", "from_first_percent", "from_lowest",
-          "from_lowest_percent", "flags", "place_key", "key")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -129,7 +126,7 @@ def write_changes(found: Sequence[Change], path: Path, lines: Sequence[Threshold
     with open(path, "w", newline="", encoding="utf-8-sig") as file:
         writer = csv.writer(file)
         writer.writerow(HEADER)
-        writer.writerows(_row(each) for each in found)
+        writer.writerows(row_of(each) for each in found)
         writer.writerows(
             ["", "Lines", line.place, line.label, line.unit, f"{line.value:.3f}", *[""] * 7, line.place, line.key] for line in lines
         )
@@ -150,7 +147,8 @@ class Threshold(Protocol):
     def value(self) -> float: ...
 
 
-def _row(each: Change) -> list[str]:
+def row_of(each: Change) -> list[str]:
+    """The cells of a table with the columns of ``HEADER``."""
     own = each.measured
     numbers = (own.value, own.low, own.high, each.from_first, each.from_first_percent, each.from_lowest, each.from_lowest_percent)
     texts = ["" if number is None else f"{number:.4g}" if abs(number) < 1 else f"{number:.3f}" for number in numbers]

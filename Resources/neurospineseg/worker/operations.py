@@ -19,6 +19,8 @@ from neurospineseg.worker.protocol import (
     CorrectionStored,
     FilesWritten,
     FindRegion,
+    Follow,
+    Followed,
     InsideFile,
     Measure,
     Measured,
@@ -207,6 +209,24 @@ def measure(request: Measure, bench: Bench) -> Measured:
     return Measured(measure_nuclei_in(measuring.MeasuredMask(labels, names, scan), AcPc(ac, pc, midline)).as_json())
 
 
+def follow(request: Follow, bench: Bench) -> Followed:
+    from neurospineseg.measurements.over_time import row_of
+    from neurospineseg.pipeline import follow_up
+
+    task = task_named(request.task)
+    names = {structure.label: structure.key for structure in task.structures}
+    core = next((union.parts for union in task.composites if union.key == "tumor_core"), tuple(names.values()))
+    studies = list[follow_up.Study]()
+    for study in request.studies:
+        bench.progress(Stage.READING_FILES, len(studies) / len(request.studies))
+        volumes = bench.scans({"labels": study.labels, **({"scan": study.scan} if study.scan is not None else {})})
+        studies.append(follow_up.Study(study.name, volumes["labels"], names, volumes.get("scan")))
+    bench.progress(Stage.MEASURING, 0.0)
+    found = follow_up.follow(studies, request.task, core)
+    maps = tuple(bench.save(f"change{number}", changed.voxels) for number, changed in enumerate(found.maps))
+    return Followed(tuple(tuple(row_of(each)) for each in found.changes), maps, found.notes)
+
+
 OPERATIONS: dict[type, Callable[[Any, Bench], Result]] = {
     Warm: warm,
     Segment: segment,
@@ -214,4 +234,5 @@ OPERATIONS: dict[type, Callable[[Any, Bench], Result]] = {
     RunFiles: run_files,
     StoreCorrection: store_correction,
     Measure: measure,
+    Follow: follow,
 }

@@ -114,6 +114,23 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class StudyFiles:
+    """One visit: its name or date, the mask (uint16 of the task's label values) and the scan, if it is there."""
+
+    name: str
+    labels: ScanFile
+    scan: ScanFile | None = None
+
+
+@dataclass(frozen=True)
+class Follow:
+    """Measure two or more studies of one patient, the earliest first; answered by ``Followed``."""
+
+    task: str
+    studies: tuple[StudyFiles, ...] = ()
+
+
+@dataclass(frozen=True)
 class Quit:
     """End the process; not answered."""
 
@@ -226,7 +243,22 @@ class Measured:
     record: dict[str, Any]
 
 
-Result = Warmed | Segmented | RegionFound | FilesWritten | CorrectionStored | Measured
+@dataclass(frozen=True)
+class Followed:
+    """Studies that were compared.
+
+    Attributes:
+        rows: those of the shell's table, see ``neurospineseg.measurements.over_time.HEADER``.
+        maps: for each study but the first the file of what has grown and shrunk since, uint8 (K, J, I) on the first one's grid.
+        notes: sentences for the user.
+    """
+
+    rows: tuple[tuple[str, ...], ...]
+    maps: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+Result = Warmed | Segmented | RegionFound | FilesWritten | CorrectionStored | Measured | Followed
 
 
 @dataclass(frozen=True)
@@ -287,6 +319,6 @@ class Died:
     log: str = ""
 
 
-Request = Warm | Segment | FindRegion | RunFiles | StoreCorrection | Measure | Quit
+Request = Warm | Segment | FindRegion | RunFiles | StoreCorrection | Measure | Follow | Quit
 Answer = Ready | Idle | Progress | Done | Refused | Failed | Died
 FINAL = (Done, Refused, Failed, Died)
