@@ -11,7 +11,7 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk
 
-from neurospineseg.measurements.change_table import GROWN, HEADER, SHRUNK
+from neurospineseg.measurements.change_table import GROWN, HEADER, LINES, SHRUNK
 from neurospineseg.mrml.pieces import Pieces
 from neurospineseg.mrml.segment_masks import BINARY
 from neurospineseg.mrml.volume_node import to_vtk, to_world
@@ -27,6 +27,7 @@ PLOTTED = {
 }
 """What is plotted over time, by task."""
 MOST_CURVES = 8
+LINE_COLOR = (0.5, 0.5, 0.5)
 SEGMENTS = ((GROWN, "Grown", (0.886, 0.235, 0.235)), (SHRUNK, "Shrunk", (0.235, 0.47, 0.886)))
 Rows = Sequence[Sequence[str]]
 
@@ -74,28 +75,31 @@ def _fill(table: Any, columns: dict[str, list[str]]) -> None:
 
 def _plot(first: Any, rows: Rows, key: str, unit: str, known: dict[str, Any]) -> None:
     """One curve over the studies for each place of a measure."""
-    found = [dict(zip(HEADER, row)) for row in rows]
-    found = [each for each in found if each["key"] == key and each["value"]]
+    cells = [dict(zip(HEADER, row)) for row in rows]
+    found = [each for each in cells if each["key"] == key and each["value"] and each["group"] != LINES]
+    lines = {each["measure"]: each["value"] for each in cells if each["key"] == key and each["group"] == LINES}
     studies, places = (list(dict.fromkeys(each[name] for each in found)) for name in ("study", "place"))
     if len(studies) < 2:
         return
     values = {(each["study"], each["place"]): each["value"] for each in found}
     name = f"{first.GetName()} {found[0]['measure']}"
     table = own_node(first, CHART_TABLE + key, "vtkMRMLTableNode", _("{name} over time").format(name=name), known)
-    _fill(table, {"study": studies, **{place: [values.get((study, place), "") for study in studies] for place in places}})
+    curves = {place: [values.get((study, place), "") for study in studies] for place in places[:MOST_CURVES]}
+    _fill(table, {"study": studies, **curves, **{name: [value] * len(studies) for name, value in lines.items()}})
     chart = own_node(first, CHART + key, "vtkMRMLPlotChartNode", _("{name} over time").format(name=name), known)
     chart.SetTitle(chart.GetName())
     chart.SetXAxisTitle(", ".join(studies))
     chart.SetYAxisTitle(unit)
-    for number, place in enumerate(places[:MOST_CURVES]):
-        series = own_node(first, f"{SERIES}{key}:{number}", "vtkMRMLPlotSeriesNode", place, known)
+    for number, curve in enumerate([*curves, *lines]):
+        series = own_node(first, f"{SERIES}{key}:{number}", "vtkMRMLPlotSeriesNode", curve, known)
         series.SetAndObserveTableNodeID(table.GetID())
-        series.SetYColumnName(place)
+        series.SetYColumnName(curve)
         series.SetLabelColumnName("study")
         series.SetPlotType(series.PlotTypeLine)
-        series.SetMarkerStyle(series.MarkerStyleCircle)
-        series.SetColor(*COLORS[number % len(COLORS)])
-        series.SetLineStyle((series.LineStyleSolid, series.LineStyleDash, series.LineStyleDot)[number // len(COLORS) % 3])
+        series.SetMarkerStyle(series.MarkerStyleNone if curve in lines else series.MarkerStyleCircle)
+        series.SetColor(*(LINE_COLOR if curve in lines else COLORS[number % len(COLORS)]))
+        styles = (series.LineStyleSolid, series.LineStyleDash, series.LineStyleDashDot)
+        series.SetLineStyle(series.LineStyleDot if curve in lines else styles[number // len(COLORS) % 3])
         chart.AddAndObservePlotSeriesNodeID(series.GetID())
 
 

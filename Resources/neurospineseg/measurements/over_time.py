@@ -14,7 +14,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.resample import resample
 from neurospineseg.images.volume import Volume
-from neurospineseg.measurements.change_table import GROWN, HEADER, SHRUNK
+from neurospineseg.measurements.change_table import GROWN, HEADER, LINES, SHRUNK
 from neurospineseg.measurements.measurement import Measurement, Measurements
 
 OVERLAP = "error bars overlap"
@@ -126,10 +126,7 @@ def write_changes(found: Sequence[Change], path: Path, lines: Sequence[Threshold
     with open(path, "w", newline="", encoding="utf-8-sig") as file:
         writer = csv.writer(file)
         writer.writerow(HEADER)
-        writer.writerows(row_of(each) for each in found)
-        writer.writerows(
-            ["", "Lines", line.place, line.label, line.unit, f"{line.value:.3f}", *[""] * 7, line.place, line.key] for line in lines
-        )
+        writer.writerows(change_rows(found, lines))
 
 
 class Threshold(Protocol):
@@ -147,8 +144,13 @@ class Threshold(Protocol):
     def value(self) -> float: ...
 
 
-def row_of(each: Change) -> list[str]:
-    """The cells of a table with the columns of ``HEADER``."""
+def change_rows(found: Sequence[Change], lines: Sequence[Threshold] = ()) -> list[list[str]]:
+    """The cells of a table with the columns of ``HEADER``: a row for each number of each study, then one for each line."""
+    drawn = [["", LINES, line.place, line.label, line.unit, f"{line.value:.3f}", *[""] * 7, line.place, line.key] for line in lines]
+    return [*map(_row, found), *drawn]
+
+
+def _row(each: Change) -> list[str]:
     own = each.measured
     numbers = (own.value, own.low, own.high, each.from_first, each.from_first_percent, each.from_lowest, each.from_lowest_percent)
     texts = ["" if number is None else f"{number:.4g}" if abs(number) < 1 else f"{number:.3f}" for number in numbers]

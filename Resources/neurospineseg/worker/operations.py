@@ -210,7 +210,7 @@ def measure(request: Measure, bench: Bench) -> Measured:
 
 
 def follow(request: Follow, bench: Bench) -> Followed:
-    from neurospineseg.measurements.over_time import row_of
+    from neurospineseg.measurements.over_time import change_rows
     from neurospineseg.pipeline import follow_up
 
     task = task_named(request.task)
@@ -224,7 +224,7 @@ def follow(request: Follow, bench: Bench) -> Followed:
     bench.progress(Stage.MEASURING, 0.0)
     found = follow_up.follow(studies, request.task, core)
     maps = tuple(bench.save(f"change{number}", changed.voxels) for number, changed in enumerate(found.maps))
-    return Followed(tuple(tuple(row_of(each)) for each in found.changes), maps, found.notes)
+    return Followed(tuple(map(tuple, change_rows(found.changes, found.lines))), maps, found.notes)
 
 
 OPERATIONS: dict[type, Callable[[Any, Bench], Result]] = {
