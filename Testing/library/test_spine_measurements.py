@@ -136,8 +136,8 @@ def test_drawn_spines_of_other_kinds() -> None:
     assert [case.unsaid for case in cases] == [[], []]
 
 
-@pytest.mark.parametrize("seed", [13, 31])
-def test_rims_that_were_not_found_and_arches_taken_for_bodies_are_flagged(seed: int) -> None:
+@pytest.mark.parametrize("seed", [13, 31, 60])
+def test_rims_not_found_arches_taken_for_bodies_and_bulging_sections_are_flagged(seed: int) -> None:
     assert [(each.item.key, each.item.place) for each in compare(seed).compared if each.far and not each.flagged] == []
 
 

@@ -25,18 +25,22 @@ class Extent:
 
     @property
     def half_depth(self) -> float:
+        """Half the distance from the front wall to the back one."""
         return (self.front + self.back) / 2
 
     @property
     def middle_y(self) -> float:
+        """How far the middle between these lies in front of the center."""
         return (self.front - self.back) / 2
 
     @property
     def half_width(self) -> float:
+        """Half the distance from side to side."""
         return (self.left + self.right) / 2
 
     @property
     def middle_x(self) -> float:
+        """How far the middle between the sides lies to the right of the center."""
         return (self.right - self.left) / 2
 
 

@@ -67,6 +67,7 @@ class _Scale:
 
     @classmethod
     def of(cls, names: Sequence[str], largest: float, top: float) -> _Scale:
+        """For the studies of these names and values up to the largest."""
         days, step = places_in_time(names), _step(max(largest, 1e-6))
         x = LEFT + np.array(days) / max(days[-1], 1e-9) * (WIDTH - LEFT - RIGHT)
         return cls(dict(zip(names, x.tolist())), top, step * ceil(max(largest, 1e-6) / step), step)

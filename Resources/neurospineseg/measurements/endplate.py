@@ -39,6 +39,7 @@ class Endplate:
 
     @property
     def depth(self) -> float:
+        """From the back edge to the front edge, mm."""
         return float(np.linalg.norm(self.front - self.back))
 
     def height_at(self, points: np.ndarray) -> np.ndarray:

@@ -39,18 +39,22 @@ class Change:
 
     @property
     def from_first(self) -> float | None:
+        """How much larger it is than the first, in its unit."""
         return _difference(self.measured, self.first)
 
     @property
     def from_lowest(self) -> float | None:
+        """How much larger it is than the lowest before."""
         return _difference(self.measured, self.lowest)
 
     @property
     def from_first_percent(self) -> float | None:
+        """The same in percent of the first; None where that is 0."""
         return _percent(self.measured, self.first)
 
     @property
     def from_lowest_percent(self) -> float | None:
+        """The same in percent of the lowest before; None where that is 0."""
         return _percent(self.measured, self.lowest)
 
     @property

@@ -32,6 +32,7 @@ class ThresholdLine:
 
     @property
     def label(self) -> str:
+        """Its name with the version of the criteria."""
         return f"{self.name} ({VERSION})"
 
 

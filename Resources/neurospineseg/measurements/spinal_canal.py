@@ -7,16 +7,19 @@ from collections.abc import Iterator
 import numpy as np
 
 from neurospineseg.measurements.intervertebral_discs import disc_axes, facing_endplates
-from neurospineseg.measurements.measurement import CUT, FEW_VOXELS, Measurement, as_points
+from neurospineseg.measurements.measurement import CUT, FEW_VOXELS, UNSURE, Measurement, as_points
 from neurospineseg.measurements.spine_lengths import COARSE_MM, NOT_TOLD, length, missing, place_name
 from neurospineseg.measurements.spine_shapes import CANAL, SACRUM, SpineShapes
 
 GROUP = "Spinal canal"
 NO_CANAL = "no canal beside it in the mask"
+AROUND, MOST_OF_USUAL = 5, 1.25
+"""A section that is so many times as large as the median of those around it, to either side, may hold more than the canal."""
 
 
 def canal(shapes: SpineShapes) -> Iterator[Measurement]:
-    """Front-back diameter and area at the middle of each body and disc, and where the diameter is least."""
+    """Front-back diameter and area at the middle of each body and disc, and where the diameter is least; unsure where a section between could not be
+    measured."""
     if shapes.canal is None or not shapes.bodies:
         return
     seen = shapes.canal
@@ -35,7 +38,8 @@ def canal(shapes: SpineShapes) -> Iterator[Measurement]:
         least = min(between, key=lambda n: diameters[n])
         place = _nearest_level(shapes, seen.points[least])
         line = _line(seen.ends[least], float(diameters[least]))
-        yield length("canal_narrowest_depth", f"Narrowest place, at {place_name(place)}", CANAL, GROUP, line, seen.voxel)
+        flags = (UNSURE,) if len(between) <= max(numbers) - min(numbers) else ()
+        yield length("canal_narrowest_depth", f"Narrowest place, at {place_name(place)}", CANAL, GROUP, line, seen.voxel, flags)
 
 
 def _levels(shapes: SpineShapes) -> list[tuple[str, np.ndarray, np.ndarray]]:
@@ -79,6 +83,8 @@ def _section(shapes: SpineShapes, place: str, number: int, diameters: np.ndarray
         error = seen.voxel / 2 * float(np.sqrt(np.pi * value))
         points = as_points([seen.points[number]])
         flags = (FEW_VOXELS,) if seen.voxel > COARSE_MM else ()
+        around = seen.areas[max(0, number - AROUND) : number + AROUND + 1]
+        flags = (*flags, UNSURE) if value > MOST_OF_USUAL * float(np.nanmedian(around)) else flags
         yield Measurement(*area, place_name(place), "mm2", value, value - error, value + error, "point", points, flags, GROUP)
     else:
         yield missing(*area, GROUP, "mm2", why)

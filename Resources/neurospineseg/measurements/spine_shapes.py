@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from neurospineseg.images.volume import Volume
+from neurospineseg.measurements.body_directions import body_middle, frames_of, points_in
 from neurospineseg.measurements.body_frame import Frame
 from neurospineseg.measurements.body_shape import BodyShape, fit_body
 from neurospineseg.measurements.canal_shape import CanalShape, canal_axis, fit_canal
@@ -22,10 +22,7 @@ SACRUM, CANAL = "sacrum", "spinal_canal"
 PARTS_OF = {"vertebra": ("vertebra_body", "vertebra_arch"), "disc": ("disc",), "sacrum": ("sacrum",), "canal": ("canal",)}
 """Classes of the network that a family's structures are made of."""
 LEAST_ML = 0.5
-MOST_TURN = np.cos(np.radians(40.0))
-"""A body faces within 40 degrees of what its neighbors face."""
 SACRUM_BELOW_MM = 30.0
-CORE_SHARE = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +73,9 @@ def spine_shapes(mask: MeasuredMask, level: float = 0.5) -> SpineShapes:
     places |= {SACRUM: -1} if SACRUM in fields else {}
     vertebrae = sorted((key for key in places if family(key) == "vertebra" or key == SACRUM), key=lambda key: -places[key])
     neutral = any(key.split("_")[1].isdigit() for key in vertebrae if key != SACRUM)
-    centers = {key: _core(fields[key]) for key in vertebrae if key != SACRUM}
+    centers = {key: body_middle(fields[key]) for key in vertebrae if key != SACRUM}
     chain = _chain(fields, places, centers)
-    frames, forward, upward = _frames(chain, centers, fields)
+    frames, forward, upward = frames_of(chain, centers, fields, fields.get(CANAL))
     bodies = {key: shape for key, frame in frames.items() if (shape := _body(fields[key], frame, key)) is not None}
     partial = SpineShapes(tuple(vertebrae), places, variant, neutral, fields, bodies, {}, None, forward, upward)
     if SACRUM in fields and (sacrum := _sacrum(partial)) is not None:
@@ -102,17 +99,8 @@ def _field(mask: MeasuredMask, key: str, level: float) -> MaskField | None:
     return probable_field(total, mask.labels, own, others, level)
 
 
-def _core(field: MaskField) -> np.ndarray:
-    """RAS mm of the middle of a vertebra's thickest part, which is its body, (3,)."""
-    inside = field.values >= field.level
-    depth = ndimage.distance_transform_edt(inside, sampling=field.part.spacing_kji)
-    labels, _ = ndimage.label(depth > CORE_SHARE * depth.max())
-    core = labels == labels[np.unravel_index(int(depth.argmax()), depth.shape)]
-    return field.part.affine.apply_kji(np.argwhere(core).mean(0))
-
-
 def _middle(field: MaskField) -> np.ndarray:
-    return _points(field).mean(0)
+    return points_in(field).mean(0)
 
 
 def _ordered(keys: Mapping[str, np.ndarray], places: Mapping[str, int]) -> list[str]:
@@ -125,58 +113,6 @@ def _chain(fields: Mapping[str, MaskField], places: Mapping[str, int], centers: 
     discs = {key: _middle(fields[key]) for key in places if family(key) == "disc" and (fields[key].values >= fields[key].level).any()}
     middles = {**centers, **discs}
     return {key: middles[key] for key in _ordered(middles, places)}
-
-
-def _frames(
-    chain: Mapping[str, np.ndarray], centers: Mapping[str, np.ndarray], fields: Mapping[str, MaskField]
-) -> tuple[dict[str, Frame], np.ndarray, np.ndarray]:
-    """A rough frame of each vertebra, the direction that the bodies face and the column's upward one."""
-    keys, points = list(chain), np.array(list(chain.values())).reshape(-1, 3)
-    ups = {}
-    for number, key in enumerate(keys):
-        above, below = points[max(0, number - 1)], points[min(len(keys) - 1, number + 1)]
-        rise = above - below
-        ups[key] = rise / np.linalg.norm(rise) if np.linalg.norm(rise) > 3.0 else np.array([0.0, 0.0, 1.0])
-    canal = _points(fields[CANAL]) if CANAL in fields else np.zeros((0, 3))
-    facing = {key: _facing(center, ups[key], canal) for key, center in centers.items()}
-    if all(each is None for each in facing.values()):
-        facing = {key: _before_arch(center, ups[key], _points(fields[key])) for key, center in centers.items()}
-    seen = [each for each in facing.values() if each is not None]
-    mean = np.sum(seen, axis=0) if seen else np.array([0.0, 1.0, 0.0])
-    forward = mean / np.linalg.norm(mean)
-    upward = np.sum([ups[key] for key in centers], axis=0) if centers else np.array([0.0, 0.0, 1.0])
-    frames = {}
-    for key, center in centers.items():
-        own = facing[key]
-        level_forward = forward - forward @ ups[key] * ups[key]
-        level_forward /= np.linalg.norm(level_forward)
-        frames[key] = Frame.of(center, ups[key], level_forward if own is None or own @ level_forward < MOST_TURN else own)
-    return frames, forward, upward / np.linalg.norm(upward)
-
-
-def _facing(center: np.ndarray, up: np.ndarray, behind: np.ndarray) -> np.ndarray | None:
-    """The level direction from the canal (points (N, 3)) to a body's middle; None where the canal is not seen there."""
-    offsets = behind - center
-    near = (np.abs(offsets @ up) < 6.0) & (np.linalg.norm(offsets, axis=1) < 60.0)
-    if near.sum() < 5:
-        return None
-    toward = -offsets[near].mean(0)
-    toward -= toward @ up * up
-    length = np.linalg.norm(toward)
-    return toward / length if length > 4.0 else None
-
-
-def _points(field: MaskField) -> np.ndarray:
-    """RAS mm of the voxels inside, (N, 3)."""
-    return field.part.affine.apply_kji(np.argwhere(field.values >= field.level))
-
-
-def _before_arch(center: np.ndarray, up: np.ndarray, points: np.ndarray) -> np.ndarray | None:
-    """The level direction from the middle of a whole vertebra to that of its body; None where there is no arch."""
-    toward = center - points.mean(0)
-    toward -= toward @ up * up
-    length = np.linalg.norm(toward)
-    return toward / length if length > 3.0 else None
 
 
 def _body(field: MaskField, frame: Frame, key: str) -> BodyShape | None:

@@ -52,9 +52,11 @@ class _Tumor:
     plane: MidPlane | None
 
     def union(self, keys: Sequence[str]) -> np.ndarray:
+        """Where any of some structures is, bool (K, J, I)."""
         return np.logical_or.reduce([self.parts[key] for key in keys])
 
     def likely_union(self, keys: Sequence[str]) -> np.ndarray | None:
+        """The probability that any of them is there (K, J, I); None without those of all."""
         return sum(self.likely[key] for key in keys) if all(key in self.likely for key in keys) else None  # type: ignore[return-value]
 
 
