@@ -1,4 +1,4 @@
-"""The shell: ``neurospineseg segment | batch | view | measure | export | follow | corrections | fine-tune | models | doctor | wheels``.
+"""The shell: ``neurospineseg segment | batch | view | measure | export | surfaces | follow | corrections | fine-tune | models | doctor | wheels``.
 
 Exit codes: 0 done, 1 the program or the computer failed, 2 bad input, 130 canceled.
 Nothing heavy is imported before a command needs it, so that ``--help`` is quick.
@@ -91,6 +91,7 @@ def make_parser() -> argparse.ArgumentParser:
     _measure_options(commands, general)
     _follow_options(commands, general)
     _export_options(commands, general)
+    _surfaces_options(commands, general)
     _corrections_options(commands, general)
     _tuning_options(commands, general)
     add_models_command(commands, general)
@@ -141,6 +142,21 @@ def _export_options(commands: Any, general: _Parser) -> None:
     export.add_argument("--task", choices=[task.name for task in registered_tasks()], help=words)
     export.add_argument("--overwrite", action="store_true", help="replace an existing file")
     add_reading_options(export)
+
+
+def _surfaces_options(commands: Any, general: _Parser) -> None:
+    surfaces = commands.add_parser(
+        "surfaces",
+        help="make smooth surfaces of a mask: STL or glTF",
+        description="Makes a smooth surface of each structure of a mask: one .glb file (glTF) with names and colors, or a folder of .stl files, in RAS mm.",
+        parents=[general],
+    )
+    surfaces.add_argument("mask", type=Path, metavar="MASK", help="a .seg.nrrd file, or a label map")
+    words = "a .glb file for all of them, or a folder that receives an .stl file of each; made where it is not there"
+    surfaces.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=words)
+    words = "what a label map shows that does not name its segments; its values are then the task's"
+    surfaces.add_argument("--task", choices=[task.name for task in registered_tasks()], help=words)
+    surfaces.add_argument("--overwrite", action="store_true", help="replace existing files")
 
 
 def _follow_options(commands: Any, general: _Parser) -> None:
@@ -340,6 +356,10 @@ def _run(options: argparse.Namespace, debug: bool) -> int:
                 from neurospineseg.cli.export import export
 
                 export(options)
+            elif options.command == "surfaces":
+                from neurospineseg.cli.surfaces import surfaces
+
+                surfaces(options)
             elif options.command == "follow":
                 from neurospineseg.cli.follow import follow_studies
 
