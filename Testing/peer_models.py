@@ -17,14 +17,18 @@ KINDS = ("sigmoid", "softmax", "argmax")
 """Of MONAI's bundles: regions that overlap, as of a glioma; likeliest class, resampled; the same, resampled after the choice."""
 
 
-def drawn_scans(folder: Path, names: Sequence[str], seed: int = 0, shape: tuple[int, int, int] = (26, 30, 24)) -> dict[str, Path]:
-    """Clouds (I, J, K) of voxels of 3.2 x 2.9 x 3.4 mm, not along R, A, S, with nothing around them."""
+MONAI_LABELS = {"sigmoid": {1: 1, 2: 2, 4: 3}, "softmax": {1: 22, 2: 26, 3: 10_001}, "argmax": {1: 9, 2: 10}}
+"""Our label values by MONAI's."""
+
+
+def drawn_scans(folder: Path, names: Sequence[str], coarse: bool = False) -> dict[str, Path]:
+    """Clouds (I, J, K) of voxels of 3.2 x 2.9 x 3.4 mm (of 12 mm along k where they are coarse), not along R, A, S, with nothing around them."""
     folder.mkdir(parents=True, exist_ok=True)
-    random, affine = np.random.default_rng(seed), np.diag([-3.2, -2.9, 3.4, 1.0])
+    random, affine = np.random.default_rng(0), np.diag([-3.2, -2.9, 12.0 if coarse else 3.4, 1.0])
     affine[:3, 3] = (40.0, 35.0, -30.0)
     files = {}
     for name in names:
-        voxels = gaussian_filter(random.normal(size=shape), 2.0)
+        voxels = gaussian_filter(random.normal(size=(26, 30, 7 if coarse else 24)), (2.0, 2.0, 0.6 if coarse else 2.0))
         voxels = (500 * (voxels - voxels.min()) / np.ptp(voxels)).astype(np.float32)
         voxels[:3], voxels[-2:], voxels[:, :2] = 0, 0, 0
         files[name] = folder / f"{name}.nii.gz"

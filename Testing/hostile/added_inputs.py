@@ -147,6 +147,51 @@ def zipped(name: str, members: Callable[[], dict[str, bytes]], links: dict[str, 
     return made(f"zip-{name}", "zip", make, harmless)
 
 
+PLANS: dict[str, Any] = {
+    "image_reader_writer": "SimpleITKIO",
+    "transpose_forward": [0, 1, 2],
+    "configurations": {
+        "3d_fullres": {
+            "spacing": [1, 1, 1],
+            "patch_size": [8, 8, 8],
+            "normalization_schemes": ["ZScoreNormalization"],
+            "use_mask_for_norm": [False],
+            "architecture": {
+                "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
+                "arch_kwargs": {"n_stages": 2, "conv_op": "torch.nn.Conv3d", "nonlin": "torch.nn.ReLU"},
+                "_kw_requires_import": ["conv_op", "PAYLOAD"],
+            },
+        }
+    },
+}
+DATA = {"channel_names": {"0": "CT"}, "labels": {"background": 0, "L3": 1}}
+CHECKPOINT = {"network_weights": {"a": torch.zeros(1)}, "init_args": {"configuration": "3d_fullres"}, "trainer_name": "os.system"}
+OF_PLANS = ("configurations", "3d_fullres")
+
+
+def results(name: str, kind: str, *places: str, value: Any = None, **files: Callable[[], Any]) -> Hostile:
+    """Results of nnU-Net with another value somewhere in their plans, or another file; all need a package that may be missing."""
+
+    def make(folder: Path) -> Path:
+        plans = copy.deepcopy(PLANS)
+        part: Any = plans
+        for place in places[:-1]:
+            part = part[place]
+        if places:
+            part[places[-1]] = value
+        stream = BytesIO()
+        torch.save(files["checkpoint"]() if "checkpoint" in files else CHECKPOINT, stream)
+        data = files["data"]() if "data" in files else DATA
+        contents = {"plans.json": _filled(json.dumps(plans)), "dataset.json": _filled(json.dumps(data))}
+        return folder_of(folder, {**contents, "fold_0/checkpoint_final.pth": stream.getvalue()})
+
+    return made(f"nnunet-{name}", kind, make)
+
+
+def _checkpoint(**values: Any) -> Callable[[], Any]:
+    return lambda: {**CHECKPOINT, **values}
+
+
 def _without(*names: str) -> dict[str, bytes]:
     return {name: content for name, content in contents().items() if name not in names}
 
@@ -190,6 +235,33 @@ INPUTS = [
     *(linked(place.rpartition("/")[2], place) for place in ("configs/inference.json", "configs/metadata.json", "models/model.pt")),
     special("pipe", fifo),
     special("sparse", sparse),
+    results("pickle", "pickles", checkpoint=lambda: {**CHECKPOINT, "logging": Runs(os.system, f"touch {decoy('made.txt')}")}),
+    results("pickle-of-weights", "pickles", checkpoint=lambda: {**CHECKPOINT, "network_weights": Runs(exec, payload())}),
+    results("no-weights", "wrong types", checkpoint=_checkpoint(network_weights=7)),
+    results("no-configuration", "wrong types", checkpoint=_checkpoint(init_args=None)),
+    results("configuration-elsewhere", "..", checkpoint=_checkpoint(init_args={"configuration": "../../x"})),
+    results("mirrored-oddly", "wrong types", checkpoint=_checkpoint(inference_allowed_mirroring_axes=(10**9,))),
+    results("mirrored-text", "wrong types", checkpoint=_checkpoint(inference_allowed_mirroring_axes="012")),
+    *(results(f"network-{name}", "_target_", *OF_PLANS, "architecture", "network_class_name", value=name) for name in ("os.system", "builtins.exec", "evil.PlainConvUNet", "dynamic_network_architectures.architectures.primus.Primus", 7)),
+    *(results(f"layer-{name}", "_target_", *OF_PLANS, "architecture", "arch_kwargs", "conv_op", value=name) for name in ("os.system", "torch.hub.load", "torch.nn.modules.conv.os", 7, {"a": 1})),
+    results("layer-options", "wrong types", *OF_PLANS, "architecture", "arch_kwargs", "evil", value="$PAYLOAD"),
+    results("layer-expression", "$ expressions", *OF_PLANS, "architecture", "arch_kwargs", "strides", value="$PAYLOAD"),
+    results("layers-huge", "sizes", *OF_PLANS, "architecture", "arch_kwargs", "features_per_stage", value=[10**9, 10**9]),
+    results("scaling", "_target_", *OF_PLANS, "normalization_schemes", value=["os.system"]),
+    results("preprocessor", "_target_", *OF_PLANS, "preprocessor_name", value="EvilPreprocessor"),
+    results("resampling", "_target_", *OF_PLANS, "resampling_fn_data", value="os.system"),
+    results("reader", "_target_", "image_reader_writer", value="os.system"),
+    results("inherits-circle", "nesting", *OF_PLANS, "inherits_from", value="3d_fullres"),
+    results("stage-before-elsewhere", "..", *OF_PLANS, "previous_stage", value="../../decoy"),
+    results("axes", "wrong types", "transpose_forward", value=[0, 0, 0]),
+    results("axes-text", "wrong types", "transpose_forward", value="$PAYLOAD"),
+    results("patch-huge", "sizes", *OF_PLANS, "patch_size", value=[10**6] * 3),
+    results("spacing-zero", "spacings", *OF_PLANS, "spacing", value=[0, 1, 1]),
+    results("spacing-nan", "spacings", *OF_PLANS, "spacing", value=[float("nan"), 1, 1]),
+    results("labels-text", "wrong types", data=lambda: {**DATA, "labels": "$PAYLOAD"}),
+    results("labels-huge", "sizes", data=lambda: {**DATA, "labels": {"background": 0, "a": 10**30}}),
+    results("labels-regions", "wrong types", data=lambda: {**DATA, "labels": {"background": 0, "a": [1, 2]}, "regions_class_order": "12"}),
+    results("channels-none", "wrong types", data=lambda: {**DATA, "channel_names": {}}),
     zipped("plain", contents, harmless=True),
     zipped("absolute", lambda: {str(decoy("made.txt")): b"x", **contents()}, harmless=True),
     zipped("outside", lambda: {"../../decoy/made.txt": b"x", **contents()}, harmless=True),

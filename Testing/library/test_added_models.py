@@ -15,11 +15,9 @@ from neurospineseg.errors import InputError
 from neurospineseg.models.bundle import find_bundle, read_bundle
 from neurospineseg.models.catalog import models_of
 from neurospineseg.pipeline.adding import Wishes, add_model
-from Testing.peer_models import GLIOMA, KINDS, dice_of, drawn_scans, monai_bundle, monai_finds
+from Testing.peer_models import GLIOMA, KINDS, MONAI_LABELS, dice_of, drawn_scans, monai_bundle, monai_finds
 
 TASKS = {"sigmoid": "tumor", "softmax": "spine", "argmax": "subcortical"}
-LABELS = {"sigmoid": {1: 1, 2: 2, 4: 3}, "softmax": {1: 22, 2: 26, 3: 10_001}, "argmax": {1: 9, 2: 10}}
-"""Our label values by MONAI's."""
 
 
 @pytest.fixture
@@ -39,7 +37,7 @@ def test_masks_are_those_of_monai(kind: str, tmp_path: Path, home: Path) -> None
     mask = tmp_path / "mask.nii.gz"
     assert main(["segment", task, *given, "--model", bundle.name, "-o", str(mask), "--device", "cpu"]) == 0
     expected = monai_finds(bundle, list(scans.values()))
-    agreement = dice_of(np.asarray(nib.load(mask).dataobj), expected, LABELS[kind])
+    agreement = dice_of(np.asarray(nib.load(mask).dataobj), expected, MONAI_LABELS[kind])
     assert len(set(np.unique(expected)) - {0}) >= 2, "the drawn model finds too little to compare"
     assert min(agreement.values()) >= 0.999, agreement
 

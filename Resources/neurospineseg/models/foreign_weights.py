@@ -21,7 +21,7 @@ WRAPPED = "module."
 
 def _numbers_of_numpy() -> list[Any]:
     """What plain NumPy numbers in a checkpoint are pickled by: nnU-Net's keep such in their log. None of it runs anything."""
-    scalar = np.core.multiarray.scalar if not hasattr(np, "_core") else np._core.multiarray.scalar
+    scalar = np.float64(0).__reduce__()[0]
     kinds = [type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.int32, np.bool_)]
     return [(scalar, "numpy.core.multiarray.scalar"), (scalar, "numpy._core.multiarray.scalar"), np.dtype, *kinds]
 

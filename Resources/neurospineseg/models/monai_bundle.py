@@ -33,6 +33,8 @@ class ForeignModel:
         first: the output channel of the first region.
         weights: the files of its weights.
         notes: sentences for the user.
+        order: in which regions are painted, where the model says so.
+        values: of nnU-Net: the label value of each of ``labels``, of a region the one it is painted with.
     """
 
     recipe: Any
@@ -46,7 +48,8 @@ class ForeignModel:
     version: str = ""
     summary: str = ""
     notes: tuple[str, ...] = ()
-    own: Any = None
+    order: tuple[int, ...] = ()
+    values: tuple[int, ...] = ()
 
 
 def is_monai_bundle(source: ModelSource) -> bool:

@@ -50,10 +50,10 @@ def build_network(definition: dict[str, Any]) -> torch.nn.Module:
     target, parameters = _checked(definition)
     from monai.networks import nets
 
-    return _made(lambda: getattr(nets, target)(**parameters), target)
+    return made(lambda: getattr(nets, target)(**parameters), target)
 
 
-def _made(make: Callable[[], torch.nn.Module], target: str) -> torch.nn.Module:
+def made(make: Callable[[], torch.nn.Module], target: str) -> torch.nn.Module:
     """What ``make`` makes, after it was made once without memory to count its weights.
 
     Raises:
@@ -78,11 +78,15 @@ def build_to_run(definition: dict[str, Any]) -> torch.nn.Module:
     Raises:
         NetworkError: as ``build_network``.
     """
+    if definition.get("_target_") == "NnunetFolds":
+        from neurospineseg.models.nnunet_network import build_folds
+
+        return build_folds(definition)
     target, _ = _checked(definition)
     if unet.understood(definition):
-        return _made(lambda: unet.UNet(definition), target)
+        return made(lambda: unet.UNet(definition), target)
     if perceptron.understood(definition):
-        return _made(lambda: perceptron.Perceptron(definition), target)
+        return made(lambda: perceptron.Perceptron(definition), target)
     return build_network(definition)
 
 

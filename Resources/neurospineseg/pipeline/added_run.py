@@ -11,7 +11,8 @@ from neurospineseg.geometry.agreement import volumes_ml
 from neurospineseg.geometry.resample import resample
 from neurospineseg.images.volume import Volume
 from neurospineseg.inference.monai_way import monai_classes
-from neurospineseg.models.recipe import MonaiRecipe
+from neurospineseg.inference.nnunet_way import nnunet_classes
+from neurospineseg.models.recipe import NnunetRecipe
 from neurospineseg.pipeline.accepted_scans import reference_of
 from neurospineseg.pipeline.class_probabilities import ClassProbabilities
 from neurospineseg.pipeline.run import Run
@@ -78,11 +79,13 @@ class AddedRun(Run):
         """The numbers of the model's classes, uint16 (K, J, I)."""
         self.watch.start(Stage.SEGMENTING)
         network, recipe = self.segmenter.network(self.bundle), self.bundle.spec.recipe
-        assert isinstance(recipe, MonaiRecipe)
+        assert recipe is not None
 
         def progress(fraction: float) -> None:
             self.watch.progress(Stage.SEGMENTING, fraction)
 
+        if isinstance(recipe, NnunetRecipe):
+            return nnunet_classes(channels, self.reference_scan.grid, recipe, network, self.segmenter.device, progress)
         return monai_classes(channels, self.reference_scan.grid, recipe, network, self.segmenter.device, progress)
 
     def labels_of(self, classes: np.ndarray) -> np.ndarray:

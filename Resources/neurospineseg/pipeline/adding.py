@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +22,8 @@ from neurospineseg.models.foreign_weights import state_dict
 from neurospineseg.models.model_source import ModelSource, model_source
 from neurospineseg.models.monai_bundle import METADATA, ForeignModel, is_monai_bundle, read_monai_bundle
 from neurospineseg.models.network import build_to_run, fill_network, load_weights
-from neurospineseg.models.recipe import AddedStructure, MonaiRecipe
+from neurospineseg.models.nnunet_folder import is_nnunet_folder, read_nnunet_folder
+from neurospineseg.models.recipe import AddedStructure, NnunetRecipe
 from neurospineseg.pipeline.matching import LabelMatch, matched_channels, paint_of, task_of
 from neurospineseg.staging import staging_folder
 from neurospineseg.tasks.task import Task
@@ -56,7 +57,7 @@ class Added:
 
 
 def add_model(path: Path, wishes: Wishes = Wishes(), parent: Path | None = None) -> Added:
-    """Adds the model in a folder or zip file: a MONAI Bundle, or one of this program's own.
+    """Adds the model in a folder or zip file: a MONAI Bundle, results of nnU-Net, or one of this program's own.
 
     Args:
         parent: the folder of models that receives it; the user's own by default.
@@ -83,8 +84,14 @@ def _added(source: ModelSource, name: str, wishes: Wishes, parent: Path, scratch
         metadata = source.json(METADATA)
         if isinstance(metadata, dict) and SECTION in metadata:
             return _own(source, name, wishes, parent, scratch)
-        return _foreign(source, read_monai_bundle(source), name, wishes, parent, scratch)
-    raise InputError(f"'{source.name}' is no model that can be added: no MONAI Bundle (configs/metadata.json) was found in it.")
+        found = read_monai_bundle(source)
+        return _foreign(found, name, wishes, parent, lambda: _filled(source, found, scratch))
+    if is_nnunet_folder(source):
+        found, weights = read_nnunet_folder(source, scratch)
+        return _foreign(found, name, wishes, parent, lambda: _folds(found, weights))
+    raise InputError(
+        f"'{source.name}' is no model that can be added: neither a MONAI Bundle (configs/metadata.json) nor results of nnU-Net (plans.json, dataset.json, fold_*/checkpoint_final.pth) were found in it."
+    )
 
 
 def _name(text: str) -> str:
@@ -124,11 +131,10 @@ def _place(folder: Path, target: Path) -> None:
         (staging / target.name).rename(target)
 
 
-def _foreign(source: ModelSource, found: ForeignModel, name: str, wishes: Wishes, parent: Path, scratch: Path) -> Added:
+def _foreign(found: ForeignModel, name: str, wishes: Wishes, parent: Path, network: Callable[[], torch.nn.Module]) -> Added:
     task = task_of(found.channels, found.labels if found.regions else found.labels[1:], wishes.task)
     spec = _spec(found, name, task, wishes)
-    network = _filled(source, found, scratch)
-    write_added_bundle(parent, spec, found.network_def, network, _card(found, spec))
+    write_added_bundle(parent, spec, found.network_def, network(), _card(found, spec))
     return Added(read_bundle(parent / name), found.notes)
 
 
@@ -140,13 +146,22 @@ def _filled(source: ModelSource, found: ForeignModel, scratch: Path) -> torch.nn
     return network
 
 
+def _folds(found: ForeignModel, weights: Sequence[Sequence[Mapping[str, torch.Tensor]]]) -> torch.nn.Module:
+    """The networks of nnU-Net's stages and folds with their weights."""
+    networks = build_to_run(found.network_def)
+    for stage, folds in enumerate(weights):
+        for fold, state in enumerate(folds):
+            fill_network(networks.get_submodule(f"{stage}.{fold}"), state, f"fold {fold}")
+    return networks
+
+
 def _spec(found: ForeignModel, name: str, task: Task, wishes: Wishes) -> ModelSpec:
     channels = matched_channels(found.channels, task, wishes.channels)
     labels = found.labels if found.regions else found.labels[1:]
     match = LabelMatch(labels, task, wishes.labels, taken_structures(), found.first if found.regions else 1)
     recipe = found.recipe
     if found.regions:
-        keys, steps = match.painted()
+        keys, steps = match.painted(found.order or None)
         classes = ["background", *keys]
         recipe = recipe.model_copy(update={"paint": paint_of(steps, classes, found.first)})
     else:
@@ -175,7 +190,10 @@ def _spec(found: ForeignModel, name: str, task: Task, wishes: Wishes) -> ModelSp
 
 def _grid(recipe: Any) -> dict[str, Any]:
     """Spacing and patch as this program tells them: mm along i, j, k, and voxels (K, J, I)."""
-    assert isinstance(recipe, MonaiRecipe)
+    if isinstance(recipe, NnunetRecipe):
+        stage = recipe.stages[-1]
+        sides, patch = [stage.spacing[0]] * (3 - len(stage.spacing)) + [*stage.spacing], (1,) * (3 - len(stage.patch)) + stage.patch
+        return {"spacing": tuple(sides[::-1]), "patch": patch}
     spacing = next((step.values.get("pixdim") for step in recipe.steps if step.name == "Spacingd"), None)
     sides = spacing if isinstance(spacing, list) else [spacing or 1.0] * 3
     sides = [side if side and side > 0 else 1.0 for side in [*sides, *[sides[-1]] * 3][:3]]

@@ -98,7 +98,7 @@ def matched_channels(names: Sequence[str], task: Task, asked: Mapping[str, str])
         InputError: one cannot be matched; the message says how to.
     """
     _refuse_unknown(asked, names, "channel")
-    found = []
+    found: list[str | None] = []
     for number, name in enumerate(names):
         said = asked.get(name) or asked.get(str(number))
         if said is not None:
