@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from neurospineseg.errors.of_files import is_of_the_system, reading_failed
-from neurospineseg.models.network import NetworkError, check_archive
+from neurospineseg.models.network import check_archive
+from neurospineseg.models.network_checks import NetworkError
 
 WITHIN = ("network_weights", "state_dict", "model_state_dict", "model", "network")
 """Under which name a checkpoint keeps the state dict."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from neurospineseg.models.network import LARGEST_NUMBER, LONGEST_LIST, NetworkError
+from neurospineseg.models.network_checks import LARGEST_NUMBER, LONGEST_LIST, NetworkError
 
 REFERENCE = re.compile(r"@[A-Za-z_]\w*(?:(?:::|#)\w+)*")
 DEEPEST = 20

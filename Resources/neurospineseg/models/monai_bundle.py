@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from neurospineseg.models.literals import NOT_CODE, followed, literal
 from neurospineseg.models.model_source import ModelSource
 from neurospineseg.models.monai_steps import AFTER, BEFORE, CODE, IMAGE, PREDICTION, UNUSED, WITHOUT_EFFECT, Checks, checked_step
-from neurospineseg.models.network import NetworkError
+from neurospineseg.models.network_checks import NetworkError
 from neurospineseg.models.recipe import MonaiRecipe, Step, Windows
 
 CONFIGS = ("configs/inference.json",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from neurospineseg.models.network import NetworkError
+from neurospineseg.models.network_checks import NetworkError
 from neurospineseg.models.recipe import Step
 
 IMAGE, PREDICTION = "image", "pred"

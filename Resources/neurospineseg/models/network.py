@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from neurospineseg.errors import InputError
 from neurospineseg.errors.of_files import is_of_the_system, reading_failed
-from neurospineseg.models import perceptron, unet
+from neurospineseg.models import nnunet_network, perceptron, unet
 from neurospineseg.models.channel_norm import with_channel_norms
+from neurospineseg.models.network_checks import NetworkError, made, refuse_expressions, refuse_huge
 from neurospineseg.models.weights import WeightsError, dequantized
 
 ALLOWED_NETWORKS = (
@@ -27,14 +27,8 @@ ALLOWED_NETWORKS = (
     "VNet",
     "FullyConnectedNet",
 )
-LARGEST_NUMBER, LONGEST_LIST = 2**16, 200
-MOST_WEIGHTS = 2**30
 MOST_TIMES = 4
 """How many times the numbers of a network its file may hold: DynUNet's layers are listed twice, and there are scales."""
-
-
-class NetworkError(InputError):
-    """A network definition or its weights cannot be used; the message says why."""
 
 
 def build_network(definition: dict[str, Any]) -> torch.nn.Module:
@@ -53,35 +47,14 @@ def build_network(definition: dict[str, Any]) -> torch.nn.Module:
     return made(lambda: getattr(nets, target)(**parameters), target)
 
 
-def made(make: Callable[[], torch.nn.Module], target: str) -> torch.nn.Module:
-    """What ``make`` makes, after it was made once without memory to count its weights.
-
-    Raises:
-        NetworkError: it refuses its parameters, or would fill the memory.
-    """
-    try:
-        with torch.device("meta"):
-            weights = sum(parameter.numel() for parameter in make().parameters())
-    except Exception:  # some networks look at values while they are made; what is wrong with others shows below
-        weights = 0
-    if weights > MOST_WEIGHTS:
-        raise NetworkError(f"The network {target} of the bundle has {weights:.0e} weights, more than can be run; install another model.")
-    try:
-        return make()
-    except Exception as error:  # torch and MONAI raise errors of many kinds
-        raise NetworkError(f"The network {target} refuses the bundle's parameters: {error}.") from error
-
-
 def build_to_run(definition: dict[str, Any]) -> torch.nn.Module:
     """The same function of the same weights, without MONAI where this program has the network itself: lighter, and not for training.
 
     Raises:
         NetworkError: as ``build_network``.
     """
-    if definition.get("_target_") == "NnunetFolds":
-        from neurospineseg.models.nnunet_network import build_folds
-
-        return build_folds(definition)
+    if definition.get("_target_") == nnunet_network.TARGET:
+        return nnunet_network.build_folds(definition)
     target, _ = _checked(definition)
     if unet.understood(definition):
         return made(lambda: unet.UNet(definition), target)
@@ -103,29 +76,6 @@ def _checked(definition: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     refuse_expressions(parameters)
     refuse_huge(parameters)
     return target, parameters
-
-
-def refuse_expressions(value: Any) -> None:
-    """Raises NetworkError where a plain value is wanted and an expression, a reference or a class stands."""
-    if isinstance(value, str) and value.startswith(("$", "@", "%")):
-        raise NetworkError(f"The bundle asks to evaluate '{value}'; a bundle is read as data and never run.")
-    if isinstance(value, dict):
-        if "_target_" in value:
-            raise NetworkError(f"The bundle asks to make '{value['_target_']}'; a bundle is read as data and never run.")
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            refuse_expressions(item)
-
-
-def refuse_huge(value: Any) -> None:
-    """Raises NetworkError where a number or a list is larger than any network's, so that even making it would not end."""
-    if isinstance(value, (int, float)) and not abs(value) <= LARGEST_NUMBER:
-        raise NetworkError(f"The bundle's network has the parameter {str(value)[:20]}, which no network has; install the model again.")
-    if isinstance(value, (list, tuple, dict, str)) and len(value) > LONGEST_LIST:
-        raise NetworkError(f"The bundle's network has a parameter of {len(value)} values, as no network has; install the model again.")
-    for item in value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ():
-        refuse_huge(item)
 
 
 def check_archive(path: Path) -> None:

@@ -15,7 +15,7 @@ from neurospineseg.models.foreign_weights import checkpoint, state_of
 from neurospineseg.models.literals import literal
 from neurospineseg.models.model_source import ModelSource
 from neurospineseg.models.monai_bundle import ForeignModel
-from neurospineseg.models.network import NetworkError
+from neurospineseg.models.network_checks import NetworkError
 from neurospineseg.models.nnunet_network import TARGET, checked_architecture, layer_name
 from neurospineseg.models.recipe import Intensity, NnunetRecipe, Resampling, Stage
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from neurospineseg.models.network import NetworkError, made, refuse_expressions, refuse_huge
+from neurospineseg.models.network_checks import NetworkError, made, refuse_expressions, refuse_huge
 
 TARGET = "NnunetFolds"
 """What a bundle's ``network_def`` names instead of a class of MONAI's: ``stages``, each with an architecture and a number of folds."""
