@@ -119,6 +119,11 @@ def _put_back(former: Path | None, path: Path) -> None:
 def clear_abandoned(parent: Path) -> None:
     """Clears away what killed processes have left in a folder; each process looks once."""
     remove_left_locks(parent)
+    remove_abandoned(parent)
+
+
+def remove_abandoned(parent: Path) -> None:
+    """Clears away the staging folders of killed processes in a folder; the rest of finished files follows."""
     for staging in parent.glob(f"{STAGING_PREFIX}*"):
         if is_abandoned(staging.name.removeprefix(STAGING_PREFIX).rpartition("-")[0]):
             _finish(staging)

@@ -101,7 +101,7 @@ class PanelRuns:
             listener.implausible = implausible
             return self.logic.start(
                 self.host.scans(),
-                self._settings(request.region, force),
+                self.settings(request.region, force),
                 listener,
                 request.target,
                 request.rule,
@@ -121,7 +121,7 @@ class PanelRuns:
 
     def find_region(self, finished: Callable[[Region], None]) -> None:
         self._begin(
-            lambda listener: self.logic.find_region(self.host.scans(), self._settings(None), listener),
+            lambda listener: self.logic.find_region(self.host.scans(), self.settings(None), listener),
             lambda found, notes: finished(found.region),
         )
 
@@ -179,7 +179,8 @@ class PanelRuns:
         """The scene closes, or the module goes."""
         self.refused = self._result = None
 
-    def _settings(self, region: Any, force: bool = False) -> Settings:
+    def settings(self, region: Any, force: bool = False) -> Settings:
+        """What the panel's model, device, structures and options say."""
         chosen = self.host.chosen
         return self.logic.settings(
             model=chosen.model or None,

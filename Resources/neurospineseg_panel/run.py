@@ -26,6 +26,8 @@ from neurospineseg.staging import staging_name
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.private_folder import remove_folder
 from neurospineseg.worker.protocol import (
+    CaseBegun,
+    CaseOver,
     Died,
     Done,
     Failed,
@@ -279,12 +281,17 @@ class Run:
                     self._tell(answer.stage, answer.fraction)
                 elif isinstance(answer, Done):
                     return answer.result
+                elif isinstance(answer, CaseBegun | CaseOver):
+                    self.heard(answer)
                 elif isinstance(answer, Failed):
                     self.listener.log(answer.detail)
                     raise InputError(answer.message)
                 elif isinstance(answer, Refused):
                     raise (ImplausibleInput if answer.forcible else InputError)(answer.message)
             yield Pause.TURN
+
+    def heard(self, answer: CaseBegun | CaseOver) -> None:
+        """What the worker says of the cases of a batch."""
 
     def _tell(self, stage: Stage, fraction: float) -> None:
         self.times.at(stage, fraction)

@@ -16,6 +16,8 @@ from slicer.util import VTKObservationMixin
 from neurospineseg.geometry.region import Region
 from neurospineseg.models.catalog import ModelEntry
 from neurospineseg.tasks.task import task_named
+from neurospineseg_panel.batch_logic import BatchLogic
+from neurospineseg_panel.batch_section import BatchSection
 from neurospineseg_panel.correct_section import CorrectSection
 from neurospineseg_panel.input_section import InputSection, guess_scans
 from neurospineseg_panel.logic import SegmentLogic
@@ -71,6 +73,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndClose)
         slicer.app.connect("aboutToQuit()", self.logic.stop)
+        slicer.app.connect("aboutToQuit()", self.batch.cleanup)
         self.initializeParameterNode()
 
     def _make_sections(self) -> None:
@@ -86,6 +89,15 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.result = ResultSection(ui, self.say, self.jump, lambda identifier: self.correct.embedded.select(identifier))
         self.correct = CorrectSection(ui, self, self.declaration, self.logic.client, self.result.table.select)
         self.measure = MeasureSection(ui, self, self.logic)
+        self.batch = BatchSection(
+            ui.batchSection,
+            ui.batchSection.layout(),
+            task,
+            BatchLogic(self.declaration),
+            lambda: self.runs.settings(None),
+            lambda button, action: self.runs.when_installed(button, action),
+            self.onCaseLoaded,
+        )
         self.runs = PanelRuns(
             self,
             self.logic,
@@ -104,12 +116,14 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def cleanup(self) -> None:
         """The module is unloaded or the application ends."""
         slicer.app.disconnect("aboutToQuit()", self.logic.stop)
+        slicer.app.disconnect("aboutToQuit()", self.batch.cleanup)
         self.logic.stop()
         self.runs.installation.close()
         self.setParameterNode(None)
         self.correct.embedded.cleanup()
         self.result.cleanup()
         self.measure.cleanup()
+        self.batch.cleanup()
         self.labels.cleanup()
         self.removeObservers()
 
@@ -247,6 +261,22 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.resultSection.collapsed = False
         self.chosen.shown = result.node
         show_result(result)
+
+    def onCaseLoaded(self, scans: dict[str, Any], node: Any) -> None:
+        """Shows a case of a batch that was loaded: its scans in their slots, its mask as the segmentation that is shown."""
+        with slicer.util.NodeModify(self.parameters):
+            for channel in self.declaration.channel_keys:
+                choose_scan(self.chosen, channel, scans.get(channel))
+            if node is not None:
+                self.chosen.shown = node
+        if scans:
+            slicer.util.setSliceViewerLayers(background=next(iter(scans.values())), fit=True)
+        if node is not None:
+            self.ui.resultSection.collapsed = False
+            bounds = [0.0] * 6
+            node.GetRASBounds(bounds)
+            if bounds[0] <= bounds[1]:
+                self.jump([(bounds[0] + bounds[1]) / 2, (bounds[2] + bounds[3]) / 2, (bounds[4] + bounds[5]) / 2])
 
     def segment_in_box(self, node: Any, earlier: SegmentationResult) -> None:
         self.runs.segment(SegmentRequest(node, region=self.chosen.region, inside_only=True, earlier=earlier))

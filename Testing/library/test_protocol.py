@@ -21,6 +21,9 @@ from neurospineseg.worker.json_lines import ProtocolError, line_of, message_in
 from neurospineseg.worker.operations import OPERATIONS
 from neurospineseg.worker.protocol import (
     Answer,
+    BatchOver,
+    CaseBegun,
+    CaseOver,
     Core,
     CorrectionStored,
     Died,
@@ -28,10 +31,13 @@ from neurospineseg.worker.protocol import (
     Failed,
     FilesWritten,
     FindRegion,
+    FolderMatched,
     Follow,
     Followed,
     Idle,
     InsideFile,
+    MatchedCase,
+    MatchFolder,
     Measure,
     Measured,
     Progress,
@@ -40,10 +46,12 @@ from neurospineseg.worker.protocol import (
     Refused,
     RegionFound,
     Request,
+    RunBatch,
     RunFiles,
     ScanFile,
     Segment,
     Segmented,
+    StopBatch,
     StoreCorrection,
     StructureBox,
     StudyFiles,
@@ -66,6 +74,9 @@ REQUESTS = [
     StoreCorrection("tumor", Path("cases"), SCANS, "l.npy", None, {"name": "x"}),
     Measure("subcortical", SCANS["t1c"], SCANS, ((1.0, 2.0, 3.0), (4.0, 5.0, 6.0))),
     Follow("tumor", (StudyFiles("2024", SCANS["t1c"], SCANS["t1c"]), StudyFiles("2025", SCANS["t1c"]))),
+    MatchFolder("tumor", Path("cases"), Path("masks")),
+    RunBatch("tumor", Path("masks/cases.csv"), Path("masks"), CHOSEN),
+    StopBatch(),
     Quit(),
 ]
 RESULTS = [
@@ -78,11 +89,15 @@ RESULTS = [
     CorrectionStored(Path("case"), {"edema": 0.5}),
     Measured({"task": "spine", "notes": [], "measurements": []}),
     Followed((("2024", "Volumes"), ("2025", "Volumes")), ("change0.npy",), ("a sentence",)),
+    FolderMatched((MatchedCase("p1", {"t1c": Path("a")}, {"t1c": "its name"}, "no"),), ("a sentence",)),
+    BatchOver({"p1": "done"}),
 ]  # fmt: skip
 ANSWERS = [
     Ready(3, "0.1.0"),
     Idle(),
     Progress(Stage.CHECKING, 0.5),
+    CaseBegun("p1", 0, 3),
+    CaseOver("p1", "done", ("a sentence",)),
     *map(Done, RESULTS),
     Refused("no", True),
     Failed("no", "why"),
@@ -104,8 +119,8 @@ def test_an_answer_arrives_as_it_was_sent(answer: Any) -> None:
     assert through_json(answer, Answer) == answer
 
 
-def test_every_request_but_the_last_has_an_operation() -> None:
-    assert {*OPERATIONS, Quit} == set(get_args(Request)) == set(map(type, REQUESTS))
+def test_every_request_but_those_to_end_has_an_operation() -> None:
+    assert {*OPERATIONS, Quit, StopBatch} == set(get_args(Request)) == set(map(type, REQUESTS))
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ def run_batch(
     cases: Sequence[Case] | None = None,
     report: bool = False,
     complete: CompleteCase | None = None,
+    over: Callable[[str, str, Sequence[str]], None] = lambda case, outcome, warnings: None,
 ) -> dict[str, str]:
     """Segments every case of a folder that has no mask yet.
 
@@ -54,6 +55,7 @@ def run_batch(
         report: whether ``report.html`` is kept too, see ``BatchReport``.
         complete: writes what is lacking beside a mask that was there, given the scans and the mask; returns warnings. What it cannot write is
             one of them.
+        over: called after each case with its name, what became of it and its warnings.
 
     Returns:
         For each case ``done``, ``kept`` (its mask was there) or the sentence that says what is wrong with it.
@@ -73,7 +75,7 @@ def run_batch(
         try:
             table = None if measure is None else _Measuring(MeasurementTable(output, warn), measure, task_named(task))
             try:
-                return _run(cases, task_named(task), output, segment, complete, summary, table, page, progress, warn)
+                return _run(cases, task_named(task), output, segment, complete, summary, table, page, progress, warn, over)
             finally:
                 if table is not None:
                     table.table.finish()
@@ -126,6 +128,7 @@ def _run(
     page: BatchReport | None,
     progress: Callable[[int, int, str], None],
     warn: Callable[[str], None],
+    over: Callable[[str, str, Sequence[str]], None],
 ) -> dict[str, str]:
     outcomes: dict[str, str] = {}
     for number, case in enumerate(cases):
@@ -137,6 +140,7 @@ def _run(
         for warning in dict.fromkeys(warnings or ()):
             warn(f"{case.name}: {warning}")
         summary.note(case.name, outcomes[case.name], warnings)
+        over(case.name, outcomes[case.name], warnings or ())
         if measuring is not None:
             measuring.note(case, mask, outcomes[case.name])
             if number + 1 < len(cases):
@@ -165,6 +169,8 @@ def _outcome(case: Case, task: Task, target: Path, segment: SegmentCase) -> tupl
     except MemoryError:
         return "This computer ran out of memory for it; close other programs, or segment a part of it by itself.", ()
     except Exception as error:  # one case must not stop thousands
+        if type(error).__name__ == "OutOfMemoryError":
+            return "The device ran out of memory for it; choose another device, or segment a part of it by itself.", ()
         return f"It could not be segmented; this is a fault of the program ({type(error).__name__}), please report it.", ()
 
 

@@ -71,7 +71,7 @@ def columns_of(task: Task) -> tuple[str, ...]:
     return (NAME, *task.channel_keys, *NOTES)
 
 
-def rows_of(cases: Iterable[Case], task: Task, folder: Path) -> list[dict[str, str]]:
+def rows_of(cases: Iterable[Case], task: Task, folder: Path | None = None) -> list[dict[str, str]]:
     """The cells of the table by column; paths below ``folder`` are told from there."""
     return [
         {
@@ -85,15 +85,20 @@ def rows_of(cases: Iterable[Case], task: Task, folder: Path) -> list[dict[str, s
     ]
 
 
-def _told(path: Path, folder: Path) -> str:
+def _told(path: Path, folder: Path | None) -> str:
+    if folder is None:
+        return str(path.absolute())
     try:
         return path.absolute().relative_to(folder.absolute()).as_posix() or "."
     except ValueError:
         return str(path.absolute())
 
 
-def write_match_table(path: Path, cases: Iterable[Case], task: str, folder: Path, overwrite: bool = True) -> None:
+def write_match_table(path: Path, cases: Iterable[Case], task: str, folder: Path | None = None, overwrite: bool = True) -> None:
     """Writes the table as CSV (UTF-8 with a mark that spreadsheets know it by).
+
+    Args:
+        folder: paths below it are told from there; None for absolute paths.
 
     Raises:
         InputError: the file cannot be written, or is there and not to be replaced.
@@ -113,11 +118,11 @@ def write_match_table(path: Path, cases: Iterable[Case], task: str, folder: Path
         raise writing_failed(error, path) from error
 
 
-def read_match_table(path: Path, task: str, folder: Path) -> list[Case]:
+def read_match_table(path: Path, task: str, folder: Path = Path()) -> list[Case]:
     """The cases of a table that ``write_match_table`` wrote and people may have changed.
 
     Columns may be in any order, parted by commas, semicolons or tabs; those of notes may be left out. A case without a file, or with one that
-    is not there, has a problem; it does not stop the others.
+    is not there, has a problem (the one that stands there, where there is one); it does not stop the others.
 
     Args:
         folder: where paths that are not absolute begin.
@@ -165,6 +170,8 @@ def _case_of(cells: Mapping[str, str], task: Task, folder: Path, table: str) -> 
     if not name or name.startswith(".") or name != Path(name).name or "\0" in name:
         raise InputError(f"'{name}' in '{table}' cannot be the name of a case, since its mask is called like it; take letters and digits.")
     scans = {key: folder / cells[key] for key in task.channel_keys if cells.get(key)}
+    if not scans and cells.get("problem"):
+        return Case(name, problem=cells["problem"])
     return checked(Case(name, scans, why=dict.fromkeys(scans, "chosen in the table")), task)
 
 

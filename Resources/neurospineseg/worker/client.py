@@ -20,7 +20,7 @@ from neurospineseg import __version__
 from neurospineseg.worker.json_lines import line_of, message_in, number_in
 from neurospineseg.worker.private_folder import make_private_folder, remove_folder, sweep_private_folders
 from neurospineseg.worker.process_group import kill_tree, own_group
-from neurospineseg.worker.protocol import FINAL, Answer, Died, Failed, Ready, Request
+from neurospineseg.worker.protocol import FINAL, Answer, Died, Failed, Ready, Request, StopBatch
 
 IDLE_SECONDS = 600.0
 LOG_TAIL_CHARACTERS = 4000
@@ -120,6 +120,14 @@ class WorkerClient:
         except OSError:
             pass  # it has just died; poll says so
         return self._number
+
+    def stop_batch(self) -> None:
+        """Asks the worker to end the batch that is under way; its request is answered when its tables are written."""
+        if self._process is not None:
+            try:
+                _pipes(self._process)[0].write(line_of(StopBatch()).encode("utf-8"))
+            except OSError:
+                pass  # it has just died; poll says so
 
     def answers_to(self, number: int) -> list[Answer]:
         """What the worker has said of a request since the last call; each answer is given once."""

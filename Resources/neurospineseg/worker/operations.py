@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,17 +15,24 @@ from neurospineseg.geometry.largest_part import largest_part
 from neurospineseg.pipeline.stages import Progress, Stage
 from neurospineseg.tasks.task import task_named
 from neurospineseg.worker.protocol import (
+    BatchOver,
+    CaseBegun,
+    CaseOver,
     Core,
     CorrectionStored,
     FilesWritten,
     FindRegion,
+    FolderMatched,
     Follow,
     Followed,
     InsideFile,
+    MatchedCase,
+    MatchFolder,
     Measure,
     Measured,
     RegionFound,
     Result,
+    RunBatch,
     RunFiles,
     ScanFile,
     Segment,
@@ -53,13 +60,15 @@ class Bench:
         folder: private, of the voxel files.
         networks: loaded networks by bundle name, kept between requests.
         number: the request's.
-        progress: tells the window.
+        progress: tells the window; raises KeyboardInterrupt where a batch is to be stopped.
+        tell: says more than how far it is.
     """
 
     folder: Path
     number: int
     progress: Progress
     networks: dict[str, Any] = field(default_factory=dict)
+    tell: Callable[[CaseBegun | CaseOver], None] = lambda answer: None
 
     def save(self, name: str, voxels: np.ndarray) -> str:
         """Writes voxels into the folder; returns the file's name, which is this request's own."""
@@ -227,6 +236,45 @@ def follow(request: Follow, bench: Bench) -> Followed:
     return Followed(tuple(map(tuple, change_rows(found.changes, found.lines))), maps, found.notes)
 
 
+def match_folder(request: MatchFolder, bench: Bench) -> FolderMatched:
+    from neurospineseg.pipeline.match_table import match_cases
+
+    told: list[str] = []
+
+    def begun(number: int, count: int) -> None:
+        bench.tell(CaseBegun("", number, count))
+        bench.progress(Stage.READING_FILES, number / max(1, count))
+
+    cases = match_cases(request.task, request.folder, request.output, told.append, begun)
+    return FolderMatched(tuple(MatchedCase(case.name, dict(case.scans), dict(case.why), case.problem) for case in cases), tuple(told))
+
+
+def run_cases(request: RunBatch, bench: Bench) -> BatchOver:
+    from neurospineseg.pipeline.batch import OUTPUT_ENDING, run_batch
+    from neurospineseg.pipeline.batch_report import picture_of
+    from neurospineseg.pipeline.file_job import FileJob, run_file_job
+    from neurospineseg.pipeline.match_table import read_match_table
+
+    settings = replace(request.settings, uncertainty=True)
+
+    def segment_case(scans: Mapping[str, Path], output: Path) -> Sequence[str]:
+        job = FileJob(request.task, scans, output, settings, picture=picture_of(output, OUTPUT_ENDING))
+        return run_file_job(job, bench.progress, bench.networks).warnings
+
+    outcomes = run_batch(
+        request.task,
+        request.output,
+        request.output,
+        segment_case,
+        lambda number, count, case: bench.tell(CaseBegun(case, number, count)),
+        lambda sentence: None,
+        cases=read_match_table(request.table, request.task),
+        report=True,
+        over=lambda case, outcome, warnings: bench.tell(CaseOver(case, outcome, tuple(warnings))),
+    )
+    return BatchOver(outcomes)
+
+
 OPERATIONS: dict[type, Callable[[Any, Bench], Result]] = {
     Warm: warm,
     Segment: segment,
@@ -235,4 +283,6 @@ OPERATIONS: dict[type, Callable[[Any, Bench], Result]] = {
     StoreCorrection: store_correction,
     Measure: measure,
     Follow: follow,
+    MatchFolder: match_folder,
+    RunBatch: run_cases,
 }

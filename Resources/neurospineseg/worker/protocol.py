@@ -77,6 +77,30 @@ class RunFiles:
 
 
 @dataclass(frozen=True)
+class MatchFolder:
+    """Find the cases of a folder; answered by ``FolderMatched``. For the fields see ``match_cases``."""
+
+    task: str
+    folder: Path
+    output: Path | None = None
+
+
+@dataclass(frozen=True)
+class RunBatch:
+    """Segment the cases of a table of matches; said meanwhile: ``CaseBegun``, ``CaseOver``; answered by ``BatchOver``.
+
+    Attributes:
+        table: see ``read_match_table``.
+        output: see ``run_batch``.
+    """
+
+    task: str
+    table: Path
+    output: Path
+    settings: Settings = DEFAULTS
+
+
+@dataclass(frozen=True)
 class StoreCorrection:
     """Keep a corrected case; answered by ``CorrectionStored``.
 
@@ -128,6 +152,11 @@ class Follow:
 
     task: str
     studies: tuple[StudyFiles, ...] = ()
+
+
+@dataclass(frozen=True)
+class StopBatch:
+    """End the batch that is under way as soon as its tables are written; not answered itself."""
 
 
 @dataclass(frozen=True)
@@ -229,6 +258,31 @@ class FilesWritten:
 
 
 @dataclass(frozen=True)
+class MatchedCase:
+    """See ``neurospineseg.pipeline.case.Case``."""
+
+    name: str
+    scans: dict[str, Path] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class FolderMatched:
+    """The cases of a folder, and sentences for the user."""
+
+    cases: tuple[MatchedCase, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BatchOver:
+    """What became of each case of a batch, see ``run_batch``."""
+
+    outcomes: dict[str, str]
+
+
+@dataclass(frozen=True)
 class CorrectionStored:
     """The new case's folder, and the Dice between prediction and correction by structure key."""
 
@@ -258,7 +312,7 @@ class Followed:
     notes: tuple[str, ...] = ()
 
 
-Result = Warmed | Segmented | RegionFound | FilesWritten | CorrectionStored | Measured | Followed
+Result = Warmed | Segmented | RegionFound | FilesWritten | CorrectionStored | Measured | Followed | FolderMatched | BatchOver
 
 
 @dataclass(frozen=True)
@@ -280,6 +334,24 @@ class Progress:
 
     stage: Stage
     fraction: float
+
+
+@dataclass(frozen=True)
+class CaseBegun:
+    """A case of a batch, or of a folder that is looked through, is begun; ``number`` of ``count`` were before it."""
+
+    case: str
+    number: int
+    count: int
+
+
+@dataclass(frozen=True)
+class CaseOver:
+    """What became of a case of a batch, see ``run_batch``, and sentences for the user."""
+
+    case: str
+    outcome: str
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -319,6 +391,6 @@ class Died:
     log: str = ""
 
 
-Request = Warm | Segment | FindRegion | RunFiles | StoreCorrection | Measure | Follow | Quit
-Answer = Ready | Idle | Progress | Done | Refused | Failed | Died
+Request = Warm | Segment | FindRegion | RunFiles | MatchFolder | RunBatch | StopBatch | StoreCorrection | Measure | Follow | Quit
+Answer = Ready | Idle | Progress | CaseBegun | CaseOver | Done | Refused | Failed | Died
 FINAL = (Done, Refused, Failed, Died)

@@ -29,7 +29,7 @@ from neurospineseg.pipeline.stages import Stage
 from neurospineseg.worker.json_lines import line_of, message_in, number_in
 from neurospineseg.worker.operations import OPERATIONS, Bench
 from neurospineseg.worker.private_folder import remove_folder, share_with
-from neurospineseg.worker.protocol import Answer, Done, Failed, Idle, Progress, Quit, Ready, Refused, Request
+from neurospineseg.worker.protocol import Answer, Done, Failed, Idle, Progress, Quit, Ready, Refused, Request, StopBatch
 
 IDLE_SECONDS = 600.0
 NICENESS = 5
@@ -49,6 +49,8 @@ class Worker:
         self.folder, self.answers = folder, answers
         self._networks: dict[str, Any] = {}
         self._staging: Path | None = None
+        self.stopped = threading.Event()
+        """Set where the request that is under way is to end; other threads may."""
 
     def say(self, answer: Answer, number: int | None = None) -> None:
         """Writes an answer; where nobody is left to read it, the process ends."""
@@ -75,12 +77,15 @@ class Worker:
             if isinstance(request, Quit):
                 self.leave(0)
             self._staging = getattr(request, "staging", None)
-            bench = Bench(self.folder, number or 0, self._progress(number), self._networks)
+            bench = Bench(self.folder, number or 0, self._progress(number), self._networks, lambda answer: self.say(answer, number))
             self.say(Done(OPERATIONS[type(request)](request, bench)), number)
+        except KeyboardInterrupt:
+            self.say(Refused("The batch was stopped; what was segmented is kept."), number)
         except Exception as error:
             self.say(answer_to(error), number)
         finally:
             self._staging = None
+            self.stopped.clear()
 
     def _progress(self, number: int | None) -> stages.Progress:
         """Tells each stage when it begins, and then not too often."""
@@ -89,6 +94,8 @@ class Worker:
 
         def tell(stage: Stage, fraction: float) -> None:
             nonlocal last, told
+            if self.stopped.is_set():
+                raise KeyboardInterrupt
             now = monotonic()
             if stage != last or now - told >= LEAST_PROGRESS_SECONDS:
                 last, told = stage, now
@@ -131,8 +138,13 @@ def serve(folder: Path, idle_seconds: float, lines: TextIO, answers: TextIO) -> 
         code = 1
         try:
             for line in lines:
-                if line.strip():
-                    requests.put(json.loads(line))
+                if not line.strip():
+                    continue
+                said = json.loads(line)
+                if isinstance(said, dict) and said.get("message") == StopBatch.__name__:
+                    worker.stopped.set()
+                else:
+                    requests.put(said)
             code = 0
         except Exception:
             traceback.print_exc()
