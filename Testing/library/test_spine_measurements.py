@@ -11,7 +11,7 @@ import pytest
 from neurospineseg.geometry.grid import Grid
 from neurospineseg.images.volume import Volume
 from neurospineseg.measurements.intervertebral_discs import NO_DISC
-from neurospineseg.measurements.measurement import CUT, Measurements
+from neurospineseg.measurements.measurement import CUT, UNSURE, Measurements
 from neurospineseg.measurements.measuring import measure
 from Testing.known_sizes.drawn_spines import DrawnSpine, draw_spine
 from Testing.known_sizes.spine_voxels import drawn_labels, drawn_probabilities
@@ -139,6 +139,13 @@ def test_drawn_spines_of_other_kinds() -> None:
 @pytest.mark.parametrize("seed", [13, 31, 60])
 def test_rims_not_found_arches_taken_for_bodies_and_bulging_sections_are_flagged(seed: int) -> None:
     assert [(each.item.key, each.item.place) for each in compare(seed).compared if each.far and not each.flagged] == []
+
+
+def test_a_body_that_is_highest_in_its_middle_is_unsure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neurospineseg.measurements.vertebral_bodies.MOST_BULGE", 0.5)
+    found = measure(*drawn_labels(spine(), grid_of(UPRIGHT)), "spine")
+    assert all(UNSURE in each.flags for each in found if each.key == "body_height_front" and each.value is not None)
+    assert not any(UNSURE in each.flags for each in measured("upright") if each.key == "body_height_front")
 
 
 def test_a_mark_of_a_person_replaces_a_number() -> None:
