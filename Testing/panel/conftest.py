@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from neurospineseg.worker.client import WorkerClient
+from Testing.panel.warm_worker import WarmWorker
+
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("PYTHONFAULTHANDLER", "1")
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,11 +136,21 @@ def application() -> Any:
     return bench.install()
 
 
+@pytest.fixture(scope="session")
+def warm_worker() -> Iterator[WarmWorker]:
+    kept = WarmWorker()
+    yield kept
+    kept.end()
+
+
 @pytest.fixture
-def bench(application: Any) -> Iterator[Bench]:
+def bench(application: Any, warm_worker: WarmWorker) -> Iterator[Bench]:
     made = Bench(application)
-    yield made
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(WorkerClient, "start", warm_worker.start_instead_of(WorkerClient.start))
+        yield made
     for widget in list(made.widgets):
+        warm_worker.take_from(widget.logic.client)
         made.close(widget)
     import slicer
 

@@ -21,11 +21,12 @@ MODULES = ("SubcorticalSeg", "SpineSeg", "TumorSeg")
 
 
 @pytest.fixture
-def logic(bench, tiny_models: Path, monkeypatch: pytest.MonkeyPatch):
+def logic(bench, warm_worker, tiny_models: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("NEUROSPINESEG_MODELS", str(tiny_models))
     bench.open("TumorSeg")
     made = slicer.loadedModules["TumorSeg"].TumorSegLogic()
     yield made
+    warm_worker.take_from(made.client)
     made.stop()
 
 

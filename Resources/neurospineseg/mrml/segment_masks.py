@@ -15,7 +15,7 @@ from neurospineseg.geometry.triple import triple
 from neurospineseg.mrml.pieces import Box, Pieces, at_once, moved_box, slabs_of
 from neurospineseg.mrml.volume_node import to_numpy, to_world
 from neurospineseg.tasks.anatomy import all_structures
-from neurospineseg.tasks.structure import STRUCTURE_TAG, Structure, segment_tags, terminology_entry
+from neurospineseg.tasks.structure import STRUCTURE_TAG, Structure, codes_of, segment_tags, terminology_entry
 
 RUN_TAG = "NeuroSpineSeg.Run"
 """On a segment: the token of the run that wrote it. Slicer's undo brings the former one back."""
@@ -63,9 +63,9 @@ def structure_of_segment(segment: Any) -> Structure | None:
     terminology counts, together with the name where several structures share it (a vertebra without its level), then the name.
     """
     entry, name = tag(segment, "TerminologyEntry"), segment.GetName()
-    known = all_structures()
+    known, codes = all_structures(), codes_of(entry)
     named = [found for found in known if found.name.lower() == name.strip().lower()]
-    alike = [found for found in known if entry and _codes(terminology_entry(found)) == _codes(entry)]
+    alike = [found for found in known if found.codes == codes]
     tagged = next((found for found in known if found.key == tag(segment, STRUCTURE_TAG)), None)
     if tagged is not None and (not entry or tagged in alike):
         return named[0] if named else tagged
@@ -90,11 +90,6 @@ def run_tokens(node: Any) -> set[str]:
     return {tag(segmentation.GetNthSegment(number), RUN_TAG) for number in range(segmentation.GetNumberOfSegments())} - {""}
 
 
-def _codes(entry: str) -> list[str]:
-    """Category, type and side of a serialized terminology entry, as scheme and value."""
-    return ["^".join(part.split("^")[:2]) for part in entry.split("~")[1:4]]
-
-
 def describe(segment: Any, found: Structure) -> None:
     """Gives a segment its name, color, terminology and tag."""
     segment.SetName(found.name)
@@ -107,7 +102,7 @@ def identify(segment: Any, found: Structure) -> None:
     """Gives a segment the tag and, unless it has its codes, the terminology of a structure; name and color stay."""
     if tag(segment, STRUCTURE_TAG) != found.key:
         segment.SetTag(STRUCTURE_TAG, found.key)
-    if _codes(tag(segment, "TerminologyEntry")) != _codes(terminology_entry(found)):
+    if codes_of(tag(segment, "TerminologyEntry")) != found.codes:
         segment.SetTag("TerminologyEntry", terminology_entry(found))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import cos, radians, sin
 
 from neurospineseg.tasks.channel import refuse_unless
@@ -73,11 +74,21 @@ class Structure:
         """The terminology that holds the type, by its name in Slicer."""
         return CONTEXT if self.in_dicom_master else OWN_CONTEXT
 
+    @cached_property
+    def codes(self) -> tuple[str, ...]:
+        """Those of its terminology entry, see ``codes_of``."""
+        return codes_of(terminology_entry(self))
+
 
 def terminology_entry(structure: Structure) -> str:
     """The structure as Slicer's ``vtkSlicerTerminologiesModuleLogic::SerializeTerminologyEntry`` (5.12) writes it."""
     side = str(structure.side) if structure.side else "^^"
     return f"{structure.context}~{structure.category}~{structure.type}~{side}~~^^~^^"
+
+
+def codes_of(entry: str) -> tuple[str, ...]:
+    """Category, type and side of a serialized terminology entry, as scheme and value."""
+    return tuple("^".join(part.split("^")[:2]) for part in entry.split("~")[1:4])
 
 
 def segment_tags(structure: Structure) -> dict[str, str]:
