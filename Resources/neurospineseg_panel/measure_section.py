@@ -92,7 +92,10 @@ class MeasureSection(VTKObservationMixin):
     def take_table(self) -> None:
         """Lists what the segmentation's table in the scene says, be it of another session."""
         table = None if self.node is None else own_nodes(self.node).get(TABLE)
-        self.measured = None if table is None else read_table_node(table)[0]
+        self.take(None if table is None else read_table_node(table)[0])
+
+    def take(self, measured: Measurements | None) -> None:
+        self.measured = measured
         self.marks.show(self.node, self.measured)
         if self.measured is not None:
             self._filling.start(self.tree.filling(self.measured), lambda nothing: None)
@@ -129,7 +132,7 @@ class MeasureSection(VTKObservationMixin):
         )
         self.host.say("\n".join([text, *notes]))
         if result.node is self.node:
-            self.take_table()
+            self.take(result.measured)
             self.onSettled()
 
     def tell_state(self) -> None:

@@ -10,7 +10,7 @@ import qt
 from neurospineseg.measurements.measurement import EDITED, Measurement, Measurements
 
 NUMBER_ROLE = qt.Qt.UserRole + 1
-FLAGS_COLUMN, FLAGS_PIXELS = 3, 72
+FLAGS_COLUMN, FLAGS_PIXELS, BOLD_PIXELS = 3, 60, 12
 HOVER_MILLISECONDS = 150
 """The mouse rests so long on a row before the views follow it."""
 
@@ -33,8 +33,7 @@ class MeasureTree:
         self._rests.setSingleShot(True)
         self._rests.setInterval(HOVER_MILLISECONDS)
         self._rests.connect("timeout()", self.onRests)
-        for column, mode in enumerate((qt.QHeaderView.Stretch, qt.QHeaderView.ResizeToContents, qt.QHeaderView.ResizeToContents)):
-            tree.header().setSectionResizeMode(column, mode)
+        tree.header().setSectionResizeMode(0, qt.QHeaderView.Stretch)
         tree.header().resizeSection(FLAGS_COLUMN, FLAGS_PIXELS)
         tree.connect("itemEntered(QTreeWidgetItem*,int)", self.onEntered)
         tree.connect("currentItemChanged(QTreeWidgetItem*,QTreeWidgetItem*)", self.onCurrent)
@@ -59,6 +58,9 @@ class MeasureTree:
                 yield
         finally:
             self._filling = False
+            for column, more in ((1, BOLD_PIXELS), (2, 0)):
+                self.tree.resizeColumnToContents(column)
+                self.tree.header().resizeSection(column, self.tree.header().sectionSize(column) + more)
 
     def _headings(self) -> list[tuple[str, Any]]:
         items = [self.tree.topLevelItem(number) for number in range(self.tree.topLevelItemCount)]

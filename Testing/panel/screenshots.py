@@ -1,8 +1,8 @@
 """Pictures of each panel for the README: idle, running, with a result.
 
-    python -m Testing.panel.screenshots [MODULE ... | Installation]
+    python -m Testing.panel.screenshots [MODULE ... | Installation | Measure]
 
-Installation: the screens of the first run, as ``Installation-<state>.png``. Runs the panels on the bench, on the modules' own drawn samples; writes ``Resources/Screenshots/<MODULE>-<state>.png``.
+Installation: the screens of the first run, as ``Installation-<state>.png``. Measure: that section of each module, as ``<MODULE>-measure.png``. Runs the panels on the bench, on the modules' own drawn samples; writes ``Resources/Screenshots/<MODULE>-<state>.png``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from Testing.panel import bench
 from Testing.panel.conftest import Bench
 from Testing.panel.installation_pictures import make_installation_pictures
+from Testing.panel.measure_pictures import make_measure_pictures
 
 FOLDER = Path(__file__).resolve().parents[2] / "Resources" / "Screenshots"
 WIDTH = 460
@@ -55,8 +56,10 @@ def show(application: Any, name: str) -> None:
 
 if __name__ == "__main__":
     app = bench.install()
-    for module in sys.argv[1:] or ("SubcorticalSeg", "SpineSeg", "TumorSeg", "Installation"):
+    for module in sys.argv[1:] or ("SubcorticalSeg", "SpineSeg", "TumorSeg", "Installation", "Measure"):
         if module == "Installation":
             make_installation_pictures(app, FOLDER)
+        elif module == "Measure":
+            make_measure_pictures(app, FOLDER)
         else:
             show(app, module)

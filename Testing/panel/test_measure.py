@@ -17,11 +17,13 @@ from Testing.panel.measured_spine import measure, table_node, table_of, values
 
 
 def test_shell_console_and_panel_give_the_same_numbers(bench, measuring_panel, spine, tmp_path: Path) -> None:
-    measuring_panel.logic.client = WorkerClient()
+    prepared, measuring_panel.logic.client = measuring_panel.logic.client, WorkerClient()
     write_segmentation(spine, tmp_path / "mask.seg.nrrd")
     assert main(["measure", str(tmp_path / "mask.seg.nrrd"), "-o", str(tmp_path / "table.json")]) == DONE
     shell = values(measurements_of(json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))))
     console = values(measuring_panel.logic.measure(spine))
+    measuring_panel.logic.client.stop()
+    measuring_panel.logic.client = prepared
     measure(bench, measuring_panel)
     assert abs(float(shell["vertebra_L3.body_height_middle [mm]"] or 0) - 24.0) < 0.3
     for found in (console, values(table_of(spine))):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import slicer
+import vtk
 
 from neurospineseg.measurements.ac_pc import AcPc
 from neurospineseg.measurements.edits import frame_of
@@ -93,6 +94,12 @@ def test_names_of_levels_follow_renumbering_without_measuring(bench, measuring_p
     assert node.GetNthControlPointLabel(1) == "L4"
 
 
+def matrix_of(transform) -> np.ndarray:
+    matrix = vtk.vtkMatrix4x4()
+    transform.GetMatrixTransformToParent(matrix)
+    return to_numpy(matrix)
+
+
 def nuclei() -> Measurements:
     frame = AcPc(np.array([2.0, 12, 3]), np.array([2.0, -12, 5]), np.array([3.0, 0, 60]))
     items = []
@@ -107,14 +114,14 @@ def test_the_commissures_make_a_transform_in_which_the_head_stands_upright(bench
     known: dict = {}
     place_acpc(spine, nuclei(), known)
     node = known["acpc"]
-    matrix = to_numpy(node.GetMatrixTransformToParent())
+    matrix = matrix_of(node)
     frame = frame_of(nuclei())
     assert frame is not None
     np.testing.assert_allclose((matrix @ [*frame.ac, 1])[:3], [0, frame.length / 2, 0], atol=1e-6)
     np.testing.assert_allclose((matrix @ [*frame.midline, 1])[0], 0, atol=1e-6)
     spine.SetAndObserveTransformNodeID(node.GetID())
     place_acpc(spine, replace(nuclei(), items=tuple(replace(each, points=as_points(np.add(each.points, 5))) for each in nuclei())), known)
-    np.testing.assert_allclose(to_numpy(node.GetMatrixTransformToParent()), matrix)
+    np.testing.assert_allclose(matrix_of(node), matrix)
     place_acpc(spine, Measurements("subcortical"), known)
     assert node.GetScene() is None
 

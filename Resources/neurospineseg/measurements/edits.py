@@ -31,7 +31,7 @@ ENDS = ("leftmost", "rightmost", "rearmost", "foremost", "lowest", "highest")
 WORLD = {**{f"center_{axis}": number for number, axis in enumerate("ras")}, **{axis: number for number, axis in enumerate("ras")}}
 COMMISSURES = ("ac", "pc", "midline")
 APART = "stn_from_red_nucleus"
-FRAME_MOVED = "the commissures were moved; measure again"
+FRAME_MOVED = "measure again, the commissures were moved"
 """Flag of the end of a nucleus: which of its points is the end may be another one now."""
 
 
