@@ -136,3 +136,33 @@ def test_levels_from_a_mask_without_any_are_refused(tmp_path: Path, capsys: pyte
     mine = written(tmp_path / "mine.seg.nrrd", NUMBERED)
     assert main(["measure", mine, "--levels-from", mine, "-o", str(tmp_path / "table.csv")]) == BAD_INPUT
     assert "names no vertebra by its level" in capsys.readouterr().err
+
+
+RIBBED = ("vertebra_T11", "vertebra_T12", "vertebra_L1", "vertebra_L2", "vertebra_L3", "vertebra_L4", "vertebra_L5", "sacrum")
+
+
+def with_ribs(path: Path, *borne_by: str) -> str:
+    """A mask of another program, with a rib beside some vertebrae."""
+    labels, named = boxes(RIBBED)
+    voxels = np.pad(labels.voxels, ((0, 0), (0, 0), (0, 8)))
+    segments = [FileSegment(key, structure(key).name, value, (9, 9, 9)) for value, key in named.items()]
+    for number, key in enumerate(borne_by, 300):
+        rows = np.flatnonzero((labels.voxels == structure(key).label).any((1, 2)))
+        voxels[rows[1] : rows[-1], 2:4, 6:13] = number
+        segments.append(FileSegment(f"Segment_{number}", f"rib_left_{number}", number, (9, 9, 9)))
+    write_segmentation(Volume(voxels, labels.ijk_to_ras), segments, path)
+    return str(path)
+
+
+def test_ribs_of_another_programs_mask_are_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mask = with_ribs(tmp_path / "ribs.seg.nrrd", "vertebra_T11", "vertebra_T12")
+    assert main(["measure", mask, "-o", str(tmp_path / "table.csv")]) == DONE
+    assert "by count it is L5 (99 % likely" in capsys.readouterr().err
+
+
+def test_ribs_one_vertebra_lower_speak_for_four_lumbar_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mask = with_ribs(tmp_path / "ribs.seg.nrrd", "vertebra_T12", "vertebra_L1")
+    assert main(["measure", mask, "-o", str(tmp_path / "table.csv")]) == DONE
+    told = capsys.readouterr().err
+    assert "The lowest vertebra is named L5; by count it is L4 (" in told
+    assert "4 vertebrae below the lowest ribs" in told

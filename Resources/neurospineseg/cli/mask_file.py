@@ -40,6 +40,15 @@ def measurable_mask(path: Path, task: str | None) -> tuple[Volume, str, dict[int
     Raises:
         InputError: it cannot be read, is empty, or holds no structure that is known.
     """
+    return mask_with_segments(path, task)[:3]
+
+
+def mask_with_segments(path: Path, task: str | None) -> tuple[Volume, str, dict[int, str], list[FileSegment]]:
+    """The same, with the segments of any name that its header or the record beside it tells.
+
+    Raises:
+        InputError: see ``measurable_mask``.
+    """
     labels, stated = read_mask(path)
     for note in labels.notes:
         say(f"Warning: {path.name}: {note}")
@@ -47,7 +56,7 @@ def measurable_mask(path: Path, task: str | None) -> tuple[Volume, str, dict[int
     values = [int(value) for value in np.unique(labels.voxels) if value > 0]
     if not values:
         raise InputError(f"The mask '{path.name}' is empty; give one that holds segments.")
-    return labels, *structures_of_segments(segments, values, task or recorded)
+    return labels, *structures_of_segments(segments, values, task or recorded), segments
 
 
 def levels_in_file(path: Path, task: str) -> dict[str, tuple[float, float, float]]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from neurospineseg.cli.console import out, say, table
-from neurospineseg.cli.mask_file import levels_in_file, measurable_mask
+from neurospineseg.cli.mask_file import levels_in_file, mask_with_segments
 from neurospineseg.cli.sidecar import read_sidecar
 from neurospineseg.errors import InputError
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.measurements.measurement import Measurements
 from neurospineseg.measurements.measuring import measure
+from neurospineseg.measurements.numbering_evidence import note_on_names, seen_in_mask
+from neurospineseg.measurements.segment_names import rib_labels
 from neurospineseg.pipeline.file_job import FileJob
 from neurospineseg.pipeline.known_levels import keys_by_levels
 from neurospineseg.tasks.task import task_named
@@ -25,14 +28,18 @@ def measured_file(path: Path, task: str | None, scan: Volume | None = None, leve
     Raises:
         InputError: it cannot be read, holds nothing that is measured, or does not fit the other mask.
     """
-    labels, task, keys = measurable_mask(path, task)
+    labels, task, keys, segments = mask_with_segments(path, task)
     if levels_from is not None:
         if not task_named(task).renumbers:
             raise InputError(f"--levels-from names vertebrae, but '{path.name}' is a mask of {task}; leave it out.")
         keys, notes = keys_by_levels(labels, keys, levels_in_file(levels_from, task))
         for note in notes:
             say(f"Note: {path.name}: {note}")
-    return measure(labels, keys, task, scan)
+    found = measure(labels, keys, task, scan)
+    if not task_named(task).renumbers or levels_from is not None:
+        return found
+    doubt = note_on_names(seen_in_mask(labels, keys, rib_labels(segments)), keys.values())
+    return found if doubt is None else replace(found, notes=(*found.notes, doubt))
 
 
 def measured_again(job: FileJob) -> Measurements:

@@ -75,6 +75,11 @@ def structure_key(segment: NamedSegment, task: Task) -> str | None:
     return None
 
 
+def rib_labels(segments: Sequence[NamedSegment]) -> list[int]:
+    """Label values of segments that are named as ribs, such as *rib_left_12*."""
+    return [segment.label for segment in segments if re.search(r"\brib(s)?\b", _plain(f"{segment.name} {segment.key}"))]
+
+
 def _plain(words: str) -> str:
     return re.sub(r"[^a-z0-9]+", " ", words.lower()).strip()
 
