@@ -37,6 +37,7 @@ class CorrectSection:
     def __init__(self, ui: Any, host: Host, declaration: ModuleDeclaration, client: WorkerClient, selected: Callable[[str], None]) -> None:
         self.ui, self.host, self.declaration, self._client = ui, host, declaration, client
         self._results = SegmentationResults()
+        self.accepted: Callable[[], None] = lambda: None
         self.embedded = EmbeddedEditor(ui.editorPlace, declaration.name, lambda: host.is_entered, selected)
         self.uncertain = UncertainSection(ui, host.jump, self.uncertain_regions)
         self.renumbering = RenumberSection(ui, host.say, self.save_undo, self._numbering)
@@ -133,6 +134,7 @@ class CorrectSection:
 
     def onAccepted(self, stored: CorrectionStored, notes: list[str]) -> None:
         name, dice = stored.folder.name, stored.dice
+        self.accepted()
         text = _("The correction was stored as '{name}'.").format(name=name)
         if dice:
             mean = sum(dice.values()) / len(dice)

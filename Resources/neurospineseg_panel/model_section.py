@@ -25,12 +25,24 @@ class ModelSection:
 
     def __init__(self, ui: Any, task: str, chosen: Callable[[str], None]) -> None:
         self.ui, self._chosen = ui, chosen
-        self.models = models_of(task)
+        self.task = task
+        self.models: list[ModelEntry] = []
         self.shown: ModelEntry | None = None
-        for model in self.models:
-            ui.modelSelector.addItem(model.title or model.name, model.name)
+        self.list_models()
         ui.modelSelector.connect("currentIndexChanged(int)", self.onChosen)
         ui.noticeLabel.connect("linkActivated(QString)", self.onCard)
+
+    def list_models(self) -> None:
+        """Lists the installed models anew; what is chosen stays so until ``show``."""
+        selector = self.ui.modelSelector
+        blocked = selector.blockSignals(True)
+        self.models = models_of(self.task)
+        selector.clear()
+        for model in self.models:
+            selector.addItem(model.title or model.name, model.name)
+        selector.blockSignals(blocked)
+        if self.shown is not None:
+            self.show(self.of_name(self.shown.name))
 
     def of_name(self, name: str) -> ModelEntry | None:
         """The model of a name, else the task's default; None where none is installed."""

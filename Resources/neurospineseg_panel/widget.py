@@ -36,6 +36,7 @@ from neurospineseg_panel.run import Listener, Run
 from neurospineseg_panel.segment_request import SegmentRequest
 from neurospineseg_panel.segmentation_result import SegmentationResult
 from neurospineseg_panel.structure_list import StructureList
+from neurospineseg_panel.teach_section import TeachSection
 from neurospineseg_panel.wrapped_labels import WrappedLabels
 
 UI_FILE = Path(__file__).resolve().parent.parent / "UI" / "SegmentPanel.ui"
@@ -72,14 +73,14 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndClose)
-        slicer.app.connect("aboutToQuit()", self.logic.stop)
+        slicer.app.connect("aboutToQuit()", self.onQuit)
         slicer.app.connect("aboutToQuit()", self.batch.cleanup)
         self.initializeParameterNode()
 
     def _make_sections(self) -> None:
         """Shows what this module takes and hides the rest; lists its models and structures."""
         ui, task = self.ui, task_named(self.declaration.task)
-        self.labels = WrappedLabels((ui.noticeLabel, ui.statusLabel, ui.uncertainLabel, ui.measureLabel))
+        self.labels = WrappedLabels((ui.noticeLabel, ui.statusLabel, ui.uncertainLabel, ui.teachLabel, ui.measureLabel))
         self.messages = MessageLog(ui.statusLabel, ui.logText, lambda: [self.parameters.corrections] if self.parameters else [])
         self.inputs = InputSection(ui.inputsSection.layout(), task.channels, self.onScanChosen)
         self.models = ModelSection(ui, task.name, lambda name: self._choose("model", name))
@@ -98,6 +99,8 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             lambda button, action: self.runs.when_installed(button, action),
             self.onCaseLoaded,
         )
+        self.teach = TeachSection(ui, self, task.name, self._model_name, self.onOffered, self.models.list_models)
+        self.correct.accepted = lambda: self.teach.show(self.chosen.corrections, anew=True)
         self.runs = PanelRuns(
             self,
             self.logic,
@@ -115,9 +118,9 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def cleanup(self) -> None:
         """The module is unloaded or the application ends."""
-        slicer.app.disconnect("aboutToQuit()", self.logic.stop)
+        slicer.app.disconnect("aboutToQuit()", self.onQuit)
         slicer.app.disconnect("aboutToQuit()", self.batch.cleanup)
-        self.logic.stop()
+        self.onQuit()
         self.runs.installation.close()
         self.setParameterNode(None)
         self.correct.embedded.cleanup()
@@ -126,6 +129,11 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.batch.cleanup()
         self.labels.cleanup()
         self.removeObservers()
+
+    def onQuit(self) -> None:
+        """The processes beside Slicer end; a fine-tuning can be gone on with."""
+        self.teach.stop()
+        self.logic.stop()
 
     @property
     def chosen(self) -> SegmentParameters:
@@ -220,6 +228,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.result.show(parameters.shown)
         self.measure.update(parameters.shown, busy)
         self.correct.update(busy)
+        self.teach.show(parameters.corrections)
 
     def _update_buttons(self, scans: bool, busy: bool) -> None:
         button = self.ui.segmentButton
@@ -235,6 +244,14 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.model is None:
             return _("No model is installed; install the extension again.")
         return _("Segments the chosen scans.") if scans else _("Choose a scan first.")
+
+    def _model_name(self) -> str:
+        model = self.model if self.parameters is not None else None
+        return model.name if model is not None else ""
+
+    def onOffered(self, name: str) -> None:
+        """The user wants a new model that was made of corrections."""
+        self._choose("model", name)
 
     def _choose(self, parameter: str, value: Any) -> None:
         if self.parameters is not None:

@@ -36,7 +36,7 @@ from Training.training.tuning_watch import TuningWatch
 
 DRAWN, DRAWN_HELD_OUT, FIRST_SEED = 4, 2, 7001
 PATCHES_PER_CASE, SHARE_OF_PATCH, MULTIPLE = 2, 0.75, 16
-FEWEST_STEPS, MOST_STEPS = 40, 240
+FEWEST_STEPS, MOST_STEPS = 80, 240
 LEARNING_SHARE = 0.6
 """Of the time that was granted; the rest is for preparing and measuring."""
 REACHED_BY_COARSE = 0.9

@@ -140,12 +140,9 @@ def forget_run(run: Path) -> None:
     shutil.rmtree(run, ignore_errors=True)
 
 
-def missing_training_packages() -> str:
-    """One sentence on the packages that training needs and that are not there; empty where all are."""
-    missing = [package for package, module in PACKAGES.items() if importlib.util.find_spec(module) is None]
-    if not missing:
-        return ""
-    return f"Fine-tuning needs Python packages that segmenting does not ({', '.join(missing)}); install them with `python -m pip install {' '.join(missing)}`."
+def missing_training_packages() -> list[str]:
+    """Names of the packages that training needs and that are not there."""
+    return [package for package, module in PACKAGES.items() if importlib.util.find_spec(module) is None]
 
 
 def tuning_arguments(corrections: Path, model: str, *more: str) -> list[str]:
@@ -159,7 +156,9 @@ def tuning_arguments(corrections: Path, model: str, *more: str) -> list[str]:
     """
     if not PROGRAM.is_file():
         raise InputError("The training programs are not installed here; get them from NeuroSpineSeg's sources (Resources/Training).")
-    problem = missing_training_packages()
-    if problem:
-        raise InputError(problem)
+    missing = missing_training_packages()
+    if missing:
+        raise InputError(
+            f"Fine-tuning needs Python packages that segmenting does not ({', '.join(missing)}); install them with `python -m pip install {' '.join(missing)}`."
+        )
     return ["-c", _START, str(PROGRAM.parents[1]), str(corrections), "--model", model, *more]
