@@ -12,28 +12,15 @@ from typing import Any
 import pytest
 import torch
 
-from neurospineseg.models.bundle import ModelSpec, read_bundle
+from neurospineseg.models.bundle import read_bundle
 from neurospineseg.models.bundle_writer import write_bundle
-from neurospineseg.models.network import build_network
-from neurospineseg.models.weights import save_weights
 from Testing.small_scans import ball, write_nifti
+from Testing.tiny_model import write_tiny_model
 
 HERE = Path(__file__).resolve().parent
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start: how sums are rounded depends on it
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job may ignore it, and what tests start would inherit that
-
-TINY_NETWORK = {
-    "_target_": "DynUNet",
-    "spatial_dims": 3,
-    "in_channels": 4,
-    "out_channels": 4,
-    "kernel_size": [3, 3, 3],
-    "strides": [1, 2, 2],
-    "upsample_kernel_size": [2, 2],
-    "filters": [4, 8, 8],
-}
-
 
 NEEDED_BY = {"mrml": ("slicer",), "panel": ("slicer", "PySide6")}
 """What the tests of a folder need that there is not for every machine and Python."""
@@ -79,23 +66,7 @@ def real_data() -> Path:
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the bundle ``tiny_tumor``: an untrained network that finds something everywhere."""
     folder = tmp_path_factory.mktemp("models")
-    spec = ModelSpec(
-        name="tiny_tumor",
-        task="tumor",
-        channels=("t1c", "t1", "t2", "flair"),
-        optional_channels=True,
-        spacing=(4.0, 4.0, 4.0),
-        patch=(32, 32, 32),
-        normalization="foreground_zscore",
-        classes=("background", "necrotic_core", "edema", "enhancing_tumor"),
-        preference=2,
-        summary="Untrained, for tests.",
-    )
-    torch.manual_seed(0)
-    weights = folder / "tiny.pt"
-    save_weights(build_network(TINY_NETWORK), weights)
-    write_bundle(folder, spec, TINY_NETWORK, weights)
-    weights.unlink()
+    write_tiny_model(folder)
     return folder
 
 

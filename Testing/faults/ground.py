@@ -13,27 +13,13 @@ from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
-import torch
 
-from neurospineseg.models.bundle import ModelSpec
-from neurospineseg.models.bundle_writer import write_bundle
-from neurospineseg.models.network import build_network
-from neurospineseg.models.weights import save_weights
 from neurospineseg.pipeline.settings import Settings
 from Testing.small_scans import ball, write_nifti
+from Testing.tiny_model import write_tiny_model
 
 MARK = "NEUROSPINESEG_FAULTS"
 """An environment variable that every process of a ground inherits."""
-NETWORK = {
-    "_target_": "DynUNet",
-    "spatial_dims": 3,
-    "in_channels": 4,
-    "out_channels": 4,
-    "kernel_size": [3, 3, 3],
-    "strides": [1, 2, 2],
-    "upsample_kernel_size": [2, 2],
-    "filters": [4, 8, 8],
-}
 
 
 class Ground:
@@ -135,22 +121,8 @@ def _is_json(path: Path) -> bool:
 
 
 def tiny_model(folder: Path) -> Path:
-    spec = ModelSpec(
-        name="tiny_tumor",
-        task="tumor",
-        channels=("t1c", "t1", "t2", "flair"),
-        optional_channels=True,
-        spacing=(4.0, 4.0, 4.0),
-        patch=(32, 32, 32),
-        normalization="foreground_zscore",
-        classes=("background", "necrotic_core", "edema", "enhancing_tumor"),
-        summary="Untrained, for tests.",
-    )
     folder.mkdir()
-    torch.manual_seed(6)  # finds something of every class
-    save_weights(build_network(NETWORK), folder / "tiny.pt")
-    write_bundle(folder, spec, NETWORK, folder / "tiny.pt")
-    return folder / "tiny_tumor"
+    return write_tiny_model(folder, seed=6)  # finds something of every class
 
 
 def noise(length: int = 96) -> np.ndarray:

@@ -12,7 +12,7 @@ pytest.importorskip("PySide6", reason="PySide6 is not installed")
 
 from Testing.faults.ground import tiny_model
 from Testing.faults.scene_rounds import SceneRounds, opened
-from Testing.panel.conftest import application, bench  # noqa: F401
+from Testing.panel.conftest import application, bench, warm_worker  # noqa: F401
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads memory from /proc")
 

@@ -104,13 +104,6 @@ def write_seeds(target: str, folder: Path) -> None:
 
 
 def _metadata() -> list[dict]:
-    spec = {
-        "name": "tiny",
-        "task": "tumor",
-        "channels": ["t1c"],
-        "spacing": [1, 1, 1],
-        "patch": [32, 32, 32],
-        "normalization": "foreground_zscore",
-        "classes": ["background", "necrotic_core", "edema", "enhancing_tumor"],
-    }
-    return [{"neurospineseg": spec}, {"neurospineseg": {**spec, "bilateral": True, "region_mm": 9.5}, "weights_sha256": "0"}]
+    from Testing.hostile.bundle_inputs import SPEC
+
+    return [{"neurospineseg": SPEC}, {"neurospineseg": {**SPEC, "bilateral": True, "region_mm": 9.5}, "weights_sha256": "0"}]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import os
-import stat
 import zipfile
 from collections.abc import Callable
 from functools import cache
@@ -18,7 +17,7 @@ from monai.networks import nets
 from monai.transforms import Compose  # noqa: F401  imported before memory is limited
 
 from neurospineseg.pipeline.adding import Wishes, add_model
-from Testing.hostile.case import Hostile, decoy, fifo, payload, sparse, written
+from Testing.hostile.case import Hostile, decoy, fifo, packed, payload, sparse, written
 from Testing.hostile.weights_inputs import Runs
 
 NETWORK = {"spatial_dims": 3, "in_channels": 1, "out_channels": 2, "channels": [2, 4], "strides": [2]}
@@ -135,14 +134,7 @@ def special(name: str, make: Callable[[Path], Any]) -> Hostile:
 
 def zipped(name: str, members: Callable[[], dict[str, bytes]], links: dict[str, str] | None = None, harmless: bool = False) -> Hostile:
     def make(folder: Path) -> Path:
-        with zipfile.ZipFile(folder / "tiny.zip", "w", zipfile.ZIP_DEFLATED) as file:
-            for member, content in members().items():
-                file.writestr(member, content)
-            for member, target in (links or {}).items():
-                entry = zipfile.ZipInfo(member)
-                entry.external_attr = (stat.S_IFLNK | 0o777) << 16
-                file.writestr(entry, target)
-        return folder / "tiny.zip"
+        return packed(folder / "tiny.zip", members(), links or {})
 
     return made(f"zip-{name}", "zip", make, harmless)
 

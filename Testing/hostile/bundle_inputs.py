@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import os
-import stat
-import zipfile
 from collections.abc import Callable
 from functools import cache
 from io import BytesIO
@@ -18,7 +16,7 @@ from monai.networks import nets  # noqa: F401  imported before memory is limited
 
 from neurospineseg.models.bundle import find_bundle, read_bundle
 from neurospineseg.models.network import build_to_run, load_weights
-from Testing.hostile.case import Hostile, decoy, endless, fifo, payload, sparse, written
+from Testing.hostile.case import Hostile, decoy, endless, fifo, packed, payload, sparse, written
 
 NETWORK = {"_target_": "FullyConnectedNet", "in_channels": 1, "out_channels": 2, "hidden_channels": [3]}
 U_NET = {
@@ -130,14 +128,7 @@ def zipped(name: str, members: Callable[[], dict[str, bytes]], links: dict[str, 
     """A zip file where a bundle's folder is expected."""
 
     def make(folder: Path) -> Path:
-        with zipfile.ZipFile(folder / "tiny.zip", "w", zipfile.ZIP_DEFLATED) as file:
-            for member, content in members().items():
-                file.writestr(member, content)
-            for member, target in (links or {}).items():
-                entry = zipfile.ZipInfo(member)
-                entry.external_attr = (stat.S_IFLNK | 0o777) << 16
-                file.writestr(entry, target)
-        return folder / "tiny.zip"
+        return packed(folder / "tiny.zip", members(), links or {})
 
     return made(f"zip-{name}", "zip", make, read=lambda path: find_bundle(str(path)))
 

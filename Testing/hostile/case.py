@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import stat
+import zipfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,4 +69,16 @@ def sparse(path: Path, size: int = 2**40) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "wb") as file:
         file.truncate(size)
+    return path
+
+
+def packed(path: Path, members: Mapping[str, bytes], links: Mapping[str, str]) -> Path:
+    """A zip file of some files and of symbolic links by their targets."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for member, content in members.items():
+            file.writestr(member, content)
+        for member, target in links.items():
+            entry = zipfile.ZipInfo(member)
+            entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+            file.writestr(entry, target)
     return path

@@ -8,6 +8,7 @@ import pytest
 
 from Testing.fuzz.targets import TARGETS, tried
 
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 CORPUS = Path(__file__).resolve().parents[1] / "fuzz" / "corpus"
 
 

@@ -7,7 +7,7 @@ import torch
 
 from neurospineseg.models.channel_norm import ChannelNorm, with_channel_norms
 from neurospineseg.models.network import build_network
-from Testing.conftest import TINY_NETWORK
+from Testing.tiny_model import TINY_NETWORK
 
 LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
 NORMS = {2: torch.nn.InstanceNorm2d, 3: torch.nn.InstanceNorm3d}

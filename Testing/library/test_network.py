@@ -15,7 +15,7 @@ from neurospineseg.models.network import NetworkError, build_network, build_to_r
 from neurospineseg.models.perceptron import Perceptron
 from neurospineseg.models.unet import UNet, understood
 from neurospineseg.models.weights import save_weights
-from Testing.conftest import TINY_NETWORK
+from Testing.tiny_model import TINY_NETWORK
 
 RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 

@@ -10,7 +10,7 @@ import torch
 
 from neurospineseg.models.network import NetworkError, build_network, load_weights
 from neurospineseg.models.weights import SCALE, Precision, dequantized, quantized, save_weights
-from Testing.conftest import TINY_NETWORK
+from Testing.tiny_model import TINY_NETWORK
 
 DEFINITION = {**TINY_NETWORK, "filters": [16, 32, 64]}
 BYTES: dict[Precision, int] = {"int8": 1, "half": 2, "single": 4}
