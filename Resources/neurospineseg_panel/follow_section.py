@@ -79,5 +79,9 @@ def segmentations_by_date() -> list[NodeStudy]:
     """The scene's segmentations but for those that we drew from others; by date where all have one, else in the scene's order."""
     nodes = [node for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode") if not node.GetAttribute(KEY_ATTRIBUTE)]
     studies = [NodeStudy(study_name(node), node) for node in nodes if node.GetSegmentation().GetNumberOfSegments()]
+    names = [study.name for study in studies]
+    studies = [
+        study if names.count(study.name) == 1 else NodeStudy(f"{study.name} {study.node.GetName()}", study.node) for study in studies
+    ]
     dated = all(study.name != study.node.GetName() for study in studies)
     return sorted(studies, key=lambda study: study.name) if dated else studies

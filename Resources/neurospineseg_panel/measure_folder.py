@@ -27,8 +27,10 @@ CLASSES = (
 
 
 def own_nodes(segmentation: Any) -> dict[str, Any]:
-    """Our nodes of a segmentation by what they are."""
-    found = {}
+    """Our nodes of a segmentation by what they are; none of one that has left the scene."""
+    found: dict[str, Any] = {}
+    if segmentation.GetScene() is None:
+        return found
     for kind in CLASSES:
         for node in slicer.util.getNodesByClass(kind, segmentation.GetScene()):
             if node.GetNodeReferenceID(MEASURED_ROLE) == segmentation.GetID():

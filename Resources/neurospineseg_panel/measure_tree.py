@@ -52,7 +52,8 @@ class MeasureTree:
                     groups[each.group] = _heading(self.tree, each.group, each.group in opened or not opened)
                 if (each.group, each.place_name) not in places and each.place_name:
                     places[each.group, each.place_name] = _heading(groups[each.group], each.place_name, True)
-                self._rows.append(qt.QTreeWidgetItem(places.get((each.group, each.place_name), groups[each.group])))
+                self._rows.append(qt.QTreeWidgetItem())
+                places.get((each.group, each.place_name), groups[each.group]).addChild(self._rows[number])
                 self._rows[number].setData(0, NUMBER_ROLE, number)
                 self.tell(number, each)
                 yield
@@ -112,7 +113,8 @@ class MeasureTree:
 
 
 def _heading(parent: Any, text: str, is_open: bool) -> Any:
-    item = qt.QTreeWidgetItem(parent)
+    item = qt.QTreeWidgetItem()
+    (parent.addChild if isinstance(parent, qt.QTreeWidgetItem) else parent.addTopLevelItem)(item)
     item.setText(0, text)
     item.setFirstColumnSpanned(True)
     item.setExpanded(is_open)

@@ -6,14 +6,16 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import slicer
 import vtk
+from PySide6 import QtCore, QtTest
 
 from neurospineseg.cli.main import DONE, main
 from neurospineseg.measurements.measurement import measurements_of
 from neurospineseg.mrml import write_segmentation
 from neurospineseg.worker.client import WorkerClient
-from Testing.panel.measured_spine import measure, table_node, table_of, values
+from Testing.panel.measured_spine import measure, number_of, table_node, table_of, values
 
 
 def test_shell_console_and_panel_give_the_same_numbers(bench, measuring_panel, spine, tmp_path: Path) -> None:
@@ -98,20 +100,31 @@ def test_places_are_the_worlds_under_a_parent_transform(bench, measuring_panel, 
     np.testing.assert_allclose(np.array(after.points) - before.points, [[40.0, 0, 0]] * 2, atol=0.01)
 
 
-def test_a_row_takes_the_slices_to_where_it_was_measured(bench, measuring_panel, spine) -> None:
+def place_of_red() -> list[float]:
+    view = next(view for view in slicer.util.getNodesByClass("vtkMRMLSliceNode") if view.GetLayoutName() == "Red")
+    return [view.GetSliceToRAS().GetElement(row, 3) for row in range(3)]
+
+
+@pytest.mark.parametrize("by", ["mouse over it", "a click", "mouse over it, but told not to follow"])
+def test_a_row_takes_the_slices_to_where_it_was_measured(bench, measuring_panel, spine, by: str) -> None:
     measure(bench, measuring_panel)
-    number = next(n for n, each in enumerate(measuring_panel.measure.measured) if each.column == "vertebra_L2.body_depth [mm]")
-    for point in (
-        measuring_panel.measure.tree.select,
-        lambda n: measuring_panel.measure.tree.onEntered(measuring_panel.measure.tree._rows[n], 0),
-    ):
-        for view in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
-            view.JumpSliceByCentering(0.0, 0.0, 0.0)
-        point(number)
-        bench.spin(0.3)
-        for view in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
-            place = [view.GetSliceToRAS().GetElement(row, 3) for row in range(3)]
-            np.testing.assert_allclose(place, np.mean(measuring_panel.measure.measured.items[number].points, 0), atol=0.6)
+    tree, number = measuring_panel.measure.tree, number_of(measuring_panel, "body_depth", "vertebra_L2")
+    measuring_panel.ui.measureFollowCheckBox.checked = "told" not in by
+    measuring_panel.parent.resize(460, 1200)
+    measuring_panel.parent.show()
+    bench.spin(0.1)
+    for view in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
+        view.JumpSliceByCentering(0.0, 0.0, 0.0)
+    place, ports = tree.tree.visualItemRect(tree._rows[number]).center(), tree.tree.viewport()
+    if by == "a click":
+        QtTest.QTest.mouseClick(ports, QtCore.Qt.MouseButton.LeftButton, QtCore.Qt.KeyboardModifier.NoModifier, place)
+    else:
+        QtTest.QTest.mouseMove(ports, place - QtCore.QPoint(0, 30))
+        bench.spin(0.05)
+        QtTest.QTest.mouseMove(ports, place)
+    bench.spin(0.4)
+    wanted = np.zeros(3) if "told" in by else np.mean(measuring_panel.measure.measured.items[number].points, 0)
+    np.testing.assert_allclose(place_of_red(), wanted, atol=0.6)
 
 
 def test_other_programs_names_are_understood(bench, measuring_panel, spine) -> None:
@@ -139,3 +152,11 @@ def test_canceling_leaves_the_scene_as_it_is(bench, measuring_panel, spine) -> N
     bench.spin(0.2)
     assert table_node(spine) is None
     assert measuring_panel.ui.statusLabel.text == "Canceled."
+
+
+def test_a_segmentation_that_left_the_scene_has_no_nodes_of_ours(bench, measuring_panel, spine) -> None:
+    from neurospineseg_panel.measure_folder import own_nodes
+
+    slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", "Mine")
+    slicer.mrmlScene.RemoveNode(spine)
+    assert own_nodes(spine) == {}
