@@ -22,6 +22,7 @@ from Testing.known_sizes.spine_grids import random_grid
 from Testing.known_sizes.spine_voxels import drawn_labels, drawn_probabilities
 from Testing.known_sizes.true_sizes import true_sizes
 
+NARROWEST = ("canal_narrowest_depth", "spinal_canal")
 FAR = {"mm": 2.0, "deg": 4.0, "%": 6.0, "mm2": 60.0, "": 0.1}
 """An error beyond this without a flag is listed."""
 
@@ -76,11 +77,14 @@ def compare(seed: int, probabilities: bool = False) -> Case:
     grid, _ = random_grid(rng, spine)
     labels, names = drawn_labels(spine, grid)
     shares = drawn_probabilities(spine, grid) if probabilities else None
+    names = {value: key for value, key in names.items() if (labels.voxels == value).any()}
     truths = true_sizes(spine)
     started = perf_counter()
     found = measure(labels, names, "spine", probabilities=shares)
     seconds = perf_counter() - started
     items = {(each.key, each.place): each for each in found}
+    if any(key == "canal_depth" and (key, place) not in items for key, place in truths):
+        truths.pop(NARROWEST, None)  # what was cut off may have held it
     both = [(items[at], truth) for at, truth in truths.items() if at in items]
     compared = [Compared(seed, item, truth) for item, truth in both if item.value is not None]
     unsaid = [at for at in _expected(truths, set(names.values())) if at not in items]
