@@ -7,9 +7,12 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from pydicom.charset import default_encoding
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
+from pydicom.tag import Tag
+from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
 from neurospineseg.errors import InputError
 from neurospineseg.errors.of_files import writing_failed
@@ -31,6 +34,7 @@ from neurospineseg.exports.dicom_source import DicomSource
 from neurospineseg.images.volume import Volume
 from neurospineseg.tasks.structure import Code
 
+CONTOUR_DATA = Tag(0x3006, 0x0050)
 STUDY_CLASS = "1.2.840.10008.3.1.2.3.1"
 """Detached Study Management, which readers expect of a referenced study though it is retired."""
 
@@ -64,7 +68,7 @@ def _header(source: DicomSource, maker: Maker) -> FileDataset:
     now = datetime.now()
     made = FileDataset("", {}, preamble=b"\0" * 128)
     made.file_meta = FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian  # with explicit ones a contour has room for 64 kB only
     made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = RTStructureSetStorage
     made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID = generate_uid(prefix=None)
     made.update(elements_of_patient_and_study(source))
@@ -132,8 +136,16 @@ def _lines(mask: np.ndarray, source: DicomSource) -> Iterator[Dataset]:
         line.ContourNumber, line.ContourGeometricType = number, "CLOSED_PLANAR"
         line.ContourImageSequence = Items([reference_to(source, k)])
         line.NumberOfContourPoints = len(points)
-        line.ContourData = [f"{part:.4f}" for part in lps.ravel()]
+        line[CONTOUR_DATA] = _decimals(lps)
+        line.set_original_encoding(True, True, default_encoding)  # so that pydicom writes these numbers as they are
         yield line
+
+
+def _decimals(numbers: np.ndarray) -> RawDataElement:
+    """Numbers to a thousandth as DICOM writes them; element by element pydicom would take a minute for a large spine."""
+    text = "\\".join(f"{number:.3f}" for number in numbers.ravel().tolist()).encode()
+    text += b" " * (len(text) % 2)
+    return RawDataElement(CONTOUR_DATA, "DS", len(text), text, 0, True, True)
 
 
 def _observation(number: int, segment: CodedSegment) -> Dataset:
