@@ -261,6 +261,17 @@ def test_from_the_shell(tmp_path: Path, with_tiny_models: Path, capsys: pytest.C
     assert "marker" not in (record + str(capsys.readouterr())).lower().replace(str(tmp_path).lower(), "")
 
 
+def test_where_nothing_is_found_nothing_is_written_and_nothing_old_stays(
+    tmp_path: Path, with_tiny_models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, mask = shuffled(tmp_path / "scan", slices()), tmp_path / "mask.nii.gz"
+    command = ["segment", "tumor", "--t1c", str(folder), "-o", str(mask), "--rtstruct", *SEGMENT]
+    assert main(command) == DONE
+    assert main([*command, "--overwrite", "--roi", "55,60,50,55,-50,-46"]) == DONE
+    assert "no DICOM object was written" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.glob("mask.*")) == ["mask.json", "mask.nii.gz"]
+
+
 def test_scans_that_are_no_dicom(head: Path, tmp_path: Path, with_tiny_models: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["segment", "tumor", "--t1c", str(head), "-o", str(tmp_path / "mask.nii.gz"), "--dicom-seg", *SEGMENT]) == BAD_INPUT
     assert "'head.nii.gz' is no DICOM series" in capsys.readouterr().err
