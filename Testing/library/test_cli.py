@@ -265,7 +265,7 @@ def test_process_exit_code(tmp_path: Path) -> None:
 SLEEPER = """
 import sys, time
 import neurospineseg.pipeline.segmenter as pipeline
-def run(self, volumes, progress):
+def run(self, volumes, progress, levels=None):
     print("running", flush=True)
     while True:
         time.sleep(0.05)

@@ -45,7 +45,7 @@ class Nonsense:
     """A message that no protocol has."""
 
 
-def answer(client: WorkerClient, seconds: float = 60.0) -> Any:
+def answer(client: WorkerClient, seconds: float = 180.0) -> Any:
     """The next final answer."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
