@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurospineseg.measurements.intervertebral_discs import NO_DISC
 from neurospineseg.measurements.measurement import Measurements
 from neurospineseg.measurements.measuring import measure
 from Testing.known_sizes.patients import Pair, pairs, right_names
@@ -37,7 +38,7 @@ class Twice:
     """One measure of both masks.
 
     Attributes:
-        flagged: whether either carries a flag.
+        flagged: whether either carries a flag, but that a disc is not in the mask.
     """
 
     case: str
@@ -98,7 +99,7 @@ def _twice(pair: Pair, key: str, place: str, expert: Measurements, ours: Measure
     assert first is not None
     assert second is not None
     values = (float(first.value or 0.0), float(second.value or 0.0))
-    return Twice(pair.case, pair.source, key, place, first.unit, *values, bool(first.flags or second.flags))
+    return Twice(pair.case, pair.source, key, place, first.unit, *values, bool({*first.flags, *second.flags} - {NO_DISC}))
 
 
 def table(found: Iterable[Twice]) -> str:

@@ -17,6 +17,8 @@ WALL_SHARE = 0.35
 """Of the height, to either side of the middle: where walls are looked at, away from osteophytes at the edges."""
 LEAST_OF_WAIST = 0.99
 """An endplate is at least this share of the body's depth at half its height, where bodies are waisted; else its rim was not found."""
+MOST_BULGE = 1.1
+"""The middle height is at most so many times the mean of those in front and behind; endplates are hollow."""
 WIDTH_TO_DEPTH = 1.35
 """Of a body whose width is not seen."""
 
@@ -53,6 +55,16 @@ class BodyShape:
             return False
         least = LEAST_OF_WAIST * float(np.linalg.norm(self.front - self.back))
         return any(plate is not None and plate.depth < least for plate in (self.upper, self.lower))
+
+    @property
+    def bulges(self) -> bool:
+        """Whether it is higher in the middle than at its edges, as no body is: an edge was not found."""
+        if self.upper is None or self.lower is None:
+            return False
+        upper, lower = self.upper, self.lower
+        ends = ((upper.front, lower.front), (upper.middle, lower.middle), (upper.back, lower.back))
+        front, middle, back = (float(np.linalg.norm(above - below)) for above, below in ends)
+        return middle > MOST_BULGE * (front + back) / 2
 
 
 def fit_body(field: MaskField, start: Frame, half_height: float, lower_too: bool = True, most_half_width: float = 40.0) -> BodyShape | None:

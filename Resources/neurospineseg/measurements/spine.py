@@ -38,7 +38,7 @@ def measure_spine(mask: MeasuredMask) -> Measurements:
     if _has_probabilities(mask):
         others = [_by_place(_measured(spine_shapes(mask, level))) for level in SURFACES]
         items = [_with_spread(each, [other.get((each.key, each.place)) for other in others]) for each in items]
-    odd = _unlike_neighbors(shapes)
+    odd = _doubtful(shapes)
     return Measurements("spine", tuple(_flagged(each, odd) for each in items), tuple(_notes(shapes)))
 
 
@@ -73,8 +73,17 @@ def _flagged(item: Measurement, odd: set[str]) -> Measurement:
     return replace(item, flags=(*item.flags, UNSURE)) if wide or item.place in odd else item
 
 
+def _doubtful(shapes: SpineShapes) -> set[str]:
+    """Bodies that are unlike their neighbors or bulge, and the discs beside them."""
+    bodies = _unlike_neighbors(shapes) | {key for key, shape in shapes.bodies.items() if shape.bulges}
+    beside = {
+        name for name, place in shapes.places.items() for key in bodies if place - shapes.places[key] in (0, 1) and family(name) == "disc"
+    }
+    return bodies | beside
+
+
 def _unlike_neighbors(shapes: SpineShapes) -> set[str]:
-    """Bodies whose depth is far from their neighbors', with the discs beside them: part of the arch may have been taken for the body."""
+    """Bodies whose depth is far from their neighbors': part of the arch may have been taken for the body."""
     depths = {
         key: float(np.linalg.norm(shape.front - shape.back))
         for key, shape in shapes.bodies.items()
@@ -89,9 +98,7 @@ def _unlike_neighbors(shapes: SpineShapes) -> set[str]:
         usual = float(np.median([depths[name] for name, far in others.items() if far <= within]))
         most = MOST_UNLIKE * MORE_UNLIKE_BY_PLACE ** (within - 2)
         if not 1 / most < depth / usual < most:
-            odd |= {key} | {
-                name for name, place in shapes.places.items() if place - shapes.places[key] in (0, 1) and family(name) == "disc"
-            }
+            odd.add(key)
     return odd
 
 
@@ -99,8 +106,10 @@ def _notes(shapes: SpineShapes) -> list[str]:
     if not shapes.order:
         return ["The mask holds no vertebra of a known name, so that nothing was measured."]
     notes = []
-    if odd := sorted(_unlike_neighbors(shapes) & set(shapes.bodies)):
-        notes.append(f"{', '.join(place_name(key) for key in odd)}: unlike the neighbors in size; look where it was measured.")
+    if odd := sorted(_doubtful(shapes) & set(shapes.bodies)):
+        notes.append(
+            f"{', '.join(place_name(key) for key in odd)}: unlike its neighbors in size or higher in the middle than at its edges; look where it was measured."
+        )
     if shapes.canal is None:
         notes.append(
             "No spinal canal was found in the mask; which way bodies face is told from their arches, or taken to be the scan's front."

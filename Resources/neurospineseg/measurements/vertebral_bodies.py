@@ -6,8 +6,7 @@ quantitative morphometry.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -17,8 +16,6 @@ from neurospineseg.measurements.spine_lengths import COARSE_MM, FEWEST_ALONG, NO
 from neurospineseg.measurements.spine_shapes import SACRUM, SpineShapes
 
 GROUP = "Vertebral bodies"
-MOST_BULGE = 1.1
-"""The middle height is at most so many times the mean of those in front and behind; endplates are hollow."""
 
 
 def bodies(shapes: SpineShapes) -> Iterator[Measurement]:
@@ -51,20 +48,12 @@ def _sizes(shapes: SpineShapes, key: str, shape: BodyShape) -> Iterator[Measurem
             heights[where] = missing(*words, "mm", CUT if cut else NOT_TOLD)
         else:
             heights[where] = length(*words, [getattr(shape.upper, where), getattr(shape.lower, where)], tall)
-    if _bulges(heights):
-        heights = {where: replace(each, flags=(*each.flags, UNSURE)) for where, each in heights.items()}
     yield from heights.values()
     depth = _wall_to_wall("body_depth", "Body depth", key, shape.front, shape.back, deep, shapes.fields[key].at_edge)
     yield depth
     yield _wall_to_wall("body_width", "Body width", key, shape.left, shape.right, wide, shape.sides_cut)
     yield quotient("body_front_to_back", "Body height, front to back", key, GROUP, heights["front"], heights["back"])
     yield quotient("body_middle_to_back", "Body height, middle to back", key, GROUP, heights["middle"], heights["back"])
-
-
-def _bulges(heights: Mapping[str, Measurement]) -> bool:
-    """Whether a body is higher in the middle than at its edges, as none is: an edge was not found."""
-    front, middle, back = (heights[where].value for where in ("front", "middle", "back"))
-    return front is not None and middle is not None and back is not None and middle > MOST_BULGE * (front + back) / 2
 
 
 def _wall_to_wall(
