@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from neurospineseg.errors import InputError
-from neurospineseg.mrml.pieces import Pieces, at_once, slabs_of
-from neurospineseg.mrml.segment_masks import BINARY, box_on_grid, layer_of, mask_in_box, shift_between, structure_of_segment
+from neurospineseg.mrml.pieces import Pieces, at_once, common_box, moved_box, slabs_of
+from neurospineseg.mrml.segment_masks import BINARY, box_on_grid, layer_of, mask_in_box, own_values, shift_between, structure_of_segment
 from neurospineseg.mrml.volume_node import geometry_in
 from neurospineseg.mrml.volumes import counting, voxels_of
 from neurospineseg.tasks.anatomy import Structure, structures_of
+
+LAYER_PIECE_VOXELS = 2**19
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,49 @@ def painting_in(
             f"'{node.GetName()}' holds surfaces or fractions, not label maps; in the module Segmentations make the binary labelmap its source."
         )
     yield from counting(node)
-    for identifier in segmentation.GetSegmentIDs():
-        segment = segmentation.GetSegment(identifier)
-        if segment is not None:
-            painted.append((yield from _painting(segment, shown(identifier, segment), labels, matrix)))
+    segments = [(segmentation.GetSegment(identifier), identifier) for identifier in segmentation.GetSegmentIDs()]
+    for layer, group in groupby(segments, lambda each: each[0] and each[0].GetRepresentation(BINARY)):
+        members = [(segment, shown(identifier, segment)) for segment, identifier in group if segment is not None]
+        if layer is not None and len(members) > 1 and _is_in_step(members[0][0], matrix):
+            painted += yield from _painting_layer(members, labels, matrix)
+        else:
+            for segment, found in members:
+                painted.append((yield from _painting(segment, found, labels, matrix)))
     return painted
+
+
+def _is_in_step(segment: Any, matrix: np.ndarray) -> bool:
+    """Whether a layer has the voxels of a grid, and label values of up to 16 bits."""
+    found = own_values(segment)
+    return found is not None and found[0].dtype in (np.uint8, np.uint16) and shift_between(found[2], matrix) is not None
+
+
+def _painting_layer(
+    members: Sequence[tuple[Any, Structure | None]], labels: np.ndarray, matrix: np.ndarray
+) -> Pieces[list[PaintedSegment]]:
+    """``_painting`` for the segments of one layer at once: they do not overlap."""
+    found = own_values(members[0][0])
+    assert found is not None
+    values, first, own = found
+    start = [at + by for at, by in zip(first, shift_between(own, matrix) or (0, 0, 0))]
+    order, codes = np.zeros(2**16, np.uint16), np.zeros(len(members) + 1, np.uint16)
+    for number, (segment, structure) in enumerate(members, 1):
+        order[segment.GetLabelValue()], codes[number] = number, 0 if structure is None else structure.label
+    voxels, covered = np.zeros(len(codes), np.int64), np.zeros(len(codes), np.int64)
+    box = common_box(tuple(slice(at, at + size) for at, size in zip(start, values.shape)), tuple(slice(0, size) for size in labels.shape))
+    for slab in slabs_of(box, LAYER_PIECE_VOXELS) if box is not None else ():
+        here = values[moved_box(slab, [-at for at in start])]
+        if here.any():
+            which, there = order[here], labels[slab]
+            new = codes[which]
+            voxels += np.bincount(which[which > 0], minlength=len(codes))
+            covered += np.bincount(which[(new > 0) & (there > 0) & (there != new)], minlength=len(codes))
+            np.copyto(there, new, where=new > 0)
+        yield
+    return [
+        PaintedSegment(segment.GetName(), structure, int(voxels[n]), int(covered[n]), voxels_of(segment) - int(voxels[n]))
+        for n, (segment, structure) in enumerate(members, 1)
+    ]
 
 
 def _painting(segment: Any, found: Structure | None, labels: np.ndarray, matrix: np.ndarray) -> Pieces[PaintedSegment]:
