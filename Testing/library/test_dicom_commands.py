@@ -85,11 +85,11 @@ def test_a_spacing_that_is_none(tmp_path: Path, spacing: str, capsys: pytest.Cap
 def test_a_batch_of_folders_takes_the_same_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def written(job: FileJob, *_: object) -> SimpleNamespace:
+    def steps(job: FileJob, *_: object, **__: object) -> SimpleNamespace:
         asked.append(job)
-        return SimpleNamespace(warnings=[])
+        return SimpleNamespace(read=lambda: None, segment=lambda: None, write=lambda: [], give_up=lambda: None)
 
-    monkeypatch.setattr("neurospineseg.cli.batch.run_file_job", written)
+    monkeypatch.setattr("neurospineseg.cli.batch.BatchSteps", steps)
     write_series(tmp_path / "cases" / "one", slices(count=3))
     command = ["batch", "spine", str(tmp_path / "cases"), "-o", str(tmp_path / "masks"), "--volume", "echo=2", "--spacing", "1,1,2"]
     assert main([*command, "--orientation", "LPS", "--frame", "3"]) == DONE

@@ -171,9 +171,7 @@ def test_the_shell_shows_the_matches(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_the_shell_segments_what_a_changed_table_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scans, table, given = touch(tmp_path / "scans", "p1_t1c", "p1_flair", "odd"), tmp_path / "table.csv", {}
-    monkeypatch.setattr(
-        "neurospineseg.cli.batch.run_file_job", lambda job, *_: given.update(job.scans) or (_ for _ in ()).throw(InputError("x"))
-    )
+    monkeypatch.setattr("neurospineseg.cli.batch.BatchWork.steps", lambda work, scans, mask: given.update(scans))
     assert main(["batch", "tumor", str(scans), "--list-to", str(table)]) == 0
     table.write_text(table.read_text(encoding="utf-8-sig").replace(f"p1_flair{END}", f"odd{END}"))
     main(["batch", "tumor", str(scans), "--cases", str(table), "-o", str(tmp_path / "masks")])

@@ -88,7 +88,7 @@ def test_a_batch_is_stopped_goes_on_is_taken_up_after_slicer_was_closed_and_show
     bench.click(section.ui.startButton)
     assert section.ui.startButton.text == "Stop"
     assert panel.ui.segmentButton.enabled, "a single scan can be segmented meanwhile"
-    bench.spin(lambda: cells(section)[0][1] == "done")
+    bench.spin(lambda: cells(section)[0][1] == "at work")
     bench.click(section.ui.startButton)
     bench.spin(lambda: ended(section))
     assert "what was segmented is kept" in section.ui.statusLabel.text

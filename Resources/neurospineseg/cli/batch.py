@@ -13,14 +13,16 @@ from neurospineseg.cli.mask_export import export_dicom
 from neurospineseg.cli.match_list import list_matches
 from neurospineseg.cli.measured import measured_again, reference_channel
 from neurospineseg.cli.run_options import settings_of
-from neurospineseg.errors import ImplausibleInput, InputError
+from neurospineseg.errors import InputError
 from neurospineseg.images.volume import is_dicom
 from neurospineseg.measurements.measurement import Measurements
-from neurospineseg.pipeline.batch import DONE, KEPT, OUTPUT_ENDING, run_batch
+from neurospineseg.pipeline.batch import DONE, KEPT, OUTPUT_ENDING, InSteps, run_batch
 from neurospineseg.pipeline.batch_report import picture_of
+from neurospineseg.pipeline.batch_steps import BatchSteps
 from neurospineseg.pipeline.dicom_exports import dicom_paths, need_packages
-from neurospineseg.pipeline.file_job import FileJob, run_file_job
+from neurospineseg.pipeline.file_job import FileJob
 from neurospineseg.pipeline.match_table import read_match_table
+from neurospineseg.pipeline.segmentation_result import SegmentationResult
 from neurospineseg.pipeline.settings import Settings
 
 
@@ -49,7 +51,7 @@ def batch(options: argparse.Namespace) -> bool:
             options.task,
             options.folder,
             options.output,
-            work.segment,
+            InSteps(work.steps),
             tell,
             say,
             work.measure if options.measure else None,
@@ -88,21 +90,20 @@ class BatchWork:
         picture = picture_of(mask, OUTPUT_ENDING)
         return FileJob(said.task, scans, mask, self.settings, said.frame, said.orientation, said.spacing, said.volume, picture=picture)
 
-    def segment(self, scans: Mapping[str, Path], mask: Path) -> list[str]:
-        """Segments a case and returns warnings.
+    def steps(self, scans: Mapping[str, Path], mask: Path) -> BatchSteps:
+        """How a case is segmented.
 
         Raises:
-            InputError: its scans cannot be used.
+            InputError: its mask cannot be written here.
         """
         kinds, warnings = self._kinds_of(scans)
-        try:
-            with StageProgress() as progress:
-                result = run_file_job(replace(self.job(scans, mask), dicom=kinds), progress, self._networks)
-        except ImplausibleInput as error:
-            raise InputError(f"{error} With --force it is segmented all the same.") from error
-        if result.measurements is not None:
-            self._measured[mask] = result.measurements
-        return [*result.warnings, *warnings]
+
+        def keep(result: SegmentationResult) -> None:
+            if result.measurements is not None:
+                self._measured[mask] = result.measurements
+
+        job, insist = replace(self.job(scans, mask), dicom=kinds), "With --force it is segmented all the same."
+        return BatchSteps(job, self._networks, StageProgress, warnings=warnings, insist=insist, segmented=keep)
 
     def measure(self, scans: Mapping[str, Path], mask: Path) -> Measurements:
         """What a case's mask measures, of this run or of an earlier one."""

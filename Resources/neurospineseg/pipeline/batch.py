@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from neurospineseg.measurements.measurement import Measurements
 from neurospineseg.pipeline.case import Case
 from neurospineseg.pipeline.cases import find_cases
 from neurospineseg.pipeline.measurement_table import MeasurementTable
+from neurospineseg.pipeline.overlap import Outcome, Ready, StepsOfCase, overlapping, sentence_of
 from neurospineseg.pipeline.summary import SUMMARY, Summary
 from neurospineseg.tasks.task import Task, task_named
 
@@ -25,6 +26,15 @@ OUTPUT_ENDING = ".seg.nrrd"
 DONE, KEPT = "done", "kept"
 
 SegmentCase = Callable[[Mapping[str, Path], Path], Sequence[str] | None]
+
+
+@dataclass(frozen=True)
+class InSteps:
+    """How cases are segmented whose steps overlap."""
+
+    steps_of: StepsOfCase
+
+
 CompleteCase = Callable[[Mapping[str, Path], Path], Sequence[str]]
 MeasureCase = Callable[[Mapping[str, Path], Path], Measurements]
 
@@ -33,7 +43,7 @@ def run_batch(
     task: str,
     folder: Path,
     output: Path,
-    segment: SegmentCase,
+    segment: SegmentCase | InSteps,
     progress: Callable[[int, int, str], None] = lambda done, count, case: None,
     warn: Callable[[str], None] = print,
     measure: MeasureCase | None = None,
@@ -46,7 +56,8 @@ def run_batch(
 
     Args:
         output: receives ``CASE.seg.nrrd`` (with its report beside it) and ``summary.csv`` (see ``Summary``); made where it is not there.
-        segment: segments a case's scans into a file, which appears when it is complete; returns warnings for the user; raises InputError.
+        segment: segments a case's scans into a file, which appears when it is complete; returns warnings for the user; raises InputError. In
+            steps, reading, segmenting and writing of different cases overlap, and a case is told when the next one is segmented.
         progress: called before each case with the number done, the number of all and the case's name.
         warn: told in sentences what was left aside as segmentations, what is to be known of a case, and of the summary.
         measure: measures a case's mask, given the scans and the mask; then ``measurements.csv`` (see ``MeasurementTable``) is kept too. It
@@ -121,7 +132,7 @@ def _run(
     cases: Sequence[Case],
     task: Task,
     output: Path,
-    segment: SegmentCase,
+    segment: SegmentCase | InSteps,
     complete: CompleteCase | None,
     summary: Summary,
     measuring: _Measuring | None,
@@ -131,10 +142,14 @@ def _run(
     over: Callable[[str, str, Sequence[str]], None],
 ) -> dict[str, str]:
     outcomes: dict[str, str] = {}
-    for number, case in enumerate(cases):
-        progress(number, len(cases), case.name)
+
+    def begun(number: int) -> None:
+        progress(number, len(cases), cases[number].name)
+
+    for number, outcome in enumerate(_outcomes(cases, task, output, segment, begun)):
+        case, warnings = outcome.case, outcome.warnings
         mask = output / f"{case.name}{OUTPUT_ENDING}"
-        outcomes[case.name], warnings = _outcome(case, task, mask, segment)
+        outcomes[case.name] = outcome.words
         if outcomes[case.name] == KEPT and complete is not None:
             warnings = _completed(case, task, mask, complete) or None
         for warning in dict.fromkeys(warnings or ()):
@@ -152,26 +167,54 @@ def _run(
     return outcomes
 
 
-def _outcome(case: Case, task: Task, target: Path, segment: SegmentCase) -> tuple[str, Sequence[str] | None]:
+def _outcomes(
+    cases: Sequence[Case], task: Task, output: Path, segment: SegmentCase | InSteps, begun: Callable[[int], None]
+) -> Iterator[Outcome]:
+    """What becomes of each case, in their order."""
+    if isinstance(segment, InSteps):
+        steps_of = segment.steps_of
+        yield from overlapping(cases, lambda case: _prepared(case, task, output, steps_of), begun, DONE)
+        return
+    for number, case in enumerate(cases):
+        begun(number)
+        yield _outcome(case, task, output / f"{case.name}{OUTPUT_ENDING}", segment)
+
+
+def _prepared(case: Case, task: Task, output: Path, steps_of: StepsOfCase) -> Ready | Outcome:
+    """A case whose scans are read, or what became of it without."""
+    target = output / f"{case.name}{OUTPUT_ENDING}"
+    try:
+        if target.exists():
+            return Outcome(case, KEPT, None)
+        scans, notes = _usable_scans(case, task, target)
+        steps = steps_of(scans, target)
+        steps.read()
+        return Ready(case, steps, notes)
+    except Exception as error:  # one case must not stop thousands
+        return Outcome(case, sentence_of(error))
+
+
+def _outcome(case: Case, task: Task, target: Path, segment: SegmentCase) -> Outcome:
     """What became of a case, and warnings; None of a mask that was there, whose warnings an earlier run told."""
     try:
         if target.exists():
-            return KEPT, None
-        if case.problem:
-            raise InputError(case.problem)
-        _leave_room_for_report(target)
-        scans, notes = _scans(case, task)
-        return DONE, [*notes, *(segment(scans, target) or ())]
-    except InputError as error:
-        return str(error), ()
-    except OSError as error:
-        return str(use_failed(error)), ()
-    except MemoryError:
-        return "This computer ran out of memory for it; close other programs, or segment a part of it by itself.", ()
+            return Outcome(case, KEPT, None)
+        scans, notes = _usable_scans(case, task, target)
+        return Outcome(case, DONE, [*notes, *(segment(scans, target) or ())])
     except Exception as error:  # one case must not stop thousands
-        if type(error).__name__ == "OutOfMemoryError":
-            return "The device ran out of memory for it; choose another device, or segment a part of it by itself.", ()
-        return f"It could not be segmented; this is a fault of the program ({type(error).__name__}), please report it.", ()
+        return Outcome(case, sentence_of(error))
+
+
+def _usable_scans(case: Case, task: Task, target: Path) -> tuple[Mapping[str, Path], list[str]]:
+    """The scans of a case that can be segmented into a mask, and sentences on how they were found.
+
+    Raises:
+        InputError: it has a problem.
+    """
+    if case.problem:
+        raise InputError(case.problem)
+    _leave_room_for_report(target)
+    return _scans(case, task)
 
 
 def _completed(case: Case, task: Task, mask: Path, complete: CompleteCase) -> list[str]:

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from neurospineseg.errors.of_files import writing_failed
 from neurospineseg.images.dicom_start import Reading
 from neurospineseg.pipeline.dicom_exports import dicom_paths, need_packages, write_dicom
 from neurospineseg.pipeline.settings import Settings
-from neurospineseg.pipeline.stages import Progress, Stage
+from neurospineseg.pipeline.stages import Progress, Stage, no_progress
 from neurospineseg.tasks.structure import segment_tags
 from neurospineseg.tasks.task import task_named
 
@@ -90,6 +91,99 @@ class FileJob:
         return (own or of_all)[-1] if own or of_all else None
 
 
+class FileJobSteps:
+    """A file job in three steps: ``read``, ``segment``, ``write``, each of which may run in another thread than the one before.
+
+    Its outputs are reserved from the first to the last; ``give_up`` leaves nothing behind, and does nothing once they are written.
+
+    Args:
+        networks: loaded networks by bundle name, kept between jobs.
+
+    Raises:
+        InputError: the output is of no kind that can be written here.
+    """
+
+    def __init__(self, job: FileJob, networks: dict[str, Any] | None = None) -> None:
+        self._ending = _writable_ending(job.output)
+        need_packages(job.dicom)
+        self.job, self._networks = job, networks
+        self._outputs = Outputs(list(job.paths.values()), inputs=list(job.scans.values()), overwrite=job.overwrite, staging=job.staging)
+        self._reserved = ExitStack()
+        self._scans: dict[str, Volume] = {}
+        self._source: tuple[str, DicomSource] | None = None
+        self._seconds: dict[Stage, float] = {}
+        self._result: SegmentationResult | None = None
+
+    @property
+    def placed(self) -> bool:
+        """Whether the outputs are in their place."""
+        return self._outputs.placed
+
+    def read(self, progress: Progress = no_progress) -> None:
+        """Reserves the outputs and reads the scans.
+
+        Raises:
+            InputError: a scan cannot be read, or an output not be written.
+        """
+        started, job = perf_counter(), self.job
+        with ExitStack() as reserved:
+            reserved.enter_context(self._outputs)
+            self._scans = _read(job, progress)
+            if job.dicom:
+                self._source = _dicom_source(job, next(key for key in task_named(job.task).channel_keys if key in self._scans))
+            self._reserved = reserved.pop_all()
+        self._seconds[Stage.READING_FILES] = perf_counter() - started
+
+    def segment(self, progress: Progress = no_progress) -> SegmentationResult:
+        """Segments what was read.
+
+        Raises:
+            InputError: a scan cannot be used; nothing is left behind.
+        """
+        started, job = perf_counter(), self.job
+        try:
+            progress(Stage.LOADING, 0.0)
+            from neurospineseg.pipeline.segmenter import Segmenter
+
+            segmenter = Segmenter(job.task, job.settings, self._networks)
+            self._seconds[Stage.LOADING] = perf_counter() - started
+            self._result = segmenter.run(self._scans, progress, job.levels)
+        except BaseException:
+            self.give_up()
+            raise
+        return self._result
+
+    def write(self, progress: Progress = no_progress) -> SegmentationResult:
+        """Writes what was found, all files or none.
+
+        Raises:
+            InputError: a file cannot be written.
+        """
+        assert self._result is not None, "nothing was segmented yet"
+        job, result = self.job, self._result
+        with self._reserved:
+            try:
+                _write(job, self._scans, result, self._seconds, self._outputs, self._ending, progress)
+                if self._source is not None:
+                    _write_dicom(job, result, self._source, self._outputs)
+            except OSError as error:
+                raise writing_failed(error, job.output.name) from error
+        if not result.structures:
+            for path in dicom_paths(job.output, job.dicom).values():  # of a run before, of which this one is the better
+                path.unlink(missing_ok=True)
+        self._scans = {}
+        return result
+
+    def give_up(self) -> None:
+        """Gives the outputs back, unwritten."""
+        with suppress(_GivenUp), self._reserved:
+            raise _GivenUp
+
+
+class _GivenUp(Exception):
+    """Lets outputs be given back unwritten."""
+
+
 def run_file_job(job: FileJob, progress: Progress, networks: dict[str, Any] | None = None) -> SegmentationResult:
     """Reads, segments and writes.
 
@@ -99,40 +193,16 @@ def run_file_job(job: FileJob, progress: Progress, networks: dict[str, Any] | No
     Raises:
         InputError: an input or the output cannot be used; nothing is left behind.
     """
-    ending = _writable_ending(job.output)
-    need_packages(job.dicom)
-    outputs = Outputs(list(job.paths.values()), inputs=list(job.scans.values()), overwrite=job.overwrite, staging=job.staging)
+    steps = FileJobSteps(job, networks)
     try:
-        with outputs:
-            result = _into(outputs, job, ending, progress, networks)
+        steps.read(progress)
+        steps.segment(progress)
+        return steps.write(progress)
     except KeyboardInterrupt:
-        if outputs.placed:
+        steps.give_up()
+        if steps.placed:
             raise KeyboardInterrupt(f"Canceled when '{job.output.name}' had just been written; it is complete.") from None
         raise
-    if not result.structures:
-        for path in dicom_paths(job.output, job.dicom).values():  # of a run before, of which this one is the better
-            path.unlink(missing_ok=True)
-    return result
-
-
-def _into(outputs: Outputs, job: FileJob, ending: str, progress: Progress, networks: dict[str, Any] | None) -> SegmentationResult:
-    started = perf_counter()
-    scans = _read(job, progress)
-    source = _dicom_source(job, next(key for key in task_named(job.task).channel_keys if key in scans)) if job.dicom else None
-    reading, started = perf_counter() - started, perf_counter()
-    progress(Stage.LOADING, 0.0)
-    from neurospineseg.pipeline.segmenter import Segmenter
-
-    segmenter = Segmenter(job.task, job.settings, networks)
-    before = {Stage.READING_FILES: reading, Stage.LOADING: perf_counter() - started}
-    result = segmenter.run(scans, progress, job.levels)
-    try:
-        _write(job, scans, result, before, outputs, ending, progress)
-        if source is not None:
-            _write_dicom(job, result, source, outputs)
-    except OSError as error:
-        raise writing_failed(error, job.output.name) from error
-    return result
 
 
 def _writable_ending(output: Path) -> str:

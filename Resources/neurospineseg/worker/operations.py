@@ -250,22 +250,23 @@ def match_folder(request: MatchFolder, bench: Bench) -> FolderMatched:
 
 
 def run_cases(request: RunBatch, bench: Bench) -> BatchOver:
-    from neurospineseg.pipeline.batch import OUTPUT_ENDING, run_batch
+    from neurospineseg.pipeline.batch import OUTPUT_ENDING, InSteps, run_batch
     from neurospineseg.pipeline.batch_report import picture_of
-    from neurospineseg.pipeline.file_job import FileJob, run_file_job
+    from neurospineseg.pipeline.batch_steps import BatchSteps, told_to
+    from neurospineseg.pipeline.file_job import FileJob
     from neurospineseg.pipeline.match_table import read_match_table
 
     settings = replace(request.settings, uncertainty=True)
 
-    def segment_case(scans: Mapping[str, Path], output: Path) -> Sequence[str]:
+    def steps_of(scans: Mapping[str, Path], output: Path) -> BatchSteps:
         job = FileJob(request.task, scans, output, settings, picture=picture_of(output, OUTPUT_ENDING))
-        return run_file_job(job, bench.progress, bench.networks).warnings
+        return BatchSteps(job, bench.networks, told_to(bench.progress))
 
     outcomes = run_batch(
         request.task,
         request.output,
         request.output,
-        segment_case,
+        InSteps(steps_of),
         lambda number, count, case: bench.tell(CaseBegun(case, number, count)),
         lambda sentence: None,
         cases=read_match_table(request.table, request.task),
