@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-WIDTH = 430
+WIDTH = 480
 
 
 def spine() -> tuple[Any, str, str]:
