@@ -29,7 +29,7 @@ SHOWN = (
     "disc_height_front",
     "disc_height_middle",
     "disc_height_back",
-    "canal_front_to_back",
+    "canal_depth",
 )
 
 

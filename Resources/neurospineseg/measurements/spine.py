@@ -15,7 +15,7 @@ from neurospineseg.measurements.spine_alignment import alignment
 from neurospineseg.measurements.spine_lengths import place_name
 from neurospineseg.measurements.spine_shapes import PARTS_OF, SACRUM, SpineShapes, spine_shapes
 from neurospineseg.measurements.vertebral_bodies import bodies
-from neurospineseg.tasks.anatomy import family
+from neurospineseg.tasks.spine.levels import structure_at
 
 SURFACES = (0.3, 0.7)
 """Values of the probabilities at which everything is measured again."""
@@ -74,11 +74,10 @@ def _flagged(item: Measurement, odd: set[str]) -> Measurement:
 
 
 def _doubtful(shapes: SpineShapes) -> set[str]:
-    """Bodies that are unlike their neighbors or bulge, and the discs beside them."""
+    """Bodies that are unlike their neighbors or bulge, and the discs beside them, in the mask or not."""
     bodies = _unlike_neighbors(shapes) | {key for key, shape in shapes.bodies.items() if shape.bulges}
-    beside = {
-        name for name, place in shapes.places.items() for key in bodies if place - shapes.places[key] in (0, 1) and family(name) == "disc"
-    }
+    gaps = [structure_at("disc", shapes.places[key] + above, shapes.variant, shapes.neutral) for key in bodies for above in (0, 1)]
+    beside = {disc.key for disc in gaps if disc is not None}
     return bodies | beside
 
 
