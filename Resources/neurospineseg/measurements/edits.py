@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -168,8 +168,3 @@ def _with_quotients(measured: Measurements, before: Measurement) -> Measurements
         if value is not None and (before.key, before.place) in parts:
             items[number] = item.edited(value, item.points)
     return replace(measured, items=tuple(items))
-
-
-def edited_items(measured: Measurements, flag: str) -> Iterable[Measurement]:
-    """Those with a flag."""
-    return (each for each in measured if flag in each.flags)
