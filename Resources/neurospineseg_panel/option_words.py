@@ -9,6 +9,8 @@ from slicer.i18n import tr as _
 
 REINSTALL = r"`python -m pip install --force-reinstall ([\w.-]+)`"
 
+INSTALL = r"`python -m pip install --no-deps ([\w.-]+)`"
+
 ARGUMENTS = ("frame", "volume", "orientation", "spacing", "model", "device", "structures", "register", "force", "roi")
 """What ``segment`` and ``segmentFolder`` take that the shell has an option for."""
 
@@ -34,6 +36,7 @@ def in_the_panel(text: str) -> str:
             r"say with --task which structures its label values are": _("load it as a segmentation whose segments have names"),
             r"give --orientation where that is wrong": _("correct the volume with the module 'Transforms' where that is wrong"),
             r"with, for example, --orientation \w+ --spacing [^\s;]+?(?=\.?(?:\s|$))": _("in the modules 'Volumes' and 'Transforms'"),
+            INSTALL: _("{command} in the Python console").format(command=r"slicer.util.pip_install('--no-deps \1')"),
             REINSTALL: _("{command} in the Python console").format(command=r"slicer.util.pip_install('--force-reinstall \1')"),
         },
     )
@@ -51,6 +54,7 @@ def in_the_console(text: str) -> str:
             r"--orientation ([A-Z]{3})\b": r'orientation="\1"',
             r"--spacing ([\d.]+),([\d.]+),([\d.]*\d)": r"spacing=(\1, \2, \3)",
             r"--volume (\S+?)(?=[:;.,)]*(?:\s|$))": r'volume="\1"',
+            INSTALL: r"slicer.util.pip_install('--no-deps \1')",
             REINSTALL: r"slicer.util.pip_install('--force-reinstall \1')",
         },
         ARGUMENTS,

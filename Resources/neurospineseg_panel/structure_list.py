@@ -21,13 +21,24 @@ class StructureList:
 
     def __init__(self, widget: Any, structures: Sequence[Structure], chosen: Callable[[list[str]], None]) -> None:
         self._list, self._chosen = widget, chosen
+        self._structures: tuple[Structure, ...] = ()
+        self.offer(structures)
+        widget.connect("itemChanged(QListWidgetItem*)", self.onChanged)
+
+    def offer(self, structures: Sequence[Structure]) -> None:
+        """Lists these and no others, none of them checked; nothing happens where they are listed already."""
+        if tuple(structures) == self._structures:
+            return
+        blocked = self._list.blockSignals(True)
+        self._structures = tuple(structures)
+        self._list.clear()
         for structure in structures:
             if not _is_counted(structure.key):
                 item = qt.QListWidgetItem(structure.name)
                 item.setData(qt.Qt.UserRole, structure.key)
                 item.setCheckState(qt.Qt.Unchecked)
-                widget.addItem(item)
-        widget.connect("itemChanged(QListWidgetItem*)", self.onChanged)
+                self._list.addItem(item)
+        self._list.blockSignals(blocked)
 
     def show(self, keys: Sequence[str]) -> None:
         """Checks these and no others."""

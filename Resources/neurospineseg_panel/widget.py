@@ -24,6 +24,7 @@ from neurospineseg_panel.logic import SegmentLogic
 from neurospineseg_panel.measure_section import MeasureSection
 from neurospineseg_panel.merge_rule_selector import MergeRuleSelector
 from neurospineseg_panel.message_log import MessageLog
+from neurospineseg_panel.model_adding import ModelAdding
 from neurospineseg_panel.model_section import ModelSection
 from neurospineseg_panel.module_declaration import ModuleDeclaration
 from neurospineseg_panel.panel_runs import PanelRuns
@@ -84,6 +85,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.messages = MessageLog(ui.statusLabel, ui.logText, lambda: [self.parameters.corrections] if self.parameters else [])
         self.inputs = InputSection(ui.inputsSection.layout(), task.channels, self.onScanChosen)
         self.models = ModelSection(ui, task.name, lambda name: self._choose("model", name))
+        self.adding = ModelAdding(ui.addModelButton, self, self.logic, self.onModelAdded)
         self.structures = StructureList(ui.structuresList, task.structures, lambda keys: self._choose("structures", keys))
         self.merge_rule = MergeRuleSelector(ui, lambda rule: self._choose("mergeRule", rule))
         self.region = RegionSection(ui, self)
@@ -222,6 +224,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.inputs.show(scans)
         self.region.update(busy)
         self.models.show(self.model)
+        self._offer_structures()
         self.structures.show(parameters.structures)
         self.merge_rule.show(parameters.mergeRule, visible=parameters.result is not None)
         self._update_buttons(bool(scans), busy)
@@ -229,6 +232,14 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.measure.update(parameters.shown, busy)
         self.correct.update(busy)
         self.teach.show(parameters.corrections)
+
+    def _offer_structures(self) -> None:
+        """The task's structures and those of the model's own; of those that were checked only what can be chosen stays so."""
+        offered = [*task_named(self.declaration.task).structures, *(self.model.added_structures if self.model is not None else ())]
+        self.structures.offer(offered)
+        keys = {structure.key for structure in offered}
+        if not set(self.chosen.structures) <= keys:
+            self._choose("structures", [key for key in self.chosen.structures if key in keys])
 
     def _update_buttons(self, scans: bool, busy: bool) -> None:
         button = self.ui.segmentButton
@@ -263,6 +274,12 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             taken = any(other is node for key, other in self.scans().items() if key != channel)
             choose_scan(self.chosen, channel, None if taken else node)
             self.inputs.show(self.scans())
+
+    def onModelAdded(self, name: str) -> None:
+        """A model of the user's own was added, and is chosen."""
+        self.models.list_models()
+        self._choose("model", name)
+        self._update()
 
     def onSegmentButton(self, checked: bool = False) -> None:
         if self.runs.busy:

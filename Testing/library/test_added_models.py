@@ -69,18 +69,18 @@ def test_a_zip_file_with_one_folder_is_read(tmp_path: Path) -> None:
 def test_what_cannot_be_matched_is_asked_for_and_can_be_said(tmp_path: Path) -> None:
     bundle = monai_bundle(tmp_path / "glioma", "sigmoid")
     _renamed(bundle, "inputs", "image", {"0": "post", "1": "T1", "2": "T2", "3": "FLAIR"})
-    with pytest.raises(InputError, match='--channel "post=KEY"'):
+    with pytest.raises(InputError, match="channel 'post'"):
         add_model(bundle, Wishes(task="tumor"), tmp_path / "models")
     added = add_model(bundle, Wishes(task="tumor", channels={"post": "t1c"}), tmp_path / "models").bundle
     assert added.spec.channels == GLIOMA
-    with pytest.raises(InputError, match="models remove glioma"):
+    with pytest.raises(InputError, match="already"):
         add_model(bundle, Wishes(task="tumor", channels={"post": "t1c"}), tmp_path / "models")
 
 
 def test_for_what_a_model_is_is_asked_where_no_label_tells(tmp_path: Path) -> None:
     bundle = monai_bundle(tmp_path / "organs", "argmax")
     _renamed(bundle, "outputs", "pred", {"0": "background", "1": "spleen", "2": "liver"})
-    with pytest.raises(InputError, match="--task"):
+    with pytest.raises(InputError, match="for which task"):
         add_model(bundle, Wishes(), tmp_path / "models")
     added = add_model(bundle, Wishes(task="spine", labels={"2": "Leber"}), tmp_path / "models").bundle
     assert [structure.name for structure in added.spec.structures] == ["spleen", "Leber"]

@@ -20,6 +20,7 @@ from neurospineseg.pipeline.stages import Stage, StageWatch
 from neurospineseg.worker.json_lines import ProtocolError, line_of, message_in
 from neurospineseg.worker.operations import OPERATIONS
 from neurospineseg.worker.protocol import (
+    AddModel,
     Answer,
     BatchOver,
     CaseBegun,
@@ -40,6 +41,7 @@ from neurospineseg.worker.protocol import (
     MatchFolder,
     Measure,
     Measured,
+    ModelAdded,
     Progress,
     Quit,
     Ready,
@@ -77,6 +79,7 @@ REQUESTS = [
     MatchFolder("tumor", Path("cases"), Path("masks")),
     RunBatch("tumor", Path("masks/cases.csv"), Path("masks"), CHOSEN),
     StopBatch(),
+    AddModel("tumor", Path("model.zip"), {"post": "t1c"}),
     Quit(),
 ]
 RESULTS = [
@@ -88,6 +91,7 @@ RESULTS = [
     FilesWritten({"a": [1, 2]}, ()),
     CorrectionStored(Path("case"), {"edema": 0.5}),
     Measured({"task": "spine", "notes": [], "measurements": []}),
+    ModelAdded(None, ("post",), ("a sentence",)),
     Followed((("2024", "Volumes"), ("2025", "Volumes")), ("change0.npy",), ("a sentence",)),
     FolderMatched((MatchedCase("p1", {"t1c": Path("a")}, {"t1c": "its name"}, "no"),), ("a sentence",)),
     BatchOver({"p1": "done"}),

@@ -32,9 +32,13 @@ def models(options: argparse.Namespace) -> None:
 def add(options: argparse.Namespace) -> None:
     """Adds a model and tells how it is used, and what its scans and labels were taken for."""
     from neurospineseg.pipeline.adding import Wishes, add_model
+    from neurospineseg.pipeline.matching import Unmatched
 
     wishes = Wishes(options.name, options.task, pairs(options.channel, "channel"), pairs(options.label, "label"))
-    added = add_model(options.path, wishes)
+    try:
+        added = add_model(options.path, wishes)
+    except Unmatched as error:
+        raise InputError(f'{error} Say so with --channel "{error.names[0]}=SCAN".') from error
     spec = added.bundle.spec
     for note in added.notes:
         say(f"Warning: {note}")

@@ -7,7 +7,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from neurospineseg.errors import InputError
 from neurospineseg.errors.json_text import json_of
+from neurospineseg.tasks.added_structures import FIRST_LABEL, added_structure, plain_name, remember
+from neurospineseg.tasks.structure import Structure
 from neurospineseg.tasks.task import task_named
 
 MODELS_FOLDER = Path(__file__).resolve().parents[2] / "Models"
@@ -32,6 +35,7 @@ class ModelEntry:
     channels: tuple[str, ...] = ()
     advised_channels: tuple[str, ...] = ()
     optional_channels: bool = False
+    added_structures: tuple[Structure, ...] = ()
 
     @property
     def card(self) -> Path:
@@ -62,7 +66,9 @@ def models_of(task: str) -> list[ModelEntry]:
     for folder in _bundles():
         spec = _read(folder)
         if spec is not None and spec["task"] == task and spec.get("role", "segment") == "segment":
-            entry = ModelEntry(folder=folder, **{name: _tuple(spec[name]) for name in _FIELDS if name in spec})
+            own = _own_structures(spec)
+            remember(own)
+            entry = ModelEntry(folder=folder, added_structures=tuple(own), **{name: _tuple(spec[name]) for name in _FIELDS if name in spec})
             entries.setdefault(entry.name, entry)
     return sorted(entries.values(), key=lambda entry: -entry.preference)
 
@@ -72,7 +78,21 @@ def damaged_models() -> list[Path]:
     return [folder for folder in _bundles() if _read(folder) is None]
 
 
-_FIELDS = {field.name: field.default for field in fields(ModelEntry) if field.name != "folder"}
+def _own_structures(spec: dict[str, Any]) -> list[Structure]:
+    """The structures that an added model has of its own; what is malformed is left out."""
+    found = spec.get("added_structures")
+    made = []
+    for each in found if isinstance(found, list) else []:
+        try:
+            key, name, label = each["key"], each["name"], each["label"]
+            if isinstance(key, str) and isinstance(name, str) and isinstance(label, int) and label >= FIRST_LABEL:
+                made.append(added_structure(key, plain_name(name), label))
+        except (InputError, KeyError, TypeError):
+            continue
+    return made
+
+
+_FIELDS = {field.name: field.default for field in fields(ModelEntry) if field.name not in ("folder", "added_structures")}
 _FILES = ("configs/inference.json", "models/model.pt")
 
 

@@ -25,7 +25,7 @@ class AddedStructure(Part):
     """A structure that no task declares; see ``neurospineseg.tasks.added_structures``."""
 
     key: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=120)
-    name: str = Field(min_length=1, max_length=200)
+    name: str = Field(min_length=1, max_length=200, pattern=r"^[^\^~\\\x00-\x1f\x7f]+$")
     label: int = Field(ge=10_001, le=65_535)
 
     @property

@@ -69,9 +69,7 @@ def add_model(path: Path, wishes: Wishes = Wishes(), parent: Path | None = None)
     with model_source(path) as source:
         name = _name(wishes.name or source.name)
         if (parent / name).exists():
-            raise InputError(
-                f"There is a model '{name}' already; remove it first with `neurospineseg models remove {name}`, or give another --name."
-            )
+            raise InputError(f"There is a model '{name}' already; remove it first, or give the new one another name.")
         try:
             with TemporaryDirectory() as scratch:
                 return _added(source, name, wishes, parent, Path(scratch))
@@ -98,7 +96,7 @@ def _name(text: str) -> str:
     """A bundle's name from a folder's or a file's."""
     name = re.sub(r"[^A-Za-z0-9_.\-]+", "_", text).strip("_.-")[:80]
     if not name:
-        raise InputError("The model has no name that can be used; give it one with --name.")
+        raise InputError("The model has no name that can be used; give it one of letters and digits.")
     return name
 
 
@@ -110,15 +108,13 @@ def _own(source: ModelSource, name: str, wishes: Wishes, parent: Path, scratch: 
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             source.copy(file, folder / file)
     bundle = read_bundle(folder)
-    if bundle.spec.name != name and wishes.name is not None:
-        raise InputError(f"The model is one of this program's own and is called '{bundle.spec.name}'; leave --name out.")
-    if wishes.task or wishes.channels or wishes.labels:
-        raise InputError("The model is one of this program's own and says itself for what it is; leave --task, --channel and --label out.")
+    spec = bundle.spec
+    renamed, elsewhere = wishes.name is not None and spec.name != name, wishes.task is not None and spec.task != wishes.task
+    if renamed or elsewhere or wishes.channels or wishes.labels:
+        raise InputError(f"The model is one of this program's own, '{spec.name}' for {spec.task}; add it as that and with no other names.")
     target = parent / bundle.spec.name
     if target.exists():
-        raise InputError(
-            f"There is a model '{bundle.spec.name}' already; remove it first with `neurospineseg models remove {bundle.spec.name}`."
-        )
+        raise InputError(f"There is a model '{bundle.spec.name}' already; remove it first, or give the new one another name.")
     load_weights(build_to_run(bundle.network_def), bundle.weights)
     _place(folder, target)
     return Added(read_bundle(target))

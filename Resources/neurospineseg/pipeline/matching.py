@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from neurospineseg.errors import InputError
 from neurospineseg.measurements.segment_names import structure_key
 from neurospineseg.models.recipe import AddedStructure, Paint
-from neurospineseg.tasks.added_structures import FIRST_LABEL, key_of
+from neurospineseg.tasks.added_structures import FIRST_LABEL, key_of, plain_name
 from neurospineseg.tasks.task import Task, registered_tasks
 
 WORDS = {
@@ -65,6 +65,18 @@ class Named:
         object.__setattr__(self, "tags", {})
 
 
+class Unmatched(InputError):
+    """Which scans some of a model's channels are cannot be told.
+
+    Attributes:
+        names: the model's own of these channels.
+    """
+
+    def __init__(self, message: str, names: Sequence[str]) -> None:
+        super().__init__(message)
+        self.names = tuple(names)
+
+
 def _plain(words: str) -> str:
     return re.sub(r"[^a-z0-9]+", "", words.lower())
 
@@ -108,13 +120,12 @@ def matched_channels(names: Sequence[str], task: Task, asked: Mapping[str, str])
     lost = [name for name, key in zip(names, found) if key is None]
     if lost:
         shown = ", ".join(f"'{name}'" for name in lost)
-        raise InputError(
-            f'Which scan the model\'s channel {shown} is cannot be told; say so with --channel "{lost[0]}=KEY", where KEY is one of {", ".join(task.channel_keys)}.'
-        )
+        known = ", ".join(task.channel_keys)
+        raise Unmatched(f"Which scan the model's channel {shown} is cannot be told; say which of {known} each is.", lost)
     keys = [key for key in found if key is not None]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice is not None:
-        raise InputError(f"Two channels of the model would be the scan {twice}; say with --channel which scan each is.")
+        raise InputError(f"Two channels of the model would be the scan {twice}; say which scan each is.")
     return tuple(keys)
 
 
@@ -135,7 +146,7 @@ def task_of(channels: Sequence[str], labels: Sequence[str], asked: str | None) -
     best = max(fits, key=lambda name: fits[name])
     if not fits[best]:
         raise InputError(
-            f"For what the model is cannot be told from its labels ({', '.join(labels[:6])}); say with --task in which panel and command it is to be offered: {', '.join(fits)}."
+            f"For what the model is cannot be told from its labels ({', '.join(labels[:6])}); say for which task it is: {', '.join(fits)}."
         )
     return task_named(best)
 
@@ -183,7 +194,7 @@ class LabelMatch:
         if key not in self._taken:
             used = {each.label for each in self._taken.values()}
             free = next(label for label in range(FIRST_LABEL, 65_536) if label not in used)
-            self._taken[key] = AddedStructure(key=key, name=name[:200], label=free)
+            self._taken[key] = AddedStructure(key=key, name=plain_name(name), label=free)
         self.added[key] = self._taken[key]
         return key
 

@@ -15,7 +15,8 @@ from neurospineseg.pipeline.stages import Stage
 def measured_run(run: Run, mask: Volume) -> Measurements:
     """The measurements of the mask that a run has ended with."""
     run.watch.start(Stage.MEASURING)
-    names = {structure.label: structure.key for structure in run.structures}
+    known = set(run.task.structures)
+    names = {structure.label: structure.key for structure in run.structures if structure in known}
     scan = Volume(run.reference_scan.voxels, run.given_affine)
     try:
         return measured_or_why_not(mask, names, run.task.name, scan, run.likely)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+from neurospineseg.tasks.added_structures import remembered
 from neurospineseg.tasks.structure import (
     ALTERED_STRUCTURE,
     ANATOMICAL_STRUCTURE,
@@ -46,8 +47,8 @@ def structures_of(task: str) -> tuple[Structure, ...]:
 
 
 def all_structures() -> tuple[Structure, ...]:
-    """Every structure of every task."""
-    return tuple(structure for task in registered_tasks() for structure in task.structures)
+    """Every structure of every task, and those of added models that this process knows."""
+    return (*(structure for task in registered_tasks() for structure in task.structures), *remembered().values())
 
 
 def structure(key: str) -> Structure:
@@ -56,7 +57,8 @@ def structure(key: str) -> Structure:
     Raises:
         KeyError: there is none.
     """
-    return _by_key(registered_tasks())[key]
+    known = _by_key(registered_tasks())
+    return known[key] if key in known else remembered()[key]
 
 
 @cache

@@ -15,6 +15,7 @@ from neurospineseg.geometry.largest_part import largest_part
 from neurospineseg.pipeline.stages import Progress, Stage
 from neurospineseg.tasks.task import task_named
 from neurospineseg.worker.protocol import (
+    AddModel,
     BatchOver,
     CaseBegun,
     CaseOver,
@@ -30,6 +31,7 @@ from neurospineseg.worker.protocol import (
     MatchFolder,
     Measure,
     Measured,
+    ModelAdded,
     RegionFound,
     Result,
     RunBatch,
@@ -276,6 +278,18 @@ def run_cases(request: RunBatch, bench: Bench) -> BatchOver:
     return BatchOver(outcomes)
 
 
+def add_model(request: AddModel, bench: Bench) -> ModelAdded:
+    from neurospineseg.pipeline import adding
+    from neurospineseg.pipeline.matching import Unmatched
+
+    bench.progress(Stage.LOADING, 0.0)
+    try:
+        added = adding.add_model(request.path, adding.Wishes(task=request.task, channels=request.channels))
+    except Unmatched as error:
+        return ModelAdded(None, error.names)
+    return ModelAdded(added.bundle.spec.name, notes=added.notes)
+
+
 OPERATIONS: dict[type, Callable[[Any, Bench], Result]] = {
     Warm: warm,
     Segment: segment,
@@ -286,4 +300,5 @@ OPERATIONS: dict[type, Callable[[Any, Bench], Result]] = {
     Follow: follow,
     MatchFolder: match_folder,
     RunBatch: run_cases,
+    AddModel: add_model,
 }

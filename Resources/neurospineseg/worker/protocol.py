@@ -160,6 +160,20 @@ class StopBatch:
 
 
 @dataclass(frozen=True)
+class AddModel:
+    """Add somebody else's model to the user's own; answered by ``ModelAdded``.
+
+    Attributes:
+        path: its folder or zip file.
+        channels: the model's names of its channels and the task's, where the user was asked.
+    """
+
+    task: str
+    path: Path
+    channels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Quit:
     """End the process; not answered."""
 
@@ -312,7 +326,16 @@ class Followed:
     notes: tuple[str, ...] = ()
 
 
-Result = Warmed | Segmented | RegionFound | FilesWritten | CorrectionStored | Measured | Followed | FolderMatched | BatchOver
+@dataclass(frozen=True)
+class ModelAdded:
+    """The new model's name; or none, and the model's own names of the channels of which it cannot be told which scans they are."""
+
+    name: str | None
+    unmatched: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+Result = Warmed | Segmented | RegionFound | FilesWritten | CorrectionStored | Measured | Followed | FolderMatched | BatchOver | ModelAdded
 
 
 @dataclass(frozen=True)
@@ -391,6 +414,6 @@ class Died:
     log: str = ""
 
 
-Request = Warm | Segment | FindRegion | RunFiles | MatchFolder | RunBatch | StopBatch | StoreCorrection | Measure | Follow | Quit
+Request = Warm | Segment | FindRegion | RunFiles | MatchFolder | RunBatch | StopBatch | StoreCorrection | Measure | Follow | AddModel | Quit
 Answer = Ready | Idle | Progress | CaseBegun | CaseOver | Done | Refused | Failed | Died
 FINAL = (Done, Refused, Failed, Died)
