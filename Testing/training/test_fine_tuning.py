@@ -135,6 +135,22 @@ def test_a_pause_lasts_until_it_is_over(tmp_path: Path, monkeypatch) -> None:
         watch.at("Learning", 0.6)
 
 
+@pytest.mark.parametrize("dice, moved", [(0.1, 1.0), (0.6, 0.5)])
+def test_a_model_that_knows_the_look_goes_half_the_way(kept: Path, tmp_path: Path, tiny_models: Path, monkeypatch, dice, moved) -> None:
+    monkeypatch.setattr(tuning, "_old_dice", lambda *_: dice)
+    learned, blend = [], tuning._blended
+
+    def watched(start, bundle, plan):
+        learned.append(weights(bundle.folder))
+        return blend(start, bundle, plan)
+
+    monkeypatch.setattr(tuning, "_blended", watched)
+    assert run(kept, tmp_path) == 0
+    old, new = weights(tiny_models / "tiny_tumor"), weights(tmp_path / "models" / "tiny_tumor_tuned")
+    key = next(key for key, value in old.items() if value.is_floating_point() and (learned[0][key] - value).abs().max() > 1e-4)
+    torch.testing.assert_close(new[key].float(), torch.lerp(old[key].float(), learned[0][key].float(), moved), atol=2e-3, rtol=0.02)
+
+
 def test_figures_are_means_over_cases() -> None:
     old = {"one": {"edema": 0.4}, "two": {"edema": 0.6, "core": 0.2}}
     new = {"one": {"edema": 0.8, "core": 0.0}, "two": {"edema": 0.6, "core": 0.4}}

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 
 import numpy as np
@@ -22,7 +23,8 @@ from neurospineseg.errors import InputError
 from neurospineseg.inference.coarse_to_fine import NEAR_MM
 from neurospineseg.models.bundle import Bundle, find_bundle, read_bundle
 from neurospineseg.models.bundle_writer import write_bundle
-from neurospineseg.models.network import build_network
+from neurospineseg.models.network import build_network, load_weights
+from neurospineseg.models.weights import save_weights
 from neurospineseg.pipeline.fine_tuning import DONE, LEAST_CASES, RUNNING, TuningProgress
 from neurospineseg.pipeline.segmenter import Segmenter
 from neurospineseg.pipeline.settings import Settings
@@ -39,6 +41,12 @@ PATCHES_PER_CASE, SHARE_OF_PATCH, MULTIPLE = 2, 0.75, 16
 FEWEST_STEPS, MOST_STEPS = 80, 240
 LEARNING_SHARE = 0.6
 """Of the time that was granted; the rest is for preparing and measuring."""
+UNKNOWN_LOOK = 0.3
+"""Mean Dice of the old model on what was corrected below which it does not know the look at all."""
+GENTLE, STRONG = (3e-4, 0.5), (1e-3, 1.0)
+"""Learning rate, and how far the new weights go from the old ones to the learned ones: half-way weights keep more of the old skill
+(Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022), where there is some."""
+MOST_JUDGED = 4
 REACHED_BY_COARSE = 0.9
 """Share of the corrected voxels near which a coarse model must have found something, to look before the new model too."""
 
@@ -123,8 +131,24 @@ def _plan(tuning: Tuning, start: Bundle, data: list[RawDataset]) -> dict[str, ob
         patch = [min(size, most) for size, most in zip(patch, spec.patch)]
         steps = min(MOST_STEPS, max(FEWEST_STEPS, int(60 * tuning.minutes * LEARNING_SHARE / _seconds_of_step(start, patch))))
         an_epoch = PATCHES_PER_CASE * sum(len(each.split.train) for each in data)
-        write_json(file, {"patch": patch, "epochs": max(1, round(steps / an_epoch)), "coarse": _coarse(tuning, start, data[0])})
+        rate, share = STRONG if _old_dice(tuning, start, data[0]) < UNKNOWN_LOOK else GENTLE
+        write_json(
+            file,
+            {
+                "patch": patch,
+                "epochs": max(1, round(steps / an_epoch)),
+                "learning_rate": rate,
+                "share": share,
+                "coarse": _coarse(tuning, start, data[0]),
+            },
+        )
     return json.loads(file.read_text(encoding="utf-8"))
+
+
+def _old_dice(tuning: Tuning, start: Bundle, data: RawDataset) -> float:
+    """What the old model reaches on some of the cases that teach; those that are held out decide nothing."""
+    scores = scores_of(start.folder, data, data.split.train[:MOST_JUDGED], tuning.device, lambda fraction: None)
+    return float(np.mean([np.mean(list(each.values())) for each in scores.values() if each] or [0.0]))
 
 
 def _seconds_of_step(start: Bundle, patch: list[int]) -> float:
@@ -174,7 +198,12 @@ def _trained(tuning: Tuning, start: Bundle, data: list[RawDataset], plan: dict, 
     folder = tuning.run / "training"
     made = tuning.run / "models" / tuning.name
     if not made.is_dir():
-        changes = [f"loop.epochs={plan['epochs']}", f"loop.patches_per_case={PATCHES_PER_CASE}", f"loop.patch={json.dumps(plan['patch'])}"]
+        changes = [
+            f"optimizer.learning_rate={plan['learning_rate']}",
+            f"loop.epochs={plan['epochs']}",
+            f"loop.patches_per_case={PATCHES_PER_CASE}",
+            f"loop.patch={json.dumps(plan['patch'])}",
+        ]
         watch.at("Learning", 0.0)
         session = Session(
             "corrections",
@@ -190,10 +219,22 @@ def _trained(tuning: Tuning, start: Bundle, data: list[RawDataset], plan: dict, 
             callbacks=[watch],
         )
         train(session)
-    bundle = read_bundle(made)
-    if bundle.spec.coarse != plan["coarse"]:
-        write_bundle(made.parent, bundle.spec.model_copy(update={"coarse": plan["coarse"]}), bundle.network_def, bundle.weights)
-    return read_bundle(made)
+    return _blended(start, read_bundle(made), plan)
+
+
+def _blended(start: Bundle, learned: Bundle, plan: dict) -> Bundle:
+    """The learned weights, or ones on the way to them, beside the learned bundle; with the coarse model that was found to serve."""
+    parent = learned.folder.parent / "blended"
+    if not (parent / learned.spec.name).is_dir():
+        old, new = (load_weights(build_network(each.network_def), each.weights).state_dict() for each in (start, learned))
+        network = build_network(learned.network_def)
+        network.load_state_dict({key: torch.lerp(old[key].float(), new[key].float(), plan["share"]) for key in new})
+        spec = learned.spec.model_copy(update={"coarse": plan["coarse"]})
+        with TemporaryDirectory() as folder:
+            weights = Path(folder) / "model.pt"
+            save_weights(network, weights)
+            write_bundle(parent, spec, learned.network_def, weights)
+    return read_bundle(parent / learned.spec.name)
 
 
 def _finish(tuning: Tuning, start: Bundle, made: Bundle, data: list[RawDataset], progress: TuningProgress) -> None:

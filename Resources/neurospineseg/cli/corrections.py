@@ -11,6 +11,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.pipeline.correction_history import Correction, read_corrections, write_history
 from neurospineseg.tasks.task import task_named
 
+LEAST_COLUMNS = 132
 SHOWN_STRUCTURES = 4
 """Of a case; the worst ones."""
 
@@ -27,14 +28,16 @@ def corrections(options: argparse.Namespace) -> None:
     if not history.corrections:
         what = f" for {options.task}" if options.task else ""
         raise InputError(f"'{options.folder}' holds no corrections{what}; give the folder that was chosen in the panel.")
+    console = out()
+    console.width = max(console.width, LEAST_COLUMNS)
     for task in sorted({each.task for each in history.corrections}):
         own = [each for each in history.corrections if each.task == task]
-        out().print(
+        console.print(
             table(f"Corrections for {task}", ("When", "Scan", "Version", "Model", "Mean Dice", "The worst"), [_row(each) for each in own])
         )
         judged = [each for each in history.judged if each.task == task]
         if judged:
-            out().print(
+            console.print(
                 table("Dice before correction, first to last", ("Structure", "Model", "Cases", "Mean", "Over time"), _by_structure(judged))
             )
     teaching = len(history.teaching)
