@@ -67,10 +67,12 @@ class ModelAdding:
         dialog = qt.QDialog(slicer.util.mainWindow())
         dialog.windowTitle = _("Which scans does the model take?")
         form, selectors = qt.QFormLayout(dialog), {}
-        for name in names:
+        channels = task_named(self._logic.declaration.task).channels
+        for number, name in enumerate(names):
             selectors[name] = qt.QComboBox()
-            for channel in task_named(self._logic.declaration.task).channels:
+            for channel in channels:
                 selectors[name].addItem(channel.name, channel.key)
+            selectors[name].setCurrentIndex(min(number, len(channels) - 1))
             form.addRow(name, selectors[name])
         box = qt.QDialogButtonBox()
         box.setStandardButtons(qt.QDialogButtonBox.Ok | qt.QDialogButtonBox.Cancel)

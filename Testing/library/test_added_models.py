@@ -49,6 +49,7 @@ def test_a_model_is_listed_and_removed(tmp_path: Path, home: Path, capsys: pytes
     assert models_of("spine")[0].name != "kidneys", "an added model is no task's default"
     bundle = find_bundle("kidneys")
     assert [structure.name for structure in bundle.spec.structures] == ["L3 vertebra", "Sacrum", "Left kidney"]
+    assert main(["models", "export", "kidneys", str(tmp_path / "out")]) == 2
     assert main(["models", "remove", "kidneys"]) == 0
     assert not home.joinpath("kidneys").exists()
     assert main(["models", "remove", "kidneys"]) == 2

@@ -63,6 +63,19 @@ def test_a_model_is_not_added_where_nobody_says_what_it_takes(
     assert tumor_panel.parameters.model == "tiny_tumor"
 
 
+@pytest.mark.parametrize("accepted", [True, False])
+def test_the_window_asks_for_each_channel(bench: Any, tumor_panel: Any, accepted: bool) -> None:
+    from PySide6 import QtCore, QtWidgets
+
+    def answer() -> None:
+        window = QtWidgets.QApplication.activeModalWidget()
+        (QtWidgets.QDialog.accept if accepted else QtWidgets.QDialog.reject)(window)
+
+    QtCore.QTimer.singleShot(300, answer)
+    expected = {"post": "t1c", "native": "t1"} if accepted else None
+    assert tumor_panel.adding.channels_by_hand(("post", "native")) == expected
+
+
 @pytest.mark.parametrize(
     "path, folder",
     [("m.zip", "m.zip"), ("m/configs/metadata.json", "m"), ("m/plans.json", "m"), ("m/a__b__3d_cascade_fullres/plans.json", "m")],

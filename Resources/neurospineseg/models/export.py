@@ -17,8 +17,10 @@ def export_bundle(bundle: Bundle, parent: Path) -> Bundle:
     """Writes a bundle with weights in single precision, which MONAI loads and runs by itself, into ``parent``; its card comes along.
 
     Raises:
-        InputError: a bundle of that name is there already, the folder cannot be written to, or the weights are damaged.
+        InputError: the model is another program's, a bundle of that name is there already, the folder cannot be written to, or the weights are damaged.
     """
+    if bundle.added:
+        raise InputError(f"'{bundle.spec.name}' is a model of another program, which runs it as it was before it was added; take that one.")
     folder = parent / bundle.spec.name
     if folder.exists():
         raise InputError(f"'{folder}' is there already; choose another folder or move it away.")
