@@ -321,3 +321,11 @@ def test_an_export_without_its_images(tmp_path: Path, capsys: pytest.CaptureFixt
     assert main(["export", "mask.seg.nrrd", "-o", str(tmp_path / "out.dcm")]) == BAD_INPUT
     assert "--scan" in capsys.readouterr().err
     assert CodedSegment(1, "a", (1, 2, 3)).type.value == "85756007"
+
+
+def test_an_image_is_never_replaced_by_an_export(tmp_path: Path) -> None:
+    scan = write_series(tmp_path / "scan", slices())
+    image = next(scan.iterdir())
+    before = image.read_bytes()
+    assert main(["export", "mask.seg.nrrd", "--scan", str(scan), "-o", str(image), "--overwrite"]) == BAD_INPUT
+    assert image.read_bytes() == before

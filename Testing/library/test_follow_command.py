@@ -51,6 +51,8 @@ def test_masks_alone_are_said_to_be_compared_as_they_lie(masks: list[str], tmp_p
         (["--dates", "2024"], "2 masks but 1 --dates"),
         (["--of", "liver"], "no structure 'liver'"),
         (["--dates", "a/b", "c"], "cannot be part"),
+        (["--dates", ".", ".."], "cannot be part"),
+        (["--dates", "2024-06-30", "2024-01-31"], "2024-01-31 is given after a later date"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(
@@ -58,6 +60,13 @@ def test_what_does_not_fit_is_one_sentence(
 ) -> None:
     done = main(["follow", *masks, "--task", "tumor", "-o", str(tmp_path / "table.csv"), *more])
     assert (done, sentence in capsys.readouterr().err) == (BAD_INPUT, True)
+
+
+def test_a_plot_lies_in_the_folder_that_its_path_names(masks: list[str], tmp_path: Path) -> None:
+    plot = tmp_path / "plots" / "plot.svg"
+    plot.parent.mkdir()
+    main(["follow", *masks, "--task", "tumor", "-o", str(tmp_path / "table.csv"), "--plot", str(plot)])
+    assert (plot.exists(), (tmp_path / "plot.svg").exists()) == (True, False)
 
 
 def test_one_mask_is_refused(masks: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

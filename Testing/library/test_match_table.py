@@ -123,6 +123,27 @@ def test_a_table_as_a_german_spreadsheet_saves_it(tmp_path: Path) -> None:
     assert found(read_match_table(tmp_path / "t.csv", "tumor", tmp_path)) == {"one": {"t1c": "x", "flair": "y"}}
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "case\tt1c\r\none\tx.nii.gz\r\n".encode("utf-16"),
+        b"sep=;\r\ncase;t1c\r\none;x.nii.gz\r\n",
+        b"Case,T1c\rone,x.nii.gz\r",
+        b'"case","t1c"\r\n"one","x.nii.gz"\r\n',
+    ],
+    ids=["UTF-16", "its delimiter is told", "capitals and old line ends", "quotes"],
+)
+def test_a_table_as_other_spreadsheets_save_it(tmp_path: Path, content: bytes) -> None:
+    touch(tmp_path, "x")
+    (tmp_path / "t.csv").write_bytes(content)
+    assert found(read_match_table(tmp_path / "t.csv", "tumor", tmp_path)) == {"one": {"t1c": "x"}}
+
+
+def test_of_a_file_that_is_not_found_since_the_table_is_not_utf8_the_cause_is_told(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes("case,t1c\none,für.nii\n".encode("latin-1"))
+    assert "save the table as UTF-8" in read_match_table(tmp_path / "t.csv", "tumor", tmp_path)[0].problem
+
+
 LINES = {
     "no file": ("one;;", "No scan is chosen"),
     "gone": ("one;gone.nii;", "'gone.nii'"),
@@ -144,6 +165,9 @@ TABLES = {
     "a column more": ("case,t1c,age\n", "not 'age'"),
     "twice": (f"{HEAD}one;x;\nONE;y;\n", "names the case 'one' twice"),
     "a path": (f"{HEAD}../one;x;\n", "cannot be the name of a case"),
+    "a line in a name": (f'{HEAD}"one\n2";x;\n', "cannot be the name of a case"),
+    "a comma in a name": ("case,t1c\none,Doe, J.nii\n", "more cells than columns"),
+    "cut UTF-16": ("\xff\xfec", "cannot be read as a table"),
     "nothing": (HEAD, "names no case"),
     "an empty file": ("", "must name the columns"),
 }
@@ -151,7 +175,7 @@ TABLES = {
 
 @pytest.mark.parametrize("text, words", TABLES.values(), ids=list(TABLES))
 def test_what_is_no_table_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:
-    (tmp_path / "t.csv").write_text(text)
+    (tmp_path / "t.csv").write_text(text, encoding="latin-1")
     with pytest.raises(InputError, match=words):
         read_match_table(tmp_path / "t.csv", "tumor", tmp_path)
 

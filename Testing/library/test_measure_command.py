@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from neurospineseg.cli.main import BAD_INPUT, DONE, main
 from neurospineseg.images.segmentation_file import FileSegment, write_segmentation
@@ -52,6 +53,12 @@ def test_a_segmentation_of_another_program(mask: Path, tmp_path: Path) -> None:
     found = values_in(tmp_path / "table.csv")
     sizes = [float(found[f"L3 {key}"]) for key in ("body_height_middle", "body_depth", "body_width")]
     np.testing.assert_allclose(sizes, [HEIGHT, DEPTH, WIDTH], atol=0.3)
+
+
+def test_a_label_map_of_a_kind_that_is_only_read(tmp_path: Path) -> None:
+    labels = two_boxes()
+    sitk.WriteImage(sitk.GetImageFromArray(labels.voxels), tmp_path / "mask.mhd")
+    assert main(["measure", str(tmp_path / "mask.mhd"), "--task", "spine", "-o", str(tmp_path / "table.csv")]) == DONE
 
 
 def test_json(mask: Path, tmp_path: Path) -> None:

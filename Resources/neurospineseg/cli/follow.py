@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 from neurospineseg.atomic_files import Outputs
@@ -31,15 +34,18 @@ def follow_studies(options: argparse.Namespace) -> None:
     if plots and plots[0].suffix.lower() != ".svg":
         raise InputError(f"The plot '{plots[0].name}' is of no kind that can be drawn; its name must end in .svg.")
     inputs = [*options.masks, *options.scans]
-    with Outputs([options.output, *maps, *plots], inputs=inputs, overwrite=options.overwrite) as outputs:
+    with ExitStack() as stack:
+        drawn = [stack.enter_context(Outputs([path], inputs=inputs, overwrite=options.overwrite)) for path in plots]
+        outputs = stack.enter_context(Outputs([options.output, *maps], inputs=inputs, overwrite=options.overwrite))
         found = follow(studies, task, structures)
         write_changes(found.changes, outputs.temporary(options.output), found.lines)
-        for path in plots:
-            write_plot(found.changes, found.lines, outputs.temporary(path))
+        for path, output in zip(plots, drawn):
+            write_plot(found.changes, found.lines, output.temporary(path))
         for path, changed in zip(maps, found.maps):
             write_segmentation(changed, SEGMENTS, outputs.temporary(path))
     _show(found)
-    print(f"{options.output} written{f', and {len(maps)} maps beside it' if maps else ''}. Not for clinical use.")
+    beside = f", and {len(maps)} {'map' if len(maps) == 1 else 'maps'} beside it" if maps else ""
+    print(f"{options.output} written{beside}. Not for clinical use.")
 
 
 def _studies(options: argparse.Namespace) -> tuple[str, list[Study]]:
@@ -49,10 +55,7 @@ def _studies(options: argparse.Namespace) -> tuple[str, list[Study]]:
     for given, called in ((options.scans, "--scans"), (options.dates, "--dates")):
         if given and len(given) != len(masks):
             raise InputError(f"There are {len(masks)} masks but {len(given)} {called}; give one for each mask, in the same order.")
-    names = options.dates or [path.name.split(".")[0] for path in masks]
-    for name in names:
-        if "/" in name or "\\" in name:
-            raise InputError(f"The date '{name}' cannot be part of a file's name; write it like 2024-05-31.")
+    names = _names(options.dates or [path.name.split(".")[0] for path in masks])
     scans: list[Volume | None] = [read_volume(path) for path in options.scans]
     for path, scan in zip(options.scans, scans):
         for note in scan.notes if scan else ():
@@ -65,6 +68,25 @@ def _studies(options: argparse.Namespace) -> tuple[str, list[Study]]:
     if len(set(tasks)) > 1:
         raise InputError(f"The masks are of different kinds ({', '.join(dict.fromkeys(tasks))}); give masks of one.")
     return tasks[0], studies
+
+
+def _names(names: Sequence[str]) -> Sequence[str]:
+    """The names of studies.
+
+    Raises:
+        InputError: one cannot begin a file's name, or they are dates of which a later one is given first.
+    """
+    for name in names:
+        if not name or name.startswith(".") or "/" in name or "\\" in name:
+            raise InputError(f"The date '{name}' cannot be part of a file's name; write it like 2024-05-31.")
+    try:
+        dates = [date.fromisoformat(name) for name in names]
+    except ValueError:
+        return names
+    late = next((later for earlier, later in pairwise(dates) if later < earlier), None)
+    if late is not None:
+        raise InputError(f"{late} is given after a later date; give the masks, and what belongs to them, the earliest first.")
+    return names
 
 
 def _structures(task: str, of: str | None) -> list[str]:

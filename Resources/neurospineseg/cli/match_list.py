@@ -54,4 +54,4 @@ def summary_of(cases: Sequence[Case], task: Task) -> str:
     """How many cases there are, and how many cannot be segmented or lack a scan."""
     wrong = sum(bool(case.problem) for case in cases)
     lacking = sum(not case.problem and bool(missing_of(case, task)) for case in cases)
-    return f"{len(cases)} cases: {len(cases) - wrong} can be segmented, {lacking} of them lack a scan; {wrong} cannot."
+    return f"{len(cases)} {'case' if len(cases) == 1 else 'cases'}: {len(cases) - wrong} can be segmented, {lacking} of them lack a scan; {wrong} cannot."

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from neurospineseg.atomic_files import beside
+from neurospineseg.atomic_files import MASK_ENDINGS, beside
 from neurospineseg.errors import InputError
 from neurospineseg.errors.json_text import json_of
 from neurospineseg.errors.of_files import reading_failed
@@ -29,11 +29,13 @@ SHOWN: dict[str, Shape] = {
 
 
 def read_sidecar(mask: Path) -> dict[str, Any]:
-    """The record beside a mask; empty where there is none of this program.
+    """The record beside a mask; empty where there is none of this program, which writes none beside a mask of a kind that it only reads.
 
     Raises:
         InputError: it is no JSON, or what a page shows of it is of another type.
     """
+    if not mask.name.lower().endswith(MASK_ENDINGS):
+        return {}
     path = beside(mask, ".json")
     try:
         record = json_of(path)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 import os
+import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from io import StringIO
@@ -22,6 +24,9 @@ from neurospineseg.tasks.task import Task, task_named
 
 NAME, NOTES = "case", ("missing", "why", "problem")
 """Columns before and after those of the channels; what the notes say is for people and is not read."""
+SPREADSHEETS_OWN = re.compile("sep=.")
+"""A first line that spreadsheets understand and some write."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 LARGEST = 2**27
 """Bytes of a table."""
 
@@ -121,25 +126,30 @@ def write_match_table(path: Path, cases: Iterable[Case], task: str, folder: Path
 def read_match_table(path: Path, task: str, folder: Path = Path()) -> list[Case]:
     """The cases of a table that ``write_match_table`` wrote and people may have changed.
 
-    Columns may be in any order, parted by commas, semicolons or tabs; those of notes may be left out. A case without a file, or with one that
+    Columns may be in any order, parted by commas, semicolons or tabs, in UTF-8 or UTF-16; those of notes may be left out. A case without a file, or with one that
     is not there, has a problem (the one that stands there, where there is one); it does not stop the others.
 
     Args:
         folder: where paths that are not absolute begin.
 
     Raises:
-        InputError: it cannot be read, is no such table, names a case twice, or gives one a name that no file can have.
+        InputError: it cannot be read, is no such table, has a line with more cells than columns, names a case twice, or gives one a name that no
+            file can have.
     """
     declared = task_named(task)
     rows = _rows(path)
-    head = [cell.strip() for cell in next(rows, [])]
+    head = [cell.strip().lower() for cell in next(rows, [])]
     unknown = [name for name in head if name not in columns_of(declared)]
     if NAME not in head or not set(head) & set(declared.channel_keys) or unknown or len(set(head)) < len(head):
         wrong = f" and not '{unknown[0]}'" if unknown else ""
         raise InputError(
             f"The first line of '{path.name}' must name the columns {', '.join((NAME, *declared.channel_keys))}, each once{wrong}."
         )
-    cases = [_case_of(dict(zip(head, map(str.strip, row))), declared, folder, path.name) for row in rows if any(map(str.strip, row))]
+    lines = [[cell.strip() for cell in row] for row in rows if any(map(str.strip, row))]
+    longer = next((line for line in lines if any(line[len(head) :])), None)
+    if longer is not None:
+        raise InputError(f"The line of '{longer[0]}' in '{path.name}' has more cells than columns; put a name with commas between quotes.")
+    cases = [_case_of(dict(zip(head, line)), declared, folder, path.name) for line in lines]
     names = [case.name.casefold() for case in cases]
     twice = next((case.name for case in cases if names.count(case.name.casefold()) > 1), None) if len(set(names)) < len(names) else None
     if twice is not None:
@@ -153,21 +163,23 @@ def _rows(path: Path) -> Iterator[list[str]]:
     try:
         if not path.is_file() or path.stat().st_size > LARGEST:
             raise InputError(f"'{path}' is no table of matches; give the .csv file that --list-to wrote.")
-        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+        content = path.read_bytes()
     except OSError as error:
         raise reading_failed(error, path.name) from error
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
     try:
-        return iter(list(csv.reader(StringIO(text), delimiter=delimiter)))
-    except csv.Error as error:
+        wide = content.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+        lines = StringIO(content.decode("utf-16") if wide else content.decode("utf-8-sig", "surrogateescape"), None).readlines()
+        lines = lines[bool(lines and SPREADSHEETS_OWN.fullmatch(lines[0].strip())) :]
+        delimiter = max(",;\t", key=lines[0].count) if lines else ","
+        return iter(list(csv.reader(lines, delimiter=delimiter)))
+    except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"'{path.name}' cannot be read as a table ({error}); save it as CSV.") from error
 
 
 def _case_of(cells: Mapping[str, str], task: Task, folder: Path, table: str) -> Case:
     """A case from the cells of a line."""
     name = cells[NAME]
-    if not name or name.startswith(".") or name != Path(name).name or "\0" in name:
+    if not name or name.startswith(".") or name != Path(name).name or CONTROL.search(name):
         raise InputError(f"'{name}' in '{table}' cannot be the name of a case, since its mask is called like it; take letters and digits.")
     scans = {key: folder / cells[key] for key in task.channel_keys if cells.get(key)}
     if not scans and cells.get("problem"):
@@ -181,7 +193,8 @@ def checked(case: Case, task: Task) -> Case:
         return replace(case, problem=f"No scan is chosen for it; choose at least one of {', '.join(task.channel_keys)}.")
     gone = next((path for path in case.scans.values() if not os.path.lexists(path)), None)
     if gone is not None:
-        return replace(case, problem=f"'{gone.name}', which is chosen for it, is not there; choose another file.")
+        advice = ", or save the table as UTF-8" if any("\udc80" <= sign <= "\udcff" for sign in str(gone)) else ""
+        return replace(case, problem=f"'{gone.name}', which is chosen for it, is not there; choose another file{advice}.")
     return replace(case, problem=_used_twice(list(case.scans.items())))
 
 
