@@ -25,6 +25,7 @@ def in_the_panel(text: str) -> str:
             r"use --register": _("check 'Align scans' under 'Advanced'"),
             r"name a bundle's folder with --model": _("choose another model"),
             r"choose another name or add --overwrite": _("choose another folder or remove it"),
+            r"give the \.csv file that --list-to wrote": _("choose another folder or remove it"),
             r"choose one with --volume NAME": _("load one of them by itself with the module 'DICOM'"),
             r"choose it with --volume NAME": _("load it by itself with the module 'DICOM'"),
             r"take a part with --volume .+?(?=\.(?:\s|$)|$)": _("load a part by itself with the module 'DICOM'"),
@@ -49,6 +50,7 @@ def in_the_console(text: str) -> str:
         {
             r"--register": "register=True",
             r"choose another name or add --overwrite": _("choose another folder or remove it"),
+            r"give the \.csv file that --list-to wrote": _("choose another folder or remove it"),
             r"say with --task which structures its label values are": _("load it as a segmentation whose segments have names"),
             r"--frame (\d+)": r"frame=\1",
             r"--orientation ([A-Z]{3})\b": r'orientation="\1"',

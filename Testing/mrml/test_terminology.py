@@ -6,6 +6,7 @@ import slicer
 
 from neurospineseg.images.volume import Volume
 from neurospineseg.mrml import node_from_volume, segmentation_from_labels, write_segmentation
+from neurospineseg.tasks import added_structures
 from neurospineseg.tasks.anatomy import OWN_CONTEXT, structure, structures_of, terminology_entry
 from neurospineseg.tasks.terminology import FILE, as_text
 
@@ -17,6 +18,13 @@ def in_order(points: np.ndarray) -> np.ndarray:
 
 def test_the_file_is_what_the_structures_say():
     assert FILE.read_text(encoding="utf-8") == as_text(), "run: python -m neurospineseg.tasks.terminology"
+
+
+def test_structures_of_added_models_are_not_written_to_it(monkeypatch):
+    before = as_text()
+    monkeypatch.setattr(added_structures, "_known", {})
+    added_structures.remember([added_structures.added_structure("left_kidney", "Left kidney", 10_001)])
+    assert as_text() == before
 
 
 def test_slicer_finds_every_structure_of_ours_in_it():

@@ -130,7 +130,10 @@ def _description(folder: Path, task: str) -> dict[str, Any]:
         if isinstance(error, FileNotFoundError):
             raise InputError("its case.json is missing.") from error
         raise InputError("its case.json is not one that the panel writes.") from error
-    missing = next((name for name in (*scans.values(), label) if not (folder / name).is_file()), None)
+    try:
+        missing = next((name for name in (*scans.values(), label) if not (folder / name).is_file()), None)
+    except OSError as error:
+        raise reading_failed(error, folder.name) from error
     if missing is not None:
         raise InputError(f"its file '{missing}' is missing.")
     return {"scans": scans, "label": label, "structures": structures, "model": model, "dice": dice}

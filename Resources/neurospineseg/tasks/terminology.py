@@ -12,7 +12,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from neurospineseg.tasks.anatomy import LEFT, OWN_CONTEXT, RIGHT, Code, Structure, all_structures
+from neurospineseg.tasks.anatomy import LEFT, OWN_CONTEXT, RIGHT, Code, Structure
+from neurospineseg.tasks.task import registered_tasks
 
 FILE = Path(__file__).resolve().parent / "Terminologies" / "SegmentationCategoryTypeModifier-NeuroSpineSeg.json"
 SCHEMA = "https://raw.githubusercontent.com/qiicr/dcmqi/master/doc/schemas/segment-context-schema.json#"
@@ -36,9 +37,9 @@ def _type(structures: list[Structure]) -> dict[str, Any]:
 
 
 def document() -> dict[str, Any]:
-    """The terminology as JSON, in the order of ``anatomy``; neutral numbers share the type of their kind."""
+    """The terminology of the declared tasks as JSON, in the order of ``anatomy``; neutral numbers share the type of their kind."""
     categories: dict[Code, dict[Code, list[Structure]]] = {}
-    for structure in all_structures():
+    for structure in (each for task in registered_tasks() for each in task.structures):
         if not structure.in_dicom_master:
             categories.setdefault(structure.category, {}).setdefault(structure.type, []).append(structure)
     listed = [
