@@ -60,7 +60,6 @@ class BatchSection:
         self.folder: Path | None = None
         self.output: Path | None = None
         self._failed: dict[str, str] = {}
-        self._over = 0
         self._connect()
         self._was_opened = False
         self.update()
@@ -198,7 +197,8 @@ class BatchSection:
     def onStart(self, checked: bool = False) -> None:
         if self.logic.busy:
             self.logic.stop()
-            self.say(_("Stopping: what is being written is finished first; click again to stop at once."))
+            if self.logic.busy:
+                self.say(_("Stopping: what is being written is finished first; click again to stop at once."))
             self.update()
         else:
             self._when_installed(self.ui.startButton, lambda: self._try(self._start))
@@ -207,7 +207,6 @@ class BatchSection:
         if self.output is None:
             raise InputError(_("No folder was chosen for the masks; choose one."))
         self._failed.clear()
-        self._over = 0
         self.logic.start(self.table.cases, self.output, self._settings(), self._listener(self._ended))
         self.say(_("The worker is starting; Slicer can be used meanwhile."))
 

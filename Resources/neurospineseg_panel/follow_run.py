@@ -38,7 +38,7 @@ class FollowRun(Run):
         task: whose structures they hold.
 
     Raises:
-        InputError: there are fewer than two, or two are called the same.
+        InputError: there are fewer than two, two are called the same, or one is in no scene.
     """
 
     def __init__(self, client: WorkerClient, studies: Sequence[NodeStudy], task: str, listener: Listener) -> None:
@@ -46,6 +46,9 @@ class FollowRun(Run):
             raise InputError(_("There is one study only; check two or more segmentations of the same patient."))
         if len({study.name for study in studies}) < len(studies):
             raise InputError(_("Two studies have the same name or date; rename one of the segmentations."))
+        gone = next((study.name for study in studies if study.node.GetScene() is None), None)
+        if gone is not None:
+            raise InputError(_("'{name}' is in no scene any more; choose the studies anew.").format(name=gone))
         times = RemainingTime()
         times.usual = dict(USUAL_SECONDS)
         super().__init__(client, {}, Follow(task), listener, times)

@@ -18,6 +18,8 @@ EDITS_ATTRIBUTE = "NeuroSpineSeg.Edited"
 """On the table: place and key of each number whose points were moved by hand."""
 FARTHEST_MM = 25.0
 """A number of a place that no segment tells, such as a focus, is the same one if it is not farther away."""
+SAME_MM = 0.01
+"""Commissures that are no farther away were placed before it was measured."""
 Identity = tuple[str, str]
 
 
@@ -73,7 +75,7 @@ def with_edits(found: Measurements, segments: Mapping[str, str], table: Any) -> 
         if number is None or now is None or not _is_near(old, found.items[number]):
             lost.append(old)
             continue
-        if now in COMMISSURES or key == "ac_pc_length":
+        if (now in COMMISSURES or key == "ac_pc_length") and np.allclose(old.points, found.items[number].points, atol=SAME_MM):
             found = _as_placed(found)
         else:
             try:
@@ -86,7 +88,7 @@ def with_edits(found: Measurements, segments: Mapping[str, str], table: Any) -> 
 
 
 def _as_placed(found: Measurements) -> Measurements:
-    """With the commissures flagged as edited; the frame was measured in as they were placed."""
+    """With the commissures flagged as edited, where the frame was measured in as they were placed, and not placed again meanwhile."""
     own = lambda each: each.value is not None and (each.place in COMMISSURES or each.key == "ac_pc_length")  # noqa: E731
     return replace(found, items=tuple(each.edited(each.value or 0.0, each.points) if own(each) else each for each in found))
 

@@ -27,14 +27,17 @@ CLASSES = (
 
 
 def own_nodes(segmentation: Any) -> dict[str, Any]:
-    """Our nodes of a segmentation by what they are; none of one that has left the scene."""
+    """Our nodes of a segmentation by what they are; none of one that has left the scene.
+
+    A copy that somebody made of one is left to them: the first in the scene is ours.
+    """
     found: dict[str, Any] = {}
     if segmentation.GetScene() is None:
         return found
     for kind in CLASSES:
         for node in slicer.util.getNodesByClass(kind, segmentation.GetScene()):
             if node.GetNodeReferenceID(MEASURED_ROLE) == segmentation.GetID():
-                found[node.GetAttribute(KEY_ATTRIBUTE) or ""] = node
+                found.setdefault(node.GetAttribute(KEY_ATTRIBUTE) or "", node)
     return found
 
 

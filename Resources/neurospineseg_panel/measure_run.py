@@ -9,6 +9,7 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
+from neurospineseg.errors import InputError
 from neurospineseg.measurements.measurement import Measurements, measurements_of
 from neurospineseg.pipeline.stages import Stage
 from neurospineseg.worker.client import WorkerClient
@@ -32,9 +33,14 @@ class MeasureRun(Run):
         scan: what it was made on, for measures that look at the image; None without one.
         task: whose structures it holds.
         keep_edits: whether numbers that a person has moved stay as they are, and commissures where they were placed.
+
+    Raises:
+        InputError: the segmentation is in no scene.
     """
 
     def __init__(self, client: WorkerClient, node: Any, scan: Any, task: str, listener: Listener, keep_edits: bool = True) -> None:
+        if node.GetScene() is None:
+            raise InputError(_("'{name}' is in no scene; add it to one first.").format(name=node.GetName()))
         times = RemainingTime()
         times.usual = dict(USUAL_SECONDS)
         frame = moved_frame(own_nodes(node).get(TABLE)) if keep_edits else None

@@ -51,8 +51,9 @@ class ShownMarks(VTKObservationMixin):
         """Follows the marks of a segmentation's measurements; those that are there already stay as they are."""
         self._making.stop()
         self.removeObservers()
-        self.node, self.measured, self._selected = node, measured, None
+        same, self.node, self.measured = node is self.node, node, measured
         self._known = own_nodes(node) if node is not None else {}
+        self._selected = self._selected if same and self._selected in self._known else None
         for key in self._marks():
             self._follow(key)
         if self._all and measured is not None:

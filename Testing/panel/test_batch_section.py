@@ -133,6 +133,15 @@ def test_a_batch_that_is_ended_at_once_leaves_nothing_half_written(panel: Any, b
     assert ended(section) or not section.logic.busy
 
 
+def test_a_second_click_stops_at_once_and_says_so(panel: Any, bench: Any, cases: Path, tmp_path: Path) -> None:
+    section = matched(panel, bench, cases, tmp_path / "masks")
+    bench.click(section.ui.startButton)
+    bench.click(section.ui.startButton)
+    bench.click(section.ui.startButton)
+    assert not section.logic.busy
+    assert section.ui.statusLabel.text == "Stopped; what was segmented is kept."
+
+
 def test_the_window_stays_responsive(panel: Any, bench: Any, cases: Path, tmp_path: Path) -> None:
     many = tmp_path / "many"
     many.mkdir()

@@ -119,3 +119,14 @@ def test_the_date_of_the_dicom_study_names_it(bench, panel) -> None:
     hierarchy.CreateItem(study, panel.studies[0])
     assert study_name(panel.studies[0]) == "2023-04-05"
     assert study_name(panel.studies[1]) == "2024-06-20"
+
+
+def test_a_study_that_left_the_scene_is_one_sentence(bench, panel) -> None:
+    import qt
+
+    for row in range(2):
+        panel.ui.followList.item(row).setCheckState(qt.Qt.Checked)
+    slicer.mrmlScene.RemoveNode(panel.studies[1])
+    bench.click(panel.ui.followButton)
+    bench.spin(lambda: not panel.runs.busy, 3)
+    assert "'2024-06-20' is in no scene any more" in panel.ui.statusLabel.text

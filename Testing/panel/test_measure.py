@@ -12,6 +12,7 @@ import vtk
 from PySide6 import QtCore, QtTest
 
 from neurospineseg.cli.main import DONE, main
+from neurospineseg.errors import InputError
 from neurospineseg.measurements.measurement import measurements_of
 from neurospineseg.mrml import write_segmentation
 from neurospineseg.worker.client import WorkerClient
@@ -160,3 +161,20 @@ def test_a_segmentation_that_left_the_scene_has_no_nodes_of_ours(bench, measurin
     slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", "Mine")
     slicer.mrmlScene.RemoveNode(spine)
     assert own_nodes(spine) == {}
+
+
+def test_one_in_no_scene_is_one_sentence(bench, measuring_panel) -> None:
+    from neurospineseg_panel.run import Listener
+
+    node = slicer.vtkMRMLSegmentationNode()
+    with pytest.raises(InputError, match="is in no scene"):
+        measuring_panel.logic.measure_run(node, Listener())
+
+
+def test_a_copy_of_the_table_stays_as_it_is(bench, measuring_panel, spine) -> None:
+    measuring_panel.logic.measure(spine)
+    table, copy = table_node(spine), slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", "Mine")
+    name = copy.GetName()
+    copy.Copy(table)
+    copy.SetName(name)
+    assert table_node(spine) is table

@@ -159,3 +159,10 @@ def test_a_saved_table_tells_the_same_in_another_session(bench, panel, spine) ->
     panel.measure.show(spine)
     assert [(each.key, each.text, each.flags) for each in panel.measure.measured] == [(e.key, e.text, e.flags) for e in before]
     assert "Measured before" in panel.ui.measureLabel.text
+
+
+def test_the_mark_that_was_selected_is_hidden_also_after_measuring_again(bench, panel, spine) -> None:
+    one = mark_of(panel, "body_depth", L3)
+    measure(bench, panel)
+    other = mark_of(panel, "body_width", L3)
+    assert (one.GetDisplayVisibility(), other.GetDisplayVisibility()) == (0, 1)

@@ -9,7 +9,7 @@ import vtk
 
 from neurospineseg.images.volume import Volume
 from neurospineseg.measurements.edits import FRAME_MOVED, frame_of
-from neurospineseg.measurements.measurement import EDITED
+from neurospineseg.measurements.measurement import EDITED, Measurements
 from neurospineseg.mrml import segmentation_from_labels
 from neurospineseg.mrml.volume_node import to_numpy
 from neurospineseg.tasks.anatomy import structures_of
@@ -86,3 +86,31 @@ def test_measuring_again_keeps_the_frame_and_finds_the_ends_in_it(bench, panel) 
 
 def test_volumes_of_pairs_are_plotted(panel) -> None:
     assert own(panel)["chart:volumes"].GetNumberOfPlotSeriesNodes() == 2
+
+
+def test_a_commissure_that_is_dragged_while_it_is_measured_stays_there(bench, panel) -> None:
+    before = frame_of(panel.measure.measured)
+    assert before is not None
+    answered = panel.logic.client._answer
+
+    def dragging(request):
+        drag_ac(panel, 4 * before.to_ras.linear[:, 1])
+        return answered(request)
+
+    panel.logic.client._answer = dragging
+    measure(bench, panel)
+    after = frame_of(panel.measure.measured)
+    assert after is not None
+    assert after.length == pytest.approx(before.length + 4, abs=0.01)
+
+
+def test_the_transform_stays_while_something_is_under_it(panel) -> None:
+    from neurospineseg_panel.acpc_transform import place_acpc
+
+    known, scan = own(panel), slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Mine")
+    scan.SetAndObserveTransformNodeID(known["acpc"].GetID())
+    place_acpc(panel.head, Measurements("subcortical", ()), dict(known))
+    assert scan.GetParentTransformNode() is known["acpc"]
+    scan.SetAndObserveTransformNodeID(None)
+    place_acpc(panel.head, Measurements("subcortical", ()), dict(known))
+    assert "acpc" not in own(panel)
