@@ -88,6 +88,13 @@ class Bench:
             assert widget.correct.editor is None or not widget.correct.editor.errors, "Slicer's error log stays empty"
             self.app.moduleManager().send("moduleAboutToBeUnloaded(QString)", widget.moduleName)
 
+    def hide_windows(self) -> None:
+        """What a test has left on the screen would get the next one's mouse."""
+        from PySide6 import QtWidgets
+
+        for window in QtWidgets.QApplication.topLevelWidgets():
+            window.hide()
+
     def spin(self, until: Callable[[], Any] | float, seconds: float = 120.0) -> None:
         """Runs the event loop until something holds, or for a time; measures how long it was ever blocked."""
         begun = time.monotonic()
@@ -152,6 +159,7 @@ def bench(application: Any, warm_worker: WarmWorker) -> Iterator[Bench]:
     for widget in list(made.widgets):
         warm_worker.take_from(widget.logic.client)
         made.close(widget)
+    made.hide_windows()
     import slicer
 
     slicer.mrmlScene.Clear(0)

@@ -37,7 +37,7 @@ def matched(panel: Any, bench: Any, cases: Path, output: Path | None = None) -> 
     if output is not None:
         section.ui.outputButton.directory = str(output)
     section.ui.folderButton.directory = str(cases)
-    bench.spin(lambda: not section.logic.busy and section.table.cases and not section.table._filling.busy)
+    bench.spin(lambda: ended(section) and section.table.cases and not section.table._filling.busy)
     return section
 
 

@@ -123,8 +123,9 @@ def test_a_row_takes_the_slices_to_where_it_was_measured(bench, measuring_panel,
         QtTest.QTest.mouseMove(ports, place - QtCore.QPoint(0, 30))
         bench.spin(0.05)
         QtTest.QTest.mouseMove(ports, place)
-    bench.spin(0.4)
+        bench.spin(lambda: tree._under == number, 60)
     wanted = np.zeros(3) if "told" in by else np.mean(measuring_panel.measure.measured.items[number].points, 0)
+    bench.spin(lambda: not tree._rests.isActive() and np.abs(place_of_red() - wanted).max() < 0.6, 60)
     np.testing.assert_allclose(place_of_red(), wanted, atol=0.6)
 
 

@@ -57,9 +57,9 @@ def click(panel, identifier: str, column: int = 3) -> None:
 
 
 def test_there_is_one_list_and_it_tells_volume_and_confidence(bench, panel, node) -> None:
-    lists = [table for table in panel.panel.findChildren(QtCore.QObject) if table.inherits("QTableView")]
+    lists = [table for table in panel.ui.resultSection.findChildren(QtCore.QObject) if table.inherits("QTableView")]
     assert lists == [panel.ui.segmentsTable.tableWidget()]
-    bench.spin(lambda: cells(panel, "edema")[0])
+    bench.spin(lambda: cells(panel, "edema")[0] and cells(panel, "necrotic_core")[0])
     assert cells(panel, "edema") == [f"{6 * 4 * 4 * 0.125:.1f}", "88%"]
     assert cells(panel, "necrotic_core") == ["8.000", ""]
 
