@@ -317,6 +317,23 @@ def test_a_corrected_mask_is_exported(tmp_path: Path) -> None:
     assert pydicom.dcmread(made).StructureSetROISequence[0].ROIGenerationAlgorithm == "SEMIAUTOMATIC"
 
 
+def test_what_does_not_lie_on_the_images_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scan = (shuffled(tmp_path / "scan", slices(turn=20)), Reading())
+    mask = mask_on(*scan)
+    segments = [FileSegment(each.name, each.name, each.label, each.color) for each in SEGMENTS]
+    far = mask.ijk_to_ras.copy()
+    far[:3, 3] += 500 * far[:3, 0] / np.linalg.norm(far[:3, 0])
+    write_segmentation(Volume(mask.voxels, far), segments, tmp_path / "far.seg.nrrd")
+    assert main(["export", str(tmp_path / "far.seg.nrrd"), "--scan", str(scan[0]), "-o", str(tmp_path / "far.dcm")]) == BAD_INPUT
+    assert "Nothing of the mask lies where the DICOM images are" in capsys.readouterr().err
+    box = np.argwhere(mask.voxels == LABELS[0])
+    half = mask.ijk_to_ras.copy()
+    half[:3, 3] += half[:3, 2] * (mask.shape[0] - (box[:, 0].min() + box[:, 0].max()) / 2)
+    write_segmentation(Volume(mask.voxels, half), segments, tmp_path / "half.seg.nrrd")
+    assert main(["export", str(tmp_path / "half.seg.nrrd"), "--scan", str(scan[0]), "-o", str(tmp_path / "half.dcm")]) == DONE
+    assert f"% of '{SEGMENTS[0].name}' lies on the DICOM images; the rest is not written" in capsys.readouterr().err
+
+
 def test_an_export_without_its_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "mask.seg.nrrd", "-o", str(tmp_path / "out.dcm")]) == BAD_INPUT
     assert "--scan" in capsys.readouterr().err

@@ -11,6 +11,7 @@ import pytest
 from neurospineseg.cli.main import BAD_INPUT, DONE, main
 from neurospineseg.images.segmentation_file import read_segmentation
 from neurospineseg.images.volume import Volume, write_volume
+from neurospineseg.tasks.anatomy import structure
 
 
 def mask_file(path: Path, radius: float) -> Path:
@@ -52,6 +53,7 @@ def test_masks_alone_are_said_to_be_compared_as_they_lie(masks: list[str], tmp_p
         (["--of", "liver"], "no structure 'liver'"),
         (["--dates", "a/b", "c"], "cannot be part"),
         (["--dates", ".", ".."], "cannot be part"),
+        (["--plot", "late_change.svg", "-o", "late_change.svg"], "give each another name"),
         (["--dates", "2024-06-30", "2024-01-31"], "2024-01-31 is given after a later date"),
     ],
 )
@@ -92,3 +94,13 @@ def test_the_change_is_seen_on_a_narrow_terminal(
     monkeypatch.setenv("COLUMNS", "80")
     main(["follow", *masks, "--task", "tumor", "-o", str(tmp_path / "table.csv")])
     assert "(+94 %)" in capsys.readouterr().out
+
+
+def test_heights_of_vertebrae_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    voxels = np.zeros((30, 36, 40), np.uint8)
+    voxels[8:20, 8:26, 6:34] = structure("vertebra_L3").label
+    masks = [tmp_path / "early.nii.gz", tmp_path / "late.nii.gz"]
+    for height, path in zip((2.0, 1.8), masks):
+        write_volume(Volume(voxels, np.diag([1.5, 1.5, height, 1.0])), path)
+    assert main(["follow", *map(str, masks), "--task", "spine", "-o", str(tmp_path / "table.csv")]) == DONE
+    assert "L3: Body height, middle" in capsys.readouterr().out

@@ -6,7 +6,7 @@ import pytest
 
 from neurospineseg.errors import InputError
 from neurospineseg.images.segmentation_file import FileSegment
-from neurospineseg.measurements.segment_names import structure_key, structures_of_segments
+from neurospineseg.measurements.segment_names import shown_twice, structure_key, structures_of_segments
 from neurospineseg.tasks.structure import STRUCTURE_TAG
 from neurospineseg.tasks.task import task_named
 
@@ -30,6 +30,17 @@ GRAY = (128, 128, 128)
         ("spinal cord", None),
         ("left kidney", None),
         ("L30", None),
+        ("vertebrae_S1", "sacrum"),
+        ("L3 corrected", "vertebra_L3"),
+        ("22 L3", "vertebra_L3"),
+        ("L3 nerve root", None),
+        ("L3 pedicle screw", None),
+        ("T1 enhancing lesion", None),
+        ("L4-L5 facet joint", None),
+        ("L4-L5 foramen, left", None),
+        ("auditory_canal_left", None),
+        ("spinal canal stenosis", None),
+        ("fracture of the sacrum", None),
     ],
 )
 def test_names_of_other_programs(name: str, key: str | None) -> None:
@@ -58,3 +69,14 @@ def test_a_mask_without_names_needs_a_task() -> None:
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(InputError, match="'Liver'"):
         structures_of_segments([FileSegment("a", "Liver", 1, GRAY)], [1])
+
+
+def test_advice_names_what_the_task_knows() -> None:
+    with pytest.raises(InputError, match="name them like Necrotic core"):
+        structures_of_segments([FileSegment("a", "L3", 1, GRAY)], [1], "tumor")
+
+
+def test_segments_that_show_one_structure_are_named() -> None:
+    segments = [FileSegment("a", "L3", 1, GRAY), FileSegment("b", "vertebrae_L3", 2, GRAY), FileSegment("c", "L4", 3, GRAY)]
+    (sentence,) = shown_twice(segments, structures_of_segments(segments, [1, 2, 3])[1])
+    assert "'L3' and 'vertebrae_L3' are measured as one" in sentence

@@ -22,6 +22,16 @@ from neurospineseg.measurements.rano import SOURCE, VERSION
 from neurospineseg.pipeline.follow_up import FollowUp, Study, follow
 from neurospineseg.tasks.task import task_named
 
+SHOWN = (
+    "volume",
+    "sum_of_products",
+    "longest_diameter",
+    "body_height_front",
+    "body_height_middle",
+    "body_height_back",
+    "disc_height_middle",
+)
+"""Keys of the measurements whose changes are printed; the table holds all."""
 SEGMENTS = (FileSegment("grown", "Grown", GROWN, (226, 60, 60)), FileSegment("shrunk", "Shrunk", SHRUNK, (60, 120, 226)))
 
 
@@ -33,6 +43,8 @@ def follow_studies(options: argparse.Namespace) -> None:
     plots = [options.plot] if options.plot is not None else []
     if plots and plots[0].suffix.lower() != ".svg":
         raise InputError(f"The plot '{plots[0].name}' is of no kind that can be drawn; its name must end in .svg.")
+    if len({path.absolute() for path in (options.output, *maps, *plots)}) < 1 + len(maps) + len(plots):
+        raise InputError("The table, the plot and the maps are files of their own; give each another name.")
     inputs = [*options.masks, *options.scans]
     with ExitStack() as stack:
         drawn = [stack.enter_context(Outputs([path], inputs=inputs, overwrite=options.overwrite)) for path in plots]
@@ -103,7 +115,7 @@ def _structures(task: str, of: str | None) -> list[str]:
 def _show(found: FollowUp) -> None:
     for note in found.notes:
         say(f"Note: {note}")
-    followed = [each for each in found.changes if each.measured.key in ("volume", "sum_of_products", "longest_diameter")]
+    followed = [each for each in found.changes if each.measured.key in SHOWN]
     cells = [
         (each.study, each.measured.text, _first(each), _lowest(each), f"{each.measured.place_name}: {each.measured.name}")
         for each in followed

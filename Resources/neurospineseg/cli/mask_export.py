@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,8 @@ from neurospineseg.pipeline.dicom_exports import write_dicom
 from neurospineseg.tasks.task import task_named
 
 SAME_MM = 0.01
+LEAST_SHARE = 0.9
+"""Of a segment's volume on other voxels; of less, what is lost is told."""
 
 
 def coded_mask(path: Path, task: str | None) -> tuple[Volume, list[CodedSegment]]:
@@ -59,8 +61,9 @@ def export_dicom(mask: Path, task: str | None, scan: Path, reading: Reading, fil
     source = dicom_source(scan, reading)
     notes = list(labels.notes)
     if not labels.grid.same_as(source.grid, SAME_MM):
-        labels = _laid_on(labels, source.grid)
+        labels, lost = _laid_on(labels, source.grid, segments)
         notes.append("The mask lies on other voxels than the DICOM images; each of their voxels got the segment that is nearest.")
+        notes += lost
     write_dicom(files, labels, segments, source, maker_of(mask))
     return notes
 
@@ -74,6 +77,24 @@ def maker_of(mask: Path) -> Maker:
     return Maker(record["model"]["name"], record["model"]["version"], edited)
 
 
-def _laid_on(labels: Volume, grid: Grid) -> Volume:
-    moved = resample(labels.tensor[None].float(), labels.grid, grid, mode="nearest", fill=0.0)[0].numpy()
-    return Volume(moved.astype(np.uint16), grid.affine)
+def _laid_on(labels: Volume, grid: Grid, segments: Sequence[CodedSegment]) -> tuple[Volume, list[str]]:
+    """The mask on another grid, and a sentence for each segment of which much is not there any more.
+
+    Raises:
+        InputError: nothing of it lies there.
+    """
+    voxels = resample(labels.tensor[None].float(), labels.grid, grid, mode="nearest", fill=0.0)[0].numpy().astype(np.uint16)
+    sizes = []
+    for found, of in ((voxels, grid), (labels.voxels, labels.grid)):
+        sizes.append(np.bincount(found.ravel(), minlength=2**16) * of.voxel_volume_ml)
+    kept = [(segment.name, sizes[0][segment.label] / sizes[1][segment.label]) for segment in segments]
+    if not any(share for _name, share in kept):
+        raise InputError("Nothing of the mask lies where the DICOM images are; give the series that it was made of.")
+    lost = [
+        f"'{name}' lies beyond the DICOM images or between their voxels; it is not written."
+        if not share
+        else f"Only {share:.0%} of '{name}' lies on the DICOM images; the rest is not written."
+        for name, share in kept
+        if share < LEAST_SHARE
+    ]
+    return Volume(voxels, grid.affine), lost

@@ -12,7 +12,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.images.nrrd_file import read_header
 from neurospineseg.images.segmentation_file import FileSegment, read_segmentation
 from neurospineseg.images.volume import Volume, read_volume
-from neurospineseg.measurements.segment_names import structures_of_segments
+from neurospineseg.measurements.segment_names import shown_twice, structures_of_segments
 
 MOST_LABELS = 400
 
@@ -56,7 +56,10 @@ def mask_with_segments(path: Path, task: str | None) -> tuple[Volume, str, dict[
     values = [int(value) for value in np.unique(labels.voxels) if value > 0]
     if not values:
         raise InputError(f"The mask '{path.name}' is empty; give one that holds segments.")
-    return labels, *structures_of_segments(segments, values, task or recorded), segments
+    found, keys = structures_of_segments(segments, values, task or recorded)
+    for sentence in shown_twice([segment for segment in segments if segment.label in values], keys):
+        say(f"Warning: {path.name}: {sentence}")
+    return labels, found, keys, segments
 
 
 def levels_in_file(path: Path, task: str) -> dict[str, tuple[float, float, float]]:

@@ -41,7 +41,8 @@ def surfaces(options: argparse.Namespace) -> None:
             for surface, path in zip(made, paths):
                 write_stl(surface, outputs.temporary(path))
     _show(made)
-    print(f"{target if is_glb else f'{len(paths)} files in {target}'} written. Not for clinical use.")
+    files = f"{len(paths)} {'file' if len(paths) == 1 else 'files'} in {target}"
+    print(f"{target if is_glb else files} written. Not for clinical use.")
 
 
 def _make(folder: Path) -> None:

@@ -11,6 +11,13 @@ from neurospineseg.tasks.structure import STRUCTURE_TAG
 from neurospineseg.tasks.task import Task, registered_tasks, task_named
 
 LEVEL = r"(?:C[1-7]|T(?:1[0-3]|[1-9])|L[1-6]|S1)"
+NEUTRAL = set("segment seg label mask mr mri ct the of and corrected edited manual new copy final auto".split())
+VERTEBRA = NEUTRAL | set("vertebra vertebrae vertebral vert body bodies bone spine level lumbar thoracic cervical sacral sacrum".split())
+DISC = NEUTRAL | set(
+    "disc disk discs disks ivd intervertebral vertebral vertebra vertebrae space spine level lumbar thoracic cervical".split()
+)
+CANAL = NEUTRAL | set("canal spinal spine vertebral lumbar thoracic cervical".split())
+"""Words that may stand in the name of each; any other, as in *L3 nerve root* or *auditory canal*, makes it something else."""
 
 
 class NamedSegment(Protocol):
@@ -43,7 +50,8 @@ def structures_of_segments(segments: Sequence[NamedSegment], values: Iterable[in
         best = max(found, key=lambda name: len(found[name]))
         if not found[best]:
             shown = ", ".join(f"'{each.name}'" for each in list(segments)[:4])
-            raise InputError(f"None of the segments ({shown}) has the name of a known structure; name them like L3, L3-L4 disc, sacrum.")
+            like = ", ".join([structure.name for each in tasks for structure in each.structures][:3]) if task else "L3, L3-L4 disc, sacrum"
+            raise InputError(f"None of the segments ({shown}) has the name of a known structure; name them like {like}.")
         return best, found[best]
     if task is None:
         raise InputError("The mask does not name its segments; say with --task which structures its label values are.")
@@ -75,6 +83,19 @@ def structure_key(segment: NamedSegment, task: Task) -> str | None:
     return None
 
 
+def shown_twice(segments: Sequence[NamedSegment], keys: Mapping[int, str]) -> list[str]:
+    """A sentence for each structure that several segments show, which are measured as one."""
+    names: dict[str, list[str]] = {}
+    for segment in segments:
+        if segment.label in keys:
+            names.setdefault(keys[segment.label], []).append(f"'{segment.name}'")
+    return [
+        f"The segments {', '.join(own[:-1])} and {own[-1]} are measured as one, {key}; rename what is something else."
+        for key, own in names.items()
+        if len(own) > 1
+    ]
+
+
 def rib_labels(segments: Sequence[NamedSegment]) -> list[int]:
     """Label values of segments that are named as ribs, such as *rib_left_12*."""
     return [segment.label for segment in segments if re.search(r"\brib(s)?\b", _plain(f"{segment.name} {segment.key}"))]
@@ -86,13 +107,13 @@ def _plain(words: str) -> str:
 
 def _spine_key(words: str) -> str | None:
     """``vertebra_L3`` for *vertebrae_L3*, *L3*; ``disc_L3_L4`` for *IVD L3-L4*, *disc_L3_L4*; the sacrum and the canal."""
-    text = words.replace("_", " ").replace("-", " ").replace("/", " ")
-    levels = re.findall(rf"(?<![A-Z0-9]){LEVEL}(?![0-9])", text.upper())
-    disc = re.search(r"\b(dis[ck]s?|ivd)\b", text.lower()) is not None
+    text = re.sub(r"[^a-z0-9]+", " ", words.lower())
+    levels = re.findall(rf"\b{LEVEL}\b", text.upper())
+    others = set(re.findall(r"\b[a-z][a-z0-9]*", re.sub(rf"\b{LEVEL.lower()}\b", " ", text)))
     if len(levels) == 2:
-        return f"disc_{levels[0]}_{levels[1]}"
-    if len(levels) == 1 and not disc:
+        return f"disc_{levels[0]}_{levels[1]}" if others <= DISC else None
+    if len(levels) == 1 and others <= VERTEBRA:
         return "sacrum" if levels[0] == "S1" else f"vertebra_{levels[0]}"
-    if re.search(r"\bcanal\b", text.lower()):
+    if not levels and "canal" in others and others <= CANAL:
         return "spinal_canal"
-    return "sacrum" if re.search(r"\bsacrum\b", text.lower()) else None
+    return "sacrum" if not levels and "sacrum" in others and others <= VERTEBRA else None
