@@ -44,7 +44,7 @@ class BatchLogic:
         self.client = _CLIENTS.setdefault(declaration.name, WorkerClient())
         self.run: BatchRun | None = None
         self.output: Path | None = None
-        self._stopping = False
+        self.stopping = False
         self._timer: Any = None
 
     @property
@@ -90,14 +90,14 @@ class BatchLogic:
     def _begin(self, request: MatchFolder | RunBatch, listener: BatchListener) -> None:
         self._check_idle()
         ensure_dependencies(self.declaration.name)
-        self._stopping = False
+        self.stopping = False
         self.run = BatchRun(self.client, request, listener)
         self._tick_often()
 
     def stop(self) -> None:
         """Ends the batch as soon as its tables are written; asked twice, at once."""
-        if self.segmenting and not self._stopping:
-            self._stopping = True
+        if self.segmenting and not self.stopping:
+            self.stopping = True
             self.client.stop_batch()
         else:
             self.end(_("Stopped; what was segmented is kept."))

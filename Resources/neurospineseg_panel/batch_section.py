@@ -60,6 +60,7 @@ class BatchSection:
         self.folder: Path | None = None
         self.output: Path | None = None
         self._failed: dict[str, str] = {}
+        self._over = 0
         self._connect()
         self._was_opened = False
         self.update()
@@ -207,6 +208,7 @@ class BatchSection:
         if self.output is None:
             raise InputError(_("No folder was chosen for the masks; choose one."))
         self._failed.clear()
+        self._over = 0
         self.logic.start(self.table.cases, self.output, self._settings(), self._listener(self._ended))
         self.say(_("The worker is starting; Slicer can be used meanwhile."))
 
@@ -224,15 +226,20 @@ class BatchSection:
 
     def _begun(self, case: CaseBegun) -> None:
         self.ui.bar.setMaximum(max(1, case.count))
-        self.ui.bar.setValue(case.number)
         if not case.case:
+            self.ui.bar.setValue(case.number)
             self.say(_("Looking through the folder: {number} of {count}").format(number=case.number, count=case.count))
             return
         self.table.tell(case.case, _("at work"))
         self.table.follow(case.case)
-        self._tell_progress(case.number, case.count)
+        self._tell_progress()
 
-    def _tell_progress(self, number: int, count: int) -> None:
+    def _tell_progress(self) -> None:
+        """Counts what is over: while one case is read, those before it are still segmented and written."""
+        number, count = self._over, self.ui.bar.maximum
+        self.ui.bar.setValue(number)
+        if self.logic.stopping:
+            return
         parts = [_("{number} of {count} cases").format(number=number, count=count)]
         if self._failed:
             parts.append(_("{count} failed").format(count=len(self._failed)))
@@ -245,7 +252,9 @@ class BatchSection:
         done = case.outcome in (DONE, KEPT)
         if not done:
             self._failed[case.case] = in_the_panel(case.outcome)
+        self._over += 1
         self.table.tell(case.case, _("done") if done else self._failed[case.case])
+        self._tell_progress()
 
     def _ended(self, over: BatchOver, notes: list[str]) -> None:
         states = list(over.outcomes.values())

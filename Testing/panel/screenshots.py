@@ -1,8 +1,10 @@
 """Pictures of each panel for the README: idle, running, with a result.
 
-    python -m Testing.panel.screenshots [MODULE ... | Installation | Measure]
+    python -m Testing.panel.screenshots [MODULE ... | Installation | Measure | Batch]
 
-Installation: the screens of the first run, as ``Installation-<state>.png``. Measure: that section of each module, as ``<MODULE>-measure.png``. Runs the panels on the bench, on the modules' own drawn samples; writes ``Resources/Screenshots/<MODULE>-<state>.png``.
+Installation: the screens of the first run, as ``Installation-<state>.png``. Measure: that section of each module, as ``<MODULE>-measure.png``.
+Batch: that section at work, as ``TumorSeg-batch.png``. Runs the panels on the bench, on the modules' own drawn samples; writes
+``Resources/Screenshots/<MODULE>-<state>.png``.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from Testing.panel import bench
+from Testing.panel.batch_pictures import make_batch_pictures
 from Testing.panel.conftest import Bench
 from Testing.panel.installation_pictures import make_installation_pictures
 from Testing.panel.measure_pictures import make_measure_pictures
@@ -56,10 +59,12 @@ def show(application: Any, name: str) -> None:
 
 if __name__ == "__main__":
     app = bench.install()
-    for module in sys.argv[1:] or ("SubcorticalSeg", "SpineSeg", "TumorSeg", "Installation", "Measure"):
+    for module in sys.argv[1:] or ("SubcorticalSeg", "SpineSeg", "TumorSeg", "Installation", "Measure", "Batch"):
         if module == "Installation":
             make_installation_pictures(app, FOLDER)
         elif module == "Measure":
             make_measure_pictures(app, FOLDER)
+        elif module == "Batch":
+            make_batch_pictures(app, FOLDER)
         else:
             show(app, module)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import slicer
 
+from neurospineseg.worker.protocol import CaseBegun, CaseOver
 from Testing.dicom_scans import slices, write_series
 from Testing.small_scans import ball, write_nifti
 
@@ -131,6 +132,17 @@ def test_a_batch_that_is_ended_at_once_leaves_nothing_half_written(panel: Any, b
     section.logic.end("Ended.")
     assert [path.name for path in (tmp_path / "masks").iterdir() if path.name.startswith(".")] == []
     assert ended(section) or not section.logic.busy
+
+
+def test_the_progress_counts_what_is_over_not_what_is_begun(panel: Any, bench: Any, cases: Path, tmp_path: Path) -> None:
+    section = matched(panel, bench, cases, tmp_path / "masks")
+    section._start()
+    section._begun(CaseBegun("a", 0, 3))
+    section._begun(CaseBegun("b", 1, 3))
+    assert (section.ui.bar.value, section.ui.bar.maximum) == (0, 3)
+    assert section.ui.statusLabel.text.startswith("0 of 3 cases")
+    section._case_over(CaseOver("a", "done"))
+    assert section.ui.statusLabel.text.startswith("1 of 3 cases")
 
 
 def test_a_second_click_stops_at_once_and_says_so(panel: Any, bench: Any, cases: Path, tmp_path: Path) -> None:
