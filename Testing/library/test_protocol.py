@@ -27,6 +27,8 @@ from neurospineseg.worker.protocol import (
     CaseOver,
     Core,
     CorrectionStored,
+    Describe,
+    Described,
     Died,
     Done,
     Failed,
@@ -70,6 +72,7 @@ SCANS = {"t1c": ScanFile("a.npy", EYE)}
 REQUESTS = [
     Warm("tumor"),
     Segment("tumor", CHOSEN, SCANS, inside=True),
+    Segment("spine", CHOSEN, SCANS, levels={"vertebra_L1": (1.0, 2.0, 3.0)}),
     FindRegion("spine", Settings(region="auto"), SCANS),
     RunFiles("tumor", {"t1c": Path("a.nii.gz")}, Path("b.nrrd"), CHOSEN, Path("hidden")),
     RunFiles("tumor", {"t1c": Path("a")}, Path("b.nrrd"), CHOSEN, None, 2, "LPS", (0.5, 0.5, 3.0), ("series=4", "flair:series=7")),
@@ -80,10 +83,12 @@ REQUESTS = [
     RunBatch("tumor", Path("masks/cases.csv"), Path("masks"), CHOSEN),
     StopBatch(),
     AddModel("tumor", Path("model.zip"), {"post": "t1c"}),
+    Describe("spine"),
     Quit(),
 ]
 RESULTS = [
     Warmed("tiny", "cpu"),
+    Described("cuda:0", "a GPU", ("cuda:0", "cpu"), ("tiny",)),
     Segmented("l.npy", {"task": "tumor"}, ("edema",), (StructureBox("edema", 2, (0, 1, 2, 3, 4, 5), 0.5),), "u.npy",
               (UncertainPlace((1.0, 2.0, 3.0), "edema", True, 0.5, 0.25),), InsideFile("i.npy", (1, 2, 3)), ("a sentence",),
               Core((1, 2, 3), (0, 1, 2), (4, 5, 6))),

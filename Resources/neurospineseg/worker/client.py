@@ -21,11 +21,12 @@ from neurospineseg.worker.json_lines import line_of, message_in, number_in
 from neurospineseg.worker.private_folder import make_private_folder, remove_folder, sweep_private_folders
 from neurospineseg.worker.process_group import kill_tree, own_group
 from neurospineseg.worker.protocol import FINAL, Answer, Died, Failed, Ready, Request, StopBatch
+from neurospineseg.worker.ssh_host import SshHost
 
 IDLE_SECONDS = 600.0
 LOG_TAIL_CHARACTERS = 4000
 _LIBRARY = Path(__file__).resolve().parents[2]
-_START = "import sys; sys.path[:] = [sys.argv.pop(1), *filter(None, sys.path)]; from neurospineseg.worker.server import main; main()"
+_START = "import sys; sys.path[:] = [sys.argv.pop(1), *filter(None, sys.path)]; from neurospineseg.worker.{program} import main; main()"
 """Python puts the current folder first, as an empty name; whatever lies there must not be imported."""
 
 
@@ -38,9 +39,12 @@ class WorkerClient:
     Args:
         executable: the Python that runs it; Slicer's ``PythonSlicer`` where there is one, else this one.
         idle_seconds: after how long without work it ends by itself.
+        host: another computer that does the work; None for this one. It serves only requests that name no files of this computer's, and
+            the process here is the ``relay``.
     """
 
-    def __init__(self, executable: str | None = None, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(self, executable: str | None = None, idle_seconds: float = IDLE_SECONDS, host: SshHost | None = None) -> None:
+        self.host = host
         self.executable, self.idle_seconds = executable or shutil.which("PythonSlicer") or sys.executable, idle_seconds
         self.folder: Path | None = None
         self.exit_code: int | None = None
@@ -79,7 +83,10 @@ class WorkerClient:
             self.stop()
         sweep_private_folders()
         self.folder = make_private_folder()
-        command = [self.executable, "-c", _START, str(_LIBRARY), "--folder", str(self.folder), "--idle", str(self.idle_seconds)]
+        program = "server" if self.host is None else "relay"
+        elsewhere = [] if self.host is None else [f"--host={self.host.name}", f"--python={self.host.python}"]
+        start = [self.executable, "-c", _START.format(program=program), str(_LIBRARY)]
+        command = [*start, "--folder", str(self.folder), "--idle", str(self.idle_seconds), *elsewhere]
         environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "PYTHONNOUSERSITE": "1"}
         try:
             with open(self.folder / "worker.log", "wb") as log:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from neurospineseg.errors import InputError
 from neurospineseg.geometry.bounding_box import bounding_box
 from neurospineseg.geometry.largest_part import largest_part
+from neurospineseg.geometry.triple import triple
 from neurospineseg.pipeline.stages import Progress, Stage
 from neurospineseg.tasks.task import task_named
 from neurospineseg.worker.protocol import (
@@ -21,6 +23,8 @@ from neurospineseg.worker.protocol import (
     CaseOver,
     Core,
     CorrectionStored,
+    Describe,
+    Described,
     FilesWritten,
     FindRegion,
     FolderMatched,
@@ -104,6 +108,19 @@ def warm(request: Warm, bench: Bench) -> Warmed:
     return Warmed(segmenter.bundle.spec.name, str(segmenter.device))
 
 
+def describe(request: Describe, bench: Bench) -> Described:
+    bench.progress(Stage.LOADING, 0.0)
+    import torch
+
+    from neurospineseg.inference.device import choose_device
+    from neurospineseg.models.catalog import models_of
+
+    device = choose_device("auto")
+    devices = [f"cuda:{number}" for number in range(torch.cuda.device_count())] + ["mps"] * torch.backends.mps.is_available()
+    hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPUs"
+    return Described(str(device), hardware, (*devices, "cpu"), tuple(model.name for model in models_of(request.task)))
+
+
 def find_region(request: FindRegion, bench: Bench) -> RegionFound:
     return RegionFound(bench.segmenter(request).find_region(bench.scans(request.scans), bench.progress))
 
@@ -116,7 +133,9 @@ def segment(request: Segment, bench: Bench) -> Segmented:
         inside.part_of(next(iter(scans.values())).grid, 0.0)
         request = replace(request, settings=replace(request.settings, region=None if task_named(request.task).renumbers else inside))
     segmenter = bench.segmenter(request)
-    result = segmenter.run(scans, bench.progress)
+    result = segmenter.run(
+        scans, bench.progress, None if request.levels is None else {key: triple(at) for key, at in request.levels.items()}
+    )
     uncertainty, boxes = result.uncertainty, _boxes(result)
     return Segmented(
         labels=bench.save("labels", result.labels.voxels),
@@ -292,6 +311,7 @@ def add_model(request: AddModel, bench: Bench) -> ModelAdded:
 
 OPERATIONS: dict[type, Callable[[Any, Bench], Result]] = {
     Warm: warm,
+    Describe: describe,
     Segment: segment,
     FindRegion: find_region,
     RunFiles: run_files,

@@ -1,7 +1,8 @@
 """What a window and its worker say to each other: a dataclass for each message, sent as one JSON line (see ``json_lines``).
 
-Voxels lie as ``.npy`` files in the worker's private folder, which both map into memory; messages name these files. Window and worker are of
-one version of the program, so that nothing here is kept for older ones. This module loads neither torch nor pydantic.
+Voxels lie as ``.npy`` files in the worker's private folder, which both map into memory; messages name these files. Where another computer
+works, a relay stands in the worker's place and sends these files, see ``relay``. Window and worker are of one version of the program, so that
+nothing here is kept for older ones. This module loads neither torch nor pydantic.
 
 A request is answered by any number of ``Progress`` and then one of ``Done``, ``Refused``, ``Failed`` or, where the process ends before,
 ``Died``. Who asks for files to be written names a ``staging`` folder, hidden beside them, for what is half written: whoever ends the worker in
@@ -43,12 +44,14 @@ class Segment:
 
     Attributes:
         inside: whether what lies outside the settings' region is to stay as it is: the answer then says where the region lies.
+        levels: see ``Segmenter.run``.
     """
 
     task: str
     settings: Settings = DEFAULTS
     scans: dict[str, ScanFile] = field(default_factory=dict)
     inside: bool = False
+    levels: dict[str, tuple[float, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -174,6 +177,13 @@ class AddModel:
 
 
 @dataclass(frozen=True)
+class Describe:
+    """Say what there is to segment with; answered by ``Described``."""
+
+    task: str
+
+
+@dataclass(frozen=True)
 class Quit:
     """End the process; not answered."""
 
@@ -182,6 +192,16 @@ class Quit:
 class Warmed:
     model: str
     device: str
+
+
+@dataclass(frozen=True)
+class Described:
+    """What ``auto`` takes for computing, its name, what else there is, and the names of the task's models."""
+
+    device: str
+    hardware: str
+    devices: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -335,7 +355,19 @@ class ModelAdded:
     notes: tuple[str, ...] = ()
 
 
-Result = Warmed | Segmented | RegionFound | FilesWritten | CorrectionStored | Measured | Followed | FolderMatched | BatchOver | ModelAdded
+Result = (
+    Warmed
+    | Segmented
+    | RegionFound
+    | FilesWritten
+    | CorrectionStored
+    | Measured
+    | Followed
+    | FolderMatched
+    | BatchOver
+    | ModelAdded
+    | Described
+)
 
 
 @dataclass(frozen=True)
@@ -414,6 +446,20 @@ class Died:
     log: str = ""
 
 
-Request = Warm | Segment | FindRegion | RunFiles | MatchFolder | RunBatch | StopBatch | StoreCorrection | Measure | Follow | AddModel | Quit
+Request = (
+    Warm
+    | Segment
+    | FindRegion
+    | RunFiles
+    | MatchFolder
+    | RunBatch
+    | StopBatch
+    | StoreCorrection
+    | Measure
+    | Follow
+    | AddModel
+    | Describe
+    | Quit
+)
 Answer = Ready | Idle | Progress | CaseBegun | CaseOver | Done | Refused | Failed | Died
 FINAL = (Done, Refused, Failed, Died)
