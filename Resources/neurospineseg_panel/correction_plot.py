@@ -67,7 +67,17 @@ def draw_history(task: str, judged: Sequence[Correction]) -> Any:
         series.SetLineWidth(4 if name == MEAN else 1)
         series.SetColor(*color)
         chart.AddAndObservePlotSeriesNodeID(series.GetID())
+    _remove_others(task, curves)
     return chart
+
+
+def _remove_others(task: str, curves: dict[str, list[float]]) -> None:
+    """Curves that are drawn no more leave the scene."""
+    kept = {f"{task} series {name}" for name in curves}
+    for node in slicer.util.getNodesByClass("vtkMRMLPlotSeriesNode"):
+        told = node.GetAttribute(ATTRIBUTE) or ""
+        if told.startswith(f"{task} series ") and told not in kept:
+            slicer.mrmlScene.RemoveNode(node)
 
 
 def _table(judged: Sequence[Correction], curves: dict[str, list[float]]) -> Any:

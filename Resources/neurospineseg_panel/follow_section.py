@@ -6,7 +6,9 @@ from typing import Any
 
 import qt
 import slicer
+import vtk
 from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
 
 from neurospineseg_panel.follow_nodes import CHART
 from neurospineseg_panel.follow_run import NodeStudy, study_name
@@ -16,9 +18,12 @@ from neurospineseg_panel.measure_folder import KEY_ATTRIBUTE, own_nodes
 from neurospineseg_panel.measure_plots import show_chart
 from neurospineseg_panel.run import Listener, Run
 
+LISTING_MILLISECONDS = 200
+"""After what has come, gone or got another name."""
 
-class FollowSection:
-    """The list of segmentations to check, and the button that compares them.
+
+class FollowSection(VTKObservationMixin):
+    """The list of segmentations to check, which follows the scene, and the button that compares them.
 
     Args:
         ui: the panel's widgets.
@@ -27,11 +32,33 @@ class FollowSection:
     """
 
     def __init__(self, ui: Any, host: Host, logic: SegmentLogic) -> None:
+        VTKObservationMixin.__init__(self)
         self.ui, self.host, self.logic = ui, host, logic
         self._offered: list[NodeStudy] = []
         self._first: Any = None
         ui.followList.connect("itemChanged(QListWidgetItem*)", self.onChanged)
         ui.followButton.connect("clicked(bool)", self.onFollow)
+        self._listing = qt.QTimer()
+        self._listing.setSingleShot(True)
+        self._listing.setInterval(LISTING_MILLISECONDS)
+        self._listing.connect("timeout()", self.onListing)
+        self._watch()
+
+    def _watch(self) -> None:
+        """Observes the scene and the segmentations that are in it now; the mixin would keep alive what it once observed."""
+        self.removeObservers()
+        for event in (slicer.mrmlScene.NodeAddedEvent, slicer.mrmlScene.NodeRemovedEvent):
+            self.addObserver(slicer.mrmlScene, event, self.onSceneChanged)
+        for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+            for event in (vtk.vtkCommand.ModifiedEvent, slicer.vtkSegmentation.SegmentAdded, slicer.vtkSegmentation.SegmentRemoved):
+                self.addObserver(node, event, self.onSceneChanged)
+
+    def onSceneChanged(self, caller: Any, event: Any) -> None:
+        self._listing.start()
+
+    def onListing(self) -> None:
+        self._watch()
+        self.onChanged(None)
 
     def update(self, busy: bool) -> None:
         """Lists the scene's segmentations, by date where all have one; shown only where there are two or more."""
@@ -56,6 +83,10 @@ class FollowSection:
 
     def onChanged(self, item: Any) -> None:
         self.update(self.logic.run is not None and not self.logic.run.done)
+
+    def cleanup(self) -> None:
+        self._listing.stop()
+        self.removeObservers()
 
     def onFollow(self, checked: bool = False) -> None:
         self.host.when_installed(self.ui.followButton, lambda: self.host.begin(self._run, self.onFollowed))

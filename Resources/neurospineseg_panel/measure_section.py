@@ -79,10 +79,10 @@ class MeasureSection(VTKObservationMixin):
         """Lists what was measured on a segmentation, or nothing."""
         if node is self.node:
             return
-        self._observe(False)
+        self.removeObservers()  # removeObserver would keep the node alive
         self._filling.stop()
         self.node, self.measured = node, None
-        self._observe(True)
+        self._observe()
         self.tree.clear()
         self.take_table()
         self.tell_state()
@@ -100,14 +100,14 @@ class MeasureSection(VTKObservationMixin):
         if self.measured is not None:
             self._filling.start(self.tree.filling(self.measured), lambda nothing: None)
 
-    def _observe(self, on: bool) -> None:
+    def _observe(self) -> None:
         if self.node is None:
             return
         kind = slicer.vtkSegmentation
         events = (kind.SegmentAdded, kind.SegmentRemoved, kind.SegmentModified, kind.SourceRepresentationModified)
         transformed = slicer.vtkMRMLTransformableNode.TransformModifiedEvent
         for event in (*events, slicer.vtkMRMLSegmentationNode.SegmentationChangedEvent, transformed):
-            (self.addObserver if on else self.removeObserver)(self.node, event, self.onSegmentationChanged)
+            self.addObserver(self.node, event, self.onSegmentationChanged)
 
     def onSegmentationChanged(self, caller: Any, event: Any) -> None:
         self._settled.start()
@@ -223,5 +223,6 @@ class MeasureSection(VTKObservationMixin):
         self._dragged.stop()
         self.levels.stop()
         self.tree.cleanup()
+        self.following.cleanup()
         self.show(None)
         self.marks.cleanup()

@@ -79,7 +79,9 @@ class ModelAdding:
         box.connect("accepted()", dialog.accept)
         box.connect("rejected()", dialog.reject)
         form.addRow(box)
-        if not dialog.exec_():
+        accepted = bool(dialog.exec_())
+        dialog.deleteLater()
+        if not accepted:
             return None
         return {name: selector.itemData(selector.currentIndex) for name, selector in selectors.items()}
 

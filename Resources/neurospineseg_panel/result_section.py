@@ -47,20 +47,20 @@ class ResultSection(VTKObservationMixin):
         """Shows a segmentation, or nothing."""
         if node is self.node:
             return
-        self._observe(False)
+        self.removeObservers()  # removeObserver would keep the node alive
         self._placing.stop()
         self.node = node
         self.table.show(node)
-        self._observe(True)
+        self._observe()
         self.ui.show3DButton.setSegmentationNode(node)
         self._update_buttons()
 
-    def _observe(self, on: bool) -> None:
+    def _observe(self) -> None:
         kind = slicer.vtkSegmentation
         events = (kind.SegmentAdded, kind.SegmentRemoved, kind.SegmentModified, kind.SourceRepresentationModified)
         if self.node is not None:
             for event in (*events, slicer.vtkMRMLSegmentationNode.SegmentationChangedEvent):
-                (self.addObserver if on else self.removeObserver)(self.node, event, self.onChanged)
+                self.addObserver(self.node, event, self.onChanged)
 
     def onChanged(self, caller: Any, event: Any) -> None:
         self.table.show_known()

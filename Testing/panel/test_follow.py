@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import slicer
+import vtk
 
 from neurospineseg.cli.main import DONE, main
 from neurospineseg.images.volume import Volume
@@ -130,3 +131,37 @@ def test_a_study_that_left_the_scene_is_one_sentence(bench, panel) -> None:
     bench.click(panel.ui.followButton)
     bench.spin(lambda: not panel.runs.busy, 3)
     assert "'2024-06-20' is in no scene any more" in panel.ui.statusLabel.text
+
+
+def listed(panel) -> list[str]:
+    return [panel.ui.followList.item(row).text() for row in range(panel.ui.followList.count)]
+
+
+def test_the_list_follows_the_scene(bench, panel) -> None:
+    assert len(listed(panel)) == 2
+    third = tumor_node("2024-09-01", 6.0)
+    bench.spin(lambda: "2024-09-01" in listed(panel), 60)
+    third.SetName("2024-09-02")
+    bench.spin(lambda: "2024-09-02" in listed(panel), 60)
+    slicer.mrmlScene.RemoveNode(third)
+    bench.spin(lambda: len(listed(panel)) == 2, 60)
+    panel.measure.following.cleanup()
+    tumor_node("2024-10-01", 6.0)
+    bench.spin(0.5)
+    assert len(listed(panel)) == 2
+
+
+def test_a_segmentation_that_was_removed_is_not_kept(bench, panel) -> None:
+    import gc
+
+    third = tumor_node("2024-09-01", 6.0)
+    panel.parameters.shown = third
+    bench.spin(lambda: "2024-09-01" in listed(panel), 60)
+    gone = vtk.vtkWeakReference()
+    gone.Set(third)
+    panel.parameters.shown = panel.studies[0]
+    slicer.mrmlScene.RemoveNode(third)
+    bench.spin(lambda: len(listed(panel)) == 2, 60)
+    del third
+    gc.collect()
+    assert gone.Get() is None

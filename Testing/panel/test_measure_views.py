@@ -122,6 +122,7 @@ def test_the_commissures_make_a_transform_in_which_the_head_stands_upright(bench
     spine.SetAndObserveTransformNodeID(node.GetID())
     place_acpc(spine, replace(nuclei(), items=tuple(replace(each, points=as_points(np.add(each.points, 5))) for each in nuclei())), known)
     np.testing.assert_allclose(matrix_of(node), matrix)
+    spine.SetAndObserveTransformNodeID(None)
     place_acpc(spine, Measurements("subcortical"), known)
     assert node.GetScene() is None
 

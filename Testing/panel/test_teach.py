@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,15 @@ def test_the_plot_shows_each_structure_over_time(bench, panel, monkeypatch) -> N
     assert [node.GetName() for node in series] == ["Mean", "Edema", "Enhancing tumor"]
     assert [table.GetValueByName(row, "edema").ToDouble() for row in range(3)] == [0.5, 0.7, 0.9]
     assert shown[0] is shown[1]
+
+
+def test_a_curve_that_is_drawn_no_more_leaves_the_scene(bench, panel, monkeypatch) -> None:
+    from neurospineseg_panel.correction_plot import draw_history
+
+    judged = panel.teach.history.judged
+    draw_history("tumor", judged)
+    draw_history("tumor", [replace(each, dice={"edema": each.dice["edema"]}) for each in judged])
+    assert [node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLPlotSeriesNode")] == ["Mean", "Edema"]
 
 
 def test_a_fine_tuning_is_watched_paused_and_canceled(bench, panel, home: Path) -> None:
