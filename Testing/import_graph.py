@@ -24,7 +24,8 @@ FLOORS = (
     ("models",),
     ("inference", "checks", "measurements", "pages", "exports", "mrml"),
     ("pipeline",),
-    ("worker", "cli"),
+    ("worker",),
+    ("cli",),
     ("neurospineseg_panel", "Training", "__main__"),
     MODULE_FILES,
 )

@@ -83,7 +83,7 @@ REQUESTS = [
     RunBatch("tumor", Path("masks/cases.csv"), Path("masks"), CHOSEN),
     StopBatch(),
     AddModel("tumor", Path("model.zip"), {"post": "t1c"}),
-    Describe("spine"),
+    Describe(),
     Quit(),
 ]
 RESULTS = [

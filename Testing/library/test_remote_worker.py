@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import torch
 
-from neurospineseg.images.volume import Volume
+from neurospineseg.cli.main import main
+from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.pipeline.segmenter import Segmenter
 from neurospineseg.pipeline.settings import Settings
 from neurospineseg.pipeline.stages import Stage
@@ -118,7 +119,7 @@ def test_its_mask_is_that_of_this_computer_voxel_for_voxel(warm: WorkerClient, t
 
 
 def test_it_says_what_it_has(warm: WorkerClient) -> None:
-    described = last(warm, Describe("tumor")).result
+    described = last(warm, Describe()).result
     assert "tiny_tumor" in described.models
     assert described.devices[-1] == "cpu"
 
@@ -262,10 +263,51 @@ def test_a_file_outside_its_folder_is_not_written_there(tmp_path: Path) -> None:
     process, stream = far_end(tmp_path)
     stream.receive()
     stream.send("file", b"voxels", name="../scan.npy", first=True)
-    stream.send("request", json.dumps({"id": None, "message": "Describe", "fields": {"task": "tumor"}}).encode(), number=3)
+    stream.send("request", json.dumps({"id": None, "message": "Describe", "fields": {}}).encode(), number=3)
     answer = stream.receive()
     process.stdin.close()
     assert ended(process) == 0
     assert isinstance(answer, Frame)
     assert "is no name of a file of voxels" in json.loads(answer.content)["fields"]["message"]
     assert not (tmp_path / "scan.npy").exists()
+
+
+class Kept:
+    """A worker that goes on when whoever asked it is done."""
+
+    def __init__(self, client: WorkerClient) -> None:
+        self.client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return (lambda: None) if name == "stop" else getattr(self.client, name)
+
+
+def test_the_shell_writes_the_mask_that_it_writes_without(
+    warm: WorkerClient, tmp_path: Path, head: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = ["segment", "tumor", "--t1c", str(head), "--model", "tiny_tumor", "--device", "cpu"]
+    assert main([*common, "-o", str(tmp_path / "here.nii.gz")]) == 0
+    monkeypatch.setattr("neurospineseg.worker.remote_segmenter.WorkerClient", lambda host: Kept(warm))
+    assert main([*common, "-o", str(tmp_path / "there.nii.gz"), "--host", "workstation"]) == 0
+    assert "on cpu of 'workstation'." in capsys.readouterr().out
+    here, away = (read_volume(tmp_path / f"{name}.nii.gz") for name in ("here", "there"))
+    np.testing.assert_array_equal(away.voxels, here.voxels)
+    records = [json.loads((tmp_path / f"{name}.json").read_text()) for name in ("here", "there")]
+    assert records[0]["volumes"] == records[1]["volumes"]
+    assert records[0]["settings"] == records[1]["settings"]
+    assert records[0]["warnings"] == records[1]["warnings"]
+
+
+@pytest.mark.parametrize("command", [["segment", "tumor", "--t1c", "SCAN", "-o", "mask.nii.gz"], ["doctor"]])
+def test_the_shell_says_why_not(
+    there: StandInSsh, head: Path, command: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([*(str(head) if word == "SCAN" else word for word in command), "--host", "nowhere"]) == 2
+    assert capsys.readouterr().err == "There is no computer 'nowhere' in the network; check the name.\n"
+    assert not (tmp_path / "mask.nii.gz").exists()
+
+
+def test_the_shell_takes_no_python_of_no_host(capsys: pytest.CaptureFixture[str], head: Path) -> None:
+    assert main(["segment", "tumor", "--t1c", str(head), "-o", "mask.nii.gz", "--host-python", "python3.12"]) == 2
+    assert "name that computer with --host" in capsys.readouterr().err

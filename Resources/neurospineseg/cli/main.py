@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from neurospineseg import __version__
 from neurospineseg.cli.models_options import add_models_command
 from neurospineseg.cli.reading_options import add_reading_options
-from neurospineseg.cli.run_options import add_levels_option, add_register_option, add_run_options
+from neurospineseg.cli.run_options import add_host_options, add_levels_option, add_register_option, add_run_options
 from neurospineseg.errors import ImplausibleInput, InputError, missing_package
 from neurospineseg.errors.of_files import is_of_the_system, use_failed
 from neurospineseg.tasks.task import Task, refused_declarations, registered_tasks
@@ -95,9 +95,10 @@ def make_parser() -> argparse.ArgumentParser:
     _corrections_options(commands, general)
     _tuning_options(commands, general)
     add_models_command(commands, general)
-    commands.add_parser(
+    doctor = commands.add_parser(
         "doctor", help="what is installed, which device, how fast", description="Checks the installation.", parents=[general]
     )
+    add_host_options(doctor)
     _wheels_options(commands, general)
     return parser
 
@@ -272,6 +273,7 @@ def _segment_options() -> _Parser:
         help='"R low,R high,A low,A high,S low,S high" in mm (RAS), or auto for all that is not air; only inside it is anything segmented (a model that looks for its own region does so with auto)',
     )
     add_run_options(shared)
+    add_host_options(shared)
     shared.add_argument("--page", action="store_true", help="also write an HTML page with pictures beside the mask")
     shared.add_argument("--no-sidecar", action="store_true", help="do not write the .json report beside the mask")
     shared.add_argument("--overwrite", action="store_true", help="replace existing outputs")
@@ -380,6 +382,10 @@ def _run(options: argparse.Namespace, debug: bool) -> int:
                 from neurospineseg.cli.wheels import wheels
 
                 wheels(options)
+            elif options.host is not None:
+                from neurospineseg.cli.other_host import examine_host
+
+                examine_host(options)
             else:
                 from neurospineseg.cli.doctor import examine
 

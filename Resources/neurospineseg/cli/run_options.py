@@ -26,6 +26,14 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--anyway", dest="force", action="store_true", help=argparse.SUPPRESS)  # its name before
 
 
+def add_host_options(parser: argparse.ArgumentParser) -> None:
+    """For commands that another computer may do the work of."""
+    words = "another computer that does the work, as ssh knows it, such as workstation or me@10.0.0.7; nothing stays there"
+    parser.add_argument("--host", metavar="NAME", help=words)
+    words = "the Python there that has NeuroSpineSeg, such as ~/venv/bin/python; default: python3"
+    parser.add_argument("--host-python", metavar="COMMAND", help=words)
+
+
 def add_register_option(parser: argparse.ArgumentParser) -> None:
     """For commands of tasks that take several scans."""
     parser.add_argument("--register", action="store_true", help="align the scans rigidly to the reference first")

@@ -8,6 +8,7 @@ from pathlib import Path
 from neurospineseg.cli.console import StageProgress, out, say, table
 from neurospineseg.cli.mask_file import levels_in_file
 from neurospineseg.cli.measured import show
+from neurospineseg.cli.other_host import host_of, segmenter_on
 from neurospineseg.cli.run_options import settings_of
 from neurospineseg.errors import InputError
 from neurospineseg.pipeline.file_job import FileJob, run_file_job
@@ -15,9 +16,9 @@ from neurospineseg.pipeline.file_job import FileJob, run_file_job
 
 def segment(options: argparse.Namespace) -> None:
     """Runs the command and prints the volumes; warnings go to the standard error."""
-    job = file_job_of(options)
+    job, host = file_job_of(options), host_of(options)
     with StageProgress() as progress:
-        result = run_file_job(job, progress)
+        result = run_file_job(job, progress, segmenter=segmenter_on(host, job.task, job.settings))
     for warning in dict.fromkeys(result.warnings):
         say(f"Warning: {warning}")
     if result.measurements is not None:
@@ -27,9 +28,9 @@ def segment(options: argparse.Namespace) -> None:
         out().print(table(None, ("Structure", "mL"), rows, right=(1,)))
     seconds = sum(result.report["seconds"].values())
     model = result.report["model"]
-    print(
-        f"{job.output} written in {seconds:.1f} s by {model['name']} {model['version']} on {result.report['device']}. Not for clinical use."
-    )
+    whose = "" if host is None else f" of '{host.name}'"
+    by = f"{model['name']} {model['version']} on {result.report['device']}{whose}"
+    print(f"{job.output} written in {seconds:.1f} s by {by}. Not for clinical use.")
 
 
 def file_job_of(options: argparse.Namespace) -> FileJob:

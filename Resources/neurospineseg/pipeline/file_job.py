@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from neurospineseg.atomic_files import SEGMENTATION_ENDING, Outputs, beside, mask_ending, whole_file
 from neurospineseg.errors import InputError
@@ -28,6 +28,15 @@ if TYPE_CHECKING:
     from neurospineseg.exports.dicom_source import DicomSource
     from neurospineseg.images.volume import Volume
     from neurospineseg.pipeline.segmentation_result import SegmentationResult
+
+
+class SegmentsScans(Protocol):
+    """What segments a case: a ``Segmenter``, or something that lets another do it."""
+
+    def run(
+        self, scans: Mapping[str, Volume], progress: Progress = ..., levels: Mapping[str, tuple[float, float, float]] | None = None
+    ) -> SegmentationResult:
+        """See ``Segmenter.run``."""
 
 
 @dataclass(frozen=True)
@@ -98,15 +107,16 @@ class FileJobSteps:
 
     Args:
         networks: loaded networks by bundle name, kept between jobs.
+        segmenter: does the work where it is not a ``Segmenter`` of this process.
 
     Raises:
         InputError: the output is of no kind that can be written here.
     """
 
-    def __init__(self, job: FileJob, networks: dict[str, Any] | None = None) -> None:
+    def __init__(self, job: FileJob, networks: dict[str, Any] | None = None, segmenter: SegmentsScans | None = None) -> None:
         self._ending = _writable_ending(job.output)
         need_packages(job.dicom)
-        self.job, self._networks = job, networks
+        self.job, self._networks, self._segmenter = job, networks, segmenter
         self._outputs = Outputs(list(job.paths.values()), inputs=list(job.scans.values()), overwrite=job.overwrite, staging=job.staging)
         self._reserved = ExitStack()
         self._scans: dict[str, Volume] = {}
@@ -143,15 +153,18 @@ class FileJobSteps:
         started, job = perf_counter(), self.job
         try:
             progress(Stage.LOADING, 0.0)
-            from neurospineseg.pipeline.segmenter import Segmenter
-
-            segmenter = Segmenter(job.task, job.settings, self._networks)
+            segmenter = self._segmenter or self._own_segmenter()
             self._seconds[Stage.LOADING] = perf_counter() - started
             self._result = segmenter.run(self._scans, progress, job.levels)
         except BaseException:
             self.give_up()
             raise
         return self._result
+
+    def _own_segmenter(self) -> SegmentsScans:
+        from neurospineseg.pipeline.segmenter import Segmenter
+
+        return Segmenter(self.job.task, self.job.settings, self._networks)
 
     def write(self, progress: Progress = no_progress) -> SegmentationResult:
         """Writes what was found, all files or none.
@@ -184,16 +197,19 @@ class _GivenUp(Exception):
     """Lets outputs be given back unwritten."""
 
 
-def run_file_job(job: FileJob, progress: Progress, networks: dict[str, Any] | None = None) -> SegmentationResult:
+def run_file_job(
+    job: FileJob, progress: Progress, networks: dict[str, Any] | None = None, segmenter: SegmentsScans | None = None
+) -> SegmentationResult:
     """Reads, segments and writes.
 
     Args:
         networks: loaded networks by bundle name, kept between jobs.
+        segmenter: does the work where it is not a ``Segmenter`` of this process.
 
     Raises:
         InputError: an input or the output cannot be used; nothing is left behind.
     """
-    steps = FileJobSteps(job, networks)
+    steps = FileJobSteps(job, networks, segmenter)
     try:
         steps.read(progress)
         steps.segment(progress)

@@ -15,7 +15,7 @@ from neurospineseg.geometry.bounding_box import bounding_box
 from neurospineseg.geometry.largest_part import largest_part
 from neurospineseg.geometry.triple import triple
 from neurospineseg.pipeline.stages import Progress, Stage
-from neurospineseg.tasks.task import task_named
+from neurospineseg.tasks.task import registered_tasks, task_named
 from neurospineseg.worker.protocol import (
     AddModel,
     BatchOver,
@@ -118,7 +118,9 @@ def describe(request: Describe, bench: Bench) -> Described:
     device = choose_device("auto")
     devices = [f"cuda:{number}" for number in range(torch.cuda.device_count())] + ["mps"] * torch.backends.mps.is_available()
     hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPUs"
-    return Described(str(device), hardware, (*devices, "cpu"), tuple(model.name for model in models_of(request.task)))
+    return Described(
+        str(device), hardware, (*devices, "cpu"), tuple(model.name for task in registered_tasks() for model in models_of(task.name))
+    )
 
 
 def find_region(request: FindRegion, bench: Bench) -> RegionFound:
@@ -147,6 +149,7 @@ def segment(request: Segment, bench: Bench) -> Segmented:
         inside=None if inside is None else _inside(inside, result.labels.grid, bench),
         warnings=tuple(dict.fromkeys(result.warnings)),
         core=_core(result.labels.voxels, boxes),
+        measurements=None if result.measurements is None else result.measurements.as_json(),
     )
 
 

@@ -180,8 +180,6 @@ class AddModel:
 class Describe:
     """Say what there is to segment with; answered by ``Described``."""
 
-    task: str
-
 
 @dataclass(frozen=True)
 class Quit:
@@ -196,7 +194,7 @@ class Warmed:
 
 @dataclass(frozen=True)
 class Described:
-    """What ``auto`` takes for computing, its name, what else there is, and the names of the task's models."""
+    """What ``auto`` takes for computing, its name, what else there is, and the names of the models."""
 
     device: str
     hardware: str
@@ -261,6 +259,7 @@ class Segmented:
         uncertain: where to look first, the most uncertain first.
         inside: where the region lies, where that was asked for.
         warnings: sentences for the user.
+        measurements: what was read off the mask, where the settings asked for it, see ``measurements_of``.
     """
 
     labels: str
@@ -272,6 +271,7 @@ class Segmented:
     inside: InsideFile | None = None
     warnings: tuple[str, ...] = ()
     core: Core | None = None
+    measurements: dict[str, Any] | None = None
 
     @property
     def files(self) -> list[str]:
