@@ -179,3 +179,30 @@ def test_a_folder_with_several_files_names_two(tmp_path: Path) -> None:
     touch(tmp_path / "case", "a", "b", "c")
     with pytest.raises(InputError, match=r"holds 3 scans \('a.nii.gz', 'b.nii.gz'\); give one of them"):
         read_volume(tmp_path / "case")
+
+
+def test_scans_that_no_case_was_made_of_are_told(tmp_path: Path) -> None:
+    for name in ("a_t1c.nii.gz", "a_seg.nii.gz", "odd.nii.gz", "b/b_t1c.nii.gz", "c/strange.nii.gz", "d/readme.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    told: list[str] = []
+    assert [case.name for case in find_cases("tumor", tmp_path, warn=told.append)] == ["a", "b"]
+    (sentence,) = told
+    assert "'odd.nii.gz' and 'c'" in sentence
+
+
+def test_nothing_is_told_where_all_scans_are_of_a_case(tmp_path: Path) -> None:
+    for name in (
+        "a_t1c.nii.gz",
+        "a_flair.nii.gz",
+        "HGG/b/b_t1c.nii.gz",
+        "Dataset1/imagesTr/c_0000.nii.gz",
+        "d/d1_t1c.nii",
+        "d/d1_t1c.nii.gz",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).touch()
+    (tmp_path / "Dataset1" / "dataset.json").write_text('{"channel_names": {"0": "t1c"}, "file_ending": ".nii.gz"}')
+    told: list[str] = []
+    assert len(find_cases("tumor", tmp_path, warn=told.append)) == 4
+    assert told == []

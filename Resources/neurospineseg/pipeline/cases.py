@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def find_cases(task: str, folder: Path, output: Path | None = None, warn: Callab
 
     Args:
         output: receives the masks; it is no case, and neither is a folder that holds nothing else.
-        warn: told in a sentence what was left aside as segmentations, where any other name would be a scan.
+        warn: told in a sentence what was left aside as segmentations, where any other name would be a scan, and what no case was made of.
 
     Raises:
         InputError: there is no such task, or the folder is not there or holds no case.
@@ -65,8 +65,8 @@ def find_cases(task: str, folder: Path, output: Path | None = None, warn: Callab
         example = f"case1_{declared.channels[-1].key}.nii.gz"
         words = "scans or DICOM folders" if declared.single else f"scans named by contrast, e.g. {example}, or subfolders with such"
         raise InputError(f"The folder '{folder}' holds no case; it must hold {words}.{' ' if aside else ''}{aside}")
-    if aside:
-        warn(aside)
+    for sentence in filter(None, (aside, "" if declared.single else _not_matched(folder, folders, cases))):
+        warn(sentence)
     return sorted(_each_once(cases), key=lambda case: case.name)
 
 
@@ -76,6 +76,26 @@ def _left_aside(names: list[str]) -> str:
         return ""
     more = f" and {len(names) - 1} other files" if len(names) > 2 else f" and '{names[1]}'" if len(names) == 2 else ""
     return f"Left aside as segmentations, not scans: '{names[0]}'{more}."
+
+
+def _not_matched(folder: Path, folders: Iterable[Path], cases: Sequence[Case]) -> str:
+    """A sentence on scans whose names tell no contrast, and on folders with such scans alone; empty without any."""
+    taken = {path for case in cases for path in case.scans.values()}
+    told = " ".join(case.problem for case in cases)
+    lost = [file.name for file in scan_files(folder) if file.path not in taken and not is_mask(file) and file.name not in told]
+    for entry in folders:
+        known = any(entry in (case.dicom, *(case.dicom.parents if case.dicom else ())) for case in cases)
+        known = (
+            known
+            or any(entry in path.parents for path in taken)
+            or any(case.problem and case.name.startswith(entry.name) for case in cases)
+        )
+        if not known and not MASK_FOLDER.fullmatch(entry.name) and any(not is_mask(file) for file in scan_files_below(entry)):
+            lost.append(entry.name)
+    if not lost:
+        return ""
+    more = f" and {len(lost) - 1} others" if len(lost) > 2 else f" and '{lost[1]}'" if len(lost) == 2 else ""
+    return f"Of no case, since no name tells which scan it is: '{lost[0]}'{more}; rename them, or choose by hand in a table of matches."
 
 
 def _is_for_masks(entry: Path, root: Path, output: Path | None) -> bool:
