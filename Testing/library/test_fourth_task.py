@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from neurospineseg.models.bundle import ModelSpec
 from neurospineseg.pipeline.corrections import store_correction
 from neurospineseg.pipeline.segmenter import Segmenter
 from neurospineseg.pipeline.settings import Settings
+from neurospineseg.tasks import task as registry
 from neurospineseg.tasks.anatomy import structure
 from neurospineseg.tasks.structure import Code, Structure
 from neurospineseg.tasks.task import forget_task, register_task, registered_tasks, task_named
@@ -41,6 +43,24 @@ def knee(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_it_is_found_beside_the_others(knee: Path) -> None:
     assert [task.name for task in registered_tasks()] == ["tumor", "spine", "subcortical", "knee"]
     assert structure("patella").type == Code("SCT", "64234005", "Patella")
+
+
+def test_a_thread_that_comes_while_another_looks_for_tasks_finds_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, found, declared = registered_tasks(), [], registry.declared
+    second = Thread(target=lambda: found.append(len(registered_tasks())))
+
+    def slow(declaration: Path) -> object:
+        if not second.ident:
+            second.start()
+            second.join(0.2)
+        return declared(declaration)
+
+    monkeypatch.setattr(registry, "declared", slow)
+    monkeypatch.setattr(registry, "_TASKS", {})
+    monkeypatch.setattr(registry, "_looked_for", [])
+    registered_tasks()
+    second.join()
+    assert found == [len(known)]
 
 
 def test_the_terminology_holds_its_codes(knee: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
+from threading import RLock
 from typing import Literal, get_args
 
 from neurospineseg import tasks
@@ -212,6 +213,7 @@ class Task:
 
 _TASKS: dict[str, Task] = {}
 _looked_for: list[str] = []
+_looking = RLock()
 _refused: dict[Path, str] = {}
 
 
@@ -249,6 +251,13 @@ def registered_tasks() -> tuple[Task, ...]:
     Raises:
         InputError: a declaration of the program itself cannot be used.
     """
+    with _looking:  # a thread that comes while another looks would find some of them
+        _look()
+    return tuple(sorted(_TASKS.values(), key=lambda task: (task.order, task.name)))
+
+
+def _look() -> None:
+    """Registers what is declared in folders that were not looked into yet."""
     own = next(iter(tasks.__path__))
     for folder in tasks.__path__:
         if folder in _looked_for:
@@ -262,7 +271,6 @@ def registered_tasks() -> tuple[Task, ...]:
                     _looked_for.remove(folder)
                     raise
                 _refused[declaration] = in_words(error)
-    return tuple(sorted(_TASKS.values(), key=lambda task: (task.order, task.name)))
 
 
 def _register_declared(declaration: Path) -> None:
