@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,21 @@ from neurospineseg.cli.mask_export import export_dicom
 from neurospineseg.cli.match_list import list_matches
 from neurospineseg.cli.measured import measured_again, reference_channel
 from neurospineseg.cli.run_options import settings_of
+from neurospineseg.cli.time_left import TimeLeft
 from neurospineseg.errors import InputError
-from neurospineseg.images.volume import is_dicom
 from neurospineseg.measurements.measurement import Measurements
-from neurospineseg.pipeline.batch import DONE, KEPT, OUTPUT_ENDING, InSteps, run_batch
+from neurospineseg.pipeline.batch import DONE, KEPT, OUTPUT_ENDING, Elsewhere, InSteps, run_batch
 from neurospineseg.pipeline.batch_report import picture_of
-from neurospineseg.pipeline.batch_steps import BatchSteps
+from neurospineseg.pipeline.batch_steps import BatchSteps, dicom_kinds_of
+from neurospineseg.pipeline.case import Case
 from neurospineseg.pipeline.dicom_exports import dicom_paths, need_packages
 from neurospineseg.pipeline.file_job import FileJob
 from neurospineseg.pipeline.match_table import read_match_table
+from neurospineseg.pipeline.overlap import Outcome
 from neurospineseg.pipeline.segmentation_result import SegmentationResult
 from neurospineseg.pipeline.settings import Settings
+
+INSIST = "With --force it is segmented all the same."
 
 
 def batch(options: argparse.Namespace) -> bool:
@@ -47,18 +52,19 @@ def batch(options: argparse.Namespace) -> bool:
         say(f"{done + 1} of {count}: {case}")
 
     try:
-        outcomes = run_batch(
-            options.task,
-            options.folder,
-            options.output,
-            InSteps(work.steps),
-            tell,
-            say,
-            work.measure if options.measure else None,
-            cases,
-            True,
-            work.complete if work.kinds else None,
-        )
+        with work.elsewhere() if options.dask else nullcontext(InSteps(work.steps)) as segment:
+            outcomes = run_batch(
+                options.task,
+                options.folder,
+                options.output,
+                segment,
+                tell,
+                say,
+                work.measure if options.measure else None,
+                cases,
+                True,
+                work.complete if work.kinds else None,
+            )
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Canceled; the masks that were written are kept: run the command again to go on.") from None
     failed = {case: outcome for case, outcome in outcomes.items() if outcome not in (DONE, KEPT)}
@@ -96,14 +102,35 @@ class BatchWork:
         Raises:
             InputError: its mask cannot be written here.
         """
-        kinds, warnings = self._kinds_of(scans)
+        kinds, warnings = dicom_kinds_of(self.kinds, scans)
 
         def keep(result: SegmentationResult) -> None:
             if result.measurements is not None:
                 self._measured[mask] = result.measurements
 
-        job, insist = replace(self.job(scans, mask), dicom=kinds), "With --force it is segmented all the same."
-        return BatchSteps(job, self._networks, StageProgress, warnings=warnings, insist=insist, segmented=keep)
+        job = replace(self.job(scans, mask), dicom=kinds)
+        return BatchSteps(job, self._networks, StageProgress, warnings=warnings, insist=INSIST, segmented=keep)
+
+    @contextmanager
+    def elsewhere(self) -> Iterator[Elsewhere]:
+        """The workers of the cluster that was named, who do the same with each case.
+
+        Raises:
+            InputError: Dask is not installed, the scheduler cannot be reached, or it has no workers.
+        """
+        from neurospineseg.pipeline.cluster import Cluster, model_for_all
+        from neurospineseg.pipeline.dealing import Dealing
+
+        said = self.options
+        settings = replace(self.settings, model=model_for_all(said.task, said.model))
+        job = {"task": said.task, "settings": settings.to_json(), "dicom": list(self.kinds)}
+        job |= {"frame": said.frame, "orientation": said.orientation, "spacing": said.spacing, "volume": list(said.volume)}
+        with Cluster(said.dask, say) as cluster:
+
+            def outcomes(cases: Sequence[Case], output: Path) -> Iterator[Outcome]:
+                return Dealing(cluster, output, job, INSIST, TimeLeft(say), self._measured.__setitem__).outcomes(cases)
+
+            yield Elsewhere(lambda cases, output: cluster.check(cases, output, said.task, settings.model), outcomes)
 
     def measure(self, scans: Mapping[str, Path], mask: Path) -> Measurements:
         """What a case's mask measures, of this run or of an earlier one."""
@@ -111,16 +138,10 @@ class BatchWork:
 
     def complete(self, scans: Mapping[str, Path], mask: Path) -> list[str]:
         """Writes the objects for archives that a mask of an earlier batch lacks."""
-        kinds, warnings = self._kinds_of(scans)
+        kinds, warnings = dicom_kinds_of(self.kinds, scans)
         files = {kind: path for kind, path in dicom_paths(mask, kinds).items() if not path.exists()}
         if not files:
             return warnings
         job = self.job(scans, mask)
         channel = reference_channel(job)
         return [*warnings, *export_dicom(mask, job.task, scans[channel], job.reading(channel), files)]
-
-    def _kinds_of(self, scans: Mapping[str, Path]) -> tuple[tuple[str, ...], list[str]]:
-        """What can be written of these scans, and a sentence where they are no DICOM images."""
-        if not self.kinds or any(is_dicom(path) for path in scans.values()):
-            return self.kinds, []
-        return (), ["The scans are no DICOM images, so that no DICOM object was written."]

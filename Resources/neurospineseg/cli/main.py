@@ -73,6 +73,8 @@ def make_parser() -> argparse.ArgumentParser:
         help="holds the cases: scans or DICOM folders, BIDS, BraTS or nnU-Net's raw data; several scans of a case side by side or in a subfolder",
     )
     batch.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="receives CASE.seg.nrrd, CASE.json, summary.csv, report.html")
+    words = "spread the cases over the workers of a Dask cluster, such as tcp://scheduler:8786, which see the folders under the same paths"
+    batch.add_argument("--dask", metavar="ADDRESS", help=words)
     _match_options(batch)
     add_register_option(batch)
     add_run_options(batch)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurospineseg.atomic_files import beside
 from neurospineseg.errors import InputError
 from neurospineseg.errors.of_files import use_failed, writing_failed
 from neurospineseg.locks import locked
 from neurospineseg.measurements.measurement import Measurements
 from neurospineseg.pipeline.case import Case
+from neurospineseg.pipeline.case_scans import scans_of, usable_scans
 from neurospineseg.pipeline.cases import find_cases
 from neurospineseg.pipeline.measurement_table import MeasurementTable
 from neurospineseg.pipeline.overlap import Outcome, Ready, StepsOfCase, overlapping, sentence_of
@@ -35,6 +35,19 @@ class InSteps:
     steps_of: StepsOfCase
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """How cases are segmented that are given to other processes or machines.
+
+    Attributes:
+        check: given the cases and the output folder, whose lock is held, raises InputError where they cannot be segmented there.
+        outcomes: what becomes of each case, in any order; the output folder is that of ``check``.
+    """
+
+    check: Callable[[Sequence[Case], Path], None]
+    outcomes: Callable[[Sequence[Case], Path], Iterator[Outcome]]
+
+
 CompleteCase = Callable[[Mapping[str, Path], Path], Sequence[str]]
 MeasureCase = Callable[[Mapping[str, Path], Path], Measurements]
 
@@ -43,7 +56,7 @@ def run_batch(
     task: str,
     folder: Path,
     output: Path,
-    segment: SegmentCase | InSteps,
+    segment: SegmentCase | InSteps | Elsewhere,
     progress: Callable[[int, int, str], None] = lambda done, count, case: None,
     warn: Callable[[str], None] = print,
     measure: MeasureCase | None = None,
@@ -57,8 +70,9 @@ def run_batch(
     Args:
         output: receives ``CASE.seg.nrrd`` (with its report beside it) and ``summary.csv`` (see ``Summary``); made where it is not there.
         segment: segments a case's scans into a file, which appears when it is complete; returns warnings for the user; raises InputError. In
-            steps, reading, segmenting and writing of different cases overlap, and a case is told when the next one is segmented.
-        progress: called before each case with the number done, the number of all and the case's name.
+            steps, reading, segmenting and writing of different cases overlap, and a case is told when the next one is segmented. Elsewhere,
+            cases are told in the order in which they end.
+        progress: called before each case that is segmented here with the number done, the number of all and the case's name.
         warn: told in sentences what was left aside as segmentations, what is to be known of a case, and of the summary.
         measure: measures a case's mask, given the scans and the mask; then ``measurements.csv`` (see ``MeasurementTable``) is kept too. It
             is asked for masks of earlier batches as well that the table does not hold; whatever it raises is a row of the table.
@@ -81,6 +95,8 @@ def run_batch(
     except OSError as error:
         raise writing_failed(error, output) from error
     with locked(output / SUMMARY, f"Another batch writes into '{output}'"):
+        if isinstance(segment, Elsewhere):
+            segment.check(cases, output)
         summary = Summary(output, warn)
         page = _report(output, task_named(task), warn) if report else None
         try:
@@ -117,7 +133,7 @@ class _Measuring:
             return
         try:
             if outcome == DONE or not self.table.holds(case.name, mask):
-                self.table.note(case.name, self.measure(_scans(case, self.task)[0], mask))
+                self.table.note(case.name, self.measure(scans_of(case, self.task)[0], mask))
         except InputError as error:
             self.table.fail(case.name, str(error))
         except OSError as error:
@@ -132,7 +148,7 @@ def _run(
     cases: Sequence[Case],
     task: Task,
     output: Path,
-    segment: SegmentCase | InSteps,
+    segment: SegmentCase | InSteps | Elsewhere,
     complete: CompleteCase | None,
     summary: Summary,
     measuring: _Measuring | None,
@@ -168,9 +184,12 @@ def _run(
 
 
 def _outcomes(
-    cases: Sequence[Case], task: Task, output: Path, segment: SegmentCase | InSteps, begun: Callable[[int], None]
+    cases: Sequence[Case], task: Task, output: Path, segment: SegmentCase | InSteps | Elsewhere, begun: Callable[[int], None]
 ) -> Iterator[Outcome]:
-    """What becomes of each case, in their order."""
+    """What becomes of each case, in their order but where they are segmented elsewhere."""
+    if isinstance(segment, Elsewhere):
+        yield from segment.outcomes(cases, output)
+        return
     if isinstance(segment, InSteps):
         steps_of = segment.steps_of
         yield from overlapping(cases, lambda case: _prepared(case, task, output, steps_of), begun, DONE)
@@ -186,7 +205,7 @@ def _prepared(case: Case, task: Task, output: Path, steps_of: StepsOfCase) -> Re
     try:
         if target.exists():
             return Outcome(case, KEPT, None)
-        scans, notes = _usable_scans(case, task, target)
+        scans, notes = usable_scans(case, task, target)
         steps = steps_of(scans, target)
         steps.read()
         return Ready(case, steps, notes)
@@ -199,49 +218,17 @@ def _outcome(case: Case, task: Task, target: Path, segment: SegmentCase) -> Outc
     try:
         if target.exists():
             return Outcome(case, KEPT, None)
-        scans, notes = _usable_scans(case, task, target)
+        scans, notes = usable_scans(case, task, target)
         return Outcome(case, DONE, [*notes, *(segment(scans, target) or ())])
     except Exception as error:  # one case must not stop thousands
         return Outcome(case, sentence_of(error))
 
 
-def _usable_scans(case: Case, task: Task, target: Path) -> tuple[Mapping[str, Path], list[str]]:
-    """The scans of a case that can be segmented into a mask, and sentences on how they were found.
-
-    Raises:
-        InputError: it has a problem.
-    """
-    if case.problem:
-        raise InputError(case.problem)
-    _leave_room_for_report(target)
-    return _scans(case, task)
-
-
 def _completed(case: Case, task: Task, mask: Path, complete: CompleteCase) -> list[str]:
     """Warnings on what was lacking beside a mask."""
     try:
-        return list(complete(_scans(case, task)[0], mask))
+        return list(complete(scans_of(case, task)[0], mask))
     except InputError as error:
         return [str(error)]
     except OSError as error:
         return [str(use_failed(error))]
-
-
-def _scans(case: Case, task: Task) -> tuple[Mapping[str, Path], list[str]]:
-    """The scans of a case, and sentences on how they were found."""
-    if case.dicom is None:
-        return case.scans, []
-    from neurospineseg.pipeline.dicom_cases import series_of_channels
-
-    return series_of_channels(case.dicom, task)
-
-
-def _leave_room_for_report(target: Path) -> None:
-    """Lets no report replace a file.
-
-    Raises:
-        InputError: a file lies where the report would go, such as the description of a scan in a BIDS folder.
-    """
-    report = beside(target, ".json")
-    if report.exists():
-        raise InputError(f"'{report.name}', where the report would go, is there already; choose another output folder or move that file.")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from neurospineseg.errors import ImplausibleInput, InputError
+from neurospineseg.images.volume import is_dicom
 from neurospineseg.pipeline.file_job import FileJob, FileJobSteps
 from neurospineseg.pipeline.segmentation_result import SegmentationResult
 from neurospineseg.pipeline.stages import Progress
@@ -51,3 +53,10 @@ class BatchSteps:
 def told_to(progress: Progress) -> Callable[[], AbstractContextManager[Progress]]:
     """As ``BatchSteps`` takes it, for what need not be opened and closed."""
     return lambda: nullcontext(progress)
+
+
+def dicom_kinds_of(kinds: Sequence[str], scans: Mapping[str, Path]) -> tuple[tuple[str, ...], list[str]]:
+    """Which objects for archives can be written of these scans, and a sentence where they are no DICOM images."""
+    if not kinds or any(is_dicom(path) for path in scans.values()):
+        return tuple(kinds), []
+    return (), ["The scans are no DICOM images, so that no DICOM object was written."]
