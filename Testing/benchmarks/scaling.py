@@ -74,7 +74,9 @@ def main() -> None:
         by_voxels = []
         for spacing in options.voxel_mm:
             case = drawn_glioma(drawn, spacing)
-            by_voxels.append(measure(case, next(iter(case.scans.values())).parent, None, options, room))
+            by_voxels.append(
+                measure(case, next(iter(case.scans.values())).parent, "tumor_glioma" if options.quick else None, options, room)
+            )
         by_classes = []
         glioma = drawn_case("tumor", drawn, options.quick)
         for count in options.classes:

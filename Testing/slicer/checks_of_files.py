@@ -18,8 +18,8 @@ from Testing.slicer.panel_driver import dice, masks_of, names_of
 from Testing.slicer.waiting import expect
 
 MODULE = "SpineSeg"
-SAME, TIMES = 0.98, 1.2
-"""A scan under a rotated transform: the least Dice of each structure, and how much longer it may take."""
+SAME, TIMES, TRIES = 0.98, 1.2, 3
+"""A scan under a rotated transform: the least Dice of each structure, how much longer it may take, and how often that is tried on a busy computer."""
 
 
 def _logic(module: str) -> Any:
@@ -138,6 +138,10 @@ def _check_transform(driver: Driver, module: str) -> None:
     driver.note(f"{seconds:.1f} s straight and {longer:.1f} s turned; the least Dice: {', '.join(f'{v:.3f} {k}' for v, k in worst)}")
     expect(straight.keys() == turned.keys(), f"structures {sorted(straight.keys() ^ turned.keys())} are in one of the results only")
     expect(min(same.values()) >= SAME, f"another mask under a rotated transform: Dice {worst[0][0]:.3f} of {worst[0][1]}")
+    for _ in range(TRIES - 1):
+        if longer <= TIMES * seconds + 1.0:
+            break
+        seconds, longer = _segment_turned(driver, module, False)[1], _segment_turned(driver, module, True)[1]
     expect(longer <= TIMES * seconds + 1.0, f"{longer:.1f} s under a rotated transform, {seconds:.1f} s without")
 
 
