@@ -25,6 +25,7 @@ FLOORS = (
     ("inference", "checks", "measurements", "pages", "exports", "mrml"),
     ("pipeline",),
     ("worker",),
+    ("viewer",),
     ("cli",),
     ("neurospineseg_panel", "Training", "__main__"),
     MODULE_FILES,

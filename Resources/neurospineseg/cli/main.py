@@ -20,6 +20,7 @@ from neurospineseg import __version__
 from neurospineseg.cli.models_options import add_models_command
 from neurospineseg.cli.reading_options import add_reading_options
 from neurospineseg.cli.run_options import add_host_options, add_levels_option, add_register_option, add_run_options
+from neurospineseg.cli.view_options import add_view_command
 from neurospineseg.errors import ImplausibleInput, InputError, missing_package
 from neurospineseg.errors.of_files import is_of_the_system, use_failed
 from neurospineseg.tasks.task import Task, refused_declarations, registered_tasks
@@ -80,16 +81,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_run_options(batch)
     add_reading_options(batch)
 
-    view = commands.add_parser(
-        "view", help="make an HTML page of a scan and its mask", description="Makes an HTML page of a scan and its mask.", parents=[general]
-    )
-    view.add_argument("image", type=Path, metavar="SCAN")
-    view.add_argument("mask", type=Path, metavar="MASK", help="a .seg.nrrd or label map that `segment` wrote; the .json beside it is used")
-    view.add_argument("-o", "--output", type=Path, required=True, metavar="PAGE", help="the .html file to write")
-    view.add_argument("--measure", action="store_true", help="show too what `neurospineseg measure` reads off the mask, and where")
-    view.add_argument("--overwrite", action="store_true", help="replace an existing page")
-    add_reading_options(view)
-
+    add_view_command(commands, general)
     _measure_options(commands, general)
     _follow_options(commands, general)
     _export_options(commands, general)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from neurospineseg.cli.console import out, say, table
 from neurospineseg.cli.mask_file import levels_in_file, mask_with_segments
 from neurospineseg.cli.sidecar import read_sidecar
 from neurospineseg.errors import InputError
+from neurospineseg.images.segmentation_file import FileSegment
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.measurements.measurement import Measurements
 from neurospineseg.measurements.measuring import measure
@@ -35,8 +37,22 @@ def measured_file(path: Path, task: str | None, scan: Volume | None = None, leve
         keys, notes = keys_by_levels(labels, keys, levels_in_file(levels_from, task))
         for note in notes:
             say(f"Note: {path.name}: {note}")
+        return measure(labels, keys, task, scan)
+    return measured_mask(labels, task, keys, segments, scan)
+
+
+def measured_mask(labels: Volume, task: str, keys: Mapping[int, str], segments: Sequence[FileSegment], scan: Volume | None) -> Measurements:
+    """What a mask measures, with a note where the names of its vertebrae are in doubt.
+
+    Args:
+        keys: of structures, by label value.
+        segments: of any name.
+
+    Raises:
+        InputError: there is nothing that is measured.
+    """
     found = measure(labels, keys, task, scan)
-    if not task_named(task).renumbers or levels_from is not None:
+    if not task_named(task).renumbers:
         return found
     doubt = note_on_names(seen_in_mask(labels, keys, rib_labels(segments)), keys.values())
     return found if doubt is None else replace(found, notes=(*found.notes, doubt))

@@ -9,14 +9,19 @@ from neurospineseg.cli.console import say
 from neurospineseg.images.volume import Volume, read_volume
 
 
-def read_scan(path: Path, options: argparse.Namespace) -> Volume:
-    """A scan read with the options of ``add_reading_options``; what is to be known of it is said.
+def read_scan(path: Path, options: argparse.Namespace, compact: bool = False) -> Volume:
+    """A scan read with the options of ``add_reading_options``; what is to be known of it is said. For ``compact`` see ``read_volume``.
 
     Raises:
         InputError: it cannot be read.
     """
     scan = read_volume(
-        path, frame=options.frame, orientation=options.orientation, spacing=options.spacing, volume=next(iter(options.volume), None)
+        path,
+        frame=options.frame,
+        orientation=options.orientation,
+        spacing=options.spacing,
+        volume=next(iter(options.volume), None),
+        compact=compact,
     )
     for note in scan.notes:
         say(f"Warning: {note}")
