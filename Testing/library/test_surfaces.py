@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from neurospineseg.cli.main import BAD_INPUT, DONE, main
+from neurospineseg.cli.main import BAD_INPUT, CANCELED, DONE, main
 from neurospineseg.exports.coded_segment import CodedSegment
 from neurospineseg.exports.surface_files import stl_names
 from neurospineseg.geometry.grid import Grid
@@ -131,3 +131,12 @@ def test_a_missing_package_is_asked_for(
 def test_file_names_are_plain_and_unique() -> None:
     segments = [CodedSegment(n, name, (1, 2, 3)) for n, name in enumerate(("Left/../a", "left a", "é", "b"), 1)]
     assert list(stl_names(segments).values()) == ["Left_a_1.stl", "left_a_2.stl", "label_3.stl", "b.stl"]
+
+
+def test_a_run_that_ends_early_leaves_no_folder(mask: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("neurospineseg.cli.surfaces.surfaces_of", stop)
+    assert main(["surfaces", str(mask), "-o", str(tmp_path / "new" / "folder")]) == CANCELED
+    assert [path.name for path in tmp_path.iterdir()] == ["mask.seg.nrrd"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from neurospineseg.atomic_files import Outputs
@@ -30,10 +31,8 @@ def surfaces(options: argparse.Namespace) -> None:
     for note in labels.notes:
         say(f"Warning: {note}")
     names = stl_names(segments)
-    if not is_glb:
-        _make(target)
     paths = [target] if is_glb else [target / names[segment.label] for segment in segments]
-    with Outputs(paths, inputs=[options.mask], overwrite=options.overwrite) as outputs:
+    with nullcontext() if is_glb else _made(target), Outputs(paths, inputs=[options.mask], overwrite=options.overwrite) as outputs:
         made = surfaces_of(labels, segments)
         if is_glb:
             write_glb(made, outputs.temporary(target))
@@ -45,11 +44,21 @@ def surfaces(options: argparse.Namespace) -> None:
     print(f"{target if is_glb else files} written. Not for clinical use.")
 
 
-def _make(folder: Path) -> None:
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """A folder for as long as the block lasts, and on where it ends without an error; folders that were not there before go again."""
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise writing_failed(error, folder) from error
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for each in new:
+                each.rmdir()
+        raise
 
 
 def _show(made: Sequence[Surface]) -> None:
