@@ -104,3 +104,22 @@ def test_heights_of_vertebrae_are_printed(tmp_path: Path, capsys: pytest.Capture
         write_volume(Volume(voxels, np.diag([1.5, 1.5, height, 1.0])), path)
     assert main(["follow", *map(str, masks), "--task", "spine", "-o", str(tmp_path / "table.csv")]) == DONE
     assert "L3: Body height, middle" in capsys.readouterr().out
+
+
+def test_a_core_that_is_gone_is_none_and_edema_is_no_focus_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    k, j, i = np.meshgrid(*(np.arange(30) - 14.5,) * 3, indexing="ij")
+    away = (k**2 + j**2 + i**2) ** 0.5
+    masks = [tmp_path / f"{number}.nii.gz" for number in range(3)]
+    for radius, path in zip((7.0, 0.0, 5.0), masks):
+        write_volume(Volume(np.where(away < radius, 3, 2 * (away < 12)).astype(np.uint8), np.eye(4)), path)
+    assert main(["follow", *map(str, masks), "--task", "tumor", "-o", str(tmp_path / "table.csv")]) == DONE
+    with open(tmp_path / "table.csv", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["study"] for row in rows if (row["place_key"], row["key"]) == ("matched_focus_A", "volume")] == ["0", "2"]
+    sums = [
+        (row["study"], float(row["value"]), row["from_lowest"]) for row in rows if (row["key"], row["group"]) == ("sum_of_products", "Foci")
+    ]
+    assert [study for study, _value, _lowest in sums] == ["0", "1", "2"]
+    assert sums[1][1] == 0.0
+    assert float(sums[2][2]) == sums[2][1], "the lowest before is nothing"
+    assert "1: there is no tumor core" in capsys.readouterr().err

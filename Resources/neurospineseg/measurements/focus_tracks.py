@@ -32,20 +32,28 @@ class _Seen:
 def with_matched_foci(studies: Sequence[tuple[str, Measurements]], to_first: Sequence[Affine]) -> list[tuple[str, Measurements]]:
     """The studies with what is followed of each focus once more under ``matched_focus_A``, ``_B``, ... in all of them.
 
+    Where a study has a tumor core, foci of the whole tumor in one without a core are others, and are followed on no track.
+
     Args:
         studies: name and what was measured, the first first.
         to_first: from each study's RAS to the first one's.
     """
     tracks: list[_Seen] = []
-    made = []
+    made, any_core = [], any(has_core(measured) for _, measured in studies)
     for (name, measured), move in zip(studies, to_first):
-        seen = _foci(measured, move)
+        seen = _foci(measured, move) if has_core(measured) or not any_core else []
         numbers = _numbers(tracks, seen)
         for number, focus in zip(numbers, seen):
             tracks[number : number + 1] = [focus]
         renamed = [each for number, focus in zip(numbers, seen) for each in _renamed(measured, focus.place, number)]
         made.append((name, replace(measured, items=(*measured.items, *renamed))))
     return made
+
+
+def has_core(measured: Measurements) -> bool:
+    """Whether foci are those of the tumor core, see ``measure_tumor``."""
+    core = measured.find("volume", "tumor_core")
+    return core is not None and bool(core.value)
 
 
 def _foci(measured: Measurements, move: Affine) -> list[_Seen]:

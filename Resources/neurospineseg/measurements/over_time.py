@@ -83,7 +83,8 @@ def changes(studies: Sequence[tuple[str, Measurements]]) -> list[Change]:
     Args:
         studies: name or date and what was measured, the first first.
     """
-    followed = [(name, {(each.place, each.key): each for each in _followed(measured)}) for name, measured in studies]
+    enhances = any(_products(measured) for _, measured in studies)
+    followed = [(name, {(each.place, each.key): each for each in _followed(measured, enhances)}) for name, measured in studies]
     found = []
     for number, (name, items) in enumerate(followed):
         for identity, item in items.items():
@@ -94,13 +95,20 @@ def changes(studies: Sequence[tuple[str, Measurements]]) -> list[Change]:
     return found
 
 
-def _followed(measured: Measurements) -> Iterator[Measurement]:
-    """What keeps its place between studies: all of a spine or of nuclei but coordinates in space, and of tumors what does not hang on the order of the foci: see ``with_matched_foci``."""
+def _followed(measured: Measurements, enhances: bool) -> Iterator[Measurement]:
+    """What keeps its place between studies: all of a spine or of nuclei but coordinates in space, and of tumors what does not hang on the order of the foci: see ``with_matched_foci``.
+
+    Args:
+        enhances: whether diameters were taken in any study; where nothing enhances, they are 0 then.
+    """
     if measured.task != "tumor":
         yield from (each for each in measured if each.place not in ("ac", "pc", "midline"))
         return
     yield from (each for each in measured if not each.place.startswith("focus_"))
-    products = [each for each in measured if each.key == "product" and each.place.startswith("focus_")]
+    products, enhancing = _products(measured), measured.find("volume", "enhancing_tumor")
+    if not products and enhances and enhancing is not None and enhancing.value == 0:
+        yield _sum_of(())
+        yield Measurement("longest_diameter", "Longest diameter, enhancing", "foci", "All foci", "mm", 0.0, group="Foci")
     if products:
         yield _sum_of(products)
         largest = max(
@@ -108,6 +116,10 @@ def _followed(measured: Measurements) -> Iterator[Measurement]:
             key=lambda each: each.value or 0.0,
         )
         yield replace(largest, place="foci", place_name="All foci", key="longest_diameter")
+
+
+def _products(measured: Measurements) -> list[Measurement]:
+    return [each for each in measured if each.key == "product" and each.place.startswith("focus_")]
 
 
 def _sum_of(products: Sequence[Measurement]) -> Measurement:

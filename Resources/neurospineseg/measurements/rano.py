@@ -41,7 +41,7 @@ def rano_lines(changes: Sequence[Change]) -> list[ThresholdLine]:
     found = []
     for key, (above, below) in SHARES.items():
         own = [each for each in changes if (each.measured.key, each.measured.place) == (key, PLACES[key])]
-        last = own[-1] if own else None
+        last = own[-1] if own and own[-1].study == changes[-1].study else None
         for share, base, words in ((above, last.lowest if last else None, "lowest"), (below, last.first if last else None, "first")):
             if base is not None and base.value:
                 name = f"{abs(share - 1):.0%} {'above' if share > 1 else 'below'} the {words}".replace("%", " %")

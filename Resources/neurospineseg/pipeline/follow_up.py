@@ -12,7 +12,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.images.volume import Volume
 from neurospineseg.inference.registration import register_rigid
-from neurospineseg.measurements.focus_tracks import with_matched_foci
+from neurospineseg.measurements.focus_tracks import has_core, with_matched_foci
 from neurospineseg.measurements.measurement import Measurements
 from neurospineseg.measurements.measuring import measure
 from neurospineseg.measurements.over_time import Change, changed, changes, on_grid
@@ -89,8 +89,16 @@ def follow(studies: Sequence[Study], task: str, structures: Sequence[str]) -> Fo
         moves.append(move or Affine(np.eye(4)))
         grid = Volume(study.labels.voxels, moves[-1] @ study.labels.affine).grid
         maps.append(Volume(changed(before, on_grid(study.mask(structures), grid, first.labels.grid)), first.labels.affine))
+    notes += _without_core(measured) if task == "tumor" else []
     found = tuple(changes(with_matched_foci(measured, moves)))
     return FollowUp(measured, found, tuple(moves), tuple(maps), tuple(notes), tuple(rano_lines(found)) if task == "tumor" else ())
+
+
+def _without_core(measured: Sequence[tuple[str, Measurements]]) -> list[str]:
+    """A sentence for each study without a tumor core where others have one."""
+    cores = [has_core(found) for _, found in measured]
+    words = "there is no tumor core, so that foci of the other studies' cores are not followed there"
+    return [f"{name}: {words}." for (name, _), core in zip(measured, cores) if any(cores) and not core]
 
 
 def _to_first(first: Study, study: Study) -> Affine | None:
