@@ -18,7 +18,8 @@ from neurospineseg.measurements.measurement import Measurements
 from neurospineseg.mrml import MergeRule, region_of_roi
 from neurospineseg.pipeline.settings import AUTOMATIC, Settings
 from neurospineseg.worker.client import WorkerClient
-from neurospineseg.worker.protocol import FindRegion, RunFiles, Segment, Warm
+from neurospineseg.worker.protocol import Describe, FindRegion, RunFiles, Segment, Warm
+from neurospineseg.worker.ssh_host import DEFAULT_PYTHON, SshHost
 from neurospineseg_panel.dependencies import ensure_dependencies, missing_packages
 from neurospineseg_panel.error_box import show_error
 from neurospineseg_panel.follow_run import FollowRun, NodeStudy, study_name
@@ -49,10 +50,30 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         self.declaration = declaration
         self._scene = scene
         self.client = _CLIENTS.setdefault(declaration.name, WorkerClient())
+        self.away: WorkerClient | None = None
+        """What segments where another computer does; ``client`` does all else."""
         self.run: Run | None = None
         self.times = RemainingTime()
         self._timer: Any = None
         self._in_loop = False
+
+    @property
+    def host(self) -> SshHost | None:
+        """The other computer that segments; None where this one does."""
+        return self.away.host if self.away is not None else None
+
+    @property
+    def segmenting_client(self) -> WorkerClient:
+        return self.away or self.client
+
+    def use_host(self, host: SshHost | None) -> None:
+        """Lets another computer segment from now on; None for this one."""
+        if host == self.host:
+            return
+        if self.away is not None:
+            self.away.stop()
+        self.away = WorkerClient(host=host) if host is not None else None
+        self.times = RemainingTime()
 
     @property
     def seconds(self) -> float:
@@ -76,6 +97,8 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         wait: bool = True,
         *,
         mergeRule: MergeRule | str = MergeRule.REPLACE,
+        host: str | None = None,
+        hostPython: str = DEFAULT_PYTHON,
         **options: Any,
     ) -> Any:
         """Segments scans of the scene.
@@ -88,6 +111,8 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
             wait: True returns when all is done; False returns at once and fills the node later (needs the application's window).
             mergeRule: what happens to segments that are there already; a ``MergeRule`` or its value.
+            host: another computer that segments, as ssh knows it; ``""`` for this one, None for the one before.
+            hostPython: the command that starts the Python there that has NeuroSpineSeg.
             options: further ones of ``neurospineseg.pipeline.settings.Settings``: ``structures`` (keys of those to keep), ``register`` (whether
                 the scans are first aligned rigidly to the first one), ``force`` (whether scans that do not look like what the model expects
                 are segmented too; also called ``anyway``, as it was before).
@@ -104,6 +129,8 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             raise InputError(_("The box to stay inside of is called roi; give roi= instead of region=."))
         settings, rule = self.settings(model=model, device=device, region=roi, **options), MergeRule(mergeRule)
         self._check(scans)
+        if host is not None:
+            self.use_host(SshHost(host, hostPython) if host else None)
         if wait:
             result = self.wait_for(lambda listener: self.start(scans, settings, listener, segmentationNode, rule))
             return result.node
@@ -267,7 +294,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         request = Segment(self.declaration.task, replace(settings, uncertainty=True), inside=inside_only)
         return self.begin(
             SegmentationRun(
-                self.client,
+                self.segmenting_client,
                 ordered,
                 request,
                 listener,
@@ -283,17 +310,22 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
 
     def find_region(self, scans: Mapping[str, Any], settings: Settings, listener: Listener) -> Run:
         """Begins to look for the part of scans that is worth segmenting; ``listener.finished`` gets a ``RegionFound``."""
-        return self.begin(Run(self.client, scans, FindRegion(self.declaration.task, settings), listener, RemainingTime()))
+        return self.begin(Run(self.segmenting_client, scans, FindRegion(self.declaration.task, settings), listener, RemainingTime()))
+
+    def describe_run(self, listener: Listener) -> Run:
+        """A run that asks what there is to segment with, to be begun; ``listener.finished`` gets a ``Described``."""
+        return Run(self.segmenting_client, {}, Describe(), listener, RemainingTime())
 
     def begin(self, run: Run) -> Run:
-        """Starts a run, once all packages are there.
+        """Starts a run, once all packages are there; where another computer does it, they need not be here.
 
         Raises:
             InputError: the module is at work already, or packages are missing and were not installed.
         """
         if self.run is not None and not self.run.done:
             raise InputError(_("{module} is at work already; wait for it or cancel it.").format(module=self.declaration.name))
-        ensure_dependencies(self.declaration.name)
+        if run.client is not self.away:
+            ensure_dependencies(self.declaration.name)
         if self.run is not None:
             self.run.abandon("")
         self.run = run
@@ -329,10 +361,11 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
 
     def warm(self, model: str | None = None, device: str = "auto") -> None:
         """Starts the worker and lets it load the model, if all packages are there; never asks and never waits."""
-        if missing_packages() or self.client.running:
+        client = self.segmenting_client
+        if client.running or (self.away is None and missing_packages()):
             return
         try:
-            self.client.request(Warm(self.declaration.task, self.settings(model=model, device=device)))
+            client.request(Warm(self.declaration.task, self.settings(model=model, device=device)))
         except OSError:
             return
         self._tick_every(IDLE_MILLISECONDS)
@@ -349,7 +382,12 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
         if self.run is not None and not self.run.over:
             self.run.listener = Listener()
             self.run.abandon("")
-        self.client.stop()
+        for client in self._clients:
+            client.stop()
+
+    @property
+    def _clients(self) -> list[WorkerClient]:
+        return [self.client] if self.away is None else [self.client, self.away]
 
     def tick(self) -> None:
         """One short step of whatever is going on; a timer calls it, so nothing is raised."""
@@ -357,10 +395,12 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             self._go_on()
         except Exception:
             logging.exception("%s could not go on.", self.declaration.name)
-            self.client.stop()
+            for client in self._clients:
+                client.stop()
 
     def _go_on(self) -> None:
-        self.client.poll()
+        for client in self._clients:
+            client.poll()
         run = self.run
         if run is not None and run.step() and self.run is run:
             self.run = None
@@ -368,7 +408,7 @@ class SegmentLogic(ScriptedLoadableModuleLogic):
             return
         if self.run is not None:
             self._beat(BUSY_MILLISECONDS if self.run.paused else WORKING_MILLISECONDS)
-        elif self.client.running:
+        elif any(client.running for client in self._clients):
             self._beat(IDLE_MILLISECONDS)
         else:
             self._timer.stop()

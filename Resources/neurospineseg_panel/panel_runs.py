@@ -161,8 +161,11 @@ class PanelRuns:
         self.messages.show(stage_text(stage) if seconds is None else f"{stage_text(stage)} – {time_text(seconds)}")
 
     def _tell_result(self, result: SegmentationResult, notes: list[str]) -> None:
+        device, host = result.report["device"], self.logic.host
+        if host is not None:
+            device = _("{device} of '{computer}'").format(device=device, computer=host.name)
         done = _("Segmented by {model} in {seconds:.1f} s on {device}. Structures: {count}.").format(
-            model=result.report["model"]["name"], seconds=self.logic.seconds, device=result.report["device"], count=len(result.masks)
+            model=result.report["model"]["name"], seconds=self.logic.seconds, device=device, count=len(result.masks)
         )
         self.messages.say("\n".join([done, *notes]))
         self._result = result

@@ -18,6 +18,7 @@ from neurospineseg.models.catalog import ModelEntry
 from neurospineseg.tasks.task import task_named
 from neurospineseg_panel.batch_logic import BatchLogic
 from neurospineseg_panel.batch_section import BatchSection
+from neurospineseg_panel.computer_section import ComputerSection
 from neurospineseg_panel.correct_section import CorrectSection
 from neurospineseg_panel.input_section import InputSection, guess_scans
 from neurospineseg_panel.logic import SegmentLogic
@@ -86,6 +87,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.inputs = InputSection(ui.inputsSection.layout(), task.channels, self.onScanChosen)
         self.models = ModelSection(ui, task.name, lambda name: self._choose("model", name))
         self.adding = ModelAdding(ui.addModelButton, self, self.logic, self.onModelAdded)
+        self.computer = ComputerSection(ui, self, self.logic)
         self.structures = StructureList(ui.structuresList, task.structures, lambda keys: self._choose("structures", keys))
         self.merge_rule = MergeRuleSelector(ui, lambda rule: self._choose("mergeRule", rule))
         self.region = RegionSection(ui, self)
@@ -150,6 +152,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.initializeParameterNode()
         self._guess_inputs()
         self.correct.embedded.enter()
+        self.computer.enter()
         self.logic.warm(self.chosen.model or None, self.chosen.device.value)
 
     def exit(self) -> None:
@@ -223,6 +226,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         parameters, scans, busy = self.parameters, self.scans(), self.runs.busy
         self.inputs.show(scans)
         self.region.update(busy)
+        self.computer.update(busy)
         self.models.show(self.model)
         self._offer_structures()
         self.structures.show(parameters.structures)
@@ -319,7 +323,11 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.runs.find_region(finished)
 
     def when_installed(self, button: Any, action: Callable[[], None]) -> None:
-        self.runs.when_installed(button, action)
+        self.computer.take()  # on macOS a click on a button leaves the cursor in the field
+        if self.computer.segments_elsewhere(button):
+            action()
+        else:
+            self.runs.when_installed(button, action)
 
     def begin(self, make_run: Callable[[Listener], Run], finished: Callable[[Any, list[str]], None]) -> None:
         self.runs.begin(make_run, finished)

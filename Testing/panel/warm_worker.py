@@ -73,4 +73,4 @@ class WarmWorker:
 
 def _made_with(client: WorkerClient) -> tuple:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    return client.executable, client.idle_seconds, environment
+    return client.executable, client.idle_seconds, client.host, environment
