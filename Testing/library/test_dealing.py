@@ -296,12 +296,14 @@ def test_the_fingerprint_tells_weights_apart_and_those_of_what_helps(tmp_path: P
     assert len({*found, ""}) == 4
 
 
-def test_a_worker_keeps_networks_for_as_long_as_their_files_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_keeps_the_networks_of_the_last_models_by_their_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster_case, "_NETWORKS", {})
     cluster_case._warm("before")["tumor"] = "network"
-    assert cluster_case._warm("before") == {"tumor": "network"}
     assert cluster_case._warm("now") == {}
-    assert set(cluster_case._NETWORKS) == {"now"}
+    assert cluster_case._warm("before") == {"tumor": "network"}
+    for files in ("2", "3", "4"):
+        cluster_case._warm(files)
+    assert cluster_case._warm("before") == {}
 
 
 def test_a_models_folder_is_named_as_others_find_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

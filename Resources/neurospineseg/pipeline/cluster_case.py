@@ -34,7 +34,8 @@ LOOK_SECONDS = 2.0
 SHARE_SECONDS = 5.0
 """Network shares may show a new file of another machine only after a moment."""
 _NETWORKS: dict[str, dict[str, Any]] = {}
-"""Loaded networks by name, kept for as long as the worker runs and is asked for the same files of a model (their fingerprint)."""
+"""Loaded networks by name, of the models that were asked for last, by the fingerprint of their files: those of a name may change."""
+MOST_MODELS = 3
 _SEGMENTING = ThreadPoolExecutor(1, "segmenting")
 """One case is segmented at a time, in one thread: the device has one case's memory to give, and torch's threads are those of one thread."""
 
@@ -152,10 +153,12 @@ def _steps(order: Mapping[str, Any], scans: Mapping[str, Path], target: Path, ke
 
 
 def _warm(files: str) -> dict[str, Any]:
-    """The networks of these files; those of others would not be asked for again, or be old ones of the same name."""
-    for other in _NETWORKS.keys() - {files}:
-        del _NETWORKS[other]
-    return _NETWORKS.setdefault(files, {})
+    """The networks of these files, kept with those of the few other models that were asked for last."""
+    networks = _NETWORKS.pop(files, {})
+    _NETWORKS[files] = networks
+    for oldest in list(_NETWORKS)[:-MOST_MODELS]:
+        _NETWORKS.pop(oldest, None)
+    return networks
 
 
 def _segment(steps: BatchSteps, threads: int) -> None:
