@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,120 +18,21 @@ from neurospineseg.images.volume import Volume
 from neurospineseg.pipeline.segmenter import Segmenter
 from neurospineseg.pipeline.settings import Settings
 from neurospineseg.worker.remote_segmenter import RemoteSegmenter, described
-from neurospineseg.worker.ssh_host import SshHost
+from Testing.own_sshd import SSH, NoServer, Server, free_port, own_sshd
 from Testing.small_scans import ball, oblique_affine
-
-SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
-KEYGEN, SSH = shutil.which("ssh-keygen"), shutil.which("ssh")
-pytestmark = pytest.mark.skipif(not (SSHD and KEYGEN and SSH), reason="no sshd, ssh and ssh-keygen here")
-CONFIG = """
-Port {port}
-ListenAddress 127.0.0.1
-HostKey {folder}/host_key
-AuthorizedKeysFile {folder}/key.pub
-PidFile {folder}/sshd.pid
-StrictModes no
-UsePAM no
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-Banner {folder}/banner
-"""
-CLIENT = """
-Host *
-  Port {port}
-  User {user}
-  UserKnownHostsFile {folder}/known_hosts
-  GlobalKnownHostsFile /dev/null
-  StrictHostKeyChecking ask
-  IdentitiesOnly yes
-Host workstation there-changed there-locked there-stranger jumped
-  HostName 127.0.0.1
-Host there-changed
-  HostKeyAlias there-changed
-Host there-locked
-  HostKeyAlias there-locked
-Host there-stranger
-  HostKeyAlias there-stranger
-Host workstation
-  HostKeyAlias workstation
-Host jumped
-  HostKeyAlias workstation
-  ProxyCommand {ssh} -F {folder}/ssh_config -W 127.0.0.1:{port} workstation
-Host there-locked
-  IdentityFile {folder}/other_key
-Host there-stranger workstation jumped there-changed
-  IdentityFile {folder}/key
-"""
-
-
-@dataclass(frozen=True)
-class Server:
-    folder: Path
-    process: subprocess.Popen[bytes]
-
-    def host(self, name: str, python: str | None = None) -> SshHost:
-        return SshHost(name, python or f"env TMPDIR={self.folder}/there {self.python}")
-
-    @property
-    def python(self) -> str:
-        """ssh takes no variables along; how sums are rounded depends on the number of threads."""
-        sources, models = Path(__file__).resolve().parents[2] / "Resources", os.environ["NEUROSPINESEG_MODELS"]
-        return f"env OMP_NUM_THREADS=1 NEUROSPINESEG_MODELS={models} PYTHONPATH={sources} {sys.executable}"
-
-
-def key(folder: Path, name: str) -> str:
-    subprocess.run([str(KEYGEN), "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
-    return (folder / f"{name}.pub").read_text().rsplit(" ", 1)[0]
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
 def server(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder, port = tmp_path_factory.mktemp("sshd"), free_port()
-    if hasattr(os, "getuid") and os.getuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)  # sshd wants it where root starts it
-    host_key, other = key(folder, "host_key"), key(folder, "other_key")
-    key(folder, "key")
-    (folder / "there").mkdir()
-    (folder / "banner").write_text("Only for the staff.\n")
-    (folder / "known_hosts").write_text(f"workstation {host_key}\nthere-locked {host_key}\nthere-changed {other}\n")
-    values = {"folder": folder, "port": port, "user": getpass.getuser(), "ssh": SSH}
-    (folder / "sshd_config").write_text(CONFIG.format(**values))
-    (folder / "ssh_config").write_text(CLIENT.format(**values))
-    (folder / "ssh").write_text(f'#!/bin/sh\nexec {SSH} -F {folder}/ssh_config "$@"\n')
-    (folder / "ssh").chmod(0o755)
+    folder = tmp_path_factory.mktemp("sshd")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NEUROSPINESEG_MODELS", str(tiny_models))
         patch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-        process = subprocess.Popen([str(SSHD), "-D", "-e", "-f", str(folder / "sshd_config")], stderr=subprocess.PIPE)
-        served = Server(folder, process)
-        wait_for(port, process)
         try:
-            if subprocess.run(["ssh", "-o", "BatchMode=yes", "workstation", "true"], check=False).returncode:
-                pytest.skip("this computer's sshd lets nobody in here")
-            yield served
-        finally:
-            process.terminate()
-            process.wait()
-            assert process.stderr is not None
-            process.stderr.close()
-
-
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        with socket.socket() as trial:
-            if trial.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        if process.poll() is not None:
-            pytest.skip("this computer's sshd does not start here")
-        time.sleep(0.05)
-    raise AssertionError("the server did not start")
+            with own_sshd(folder) as served:
+                yield served
+        except NoServer as error:
+            pytest.skip(str(error))
 
 
 TINY = Settings(model="tiny_tumor", device="cpu", uncertainty=True)

@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import queue
+import sys
 import traceback
 from contextlib import suppress
 from dataclasses import replace
@@ -198,6 +199,8 @@ class Relay:
             return
         if isinstance(answer, FINAL):
             self._waiting.discard(number)
+            if self._connection is not None:  # into the log
+                print(f"{self._stream.sent} bytes sent and {self._stream.received} received so far", file=sys.stderr, flush=True)
         self._say(answer, number)
 
     def _give_up(self, sentence: str, detail: str) -> NoReturn:
