@@ -19,6 +19,11 @@ import pytest
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = "--headless --no-sandbox --disable-gpu-sandbox --use-angle=swiftshader --enable-unsafe-swiftshader --hide-scrollbars --no-first-run --mute-audio"
 SECONDS = 60.0
+STARTER = """import os, sys
+ends = [os.dup(os.dup(os.dup(int(end)))) for end in sys.argv[1:3]]
+os.dup2(ends[0], 3), os.dup2(ends[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])"""
+"""The browser reads from 3 and writes to 4; dup's new ends lie above both."""
 
 
 def chromium() -> str:
@@ -40,9 +45,9 @@ class HeadlessBrowser:
     def __init__(self, folder: Path, size: tuple[int, int] = (1280, 800)) -> None:
         (self._read, theirs_out), (theirs_in, self._write) = os.pipe(), os.pipe()
         command = [chromium(), *FLAGS.split(), f"--window-size={size[0]},{size[1]}", f"--user-data-dir={folder}", "--remote-debugging-pipe"]
-        shell = ["sh", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "sh", *command]
+        starter = [sys.executable, "-c", STARTER, str(theirs_in), str(theirs_out), *command]
         silent = subprocess.DEVNULL
-        self._process = subprocess.Popen(shell, pass_fds=(theirs_in, theirs_out), stdin=silent, stdout=silent, stderr=silent)
+        self._process = subprocess.Popen(starter, pass_fds=(theirs_in, theirs_out), stdin=silent, stdout=silent, stderr=silent)
         os.close(theirs_in)
         os.close(theirs_out)
         self._unread, self._number, self._session, self.events = b"", 0, None, []
@@ -96,7 +101,7 @@ class HeadlessBrowser:
     def wait_for(self, script: str, seconds: float = SECONDS) -> None:
         """Until a script gives what is true."""
         until = monotonic() + seconds
-        while not self.value(script):
+        while not self.value(f"!!({script})"):
             assert monotonic() < until, f"in vain waited for: {script}\n{self.complaints()}"
             sleep(0.1)
 

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from neurospineseg.atomic_files import SEGMENTATION_ENDING
 from neurospineseg.errors import InputError
 from neurospineseg.images.scan_names import stem
 from neurospineseg.measurements.measurement import Measurements
@@ -116,7 +117,7 @@ class Viewer:
             raise InputError(f"Say which file is which scan: {', '.join(declared.channel_keys)}.")
         paths = {key: kept.path_of(scans[key]) for key in declared.channel_keys if key in scans}
         first = next(iter(paths.values()))
-        output = self._result_folder(drop) / f"{stem(first.name) if first.is_file() else declared.name}.seg.nrrd"
+        output = self._result_folder(drop) / f"{stem(first.name) if first.is_file() else declared.name}{SEGMENTATION_ENDING}"
         shutil.rmtree(output.parent, ignore_errors=True)
         output.parent.mkdir()
         request = RunFiles(task, paths, output, Settings(force=force))
@@ -129,7 +130,8 @@ class Viewer:
         reference = str(written.report.get("reference", ""))
         ordered = dict(sorted(paths.items(), key=lambda each: each[0] != reference))
         case = self._open(ordered, output)
-        return self._keep(drop, replace(case, notes=tuple(dict.fromkeys((*case.notes, *written.warnings)))))
+        title = output.name.removesuffix(SEGMENTATION_ENDING)
+        return self._keep(drop, replace(case, title=title, notes=tuple(dict.fromkeys((*case.notes, *written.warnings)))))
 
     def _keep(self, drop: str, case: ShownCase) -> str:
         with self._lock:

@@ -93,7 +93,9 @@ function chooseTask(contents, tasks, open) {
     const rest = document.createElement("div");
     const shown = async () => {
       try {
-        await showMatches(contents, task.value, rest, start);
+        go.hidden = !task.value;
+        const chosen = await showMatches(contents, task.value, rest);
+        go.onclick = () => start(chosen());
       } catch (error) {
         rest.textContent = error.message;
       }
@@ -107,36 +109,40 @@ function chooseTask(contents, tasks, open) {
       }
     };
     task.onchange = shown;
-    box.append(line("Segment", task), rest, buttons([
+    const go = Object.assign(document.createElement("button"), { type: "button", className: "main", textContent: "Segment" });
+    const others = buttons([
       ["Only look", "", () => post(`drops/${contents.drop}/look`, { scans: contents.scans.slice(0, 8) }).then(({ case: number }) => open(number)).then(clear).then(resolve, reject)],
       ["Cancel", "", () => { clear(); resolve(); }],
-    ]));
+    ]);
+    others.prepend(go);
+    box.append(line("Segment", task), rest, others);
     shown();
   });
 }
 
-// For each scan of a task the file that it is, as the names tell it; may be changed by hand.
-async function showMatches(contents, task, rest, start) {
+// For each scan of a task the file that it is, as the names tell it; may be changed by hand. Returns what tells the choice.
+async function showMatches(contents, task, rest) {
   rest.replaceChildren();
-  if (!task) return;
+  if (!task) return null;
   const found = await getJson(`drops/${contents.drop}/matches?task=${encodeURIComponent(task)}`);
   const cases = found.cases.length ? found.cases : [{ name: "", scans: {}, why: {}, problem: found.problem }];
   const choice = select(cases.map((each, at) => [String(at), each.name]), "0");
   const matched = document.createElement("div");
+  let chosen = () => ({});
   const fill = () => {
     const { scans, why, problem } = cases[Number(choice.value)];
     const only = found.channels.length === 1 && found.files.length === 1 ? found.files[0] : "";
     const selects = found.channels.map(({ key }) => select([["", "\u2013"], ...found.files.map((file) => [file, file === "." ? "all files" : file])], scans[key] || only));
-    const chosen = () => Object.fromEntries(found.channels.map(({ key }, at) => [key, selects[at].value]).filter(([, file]) => file));
+    chosen = () => Object.fromEntries(found.channels.map(({ key }, at) => [key, selects[at].value]).filter(([, file]) => file));
     matched.replaceChildren(
       ...(problem ? [sentence(problem, true)] : []),
       ...found.channels.flatMap(({ key, name }, at) => [line(name, selects[at]), ...(why[key] ? [Object.assign(document.createElement("p"), { className: "why", textContent: why[key] })] : [])]),
-      buttons([["Segment", "main", () => start(chosen())]]),
     );
   };
   choice.onchange = fill;
   rest.replaceChildren(...(cases.length > 1 ? [line("Case", choice)] : []), matched);
   fill();
+  return () => chosen();
 }
 
 async function segment(contents, task, scans, open, force = false) {
@@ -163,12 +169,14 @@ function block() {
   const box = document.createElement("div");
   panel().replaceChildren(box);
   panel().hidden = false;
+  document.getElementById("invitation").hidden = true;
   return box;
 }
 
 function clear() {
   panel().replaceChildren();
   panel().hidden = true;
+  document.getElementById("invitation").hidden = false;
 }
 
 function sentence(words, wrong) {
@@ -177,6 +185,7 @@ function sentence(words, wrong) {
 
 function say(words, wrong = false) {
   block().append(sentence(words, wrong));
+  document.getElementById("invitation").hidden = busy && !wrong;
 }
 
 function line(words, control) {

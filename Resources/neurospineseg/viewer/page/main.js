@@ -37,8 +37,8 @@ async function open(number) {
 // Where segments lie within each other 3D begins half transparent, until the user chooses.
 function seeThrough() {
   if (get("solid").value !== "100") return;
-  get("solid").value = 45;
-  state.set({ solid: 0.45 });
+  get("solid").value = 60;
+  state.set({ solid: 0.6 });
 }
 
 function showControls(facts) {

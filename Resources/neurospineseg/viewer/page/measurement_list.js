@@ -15,13 +15,21 @@ export async function showMeasurements(state, aborted) {
     if (!response) return;
     const { rows, notes } = await response.json();
     if (aborted.signal.aborted) return;
-    waiting.textContent = rows.length ? notes.join(" ") : notes.join(" ") || "There is nothing to measure.";
-    waiting.hidden = !waiting.textContent;
-    tables.replaceChildren(...grouped(rows).map(([group, items]) => table(state, group, items)));
+    waiting.textContent = "There is nothing to measure.";
+    waiting.hidden = rows.length > 0;
+    tables.replaceChildren(...grouped(rows).map(([group, items]) => table(state, group, items)), ...(notes.length ? [told(notes)] : []));
   } catch (error) {
     waiting.textContent = error.message;
   }
   section.dataset.drawn = "yes";
+}
+
+function told(notes) {
+  const made = Object.assign(document.createElement("details"), { className: "soft", open: notes.join("").length < 300 });
+  const list = document.createElement("ul");
+  list.append(...notes.map((note) => Object.assign(document.createElement("li"), { textContent: note })));
+  made.append(Object.assign(document.createElement("summary"), { textContent: "Notes" }), list);
+  return made;
 }
 
 function grouped(rows) {
