@@ -27,8 +27,9 @@ def load_case(case: Case, mask: Path) -> tuple[dict[str, Any], Any]:
     }
     if not mask.exists():
         return scans, None
-    node = _in_scene("vtkMRMLSegmentationNode", mask) or _load_mask(case, mask)
-    if scans:
+    known = _in_scene("vtkMRMLSegmentationNode", mask)
+    node = known or _load_mask(case, mask)
+    if scans and known is None:  # on one that is there somebody may have set another geometry
         node.SetReferenceImageGeometryParameterFromVolumeNode(scans.get(_reference(mask)) or next(iter(scans.values())))
         remember_scans(node, scans)
     return scans, node

@@ -54,7 +54,7 @@ def _with_edits(
     if edits:
         notes.append(_("Edited numbers were kept as they are ({count}); uncheck 'Keep edits' to replace them.").format(count=len(edits)))
     if lost:
-        names = ", ".join(mark_name(each) for each in lost[:4])
+        names = ", ".join([*(mark_name(each) for each in lost[:4]), *(["..."] if len(lost) > 4 else [])])
         notes.append(_("Edited numbers that are not there any more were dropped: {names}.").format(names=names))
     return replace(result, measured=measured), edits
 

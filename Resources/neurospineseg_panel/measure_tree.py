@@ -27,6 +27,7 @@ class MeasureTree:
     def __init__(self, tree: Any, pointed: Callable[[int], None], chosen: Callable[[int], None]) -> None:
         self.tree, self._pointed, self._chosen = tree, pointed, chosen
         self._rows: list[Any] = []
+        self._newer: dict[int, Measurement] = {}
         self._under = -1
         self._filling = False
         self._rests = qt.QTimer()
@@ -44,7 +45,7 @@ class MeasureTree:
         self._filling = True
         try:
             self.tree.clear()
-            self._rows = []
+            self._rows, self._newer = [], {}
             groups: dict[str, Any] = {}
             places: dict[tuple[str, str], Any] = {}
             for number, each in enumerate(measured):
@@ -55,7 +56,7 @@ class MeasureTree:
                 self._rows.append(qt.QTreeWidgetItem())
                 places.get((each.group, each.place_name), groups[each.group]).addChild(self._rows[number])
                 self._rows[number].setData(0, NUMBER_ROLE, number)
-                self.tell(number, each)
+                self.tell(number, self._newer.pop(number, each))
                 yield
         finally:
             self._filling = False
@@ -68,8 +69,9 @@ class MeasureTree:
         return [(item.text(0), item) for item in items]
 
     def tell(self, number: int, each: Measurement) -> None:
-        """Writes a measurement into its row."""
+        """Writes a measurement into its row, once that is there."""
         if number >= len(self._rows):
+            self._newer[number] = each
             return
         row = self._rows[number]
         for column, text in enumerate((each.name, each.text, error_bar(each), ", ".join(each.flags))):

@@ -122,8 +122,12 @@ def check_that_a_row_loads(panel: Any) -> None:
     assert set(names) <= {"Necrotic core", "Edema", "Enhancing tumor"}
     assert shown.GetNodeReference(shown.GetReferenceImageGeometryReferenceRole()) is panel.parameters.t1c
     volumes = slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
+    shown.SetReferenceImageGeometryParameterFromVolumeNode(panel.parameters.flair)
     table.cellDoubleClicked.emit(0, 0)
     assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == volumes, "what is loaded is not loaded again"
+    assert shown.GetNodeReference(shown.GetReferenceImageGeometryReferenceRole()) is panel.parameters.flair, (
+        "its geometry was changed by hand"
+    )
 
 
 def test_a_batch_that_is_ended_at_once_leaves_nothing_half_written(panel: Any, bench: Any, cases: Path, tmp_path: Path) -> None:

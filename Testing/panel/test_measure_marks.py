@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import slicer
@@ -166,3 +168,14 @@ def test_the_mark_that_was_selected_is_hidden_also_after_measuring_again(bench, 
     measure(bench, panel)
     other = mark_of(panel, "body_width", L3)
     assert (one.GetDisplayVisibility(), other.GetDisplayVisibility()) == (0, 1)
+
+
+def test_what_is_dragged_while_the_list_is_filled_is_listed(bench, panel, spine) -> None:
+    tree, measured = panel.measure.tree, panel.measure.measured
+    last = len(measured) - 1
+    filling = tree.filling(measured)
+    next(filling)
+    tree.tell(last, replace(measured.items[last], name="dragged"))
+    for _ in filling:
+        pass
+    assert tree._rows[last].text(0) == "dragged"
