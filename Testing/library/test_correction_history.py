@@ -111,3 +111,11 @@ def test_the_shell_writes_a_table(folder: Path, tmp_path: Path) -> None:
 def test_a_folder_without_corrections_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["corrections", str(tmp_path), "--task", "spine"]) == BAD_INPUT
     assert "holds no corrections for spine" in capsys.readouterr().err
+
+
+def test_a_table_is_never_a_file_of_another_kind(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = next(folder.rglob("*.json"))
+    before = kept.read_bytes()
+    assert main(["corrections", str(folder), "-o", str(kept), "--overwrite"]) == BAD_INPUT
+    assert "must end in .csv" in capsys.readouterr().err
+    assert kept.read_bytes() == before

@@ -20,8 +20,10 @@ def corrections(options: argparse.Namespace) -> None:
     """Runs the command: prints the cases and how each structure went, and writes the table where one is wanted.
 
     Raises:
-        InputError: the folder cannot be read or holds no corrections.
+        InputError: the folder cannot be read or holds no corrections, or the table has another name than a ``.csv`` file's.
     """
+    if options.output is not None and options.output.suffix.lower() != ".csv":
+        raise InputError(f"The table '{options.output.name}' is of no kind that can be written; its name must end in .csv.")
     history = read_corrections(options.folder, options.task)
     for problem in history.problems:
         say(problem)
