@@ -213,6 +213,40 @@ def test_a_worker_that_is_killed_there_is_a_sentence(there: StandInSsh, client: 
     assert not folder.exists()
 
 
+LIAR = """
+import os, json
+from neurospineseg import __version__
+from neurospineseg.worker.frame_stream import GREETING, FrameStream
+from neurospineseg.worker.json_lines import line_of
+from neurospineseg.worker.protocol import CorrectionStored, Done, Segmented
+incoming, outgoing = os.fdopen(0, "rb"), os.fdopen(1, "wb")
+outgoing.write(GREETING)
+stream = FrameStream(incoming, outgoing)
+stream.send("hello", version=__version__)
+while (frame := stream.receive()).kind != "request":
+    pass
+{lie}
+stream.receive()
+"""
+LIES = {
+    "a file elsewhere": 'stream.send("file", b"x", name="../x.npy", first=True)',
+    "a file that did not come": 'stream.send("answer", line_of(Done(Segmented("../kept.npy", {})), frame.fields["number"]).encode())',
+    "what was not asked for": 'stream.send("answer", line_of(Done(CorrectionStored("x", {})), frame.fields["number"]).encode())',
+    "no frame": 'outgoing.write(b"x" * 99); outgoing.flush()',
+    "no answer": 'stream.send("answer", b"[]")',
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
+def test_a_computer_that_lies_is_a_sentence_and_touches_no_file_here(there: StandInSsh, tmp_path: Path, lie: str) -> None:
+    (tmp_path / "liar.py").write_text(LIAR.format(lie=lie))
+    client = WorkerClient(host=there.host(python=f"{sys.executable} {tmp_path / 'liar.py'}"))
+    failed = last(client, with_scan(client, TINY))
+    assert isinstance(failed, Failed)
+    assert failed.message.endswith("install the same version on both.")
+    client.stop()
+
+
 def far_end(tmp_path: Path, *options: str) -> tuple[subprocess.Popen[bytes], FrameStream]:
     process = subprocess.Popen(
         [sys.executable, "-m", "neurospineseg.worker.far_end", *options],

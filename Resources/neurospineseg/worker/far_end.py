@@ -136,9 +136,9 @@ class FarEnd:
         try:
             self.client.start()
             assert self.client.folder is not None
-            write_received(self.client.folder, frame)
-            if frame.fields.get("first") is True:
-                self._files.append(frame.fields["name"])
+            name = write_received(self.client.folder, frame)
+            if name not in self._files:
+                self._files.append(name)
         except (OSError, StreamError) as error:
             self._problem = _not_kept(error)
             self._remove(self._files)

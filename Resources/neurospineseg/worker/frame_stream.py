@@ -153,8 +153,8 @@ def _frame(header: bytes, content: bytes) -> Frame:
     return Frame(kind, fields, content)
 
 
-def write_received(folder: Path, frame: Frame) -> None:
-    """Writes the piece of a file that a frame holds.
+def write_received(folder: Path, frame: Frame) -> str:
+    """Writes the piece of a file that a frame holds; returns the file's name.
 
     Raises:
         StreamError: its name is no plain one.
@@ -165,3 +165,4 @@ def write_received(folder: Path, frame: Frame) -> None:
         raise StreamError(f"{name!r:.100} is no name of a file of voxels.")
     with open(folder / name, "wb" if frame.fields.get("first") is True else "ab") as file:
         file.write(frame.content)
+    return name

@@ -33,6 +33,8 @@ from neurospineseg.worker.protocol import (
     FINAL,
     Answer,
     Describe,
+    Described,
+    Done,
     Failed,
     FindRegion,
     Idle,
@@ -40,9 +42,12 @@ from neurospineseg.worker.protocol import (
     Quit,
     Ready,
     Refused,
+    RegionFound,
     Request,
     Segment,
+    Segmented,
     Warm,
+    Warmed,
 )
 from neurospineseg.worker.same_weights import name_here, weights_here
 from neurospineseg.worker.ssh_connection import NoConnection, SshConnection
@@ -70,6 +75,7 @@ class Relay:
         self._lines: queue.Queue[Any] = queue.Queue()
         self._connection: SshConnection | None = None
         self._hearing: Thread | None = None
+        self._received: set[str] = set()
         self._lock = Lock()
 
     def serve(self, lines: TextIO) -> NoReturn:
@@ -175,7 +181,7 @@ class Relay:
         try:
             while (frame := connection.stream.receive()) is not None:
                 if frame.kind == "file":
-                    write_received(self.folder, frame)
+                    self._received.add(write_received(self.folder, frame))
                 elif frame.kind == "answer":
                     self._take_answer(frame)
         except OSError as error:
@@ -190,9 +196,22 @@ class Relay:
             number, answer = number_in(said), message_in(said, Answer)
         except ValueError as error:
             raise StreamError("An answer cannot be read.") from error
+        if isinstance(answer, Done):
+            self._check(answer.result)
         if isinstance(answer, Refused | Failed):
             answer = replace(answer, message=of_host(self.host, answer.message))
         self._answer(answer, number)
+
+    def _check(self, result: Any) -> None:
+        """Whoever takes a result reads the files that it names, and removes them.
+
+        Raises:
+            StreamError: it is none that was asked for, or it names another file than those that came.
+        """
+        if not isinstance(result, Warmed | Segmented | RegionFound | Described):
+            raise StreamError(f"{type(result).__name__} was not asked for.")
+        if isinstance(result, Segmented) and not self._received.issuperset(result.files):
+            raise StreamError("A result names files that did not come.")
 
     def _answer(self, answer: Answer, number: int | None) -> None:
         if number not in self._waiting:

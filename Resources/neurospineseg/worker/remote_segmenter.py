@@ -66,7 +66,12 @@ class RemoteSegmenter:
                 f"The mask that came from '{self.host.name}' does not fit the scan; install the same version on both computers."
             )
         models_of(self.task)  # so that structures of added models are known
-        found = [structure(box.key) for box in answer.structures]
+        try:
+            found = [structure(box.key) for box in answer.structures]
+        except KeyError as error:
+            raise InputError(
+                f"The model on '{self.host.name}' finds '{error.args[0]}', which is unknown here; add the same model on this computer."
+            ) from error
         notes = _notes(self.task, scans)
         places = [UncertainRegion(triple(at.ras), structure(at.key).label, at.marked, at.ml, at.score) for at in answer.uncertain]
         return SegmentationResult(
