@@ -3,7 +3,8 @@
     python -m Testing.benchmarks.other_computer [--rounds 3] [--tasks spine] [--device cpu] [--json figures.json]
 
 The other computer is this one, behind an sshd of its own on loopback: what is measured is the way there and back (packing, ssh, unpacking), not
-a network and no other processor. Prints medians of cold and warm runs, bytes of the frames, and the memory of the idle processes.
+a network and no other processor. Prints medians of cold and warm runs, bytes of the frames, memory of the idle processes,
+and their time on the processor, which other programs on the computer do not make longer.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ HERE, THERE = "this computer's worker", "a worker behind ssh"
 
 
 def measure(task: str, options: Any, room: Path, server: Server) -> dict[str, Any]:
-    """Seconds of each round, cold and warm; bytes of one run; resident memory in MB of what waits for the next."""
+    """Seconds of each round, cold and warm; bytes of one run; memory and time of the processes."""
     case = drawn_case(task, options.cases or room, options.quick)
     volumes = {name: read_volume(path) for name, path in case.scans.items()}
     seconds: dict[str, list[float]] = {f"{where}, {when}": [] for where in (HERE, THERE) for when in ("cold", "warm")}
     clients = {HERE: WorkerClient(), THERE: WorkerClient(host=server.host("workstation"))}
-    memory: dict[str, dict[str, float]] = {}
+    processes: dict[str, dict[str, tuple[float, float]]] = {}
     traveled = (0, 0)
     for _ in range(options.rounds):
         for where, client in clients.items():
@@ -43,34 +44,39 @@ def measure(task: str, options: Any, room: Path, server: Server) -> dict[str, An
             if where == THERE:
                 counted = [tuple(map(int, each)) for each in re.findall(r"(\d+) bytes sent and (\d+) received", client.log_tail())]
                 traveled = (counted[-1][0] - counted[-2][0], counted[-1][1] - counted[-2][1])
-            memory[where] = resident_of(client, server)
+            processes[where] = processes_of(client, server)
             client.stop()
             print(
                 f"{task}: {', '.join(f'{name} {found[-1]:.2f} s' for name, found in seconds.items() if found)}", file=sys.stderr, flush=True
             )
     voxels = sum(volume.voxels.nbytes for volume in volumes.values())
-    return {"seconds": seconds, "voxel_bytes": voxels, "sent_bytes": traveled[0], "received_bytes": traveled[1], "memory_mb": memory}
+    return {"seconds": seconds, "voxel_bytes": voxels, "sent_bytes": traveled[0], "received_bytes": traveled[1], "processes": processes}
 
 
-def resident_of(client: WorkerClient, server: Server) -> dict[str, float]:
-    """Resident memory in MB by role; shared pages count in each process."""
+def processes_of(client: WorkerClient, server: Server) -> dict[str, tuple[float, float]]:
+    """Resident memory in MB (shared pages count in each process) and seconds of the processor so far, by role."""
     if client.host is None:
-        return {"worker": _resident(client.pid or 0)}
-    found = {"relay here": _resident(client.pid or 0)}
+        return {"worker": _used(client.pid or 0)}
+    found = {"relay here": _used(client.pid or 0)}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command, variables = (process / "cmdline").read_text(), (process / "environ").read_text()
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue
         if f"TMPDIR={server.folder}/there" in variables:
-            found["far end there" if "far_end" in command else "worker there"] = _resident(int(process.name))
+            found["far end there" if "far_end" in command else "worker there"] = _used(int(process.name))
         elif f"{server.folder}/ssh_config" in command:
-            found["ssh here"] = _resident(int(process.name))
+            found["ssh here"] = _used(int(process.name))
+        elif parent == server.process.pid:
+            found["sshd there"] = _used(int(process.name))
     return found
 
 
-def _resident(pid: int) -> float:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+def _used(pid: int) -> tuple[float, float]:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    ticks = sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6, ticks / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -100,8 +106,10 @@ def show(task: str, found: dict[str, Any], rounds: int) -> None:
     print(
         f"  {found['voxel_bytes'] / 1e6:.1f} MB of voxels, {found['sent_bytes'] / 1e6:.1f} MB sent, {found['received_bytes'] / 1e6:.2f} MB received"
     )
-    for where, processes in found["memory_mb"].items():
-        print(f"  idle, {where}: " + ", ".join(f"{role} {megabytes:.0f} MB" for role, megabytes in processes.items()))
+    for where, processes in found["processes"].items():
+        print(f"  after a cold and a warm run, {where}: resident memory, seconds of the processor")
+        for role, (megabytes, cpu_seconds) in processes.items():
+            print(f"    {role:16s} {megabytes:6.0f} MB {cpu_seconds:7.2f} s")
 
 
 if __name__ == "__main__":
