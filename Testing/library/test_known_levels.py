@@ -166,3 +166,14 @@ def test_ribs_one_vertebra_lower_speak_for_four_lumbar_ones(tmp_path: Path, caps
     told = capsys.readouterr().err
     assert "The lowest vertebra is named L5; by count it is L4 (" in told
     assert "4 vertebrae below the lowest ribs" in told
+
+
+def test_parts_of_one_vertebra_get_one_name() -> None:
+    labels, keys = boxes(("vertebra_L2", "vertebra_L3", "vertebra_L4"))
+    body = structure("vertebra_L3").label
+    voxels = labels.voxels.copy()
+    voxels[:, 3:][voxels[:, 3:] == body] = 900
+    parts, named = Volume(voxels, labels.ijk_to_ras), {**keys, 900: "vertebra_L3"}
+    assert places_in(parts, named) == places_in(labels, keys)
+    found, _ = keys_by_levels(parts, named, {"vertebra_L4": places_in(labels, keys)["vertebra_L3"]})
+    assert (found[body], found[900]) == ("vertebra_L4", "vertebra_L4")

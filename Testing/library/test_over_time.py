@@ -59,7 +59,7 @@ def followed() -> FollowUp:
 def test_a_later_study_is_laid_on_the_first(followed: FollowUp) -> None:
     places = np.array([[40.0, 0, 0], [0, 50, 0], [0, 0, 40], [-40, 0, 0], TUMOR])
     off = np.linalg.norm(followed.to_first[1].apply(MOVED.apply(places)) - places, axis=1)
-    assert off.max() < 1.0
+    assert off.max() < 1.5, "half a voxel"
 
 
 def test_what_has_grown_is_known(followed: FollowUp) -> None:

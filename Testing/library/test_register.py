@@ -51,6 +51,15 @@ def test_scans_far_apart_are_refused(scans: dict[str, Volume]) -> None:
         check_overlaps({**scans, "flair": moved(scans["flair"], (400.0, 0.0, 0.0))}, "t1c")
 
 
+def test_the_same_scans_are_laid_on_each_other_in_the_same_way_again() -> None:
+    rng, places = np.random.default_rng(0), np.indices((24, 24, 24)) - 11.5
+    image = sum(np.exp(-(((places - rng.uniform(-7, 7, (3, 1, 1, 1))) ** 2).sum(0)) / 8) for _ in range(6)) * 100
+    here = Volume(image.astype(np.float32), np.diag([5.0, 5, 5, 1]))
+    astray = moved(here, (6.0, -4.0, 3.0), degrees=5.0)
+    one, other = (register_rigid(here, astray).ijk_to_ras for _ in range(2))
+    assert (one == other).all()
+
+
 @pytest.mark.parametrize("shift", [(9.0, -6.0, 5.0), (120.0, 0.0, -60.0)])
 def test_registration_finds_the_way_back(scans: dict[str, Volume], shift: tuple[float, float, float]) -> None:
     """The other contrast is made of the same voxels, since the drawn contrasts lie up to half a voxel apart."""

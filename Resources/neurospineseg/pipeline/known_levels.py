@@ -20,9 +20,15 @@ Place = tuple[float, float, float]
 
 
 def places_in(labels: Volume, keys: Mapping[int, str]) -> dict[str, Place]:
-    """Middles of the vertebrae and discs of a label map, RAS mm, by key."""
-    values = [value for value, key in keys.items() if key.split("_")[0] in NUMBERED and (labels.voxels == value).any()]
-    middles = np.array(ndimage.center_of_mass(labels.voxels > 0, labels.voxels, values)).reshape(-1, 3)
+    """Middles of the vertebrae and discs of a label map, RAS mm, by key; several label values of one key are one piece."""
+    first: dict[str, int] = {}
+    joined = np.arange(2**16, dtype=np.uint16)
+    for value, key in keys.items():
+        joined[value] = first.setdefault(key, value)
+    voxels = joined[labels.voxels]
+    present = set(np.unique(voxels).tolist())
+    values = [value for key, value in first.items() if key.split("_")[0] in NUMBERED and value in present]
+    middles = np.array(ndimage.center_of_mass(voxels > 0, voxels, values)).reshape(-1, 3)
     return {keys[value]: triple(float(each) for each in place) for value, place in zip(values, labels.affine.apply_kji(middles))}
 
 
@@ -33,7 +39,8 @@ def keys_by_levels(labels: Volume, keys: Mapping[int, str], known: Mapping[str, 
         InputError: the two masks do not fit.
     """
     structures, notes, _ = named_as(_pieces(labels, keys), known)
-    return {value: structures[str(value)].key if str(value) in structures else key for value, key in keys.items()}, notes
+    renamed = {keys[int(value)]: structure.key for value, structure in structures.items()}
+    return {value: renamed.get(key, key) for value, key in keys.items()}, notes
 
 
 def name_levels(run: Run, known: Mapping[str, Place]) -> Volume:
