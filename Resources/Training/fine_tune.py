@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import sys
 from contextlib import suppress
@@ -20,11 +21,13 @@ from neurospineseg.cli.console import StageProgress
 from neurospineseg.errors import InputError
 from neurospineseg.locks import locked
 from neurospineseg.models.bundle import find_bundle
-from neurospineseg.models.catalog import user_models_folder
+from neurospineseg.models.catalog import MODELS_FOLDER, user_models_folder
 from neurospineseg.pipeline.fine_tuning import (
+    CANCEL,
     DONE,
     FAILED,
     PAUSE,
+    PROGRESS,
     Figures,
     TuningProgress,
     forget_run,
@@ -40,6 +43,8 @@ from Training.training.tuning_watch import TuningCanceled
 
 POLITE = 5
 """Added to the niceness of the process, so that the window stays responsive."""
+OF_A_RUN = (PROGRESS, PAUSE, CANCEL, "program.log")
+"""What may lie in a run's folder before the run has told anything."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -101,7 +106,27 @@ def _tuning(options: argparse.Namespace) -> Tuning:
             run, name = found, told.name
     told = read_progress(run) if run is not None else None
     name = name or (told.name if told is not None else free_name(bundle.spec.name))
+    _check(name, run if told is None else None)
     return Tuning(options.corrections, options.model, name, options.models, run or runs_folder() / name, options.minutes, options.device)
+
+
+def _check(name: str, run: Path | None) -> None:
+    """
+    Args:
+        run: a folder that was given and tells of no run; it would be removed in the end.
+
+    Raises:
+        InputError: no model can be called so, one that came with the program is, or the folder holds something else.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,79}", name):
+        raise InputError(f"'{name}' cannot be the name of a model; take letters, digits, dots, dashes and underscores.")
+    if (MODELS_FOLDER / name).exists():
+        raise InputError(
+            f"A model that came with the program is called '{name}', and the new one would be taken for it; give another --name."
+        )
+    known = run is None or not run.exists() or (run / PROGRESS).is_file()
+    if run is not None and not known and (not run.is_dir() or any(each.name not in OF_A_RUN for each in run.iterdir())):
+        raise InputError(f"'{run}' holds something else than a fine-tuning, and would be removed when it is done; give another --folder.")
 
 
 def _tell_failure(run: Path, sentence: str) -> None:

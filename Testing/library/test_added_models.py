@@ -88,6 +88,14 @@ def test_for_what_a_model_is_is_asked_where_no_label_tells(tmp_path: Path) -> No
     assert len({structure.color for structure in added.spec.structures}) == 2
 
 
+@pytest.mark.parametrize("name", ["spine_3d", "brain_contrast"])
+def test_no_model_stands_in_for_one_that_came_with_the_program(name: str, tmp_path: Path) -> None:
+    bundle = monai_bundle(tmp_path / name, "softmax")
+    with pytest.raises(InputError, match="give it another name"):
+        add_model(bundle, Wishes(), tmp_path / "models")
+    assert add_model(bundle, Wishes(name="another"), tmp_path / "models").bundle.spec.name == "another"
+
+
 def test_a_model_of_this_program_is_copied(tmp_path: Path) -> None:
     given = find_bundle("brain_contrast").folder
     added = add_model(given, parent=tmp_path / "models").bundle

@@ -115,6 +115,18 @@ def test_one_correction_is_too_few(kept: Path, tmp_path: Path, capsys) -> None:
     assert "one to learn from and one to judge by" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "words"), [("spine_3d", "came with the program"), ("../models", "cannot be the name"), ("..", "cannot be the name"), ("", "")]
+)
+def test_names_that_a_new_model_cannot_have(kept: Path, tmp_path: Path, capsys, name: str, words: str) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("mine")
+    more = ["--name", name] if name else ["--folder", str(tmp_path / "mine")]
+    assert run(kept, tmp_path, *more) == 2
+    assert (words or "holds something else than a fine-tuning") in capsys.readouterr().err
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "mine"
+
+
 def test_a_pause_lasts_until_it_is_over(tmp_path: Path, monkeypatch) -> None:
     from neurospineseg.pipeline import fine_tuning
     from neurospineseg.pipeline.fine_tuning import PAUSED, TuningProgress

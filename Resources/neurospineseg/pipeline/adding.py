@@ -17,7 +17,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.errors.of_files import writing_failed
 from neurospineseg.models.added_bundle import write_added_bundle
 from neurospineseg.models.bundle import Bundle, ModelSpec, read_bundle, surveyed_bundles
-from neurospineseg.models.catalog import SECTION, user_models_folder
+from neurospineseg.models.catalog import MODELS_FOLDER, SECTION, user_models_folder
 from neurospineseg.models.foreign_weights import state_dict
 from neurospineseg.models.model_source import ModelSource, model_source
 from neurospineseg.models.monai_bundle import METADATA, ForeignModel, is_monai_bundle, read_monai_bundle
@@ -128,6 +128,10 @@ def _place(folder: Path, target: Path) -> None:
 
 
 def _foreign(found: ForeignModel, name: str, wishes: Wishes, parent: Path, network: Callable[[], torch.nn.Module]) -> Added:
+    if (MODELS_FOLDER / name).exists():
+        raise InputError(
+            f"A model that came with the program is called '{name}', and this one would be taken for it; give it another name."
+        )
     task = task_of(found.channels, found.labels if found.regions else found.labels[1:], wishes.task)
     spec = _spec(found, name, task, wishes)
     write_added_bundle(parent, spec, found.network_def, network(), _card(found, spec))
