@@ -74,6 +74,11 @@ class CorrectSection:
             self.renumbering.show(node)
         self.embedded.show(node, next(iter(scans.values()), None))
 
+    def offer_levels(self) -> None:
+        """Offers the levels of the segmentations that are in the scene now."""
+        if self.declaration.renumbers and self.host.parameters is not None:
+            self.renumbering.show(self.node)
+
     def uncertain_regions(self) -> list[dict[str, Any]]:
         """Those of the shown segmentation; one of an earlier session tells them by its attribute."""
         if self.node is None:

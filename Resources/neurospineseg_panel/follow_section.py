@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import qt
@@ -29,12 +30,16 @@ class FollowSection(VTKObservationMixin):
         ui: the panel's widgets.
         host: the panel around it.
         logic: of the module.
+
+    Attributes:
+        listed: called when other segmentations are in the scene than before.
     """
 
     def __init__(self, ui: Any, host: Host, logic: SegmentLogic) -> None:
         VTKObservationMixin.__init__(self)
         self.ui, self.host, self.logic = ui, host, logic
         self._offered: list[NodeStudy] = []
+        self.listed: Callable[[], None] = lambda: None
         self._first: Any = None
         ui.followList.connect("itemChanged(QListWidgetItem*)", self.onChanged)
         ui.followButton.connect("clicked(bool)", self.onFollow)
@@ -58,7 +63,10 @@ class FollowSection(VTKObservationMixin):
 
     def onListing(self) -> None:
         self._watch()
+        before = self._offered
         self.onChanged(None)
+        if self._offered != before:
+            self.listed()
 
     def update(self, busy: bool) -> None:
         """Lists the scene's segmentations, by date where all have one; shown only where there are two or more."""

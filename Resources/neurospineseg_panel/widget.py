@@ -94,6 +94,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.result = ResultSection(ui, self.say, self.jump, lambda identifier: self.correct.embedded.select(identifier))
         self.correct = CorrectSection(ui, self, self.declaration, self.logic.client, self.result.table.select)
         self.measure = MeasureSection(ui, self, self.logic)
+        self.measure.following.listed = self.correct.offer_levels
         self.batch = BatchSection(
             ui.batchSection,
             ui.batchSection.layout(),

@@ -14,6 +14,7 @@ from neurospineseg.cli.main import main
 from neurospineseg.errors import InputError
 from neurospineseg.models.bundle import find_bundle, read_bundle
 from neurospineseg.models.catalog import models_of
+from neurospineseg.models.model_source import model_source
 from neurospineseg.pipeline.adding import Wishes, add_model
 from Testing.peer_models import GLIOMA, KINDS, MONAI_LABELS, dice_of, drawn_scans, monai_bundle, monai_finds
 
@@ -65,6 +66,13 @@ def test_a_zip_file_with_one_folder_is_read(tmp_path: Path) -> None:
     added = add_model(tmp_path / "kidneys.zip", parent=tmp_path / "models").bundle
     assert added.folder == tmp_path / "models" / "kidneys"
     assert added.spec.classes == ("background", "vertebra_L3", "sacrum", "left_kidney")
+
+
+def test_a_zip_file_is_not_blamed_for_where_it_is_copied_to(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "model.zip", "w") as archive:
+        archive.writestr("model.pt", b"weights")
+    with model_source(tmp_path / "model.zip") as source, pytest.raises(FileNotFoundError):
+        source.copy("model.pt", tmp_path / "nowhere" / "model.pt")
 
 
 def test_what_cannot_be_matched_is_asked_for_and_can_be_said(tmp_path: Path) -> None:

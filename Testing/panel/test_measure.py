@@ -16,7 +16,7 @@ from neurospineseg.errors import InputError
 from neurospineseg.measurements.measurement import measurements_of
 from neurospineseg.mrml import write_segmentation
 from neurospineseg.worker.client import WorkerClient
-from Testing.panel.measured_spine import measure, number_of, table_node, table_of, values
+from Testing.panel.measured_spine import measure, number_of, table_node, table_of, turned_spine_node, values
 
 
 def test_shell_console_and_panel_give_the_same_numbers(bench, measuring_panel, spine, tmp_path: Path) -> None:
@@ -179,3 +179,11 @@ def test_a_copy_of_the_table_stays_as_it_is(bench, measuring_panel, spine) -> No
     copy.Copy(table)
     copy.SetName(name)
     assert table_node(spine) is table
+
+
+def test_a_spine_that_comes_into_the_scene_is_offered_for_its_levels(bench, measuring_panel, spine) -> None:
+    proposals = measuring_panel.ui.renumberProposalSelector
+    offered = lambda: [proposals.itemText(row) for row in range(proposals.count)]  # noqa: E731
+    assert "As in Localizer" not in offered()
+    turned_spine_node().SetName("Localizer")
+    bench.spin(lambda: "As in Localizer" in offered(), 60)

@@ -12,7 +12,7 @@ from typing import IO, Any, Protocol
 
 from neurospineseg.errors import InputError
 from neurospineseg.errors.json_text import LARGEST, json_of
-from neurospineseg.errors.of_files import reading_failed
+from neurospineseg.errors.of_files import is_of_the_system, reading_failed
 from neurospineseg.models.bundle import LARGEST_WEIGHTS
 
 MOST_MEMBERS = 20_000
@@ -107,6 +107,8 @@ class ZipSource:
             with self.archive.open(self._members[file]) as member:
                 yield member
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+            if isinstance(error, OSError) and is_of_the_system(error):
+                raise  # such as a full disk, to which it is copied
             raise InputError(f"The file '{file}' in the zip file is damaged or encrypted; fetch the zip file again.") from error
 
 
