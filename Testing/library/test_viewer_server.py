@@ -22,6 +22,7 @@ from neurospineseg.viewer import drops
 from neurospineseg.viewer.server import ViewerServer
 from neurospineseg.viewer.viewer import Viewer
 from neurospineseg.worker.protocol import Answer, Done, FilesWritten, Progress, Refused, RunFiles
+from Testing.library.test_dicom_cases import series
 from Testing.small_scans import ball, write_nifti
 
 
@@ -396,6 +397,33 @@ def test_a_segment_is_sent_as_a_surface_in_its_place(page: Page, tmp_path: Path)
     places = np.frombuffer(told[1], "<f4", 3 * points, 8).reshape(-1, 3)
     grid = open_case({"": scan}, None).reference.grid
     np.testing.assert_allclose((places.min(0) + places.max(0)) / 2, grid.center, atol=2.0)
+
+
+def test_dropped_dicom_images_are_scans_of_their_channels(page: Page, tmp_path: Path) -> None:
+    series(tmp_path / "study", 1, "t1_mprage_tra +KM")
+    series(tmp_path / "study", 2, "t2 tirm dark-fluid")
+    files = sorted((tmp_path / "study").iterdir())
+    drop = page.drop(*files, names=tuple(f"study/{file.name}" for file in files))
+    (case,) = page.get(f"drops/{drop}/matches?task=tumor")["cases"]
+    assert set(case["scans"]) == {"t1c", "flair"}
+    over = page.job_over(page.post(f"drops/{drop}/segment", {"task": "tumor", "scans": case["scans"]})[1]["number"])
+    assert (over["state"], over["message"]) == ("done", "")
+
+
+def test_a_dropped_dicom_series_is_looked_at(page: Page, tmp_path: Path) -> None:
+    files = sorted(series(tmp_path / "study", 1, "anything").iterdir())
+    drop = page.drop(*files)
+    assert page.post(f"drops/{drop}/look", {"scans": page.get(f"drops/{drop}")["scans"], "mask": None})[0] == 200
+
+
+def test_a_page_that_comes_later_is_told_what_runs(page: Page, stub: Stub, tmp_path: Path) -> None:
+    assert page.get("greeting")["job"] is None
+    stub.hold.set()
+    drop = page.drop(write_nifti(tmp_path / "lumbar.nii.gz", ball()))
+    job = page.post(f"drops/{drop}/segment", {"task": "spine", "scans": {"image": "lumbar.nii.gz"}})[1]
+    assert page.get("greeting")["job"]["number"] == job["number"]
+    page.post(f"jobs/{job['number']}/cancel")
+    page.job_over(job["number"])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps no such thing")

@@ -21,7 +21,7 @@ from neurospineseg.cli.scan_file import read_scan
 from neurospineseg.cli.shown_segments import segments_shown
 from neurospineseg.cli.sidecar import read_sidecar
 from neurospineseg.errors import InputError
-from neurospineseg.images.scan_names import stem
+from neurospineseg.images.scan_names import SEGMENTATION, stem
 from neurospineseg.images.segmentation_file import FileSegment
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.measurements.measurement import Measurements
@@ -69,12 +69,18 @@ def open_case(scans: Mapping[str, Path], mask: Path | None) -> ShownCase:
 def _given(options: argparse.Namespace) -> ShownCase | None:
     if options.image is None:
         return None
+    if options.mask is not None and _is_segmentation(options.image) and not _is_segmentation(options.mask):
+        raise InputError(f"'{options.image.name}' is a mask; give the scan first, then its mask.")
     paths = [options.image, *options.also]
     names = [stem(path.name) or str(path) for path in paths]
     unique = [name if names.count(name) == 1 else str(path) for name, path in zip(names, paths)]
     if len(set(unique)) < len(unique):
         raise InputError("A scan is given twice; give each once.")
     return _case({name: read_scan(path, options, compact=True) for name, path in zip(unique, paths)}, options.mask)
+
+
+def _is_segmentation(path: Path) -> bool:
+    return path.name.lower().endswith(SEGMENTATION)
 
 
 def _case(scans: Mapping[str, Volume], mask: Path | None) -> ShownCase:
@@ -123,11 +129,11 @@ def _wait(server: ViewerServer) -> None:
 
 
 class _hanging_up:
-    """A terminal that is closed ends the program as Ctrl-C does."""
+    """A terminal that is closed ends the program as Ctrl-C does, unless it was started to outlive it (``nohup``)."""
 
     def __enter__(self) -> None:
         self._former: Any = None
-        if hasattr(signal, "SIGHUP"):
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
             with suppress(ValueError):  # off the main thread
                 self._former = signal.signal(signal.SIGHUP, signal.default_int_handler)
 

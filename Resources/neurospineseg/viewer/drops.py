@@ -13,7 +13,7 @@ from typing import Any
 
 from neurospineseg.errors import InputError
 from neurospineseg.errors.of_files import writing_failed
-from neurospineseg.images.scan_names import ScanFile, is_mask, scan_files_below, stem
+from neurospineseg.images.scan_names import ScanFile, holds_dicom, is_mask, scan_files_below, stem
 from neurospineseg.pipeline.case import Case
 from neurospineseg.pipeline.match_table import match_cases
 from neurospineseg.tasks.input_guess import ScanInfo, guess_inputs
@@ -183,6 +183,8 @@ def contents(drop: Drop) -> dict[str, Any]:
     files = list(scan_files_below(drop.folder))
     masks = [drop.told(file.path) for file in files if is_mask(file)]
     scans = [drop.told(file.path) for file in files if not is_mask(file)]
+    if not scans and holds_dicom(drop.folder):
+        scans = ["."]
     return {"drop": drop.number, "scans": scans, "masks": masks, "task": _task_of(files)}
 
 

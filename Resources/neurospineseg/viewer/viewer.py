@@ -54,7 +54,8 @@ class Viewer:
     def greeting(self) -> dict[str, Any]:
         """What the page asks for first."""
         tasks = [{"name": task.name, "title": task.title} for task in registered_tasks()]
-        return {"given": GIVEN if GIVEN in self._cases else None, "tasks": tasks}
+        running = self.segmenting.running
+        return {"given": GIVEN if GIVEN in self._cases else None, "tasks": tasks, "job": running.as_json() if running else None}
 
     def measured(self, number: str) -> Errand:
         case = self.case(number)

@@ -3,6 +3,7 @@
 import { getJson, post, put } from "./server.js";
 
 const MOST_FILES = 5000;
+const OWN_JOB = "job";
 const panel = () => document.getElementById("job");
 
 export function listenForDrops(tasks, open) {
@@ -146,7 +147,31 @@ async function showMatches(contents, task, rest) {
 }
 
 async function segment(contents, task, scans, open, force = false) {
-  let job = await post(`drops/${contents.drop}/segment`, { task, scans, force });
+  const begun = await post(`drops/${contents.drop}/segment`, { task, scans, force });
+  sessionStorage.setItem(OWN_JOB, begun.number);
+  const job = await watch(begun, open);
+  if (!job.forcible) return;
+  await new Promise((resolve, reject) => {
+    const again = () => segment(contents, task, scans, open, true).then(resolve, reject);
+    panel().firstChild.append(buttons([["Segment anyway", "", again], ["Leave it", "", () => { clear(); resolve(); }]]));
+  });
+}
+
+// Goes on with a segmentation that was under way when the page was loaded; what another page began is offered, not opened.
+export function goOn(job, open) {
+  const own = sessionStorage.getItem(OWN_JOB) === job.number;
+  watch(job, own ? open : (number) => offer(number, open)).catch((error) => say(error.message, true));
+}
+
+function offer(number, open) {
+  return new Promise((resolve, reject) => {
+    say("A segmentation is done.");
+    panel().firstChild.append(buttons([["Show it", "main", () => open(number).then(resolve, reject)], ["Leave it", "", resolve]]));
+  });
+}
+
+// Until a segmentation is over; opens what came of it.
+async function watch(job, open) {
   const bar = progress("Starting", () => post(`jobs/${job.number}/cancel`));
   while (job.state === "running") {
     bar(job.fraction, `${job.stage} (${Math.round(job.seconds)} s)`);
@@ -155,14 +180,9 @@ async function segment(contents, task, scans, open, force = false) {
   }
   if (job.state === "done") {
     await open(job.case);
-    return clear();
-  }
-  say(job.message, job.state !== "canceled");
-  if (!job.forcible) return;
-  await new Promise((resolve, reject) => {
-    const again = () => segment(contents, task, scans, open, true).then(resolve, reject);
-    panel().firstChild.append(buttons([["Segment anyway", "", again], ["Leave it", "", () => { clear(); resolve(); }]]));
-  });
+    clear();
+  } else say(job.message, job.state !== "canceled");
+  return job;
 }
 
 function block() {

@@ -7,7 +7,7 @@ import { getJson } from "./server.js";
 import { SliceView } from "./slice_view.js";
 import { State } from "./state.js";
 import { SurfaceView } from "./surface_view.js";
-import { listenForDrops } from "./drop_panel.js";
+import { goOn, listenForDrops } from "./drop_panel.js";
 
 const ALIVE_MS = 60000;
 const get = (id) => document.getElementById(id);
@@ -31,7 +31,7 @@ async function open(number) {
   new SurfaceView(get("surfaces"), state, slices, aborted, seeThrough);
   showControls(facts);
   showSegments(state);
-  await showMeasurements(state, aborted);
+  showMeasurements(state, aborted);
 }
 
 // Where segments lie within each other 3D begins half transparent, until the user chooses.
@@ -65,11 +65,12 @@ addEventListener("keydown", (event) => {
 async function begin() {
   document.body.classList.add("empty");
   try {
-    const { given, tasks } = await getJson("greeting");
+    const { given, tasks, job } = await getJson("greeting");
     listenForDrops(tasks, open);
     const wanted = location.hash.slice(1);
     if (wanted) await open(wanted).catch(() => given !== null && open(given));
     else if (given !== null) await open(given);
+    if (job) goOn(job, open);
   } catch {
     get("ended").hidden = false;
   }
