@@ -101,7 +101,7 @@ class Cluster:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of versions that differ, of which ``check`` says what matters
                 self._client = Client(self.address, timeout=CONNECT_SECONDS, set_as_default=False, name="neurospineseg")
-        except (OSError, ValueError, TypeError, RuntimeError) as error:
+        except Exception as error:  # Dask raises many kinds
             raise InputError(
                 f"The scheduler '{self.address}' cannot be reached ({type(error).__name__}); start it with `dask scheduler`, or correct the address, such as tcp://scheduler:8786."
             ) from error
