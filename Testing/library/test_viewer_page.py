@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import numpy as np
 import pytest
 
 from neurospineseg.cli.browser import open_case
+from neurospineseg.geometry.grid import Grid
 from neurospineseg.images.segmentation_file import FileSegment, write_segmentation
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.viewer.server import ViewerServer
+from neurospineseg.viewer.slice_planes import slice_planes
 from neurospineseg.viewer.viewer import Viewer
 from Testing.headless_browser import HeadlessBrowser, chromium
+from Testing.library.test_viewer_geometry import OBLIQUE, SHEARED
 from Testing.library.test_viewer_server import Stub
 from Testing.small_scans import ball, write_nifti
 
@@ -75,6 +79,21 @@ def test_the_patients_right_is_drawn_on_the_left(page: HeadlessBrowser) -> None:
     assert page.value("[...document.querySelectorAll('#axial .letter')].map((each) => each.textContent).join('')") == "RLAP"
 
 
+@pytest.mark.parametrize("ijk_to_ras", [OBLIQUE[4], SHEARED[1]], ids=["oblique", "sheared"])
+def test_the_page_places_points_as_the_grid_does(page: HeadlessBrowser, ijk_to_ras: np.ndarray) -> None:
+    for plane in slice_planes(Grid((5, 6, 7), ijk_to_ras)):
+        told = page.value(
+            f"""import(new URL("geometry.js", location.href)).then(({{ Plane }}) => {{
+              const plane = new Plane({json.dumps(plane.as_json())}), {{ width, lean, height }} = plane.metric;
+              return [plane.ras([1, 4, 2]), plane.place(plane.ras([1, 4, 2])), Math.hypot(3 * width + 2 * lean, 2 * height)];
+            }})"""
+        )
+        place = plane.to_ras.apply(np.array([1.0, 4.0, 2.0]))
+        np.testing.assert_allclose(told[0], place, atol=1e-9)
+        np.testing.assert_allclose(told[1], [1, 4, 2], atol=1e-9)
+        assert told[2] == pytest.approx(np.linalg.norm(plane.to_ras.apply(np.array([4.0, 6.0, 2.0])) - place))
+
+
 def test_a_segment_is_switched_off(page: HeadlessBrowser) -> None:
     page.wait_for(f"{COUNT_COLOR % ('#axial', '#axial')}[0] > 100")
     page.click("#segments li input")
@@ -114,6 +133,21 @@ def test_a_dropped_scan_becomes_a_case(page: HeadlessBrowser, tmp_path: Path) ->
     assert page.value("document.querySelectorAll('#scan option').length") == 2
     assert page.value("document.querySelector('#notes').textContent") == "It was doubtful."
     assert page.complaints() == []
+
+
+def test_a_mask_is_shown_on_the_scan_that_it_is_named_after(page: HeadlessBrowser, tmp_path: Path) -> None:
+    files = [write_nifti(tmp_path / name, ball()) for name in ("a.nii.gz", "b.nii.gz")]
+    page.choose_files("#files", [*files, write_nifti(tmp_path / "b_seg.nii.gz", (ball() > 0).astype(np.uint8))])
+    page.wait_for("document.querySelector('#title').textContent === 'b'")
+    assert page.value("[...document.querySelectorAll('#scan option')].map((each) => each.textContent)") == ["b", "a"]
+
+
+@pytest.mark.parametrize("name, words", [("b_seg.nii.gz", "together with its mask"), ("b.txt", "None of these files")])
+def test_what_is_dropped_without_a_scan_is_told(page: HeadlessBrowser, tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    page.choose_files("#files", [tmp_path / name])
+    page.wait_for("document.querySelector('#job .wrong')")
+    assert words in page.value("document.querySelector('#job .wrong').textContent")
 
 
 def test_what_cannot_be_read_is_a_sentence(page: HeadlessBrowser, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import { getJson, post, put } from "./server.js";
 
 const MOST_FILES = 5000;
 const OWN_JOB = "job";
+const MOST_SHOWN = 8;
 const panel = () => document.getElementById("job");
 
 export function listenForDrops(tasks, open) {
@@ -58,7 +59,9 @@ async function take(files, tasks, open) {
     const { drop } = await post("drops");
     await upload(drop, shown);
     const contents = await getJson(`drops/${drop}`);
-    if (contents.masks.length && contents.scans.length) await look(contents, open);
+    if (contents.masks.length && !contents.scans.length) throw new Error("Drop the scan together with its mask.");
+    if (contents.masks.length) await look(contents, open);
+    else if (!contents.scans.length) throw new Error("None of these files is a scan that can be read: NIfTI, NRRD, MHA, Analyze or DICOM.");
     else await chooseTask(contents, tasks, open);
   } catch (error) {
     say(error.message, true);
@@ -80,9 +83,12 @@ async function upload(drop, files) {
   }
 }
 
-async function look(contents, open) {
+// Those scans first whose names the mask's begins with: on the grid of the first slices are shown.
+async function look({ drop, scans, masks: [mask] }, open) {
   say("Opening...");
-  const { case: number } = await post(`drops/${contents.drop}/look`, { scans: contents.scans, mask: contents.masks[0] });
+  const first = scans.filter((scan) => mask.startsWith(scan.split(".")[0]));
+  const ordered = [...first, ...scans.filter((scan) => !first.includes(scan))].slice(0, MOST_SHOWN);
+  const { case: number } = await post(`drops/${drop}/look`, { scans: ordered, mask });
   await open(number);
   clear();
 }
@@ -112,7 +118,7 @@ function chooseTask(contents, tasks, open) {
     task.onchange = shown;
     const go = Object.assign(document.createElement("button"), { type: "button", className: "main", textContent: "Segment" });
     const others = buttons([
-      ["Only look", "", () => post(`drops/${contents.drop}/look`, { scans: contents.scans.slice(0, 8) }).then(({ case: number }) => open(number)).then(clear).then(resolve, reject)],
+      ["Only look", "", () => post(`drops/${contents.drop}/look`, { scans: contents.scans.slice(0, MOST_SHOWN) }).then(({ case: number }) => open(number)).then(clear).then(resolve, reject)],
       ["Cancel", "", () => { clear(); resolve(); }],
     ]);
     others.prepend(go);
