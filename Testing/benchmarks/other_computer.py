@@ -13,44 +13,68 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from neurospineseg.errors import InputError
-from neurospineseg.images.volume import read_volume
+from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.worker.client import WorkerClient
-from Testing.benchmarks.cold_start import click
+from neurospineseg.worker.protocol import Describe
+from Testing.benchmarks.cold_start import answered, click
 from Testing.benchmarks.drawn_case import drawn_case
 from Testing.benchmarks.machine import machine, machine_line, write_json
 from Testing.benchmarks.options import TASKS, case_options, ended, parser
 from Testing.own_sshd import NoServer, Server, own_sshd
 
+SAMPLES = Path(__file__).resolve().parents[2] / "Resources" / "Samples"
 HERE, THERE = "this computer's worker", "a worker behind ssh"
 
 
 def measure(task: str, options: Any, room: Path, server: Server) -> dict[str, Any]:
-    """Seconds of each round, cold and warm; bytes of one run; memory and time of the processes."""
-    case = drawn_case(task, options.cases or room, options.quick)
-    volumes = {name: read_volume(path) for name, path in case.scans.items()}
+    """Of the module's sample: seconds of each round, cold and warm, memory and time of the processes. Of a scan of full size: the way there."""
+    volumes = {path.stem: read_volume(path) for path in sorted((SAMPLES / task).glob("*.nrrd")) if path.stem != "labels"}
     seconds: dict[str, list[float]] = {f"{where}, {when}": [] for where in (HERE, THERE) for when in ("cold", "warm")}
     clients = {HERE: WorkerClient(), THERE: WorkerClient(host=server.host("workstation"))}
     processes: dict[str, dict[str, tuple[float, float]]] = {}
-    traveled = (0, 0)
     for _ in range(options.rounds):
         for where, client in clients.items():
             for when in ("cold", "warm"):
                 seconds[f"{where}, {when}"].append(click(client, task, volumes, None, options.device))
-            if where == THERE:
-                counted = [tuple(map(int, each)) for each in re.findall(r"(\d+) bytes sent and (\d+) received", client.log_tail())]
-                traveled = (counted[-1][0] - counted[-2][0], counted[-1][1] - counted[-2][1])
+                told = ", ".join(f"{name} {found[-1]:.2f} s" for name, found in seconds.items() if found)
+                print(f"{task}: {told}", file=sys.stderr, flush=True)
             processes[where] = processes_of(client, server)
+            traveled = client.log_tail()
             client.stop()
-            print(
-                f"{task}: {', '.join(f'{name} {found[-1]:.2f} s' for name, found in seconds.items() if found)}", file=sys.stderr, flush=True
-            )
-    voxels = sum(volume.voxels.nbytes for volume in volumes.values())
-    return {"seconds": seconds, "voxel_bytes": voxels, "sent_bytes": traveled[0], "received_bytes": traveled[1], "processes": processes}
+    return {"seconds": seconds, "voxel_bytes": size_of(volumes), **bytes_of(traveled), "processes": processes}
+
+
+def size_of(volumes: Mapping[str, Volume]) -> int:
+    return sum(volume.voxels.nbytes for volume in volumes.values())
+
+
+def bytes_of(log: str) -> dict[str, int]:
+    """What the last run sent and received, by the log of the relay, which counts on."""
+    counted = [(0, 0), *(tuple(map(int, each)) for each in re.findall(r"(\d+) bytes sent and (\d+) received", log))]
+    return {"sent_bytes": counted[-1][0] - counted[-2][0], "received_bytes": counted[-1][1] - counted[-2][1]}
+
+
+def way_there(task: str, options: Any, room: Path, server: Server) -> dict[str, Any]:
+    """What sending a drawn scan of full size takes: to a model that is not there, which is said when all has come."""
+    volumes = {name: read_volume(path) for name, path in drawn_case(task, options.cases or room, options.quick).scans.items()}
+    client = WorkerClient(host=server.host("workstation"))
+    try:
+        answered(client, client.request(Describe()))
+        before = processes_of(client, server)
+        try:
+            click(client, task, volumes, "not-there", options.device)
+        except InputError as refused:
+            assert "is not installed" in str(refused), refused
+        spent = {role: used[1] - before[role][1] for role, used in processes_of(client, server).items() if role in before}
+        return {"voxel_bytes": size_of(volumes), **bytes_of(client.log_tail()), "cpu_seconds": spent}
+    finally:
+        client.stop()
 
 
 def processes_of(client: WorkerClient, server: Server) -> dict[str, tuple[float, float]]:
@@ -91,7 +115,10 @@ def main() -> None:
             os.environ["PATH"] = f"{name}/sshd{os.pathsep}{os.environ['PATH']}"
             with own_sshd(Path(name) / "sshd") as server:
                 for task in [task for task in TASKS if task in options.tasks]:
-                    everything[task] = found = measure(task, options, Path(name), server)
+                    there = way_there(task, options, Path(name), server)
+                    print(f"\n{task}, the way there of a drawn scan: {megabytes(there)}; seconds of the processor:", flush=True)
+                    print("  " + ", ".join(f"{role} {spent:.2f}" for role, spent in there["cpu_seconds"].items()), flush=True)
+                    everything[task] = found = {**measure(task, options, Path(name), server), "way_there": there}
                     show(task, found, options.rounds)
         except NoServer as error:
             raise InputError(f"Nothing was measured: {error}.") from error
@@ -99,17 +126,20 @@ def main() -> None:
     write_json(options.json, "other_computer", options.device, options.quick, tasks=everything)
 
 
+def megabytes(found: Mapping[str, Any]) -> str:
+    voxels, sent, received = (found[what] / 1e6 for what in ("voxel_bytes", "sent_bytes", "received_bytes"))
+    return f"{voxels:.1f} MB of voxels, {sent:.2f} MB sent, {received:.2f} MB received"
+
+
 def show(task: str, found: dict[str, Any], rounds: int) -> None:
-    print(f"\n{task}, click to result, median of {rounds}")
+    print(f"\n{task}, the module's sample, click to result, median of {rounds}")
     for what, seconds in found["seconds"].items():
         print(f"  {what:34s} {median(seconds):7.2f} s")
-    print(
-        f"  {found['voxel_bytes'] / 1e6:.1f} MB of voxels, {found['sent_bytes'] / 1e6:.1f} MB sent, {found['received_bytes'] / 1e6:.2f} MB received"
-    )
+    print(f"  the warm run: {megabytes(found)}")
     for where, processes in found["processes"].items():
         print(f"  after a cold and a warm run, {where}: resident memory, seconds of the processor")
-        for role, (megabytes, cpu_seconds) in processes.items():
-            print(f"    {role:16s} {megabytes:6.0f} MB {cpu_seconds:7.2f} s")
+        for role, (resident, cpu_seconds) in processes.items():
+            print(f"    {role:16s} {resident:6.0f} MB {cpu_seconds:7.2f} s")
 
 
 if __name__ == "__main__":

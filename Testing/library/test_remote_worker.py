@@ -272,7 +272,7 @@ def ended(process: subprocess.Popen[bytes]) -> int:
 
 
 def test_where_nothing_is_heard_any_more_it_ends_and_takes_the_scans_away(tmp_path: Path) -> None:
-    process, stream = far_end(tmp_path, "--silence", "2")
+    process, stream = far_end(tmp_path, "--silence", "6")
     stream.send("file", b"voxels", name="scan.npy", first=True)
     wait(lambda: any(tmp_path.glob("*/scan.npy")))
     assert ended(process) == 1
