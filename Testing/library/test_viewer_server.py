@@ -6,7 +6,7 @@ import http.client
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -88,6 +88,12 @@ class Page:
         for file, name in zip(files, names or [file.name for file in files]):
             assert self.ask("PUT", f"{self.root}drops/{number}/files?name={name}", file.read_bytes())[0] == 204
         return number
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        until = monotonic() + 60
+        while not condition():
+            assert monotonic() < until
+            sleep(0.02)
 
     def job_over(self, number: str) -> dict[str, Any]:
         until = monotonic() + 60
@@ -241,6 +247,8 @@ def test_a_canceled_segmentation_ends_its_process(page: Page, stub: Stub, tmp_pa
     asked = {"task": "spine", "scans": {"image": "lumbar.nii.gz"}}
     job = page.post(f"drops/{drop}/segment", asked)[1]
     assert page.post(f"drops/{drop}/segment", asked) == (400, {"error": "Another segmentation is running; wait for it or cancel it."})
+    page.until(lambda: stub.asked != [])
+    assert stub.asked[0].output.parent.is_dir()
     page.post(f"jobs/{job['number']}/cancel")
     over = page.job_over(job["number"])
     assert (over["state"], over["message"]) == ("canceled", "Canceled; nothing was kept.")

@@ -42,7 +42,8 @@ class Viewer:
         self._folder, self._open, self._numbers, self._lock = folder, open_case, count(1), threading.Lock()
         self._cases: dict[str, ShownCase] = {} if given is None else {GIVEN: given}
         self._drop_of: dict[str, str] = {}
-        self.drops, self.errands, self.segmenting = Drops(folder), Errands(), Segmenting(client)
+        self.drops, self.segmenting = Drops(folder), Segmenting(client)
+        self._measuring, self._surfaces = Errands(), Errands()
 
     def case(self, number: str) -> ShownCase:
         """
@@ -59,7 +60,7 @@ class Viewer:
 
     def measured(self, number: str) -> Errand:
         case = self.case(number)
-        return self.errands.of((number, "measurements"), lambda: _told(case.measure()))
+        return self._measuring.of((number,), lambda: _told(case.measure()))
 
     def surface(self, number: str, label: int) -> Errand:
         """
@@ -70,7 +71,7 @@ class Viewer:
         labels = case.labels
         if labels is None or label not in [segment.label for segment in case.segments]:
             raise KeyError(label)
-        return self.errands.of((number, "surface", label), lambda: surface_bytes(labels, label))
+        return self._surfaces.of((number, label), lambda: surface_bytes(labels, label))
 
     def new_drop(self) -> str:
         """The number of an empty drop; of the oldest ones nothing is kept.
@@ -81,9 +82,7 @@ class Viewer:
         running = self.segmenting.running
         drop, gone = self.drops.new({running.drop} if running else set())
         for number in [number for number, old in self._drop_of.items() if old in gone]:
-            self._cases.pop(number, None)
-            self._drop_of.pop(number, None)
-            self.errands.forget(number)
+            self._forget(number)
         for old in gone:
             shutil.rmtree(self._result_folder(old), ignore_errors=True)
         return drop.number
@@ -118,9 +117,9 @@ class Viewer:
             raise InputError(f"Say which file is which scan: {', '.join(declared.channel_keys)}.")
         paths = {key: kept.path_of(scans[key]) for key in declared.channel_keys if key in scans}
         first = next(iter(paths.values()))
-        output = self._result_folder(drop) / f"{stem(first.name) if first.is_file() else declared.name}{SEGMENTATION_ENDING}"
-        shutil.rmtree(output.parent, ignore_errors=True)
-        output.parent.mkdir()
+        folder = self._result_folder(drop) / str(next(self._numbers))  # of this run alone: another one may be writing
+        folder.mkdir(parents=True)
+        output = folder / f"{stem(first.name) if first.is_file() else declared.name}{SEGMENTATION_ENDING}"
         request = RunFiles(task, paths, output, Settings(force=force))
         return self.segmenting.begin(drop, request, lambda written: self._result(drop, paths, output, written))
 
@@ -140,10 +139,14 @@ class Viewer:
             self._cases[number], self._drop_of[number] = case, drop
             earlier = [each for each, of in self._drop_of.items() if of == drop and each != number]
             for each in earlier:
-                self._cases.pop(each, None)
-                self._drop_of.pop(each, None)
-                self.errands.forget(each)
+                self._forget(each)
             return number
+
+    def _forget(self, number: str) -> None:
+        self._cases.pop(number, None)
+        self._drop_of.pop(number, None)
+        self._measuring.forget(number)
+        self._surfaces.forget(number)
 
     def _result_folder(self, drop: str) -> Path:
         return self._folder / f"result{drop}"

@@ -5,7 +5,7 @@ import { SliceImage } from "./slice_image.js";
 import { linesOf } from "./state.js";
 import { drawLines, drawOutlines } from "./slice_marks.js";
 
-const KEPT = 48;
+const KEPT_PIXELS = 2.4e7;
 
 export class SliceView {
   constructor(element, state, number, plane, aborted) {
@@ -71,7 +71,7 @@ export class SliceView {
         const key = this.#key(slice);
         const path = `cases/${this.state.number}/slices/${this.number}/${slice}/${this.state.scan}`;
         this.images.set(key, new SliceImage(await getBytes(path, this.aborted.signal), this.plane.size));
-        while (this.images.size > KEPT) this.images.delete(this.images.keys().next().value);
+        while (this.images.size > Math.max(8, KEPT_PIXELS / this.plane.size[0] / this.plane.size[1])) this.images.delete(this.images.keys().next().value);
         if (key === this.#key(this.slice)) this.draw();
       }
     } catch (error) {
