@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -119,3 +120,11 @@ def test_the_mask_is_not_overwritten(mask: Path, tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("mine")
     assert main(["measure", str(mask), "-o", str(tmp_path / "table.csv")]) == BAD_INPUT
     assert (tmp_path / "table.csv").read_text() == "mine"
+
+
+def test_a_mask_of_several_volumes_is_not_told_to_take_options_of_a_scan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nib.save(nib.Nifti1Image(np.ones((4, 5, 6, 2), np.uint8), np.eye(4)), tmp_path / "four.nii.gz")
+    assert main(["measure", str(tmp_path / "four.nii.gz"), "--task", "spine", "-o", str(tmp_path / "table.csv")]) == BAD_INPUT
+    said = capsys.readouterr().err
+    assert "holds several volumes" in said
+    assert "--" not in said

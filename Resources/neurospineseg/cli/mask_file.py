@@ -89,4 +89,9 @@ def _read(path: Path) -> tuple[Volume, list[FileSegment]]:
             described = False  # what is wrong with it is told where its voxels are read
         if described:
             return read_segmentation(path)
-    return read_volume(path), []
+    try:
+        return read_volume(path), []
+    except InputError as error:
+        if "--frame" not in str(error) and "--volume" not in str(error):
+            raise
+        raise InputError(f"'{path.name}' holds several volumes, but a mask is one; give a file that holds it alone.") from error
