@@ -169,7 +169,7 @@ def test_a_worker_is_killed_and_a_batch_is_canceled_and_each_case_is_there_once(
     assert {name: after[name] for name in before} == before
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nowhere://1"])
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "127.0.0.1:1", "nowhere://1", "tcp://", "", "tls://127.0.0.1:1"])
 def test_no_scheduler_at_the_address(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.5)
     with pytest.raises(InputError, match="cannot be reached .*start it with `dask scheduler`"):

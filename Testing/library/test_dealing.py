@@ -223,9 +223,14 @@ def test_workers_that_come_later_are_asked_too_and_those_that_go_are_told(tmp_pa
     assert told[-1] == "No worker is left that can go on; the batch waits for others."
 
 
+async def reached(address: str) -> None:
+    """As if a scheduler answered."""
+
+
 def test_a_scheduler_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(distributed, "Client", lambda *arguments, **options: Client({}, {}))
+    monkeypatch.setattr(connection, "_reach", reached)
     with pytest.raises(InputError, match="has no workers; start some with `dask worker tcp:"):
         with Cluster("tcp://somewhere:1"):
             pass

@@ -52,7 +52,7 @@ def batch(options: argparse.Namespace) -> bool:
         say(f"{done + 1} of {count}: {case}")
 
     try:
-        with work.elsewhere() if options.dask else nullcontext(InSteps(work.steps)) as segment:
+        with work.elsewhere() if options.dask is not None else nullcontext(InSteps(work.steps)) as segment:
             outcomes = run_batch(
                 options.task,
                 options.folder,

@@ -5,6 +5,7 @@ What a worker is told and tells is of JSON's own types; see ``cluster_case`` for
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import platform
@@ -98,12 +99,14 @@ class Cluster:
         for name in ("distributed", "distributed.client", "distributed.core"):  # it tells of lost connections in tracebacks
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
+            asyncio.run(_reach(self.address))  # a Client that cannot would hang when it is forgotten
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of versions that differ, of which ``check`` says what matters
                 self._client = Client(self.address, timeout=CONNECT_SECONDS, set_as_default=False, name="neurospineseg")
         except Exception as error:  # Dask raises many kinds
+            keys = "; the certificates for tls are named in Dask's own configuration" if self.address.startswith("tls:") else ""
             raise InputError(
-                f"The scheduler '{self.address}' cannot be reached ({type(error).__name__}); start it with `dask scheduler`, or correct the address, such as tcp://scheduler:8786."
+                f"The scheduler '{self.address}' cannot be reached ({type(error).__name__}); start it with `dask scheduler`, or correct the address, such as tcp://scheduler:8786{keys}."
             ) from error
         try:
             if not self.asked(self._client.nthreads):
@@ -234,6 +237,18 @@ class Cluster:
             else:
                 has_gpu = answer["resources"].get(GPU, 0) >= 1
                 self._fit[worker] = Worker(worker, 1 if has_gpu else max(1, min(threads[worker], MOST_AT_ONCE)), has_gpu)
+
+
+async def _reach(address: str) -> None:
+    """
+    Raises:
+        Exception: of many kinds: no scheduler answers there, the address is none, or certificates for ``tls:`` are missing.
+    """
+    from distributed import Security
+    from distributed.comm import connect
+
+    comm = await connect(address, timeout=CONNECT_SECONDS, **Security().get_connection_args("client"))
+    await comm.close()
 
 
 def model_for_all(task: str, model: str | None) -> str | None:
