@@ -152,3 +152,11 @@ def test_a_mark_of_a_person_replaces_a_number() -> None:
     item = next(each for each in measured("upright") if each.key == "body_depth")
     edited = measured("upright").replaced(item.edited(30.0, item.points))
     assert edited.find("body_depth", item.place) == replace(item, value=30.0, low=None, high=None, flags=("edited",))
+
+
+def test_a_canal_beside_one_vertebra_is_not_said_to_be_missing() -> None:
+    labels = np.zeros((24, 48, 40), np.uint16)
+    labels[4:20, 20:40, 6:34], labels[:, 6:16, 15:25] = 21, 60
+    found = measure(Volume(labels, np.diag([1.5, 1.5, 1.5, 1.0])), {21: "vertebra_L2", 60: "spinal_canal"}, "spine")
+    (note,) = found.notes
+    assert "canal was not measured" in note

@@ -13,7 +13,7 @@ from neurospineseg.measurements.measuring import MeasuredMask
 from neurospineseg.measurements.spinal_canal import canal
 from neurospineseg.measurements.spine_alignment import alignment
 from neurospineseg.measurements.spine_lengths import place_name
-from neurospineseg.measurements.spine_shapes import PARTS_OF, SACRUM, SpineShapes, spine_shapes
+from neurospineseg.measurements.spine_shapes import CANAL, PARTS_OF, SACRUM, SpineShapes, spine_shapes
 from neurospineseg.measurements.vertebral_bodies import bodies
 from neurospineseg.tasks.spine.levels import structure_at
 
@@ -109,7 +109,9 @@ def _notes(shapes: SpineShapes) -> list[str]:
         notes.append(
             f"{', '.join(place_name(key) for key in odd)}: unlike its neighbors in size or higher in the middle than at its edges; look where it was measured."
         )
-    if shapes.canal is None:
+    if shapes.canal is None and CANAL in shapes.fields:
+        notes.append("The spinal canal was not measured: which way it runs cannot be told from so few vertebrae.")
+    elif shapes.canal is None:
         notes.append(
             "No spinal canal was found in the mask; which way bodies face is told from their arches, or taken to be the scan's front."
         )
