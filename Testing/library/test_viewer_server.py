@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import os
@@ -339,6 +340,19 @@ def test_a_browser_that_goes_away_leaves_no_half_file(page: Page, folder: Path) 
     while list(folder.rglob("a.nii")) and monotonic() < until:
         sleep(0.02)
     assert list(folder.rglob("a.nii")) == []
+
+
+def test_a_full_disk_is_a_sentence(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: object, **more: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    drop = page.drop()
+    monkeypatch.setattr(drops.shutil, "disk_usage", full)
+    status, told, _ = page.ask("PUT", f"{page.root}drops/{drop}/files?name=a.nii", b"x")
+    assert (status, "is full" in json.loads(told)["error"]) == (400, True)
+    monkeypatch.setattr(Path, "mkdir", full)
+    status, said = page.post("drops")
+    assert (status, "is full" in said["error"]) == (400, True)
 
 
 def test_the_oldest_drops_go(page: Page, folder: Path, tmp_path: Path) -> None:

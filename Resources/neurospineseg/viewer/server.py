@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from neurospineseg.errors import InputError
+from neurospineseg.errors.of_files import is_of_the_system, use_failed
 from neurospineseg.viewer.answers import Answer, Missing, failure, got, posted
 from neurospineseg.viewer.drops import MOST_BYTES
 from neurospineseg.viewer.guard import HEADERS, Guard, comes_from_here
@@ -166,6 +167,8 @@ def _done(work: Callable[[], Answer]) -> Answer:
         return failure(str(error), 400)
     except (Missing, KeyError, IndexError):
         return NOWHERE
+    except OSError as error:
+        return failure(str(use_failed(error)) if is_of_the_system(error) else "A file cannot be used.", 500)
     except MemoryError:
         return failure("The computer ran out of memory; close other programs.", 500)
     except Exception as error:  # a fault in one answer must not end the others
