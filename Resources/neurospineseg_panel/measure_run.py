@@ -17,7 +17,7 @@ from neurospineseg.worker.protocol import Matrix, Measure, Measured, ScanFile
 from neurospineseg_panel.measure_edits import moved_frame
 from neurospineseg_panel.measure_folder import TABLE, own_nodes
 from neurospineseg_panel.measure_nodes import measuring_nodes
-from neurospineseg_panel.measured_segmentation import MeasuredSegmentation
+from neurospineseg_panel.measured_segmentation import MeasuredSegmentation, measured_as_one
 from neurospineseg_panel.painted_mask import painting_mask
 from neurospineseg_panel.remaining_time import RemainingTime
 from neurospineseg_panel.run import Listener, Pause, Run, Steps
@@ -71,7 +71,7 @@ class MeasureRun(Run):
         yield Pause.TURN
         found: Measurements = measurements_of(answer.record)
         result = MeasuredSegmentation(self.node, found, self._segments, self._state)
-        notes = list(found.notes)
+        notes = [*found.notes, *measured_as_one(self.node, self.task)]
         with slicer.util.RenderBlocker():
             result = yield from measuring_nodes(result, notes, self.keep_edits)
             self.times.end()

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from slicer.i18n import tr as _
+
 from neurospineseg.errors import InputError
 from neurospineseg.measurements.measurement import Measurements
 from neurospineseg.measurements.segment_names import structure_key
@@ -64,6 +66,18 @@ def segments_by_structure(node: Any, task: str) -> dict[str, str]:
         if shown is not None:
             found.setdefault(shown.key, identifier)
     return found
+
+
+def measured_as_one(node: Any, task: str) -> list[str]:
+    """A sentence for each structure that several segments show, such as one and its copy."""
+    segmentation, names = node.GetSegmentation(), dict[str, list[str]]()
+    for identifier in segmentation.GetSegmentIDs():
+        segment = segmentation.GetSegment(identifier)
+        shown = structure_shown(identifier, segment, task)
+        if shown is not None:
+            names.setdefault(shown.name, []).append(f"'{segment.GetName()}'")
+    words = _("Measured as one, {structure}: {segments}; remove what is a copy, or name it and its terminology as what it is.")
+    return [words.format(structure=key, segments=", ".join(own)) for key, own in names.items() if len(own) > 1]
 
 
 def state_of(node: Any, task: str) -> tuple:

@@ -187,3 +187,14 @@ def test_a_spine_that_comes_into_the_scene_is_offered_for_its_levels(bench, meas
     assert "As in Localizer" not in offered()
     turned_spine_node().SetName("Localizer")
     bench.spin(lambda: "As in Localizer" in offered(), 60)
+
+
+def test_a_segment_and_its_copy_are_said_to_be_measured_as_one(bench, measuring_panel, spine) -> None:
+    segmentation = spine.GetSegmentation()
+    copy = slicer.vtkSegment()
+    copy.DeepCopy(segmentation.GetSegment("vertebra_L3"))
+    copy.SetName("L3 before")
+    segmentation.AddSegment(copy, "copy")
+    measure(bench, measuring_panel)
+    assert "Measured as one, L3 vertebra:" in measuring_panel.ui.statusLabel.text
+    assert "'L3 before'" in measuring_panel.ui.statusLabel.text
