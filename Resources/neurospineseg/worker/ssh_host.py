@@ -54,8 +54,8 @@ class SshHost:
     Raises:
         InputError: ssh or a shell would take one of them for something else.
 
-    >>> SshHost("workstation", "~/my seg/bin/python").remote_command
-    "~/my seg/bin/python -m neurospineseg.worker.far_end"
+    >>> print(SshHost("workstation", "'~/my seg/bin/python'").remote_command(600))
+    ~/'my seg/bin/python' -m neurospineseg.worker.far_end --idle 600
     """
 
     name: str
