@@ -76,9 +76,24 @@ def test_one_mask_is_refused(masks: list[str], tmp_path: Path, capsys: pytest.Ca
     assert "two or more" in capsys.readouterr().err
 
 
-def test_an_empty_mask_is_named(masks: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    empty = mask_file(tmp_path / "gone.nii.gz", 0.0)
-    assert main(["follow", masks[0], str(empty), "--task", "tumor", "-o", str(tmp_path / "table.csv")]) == BAD_INPUT
+def test_a_tumor_that_is_gone_is_nothing_of_it(masks: list[str], tmp_path: Path) -> None:
+    empty, table = mask_file(tmp_path / "gone.nii.gz", 0.0), tmp_path / "table.csv"
+    done = main(["follow", masks[1], str(empty), masks[0], "--task", "tumor", "-o", str(table), "--maps"])
+    with open(table, encoding="utf-8-sig") as file:
+        rows = {row["study"]: row for row in csv.DictReader(file) if row["place_key"] == "whole_tumor"}
+    assert done == DONE
+    assert [float(rows[name]["value"]) for name in ("late", "gone")] == [pytest.approx(4.2, abs=0.2), 0.0]
+    assert float(rows["gone"]["from_first_percent"]) == -100
+    assert float(rows["early"]["from_lowest"]) == pytest.approx(2.1, abs=0.1)
+    labels, segments = read_segmentation(tmp_path / "gone_change.seg.nrrd")
+    assert [segment.name for segment in segments] == ["Shrunk"]
+    assert np.count_nonzero(labels.voxels) == pytest.approx(4200, rel=0.05)
+
+
+@pytest.mark.parametrize("task", ["tumor", "spine"])
+def test_masks_that_tell_nothing_are_named(task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = [str(mask_file(tmp_path / name, 0.0)) for name in ("gone.nii.gz", "too.nii.gz")]
+    assert main(["follow", *empty, "--task", task, "-o", str(tmp_path / "table.csv")]) == BAD_INPUT
     assert "'gone.nii.gz' is empty" in capsys.readouterr().err
 
 

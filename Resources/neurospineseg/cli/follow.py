@@ -11,7 +11,7 @@ from pathlib import Path
 
 from neurospineseg.atomic_files import Outputs
 from neurospineseg.cli.console import out, say, table
-from neurospineseg.cli.mask_file import measurable_mask
+from neurospineseg.cli.mask_file import mask_of_study
 from neurospineseg.errors import InputError
 from neurospineseg.images.segmentation_file import FileSegment, write_segmentation
 from neurospineseg.images.volume import Volume, read_volume
@@ -74,11 +74,14 @@ def _studies(options: argparse.Namespace) -> tuple[str, list[Study]]:
             say(f"Warning: {path.name}: {note}")
     tasks, studies = [], []
     for name, path, scan in zip(names, masks, scans or [None] * len(masks)):
-        labels, task, keys = measurable_mask(path, options.task)
-        tasks.append(task)
+        labels, task, keys = mask_of_study(path, options.task)
+        tasks += [task] if task is not None else []
         studies.append(Study(name, labels, keys, scan))
     if len(set(tasks)) > 1:
         raise InputError(f"The masks are of different kinds ({', '.join(dict.fromkeys(tasks))}); give masks of one.")
+    if not any(study.names for study in studies) or (tasks[0] != "tumor" and not all(study.names for study in studies)):
+        empty = next(path.name for path, study in zip(masks, studies) if not study.names)
+        raise InputError(f"The mask '{empty}' is empty; give one that holds segments.")
     return tasks[0], studies
 
 

@@ -43,6 +43,19 @@ def measurable_mask(path: Path, task: str | None) -> tuple[Volume, str, dict[int
     return mask_with_segments(path, task)[:3]
 
 
+def mask_of_study(path: Path, task: str | None) -> tuple[Volume, str | None, dict[int, str]]:
+    """The same of a visit, whose mask may be empty: what was there may be gone. Its task is None where nothing tells it.
+
+    Raises:
+        InputError: it cannot be read, or holds segments but no structure that is known.
+    """
+    labels, stated = read_mask(path)
+    if labels.voxels.any():
+        return measurable_mask(path, task)
+    recorded, _ = named_segments(path, stated)
+    return labels, task or recorded, {}
+
+
 def mask_with_segments(path: Path, task: str | None) -> tuple[Volume, str, dict[int, str], list[FileSegment]]:
     """The same, with the segments of any name that its header or the record beside it tells.
 
