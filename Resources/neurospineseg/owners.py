@@ -38,7 +38,7 @@ def _place() -> str:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is a process of this id; in doubt there is."""
+    """Whether there is a process of this id that has not ended; in doubt there is."""
     if sys.platform == "win32":
         return _is_alive_on_windows(pid)
     try:
@@ -47,7 +47,16 @@ def is_alive(pid: int) -> bool:
         return False
     except OSError:
         return True
-    return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether a process has ended and waits to be asked how; only Linux tells."""
+    try:
+        said = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    return said.rpartition(b")")[2].split()[:1] == [b"Z"]
 
 
 def _is_alive_on_windows(pid: int) -> bool:

@@ -14,7 +14,9 @@ INSTALL = r"`python -m pip install --no-deps ([\w.-]+)`"
 ARGUMENTS = ("frame", "volume", "orientation", "spacing", "model", "device", "structures", "register", "force", "roi")
 """What ``segment`` and ``segmentFolder`` take that the shell has an option for."""
 
-COMMAND_OR_OPTION = re.compile(r"(slicer\.util\.pip_install\('[^']*'\)|neurospineseg wheels DIR(?: --\S+ \S+)*)|(?<![\w-])--([a-z][a-z-]*)")
+COMMAND_OR_OPTION = re.compile(
+    r"(slicer\.util\.pip_install\('[^']*'\)|neurospineseg wheels DIR(?: --\S+ \S+)*|`ssh [^`]*`)|(?<![\w-])--([a-z][a-z-]*)"
+)
 
 
 def in_the_panel(text: str) -> str:

@@ -59,7 +59,9 @@ class BatchRounds:
                 record.unlink()
         earlier = self.ground.results()
         process, code, error = self._ended(how, phase)
-        ended = code == -how if how is signal.SIGKILL else code in (CANCELED, -how)
+        ended = (
+            code == -how if how is signal.SIGKILL else code in (CANCELED, -how, -signal.SIGINT)
+        )  # a shell calls the last one CANCELED too
         wrong = self.ground.wrong_with(earlier, at_rest=how is not signal.SIGKILL) if ended else []
         if how is not signal.SIGKILL and ended and code == CANCELED and ("Traceback" in error or "Canceled; " not in error):
             wrong.append(f"it said {error!r}")

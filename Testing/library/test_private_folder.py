@@ -39,6 +39,14 @@ def end_this_process_in(users: Path) -> None:
     users.write_text("\n".join([place, *(ended if pid == me else pid for pid in pids)]) + "\n")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells that a process has ended before its parent asks")
+def test_a_process_that_nobody_has_asked_about_since_it_ended_has_ended() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    assert wait(lambda: not owners.is_alive(process.pid))
+    assert process.returncode is None
+    process.wait()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_the_next_worker_sweeps_what_a_crash_left(temporary: Path) -> None:
     crashed, living, second = WorkerClient(), WorkerClient(), WorkerClient()

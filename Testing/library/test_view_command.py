@@ -63,9 +63,38 @@ def test_it_ends_when_it_is_asked_to(files: tuple[str, str], tmp_path: Path, mon
     number = getattr(signal, name, None)
     if number is None:
         pytest.skip(f"this system has no {name}")
-    monkeypatch.setattr(browser, "sleep", lambda seconds: signal.raise_signal(number))
-    assert main(["view", files[0], "--no-browser"]) == DONE
+    asked: list[float] = []
+
+    def ask(seconds: float) -> None:
+        assert not asked, "it goes on"
+        asked.append(seconds)
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(browser, "sleep", ask)
+    former = signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
+    try:
+        assert main(["view", files[0], "--no-browser"]) == DONE
+    finally:
+        signal.signal(number, former)
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
+def test_started_with_nohup_it_outlives_its_terminal(files: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+
+    def ask(seconds: float) -> None:
+        asked.append(seconds)
+        signal.raise_signal(signal.SIGHUP)
+        monkeypatch.setattr(browser, "SILENT_SECONDS", 0.0)
+
+    monkeypatch.setattr(browser, "sleep", ask)
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert main(["view", files[0], "--no-browser"]) == DONE
+    finally:
+        signal.signal(signal.SIGHUP, former)
+    assert len(asked) == 1
 
 
 def test_it_ends_when_no_page_is_open(files: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -93,6 +93,6 @@ def test_a_mask_of_several_layers_is_refused_in_a_sentence(tmp_path: Path, head:
     mask = write_nifti(tmp_path / "mask.nii", np.stack([ball() > 200] * 2).astype(np.uint8))
     assert main(["view", str(head), str(mask), "-o", str(tmp_path / "page.html")]) == BAD_INPUT
     said = capsys.readouterr().err
-    assert "'mask.nii' holds 2 volumes (4D)" in said
-    assert "give a file with one" in said
+    assert "'mask.nii' holds several volumes" in said
+    assert "give a file that holds it alone" in said
     assert not (tmp_path / "page.html").exists()

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2] / "Resources"
 SHELL_ONLY = ("cli/", "worker/server.py", "packages/gathering.py", "packages/target.py", "__main__.py")
 """What runs in a shell alone."""
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
-COMMANDS = re.compile(r"neurospineseg wheels DIR[^.]*--\S+ \S+( --\S+ \S+)?|slicer\.util\.pip_install\('[^']*'\)")
+COMMANDS = re.compile(r"neurospineseg wheels DIR[^.]*--\S+ \S+( --\S+ \S+)?|slicer\.util\.pip_install\('[^']*'\)|`ssh [^`]*`")
 """What is to be entered as it is: on another computer, or in the Python console."""
 
 
@@ -31,18 +31,13 @@ def sentences() -> Iterator[tuple[str, str]]:
 
 
 def texts(tree: ast.AST) -> Iterator[str]:
-    docstrings = {id(node.body[0].value) for node in ast.walk(tree) if is_documented(node)}
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
             yield "".join(part.value if isinstance(part, ast.Constant) else "7" for part in node.values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings | inner:
             yield node.value
-
-
-def is_documented(node: ast.AST) -> bool:
-    body = getattr(node, "body", None)
-    return isinstance(body, list) and bool(body) and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
 
 
 def test_there_are_such_sentences() -> None:

@@ -84,7 +84,7 @@ class Cluster:
     """
 
     def __init__(self, address: str, warn: Callable[[str], None] = print) -> None:
-        need("distributed", "A cluster (--dask)")
+        need("distributed", "A Dask cluster")
         self.address, self._warn = address, warn
         self._client: Any = None
         self._order: dict[str, Any] = {}
