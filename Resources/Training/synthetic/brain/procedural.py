@@ -1,7 +1,7 @@
 """A wholly procedural head: no scan and no atlas image, only ellipsoids, tubes and folded noise.
 
 The deep nuclei are ellipsoids of the centroids, volumes and axes measured once on the ZonaBB
-atlas in MNI space (MIT licence); everything else is a rough anatomy of plain shapes.
+atlas in MNI space (MIT license); everything else is a rough anatomy of plain shapes.
 Labels follow FreeSurfer and SynthSeg (left 2, 4, 10 ..., right 41, 43, 49 ...), with numbers
 of our own (9xx) for nuclei that FreeSurfer does not name, and 5xx outside the brain.
 """
