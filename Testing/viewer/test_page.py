@@ -17,9 +17,9 @@ from neurospineseg.viewer.server import ViewerServer
 from neurospineseg.viewer.slice_planes import slice_planes
 from neurospineseg.viewer.viewer import Viewer
 from Testing.headless_browser import HeadlessBrowser, chromium
-from Testing.library.test_viewer_geometry import OBLIQUE, SHEARED
-from Testing.library.test_viewer_server import Stub
 from Testing.small_scans import ball, write_nifti
+from Testing.viewer.asking import Stub
+from Testing.viewer.test_geometry import OBLIQUE, SHEARED
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 COUNT_COLOR = """(() => { const all = document.querySelector('%s canvas').getContext('2d').getImageData(0, 0, 4000, 4000); let [left, right] = [0, 0];
