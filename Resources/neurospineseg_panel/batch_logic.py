@@ -19,7 +19,7 @@ from neurospineseg.pipeline.match_table import read_match_table, write_match_tab
 from neurospineseg.pipeline.settings import Settings
 from neurospineseg.staging import remove_abandoned
 from neurospineseg.worker.client import WorkerClient
-from neurospineseg.worker.protocol import MatchFolder, RunBatch
+from neurospineseg.worker.requests import MatchFolder, RunBatch
 from neurospineseg_panel.batch_run import BatchListener, BatchRun
 from neurospineseg_panel.dependencies import ensure_dependencies
 from neurospineseg_panel.module_declaration import ModuleDeclaration

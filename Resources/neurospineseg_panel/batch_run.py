@@ -8,7 +8,8 @@ from time import monotonic
 
 from neurospineseg.pipeline.batch import KEPT
 from neurospineseg.worker.client import WorkerClient
-from neurospineseg.worker.protocol import CaseBegun, CaseOver, MatchFolder, RunBatch
+from neurospineseg.worker.protocol import CaseBegun, CaseOver
+from neurospineseg.worker.requests import MatchFolder, RunBatch
 from neurospineseg_panel.remaining_time import RemainingTime
 from neurospineseg_panel.run import Listener, Run
 

@@ -15,7 +15,8 @@ from neurospineseg.pipeline.batch import DONE, KEPT
 from neurospineseg.pipeline.case import Case
 from neurospineseg.pipeline.settings import Settings
 from neurospineseg.tasks.task import Task
-from neurospineseg.worker.protocol import BatchOver, CaseBegun, CaseOver, FolderMatched
+from neurospineseg.worker.protocol import CaseBegun, CaseOver
+from neurospineseg.worker.results import BatchOver, FolderMatched
 from neurospineseg_panel.batch_dicom import selected_cases
 from neurospineseg_panel.batch_loading import load_case
 from neurospineseg_panel.batch_logic import TABLE, BatchLogic, mask_of, stored_cases

@@ -7,7 +7,7 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from neurospineseg.errors import InputError
-from neurospineseg.worker.protocol import Described
+from neurospineseg.worker.results import Described
 from neurospineseg_panel.host import Host
 from neurospineseg_panel.logic import SegmentLogic
 from neurospineseg_panel.other_computer import choose_computer, chosen_computer, host_named

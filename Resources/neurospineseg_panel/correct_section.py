@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 
 from neurospineseg.errors import InputError
 from neurospineseg.worker.client import WorkerClient
-from neurospineseg.worker.protocol import CorrectionStored
+from neurospineseg.worker.results import CorrectionStored
 from neurospineseg_panel.correction_run import CorrectionRun
 from neurospineseg_panel.correction_scans import reference_channel
 from neurospineseg_panel.embedded_editor import EmbeddedEditor

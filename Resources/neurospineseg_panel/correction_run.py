@@ -15,7 +15,7 @@ from neurospineseg.mrml import PaintedSegment, node_voxels, painting
 from neurospineseg.mrml.pieces import Pieces
 from neurospineseg.mrml.segment_masks import state_of_segments
 from neurospineseg.worker.client import WorkerClient
-from neurospineseg.worker.protocol import StoreCorrection
+from neurospineseg.worker.requests import StoreCorrection
 from neurospineseg_panel.correction_scans import reference_channel
 from neurospineseg_panel.remaining_time import RemainingTime
 from neurospineseg_panel.run import Listener, Run, Steps

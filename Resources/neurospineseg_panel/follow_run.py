@@ -14,7 +14,8 @@ from neurospineseg.errors import InputError
 from neurospineseg.mrml import node_geometry, node_voxels
 from neurospineseg.pipeline.stages import Stage
 from neurospineseg.worker.client import WorkerClient
-from neurospineseg.worker.protocol import Follow, Followed, ScanFile, StudyFiles
+from neurospineseg.worker.requests import Follow, ScanFile, StudyFiles
+from neurospineseg.worker.results import Followed
 from neurospineseg_panel.follow_nodes import making_follow_nodes
 from neurospineseg_panel.measure_run import USUAL_SECONDS, matrix_of, scan_of_segmentation
 from neurospineseg_panel.painted_mask import painting_mask

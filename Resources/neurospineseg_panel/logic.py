@@ -18,7 +18,7 @@ from neurospineseg.measurements.measurement import Measurements
 from neurospineseg.mrml import MergeRule, region_of_roi
 from neurospineseg.pipeline.settings import AUTOMATIC, Settings
 from neurospineseg.worker.client import WorkerClient
-from neurospineseg.worker.protocol import Describe, FindRegion, RunFiles, Segment, Warm
+from neurospineseg.worker.requests import Describe, FindRegion, RunFiles, Segment, Warm
 from neurospineseg.worker.ssh_host import DEFAULT_PYTHON, SshHost
 from neurospineseg_panel.dependencies import ensure_dependencies, missing_packages
 from neurospineseg_panel.error_box import show_error

@@ -13,7 +13,8 @@ from neurospineseg.errors import InputError
 from neurospineseg.measurements.measurement import Measurements, measurements_of
 from neurospineseg.pipeline.stages import Stage
 from neurospineseg.worker.client import WorkerClient
-from neurospineseg.worker.protocol import Matrix, Measure, Measured, ScanFile
+from neurospineseg.worker.requests import Matrix, Measure, ScanFile
+from neurospineseg.worker.results import Measured
 from neurospineseg_panel.measure_edits import moved_frame
 from neurospineseg_panel.measure_folder import TABLE, own_nodes
 from neurospineseg_panel.measure_nodes import measuring_nodes

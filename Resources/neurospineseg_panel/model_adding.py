@@ -11,7 +11,8 @@ import slicer
 from slicer.i18n import tr as _
 
 from neurospineseg.tasks.task import task_named
-from neurospineseg.worker.protocol import AddModel, ModelAdded
+from neurospineseg.worker.requests import AddModel
+from neurospineseg.worker.results import ModelAdded
 from neurospineseg_panel.host import Host
 from neurospineseg_panel.logic import SegmentLogic
 from neurospineseg_panel.remaining_time import RemainingTime

@@ -25,22 +25,8 @@ from neurospineseg.pipeline.stages import Stage
 from neurospineseg.staging import staging_name
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.private_folder import remove_folder
-from neurospineseg.worker.protocol import (
-    CaseBegun,
-    CaseOver,
-    Died,
-    Done,
-    Failed,
-    FindRegion,
-    Measure,
-    Progress,
-    Refused,
-    Request,
-    RunFiles,
-    ScanFile,
-    Segment,
-    StoreCorrection,
-)
+from neurospineseg.worker.protocol import CaseBegun, CaseOver, Died, Done, Failed, Progress, Refused
+from neurospineseg.worker.requests import FindRegion, Measure, Request, RunFiles, ScanFile, Segment, StoreCorrection
 from neurospineseg_panel.remaining_time import RemainingTime
 
 SLAB_BYTES = 4 * 2**20

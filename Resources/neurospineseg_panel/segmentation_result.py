@@ -11,7 +11,7 @@ import numpy as np
 from neurospineseg.geometry.affine import Affine
 from neurospineseg.mrml import run_tokens
 from neurospineseg.mrml.pieces import Pieces, common_box, moved_box, slabs_of
-from neurospineseg.worker.protocol import Core
+from neurospineseg.worker.results import Core
 
 LONGEST_CHAIN = 8
 """So many runs inside boxes, each upon what the one before it left, are kept apart; then they are drawn together."""

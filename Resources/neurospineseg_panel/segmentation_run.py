@@ -17,7 +17,8 @@ from neurospineseg.mrml import FoundStructure, Merge, MergeRule, RegionMerge, no
 from neurospineseg.pipeline.stages import Stage
 from neurospineseg.tasks.anatomy import structure
 from neurospineseg.worker.client import WorkerClient
-from neurospineseg.worker.protocol import Segment, Segmented
+from neurospineseg.worker.requests import Segment
+from neurospineseg.worker.results import Segmented
 from neurospineseg_panel.correction_scans import remember_scans
 from neurospineseg_panel.remaining_time import RemainingTime
 from neurospineseg_panel.run import Listener, Pause, Run, Steps, slabs

@@ -25,7 +25,8 @@ from neurospineseg.inference.device import choose_device
 from neurospineseg.models.bundle import find_bundle
 from neurospineseg.pipeline.settings import Settings
 from neurospineseg.worker.client import WorkerClient
-from neurospineseg.worker.protocol import Died, Done, Failed, Refused, ScanFile, Segment, Warm
+from neurospineseg.worker.protocol import Died, Done, Failed, Refused
+from neurospineseg.worker.requests import ScanFile, Segment, Warm
 from Testing.benchmarks.case import save_case
 from Testing.benchmarks.drawn_case import drawn_case
 from Testing.benchmarks.fresh_process import in_fresh_process

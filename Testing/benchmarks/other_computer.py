@@ -21,7 +21,7 @@ from typing import Any
 from neurospineseg.errors import InputError
 from neurospineseg.images.volume import Volume, read_volume
 from neurospineseg.worker.client import WorkerClient
-from neurospineseg.worker.protocol import Describe
+from neurospineseg.worker.requests import Describe
 from Testing.benchmarks.cold_start import answered, click
 from Testing.benchmarks.drawn_case import drawn_case
 from Testing.benchmarks.machine import machine, machine_line, write_json

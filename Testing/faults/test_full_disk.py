@@ -20,7 +20,8 @@ from neurospineseg.images.volume import Volume
 from neurospineseg.pipeline.corrections import store_correction
 from neurospineseg.pipeline.settings import Settings
 from neurospineseg.worker.client import WorkerClient
-from neurospineseg.worker.protocol import FINAL, Done, RunFiles, ScanFile, Segment
+from neurospineseg.worker.protocol import FINAL, Done
+from neurospineseg.worker.requests import RunFiles, ScanFile, Segment
 from Testing.faults.ground import noise
 from Testing.small_scans import ball, oblique_affine, write_nifti
 

@@ -27,7 +27,8 @@ from neurospineseg.images.volume import read_volume
 from neurospineseg.pipeline.corrections import store_correction
 from neurospineseg.pipeline.settings import Settings
 from neurospineseg.worker.client import WorkerClient
-from neurospineseg.worker.protocol import FINAL, Failed, Refused, RunFiles, ScanFile, Segment, StoreCorrection
+from neurospineseg.worker.protocol import FINAL, Failed, Refused
+from neurospineseg.worker.requests import RunFiles, ScanFile, Segment, StoreCorrection
 from Testing.dicom_scans import slices, write_series
 from Testing.small_scans import ball, oblique_affine
 

@@ -14,7 +14,8 @@ from typing import Any
 from neurospineseg.pipeline.settings import Settings
 from neurospineseg.staging import staging_name
 from neurospineseg.worker.client import WorkerClient
-from neurospineseg.worker.protocol import FINAL, Progress, RunFiles
+from neurospineseg.worker.protocol import FINAL, Progress
+from neurospineseg.worker.requests import RunFiles
 from Testing.faults.ground import Ground, within
 from Testing.faults.worker_rounds import Round
 

@@ -18,7 +18,8 @@ from neurospineseg.pipeline.stages import Stage
 from neurospineseg.staging import staging_name
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.private_folder import remove_folder
-from neurospineseg.worker.protocol import FINAL, Died, Done, Progress, Ready, RunFiles, ScanFile, Segment, StoreCorrection, Warm
+from neurospineseg.worker.protocol import FINAL, Died, Done, Progress, Ready
+from neurospineseg.worker.requests import RunFiles, ScanFile, Segment, StoreCorrection, Warm
 from Testing.faults.ground import Ground, noise, within
 from Testing.small_scans import ball, oblique_affine
 

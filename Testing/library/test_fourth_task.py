@@ -26,7 +26,7 @@ from neurospineseg.tasks.structure import Code, Structure
 from neurospineseg.tasks.task import forget_task, register_task, registered_tasks, task_named
 from neurospineseg.tasks.terminology import document
 from neurospineseg.worker.client import WorkerClient
-from neurospineseg.worker.protocol import ScanFile, Segment
+from neurospineseg.worker.requests import ScanFile, Segment
 from Testing.knee import PAGE, known_knee
 from Testing.library.test_worker import answer
 from Testing.small_scans import ball, oblique_affine, write_nifti

@@ -19,48 +19,41 @@ from neurospineseg.pipeline.settings import Settings
 from neurospineseg.pipeline.stages import Stage, StageWatch
 from neurospineseg.worker.json_lines import ProtocolError, line_of, message_in
 from neurospineseg.worker.operations import OPERATIONS
-from neurospineseg.worker.protocol import (
+from neurospineseg.worker.protocol import Answer, CaseBegun, CaseOver, Died, Done, Failed, Idle, Progress, Ready, Refused
+from neurospineseg.worker.requests import (
     AddModel,
-    Answer,
-    BatchOver,
-    CaseBegun,
-    CaseOver,
-    Core,
-    CorrectionStored,
     Describe,
-    Described,
-    Died,
-    Done,
-    Failed,
-    FilesWritten,
     FindRegion,
-    FolderMatched,
     Follow,
-    Followed,
-    Idle,
-    InsideFile,
-    MatchedCase,
     MatchFolder,
     Measure,
-    Measured,
-    ModelAdded,
-    Progress,
     Quit,
-    Ready,
-    Refused,
-    RegionFound,
     Request,
     RunBatch,
     RunFiles,
     ScanFile,
     Segment,
-    Segmented,
     StopBatch,
     StoreCorrection,
-    StructureBox,
     StudyFiles,
-    UncertainPlace,
     Warm,
+)
+from neurospineseg.worker.results import (
+    BatchOver,
+    Core,
+    CorrectionStored,
+    Described,
+    FilesWritten,
+    FolderMatched,
+    Followed,
+    InsideFile,
+    MatchedCase,
+    Measured,
+    ModelAdded,
+    RegionFound,
+    Segmented,
+    StructureBox,
+    UncertainPlace,
     Warmed,
 )
 
@@ -248,7 +241,7 @@ def test_every_option_of_a_run_is_one_of_the_shell() -> None:
 
 def test_a_run_option_goes_to_the_worker_without_being_named_on_the_way() -> None:
     """Who adds an option names it in ``Settings`` and where it is chosen and heeded, nowhere between."""
-    between = ("protocol", "json_lines", "operations", "server", "client")
+    between = ("protocol", "requests", "results", "json_lines", "operations", "server", "client")
     texts = [(LIBRARY / "worker" / f"{name}.py").read_text(encoding="utf-8") for name in between]
     texts += [(LIBRARY / name).read_text(encoding="utf-8") for name in ("pipeline/file_job.py", "cli/segment.py", "cli/batch.py")]
     named = [name for name in ("register", "force", "device") for text in texts if f"{name}=" in text or f'"{name}"' in text]

@@ -23,7 +23,8 @@ from neurospineseg.pipeline.settings import Settings
 from neurospineseg.pipeline.stages import Stage
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.frame_stream import Frame, FrameStream
-from neurospineseg.worker.protocol import FINAL, Describe, Failed, Progress, Refused, Request, RunFiles, ScanFile, Segment, Warm
+from neurospineseg.worker.protocol import FINAL, Failed, Progress, Refused
+from neurospineseg.worker.requests import Describe, Request, RunFiles, ScanFile, Segment, Warm
 from Testing.small_scans import ball, oblique_affine
 from Testing.stand_in_ssh import StandInSsh
 from Testing.tiny_model import write_tiny_model
@@ -221,7 +222,8 @@ import os, json
 from neurospineseg import __version__
 from neurospineseg.worker.frame_stream import GREETING, FrameStream
 from neurospineseg.worker.json_lines import line_of
-from neurospineseg.worker.protocol import CorrectionStored, Done, Segmented
+from neurospineseg.worker.protocol import Done
+from neurospineseg.worker.results import CorrectionStored, Segmented
 incoming, outgoing = os.fdopen(0, "rb"), os.fdopen(1, "wb")
 outgoing.write(GREETING)
 stream = FrameStream(incoming, outgoing)

@@ -21,20 +21,8 @@ from neurospineseg.images.volume import Volume
 from neurospineseg.pipeline.segmenter import Segmenter, Settings
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.json_lines import line_of
-from neurospineseg.worker.protocol import (
-    FINAL,
-    Died,
-    Done,
-    Failed,
-    FindRegion,
-    Ready,
-    Refused,
-    RunFiles,
-    ScanFile,
-    Segment,
-    StoreCorrection,
-    Warm,
-)
+from neurospineseg.worker.protocol import FINAL, Died, Done, Failed, Ready, Refused
+from neurospineseg.worker.requests import FindRegion, RunFiles, ScanFile, Segment, StoreCorrection, Warm
 from Testing.small_scans import ball, oblique_affine, write_nifti
 
 LIBRARY = Path(__file__).resolve().parents[2] / "Resources"

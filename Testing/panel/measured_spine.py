@@ -16,7 +16,7 @@ from neurospineseg.tasks.anatomy import structure, structures_of
 from neurospineseg.worker.operations import Bench
 from neurospineseg.worker.operations import follow as followed_by_worker
 from neurospineseg.worker.operations import measure as measured_by_worker
-from neurospineseg.worker.protocol import Follow, Measure
+from neurospineseg.worker.requests import Follow, Measure
 from Testing.panel.prepared_worker import PreparedWorker
 
 TURN = np.linalg.qr(np.random.default_rng(5).normal(size=(3, 3)))[0]

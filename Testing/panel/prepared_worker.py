@@ -11,7 +11,9 @@ import numpy as np
 
 from neurospineseg.tasks.anatomy import structure
 from neurospineseg.worker.private_folder import remove_folder
-from neurospineseg.worker.protocol import CorrectionStored, Done, Segment, Segmented, StoreCorrection, StructureBox, Warm, Warmed
+from neurospineseg.worker.protocol import Done
+from neurospineseg.worker.requests import Segment, StoreCorrection, Warm
+from neurospineseg.worker.results import CorrectionStored, Segmented, StructureBox, Warmed
 
 CHAIN = tuple(f"{kind}_{number}" for number in range(1, 13) for kind in ("vertebra", "disc"))
 

@@ -14,7 +14,7 @@ import slicer
 
 from neurospineseg.errors import InputError
 from neurospineseg.mrml import label_map_of
-from neurospineseg.worker.protocol import FilesWritten
+from neurospineseg.worker.results import FilesWritten
 from Testing.small_scans import ball, write_nifti
 
 MODULES = ("SubcorticalSeg", "SpineSeg", "TumorSeg")

@@ -16,7 +16,7 @@ MIDDLE = (40.0, 40.0, 40.0)
 def result(bench):
     """A ball-like block from 30 to 50 mm in each direction of a scan of 1 mm."""
     scan = node_from_array(np.zeros((80, 80, 80), np.int16), np.eye(4), slicer.mrmlScene, "Scan")
-    from neurospineseg.worker.protocol import Core
+    from neurospineseg.worker.results import Core
 
     mask = PackedMask(1, (30, 51, 30, 51, 30, 51), np.packbits(np.ones((21, 21, 21), np.uint8)))
     core = Core((40, 40, 40), (30, 30, 30), (51, 51, 51))

@@ -16,7 +16,9 @@ from neurospineseg.images.segmentation_file import FileSegment, write_segmentati
 from neurospineseg.images.volume import Volume
 from neurospineseg.pipeline.stages import Stage
 from neurospineseg.viewer.server import ViewerServer
-from neurospineseg.worker.protocol import Answer, Done, FilesWritten, Progress, Refused, RunFiles
+from neurospineseg.worker.protocol import Answer, Done, Progress, Refused
+from neurospineseg.worker.requests import RunFiles
+from neurospineseg.worker.results import FilesWritten
 
 
 class Stub:

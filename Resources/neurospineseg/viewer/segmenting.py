@@ -10,7 +10,9 @@ from time import monotonic
 from typing import Any, Protocol
 
 from neurospineseg.errors import InputError
-from neurospineseg.worker.protocol import Answer, Died, Done, Failed, FilesWritten, Progress, Refused, Request
+from neurospineseg.worker.protocol import Answer, Died, Done, Failed, Progress, Refused
+from neurospineseg.worker.requests import Request
+from neurospineseg.worker.results import FilesWritten
 
 POLL_SECONDS = 0.05
 MOST_KEPT = 20

@@ -21,7 +21,8 @@ from neurospineseg.viewer.errands import Errand, Errands
 from neurospineseg.viewer.segmenting import Client, Job, Segmenting
 from neurospineseg.viewer.shown_case import ShownCase
 from neurospineseg.viewer.surface_bytes import surface_bytes
-from neurospineseg.worker.protocol import FilesWritten, RunFiles
+from neurospineseg.worker.requests import RunFiles
+from neurospineseg.worker.results import FilesWritten
 
 OpenCase = Callable[[Mapping[str, Path], Path | None], ShownCase]
 """Reads scans by name, and a mask; raises InputError where one cannot be read."""

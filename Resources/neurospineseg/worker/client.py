@@ -20,7 +20,8 @@ from neurospineseg import __version__
 from neurospineseg.worker.json_lines import line_of, message_in, number_in
 from neurospineseg.worker.private_folder import make_private_folder, remove_folder, sweep_private_folders
 from neurospineseg.worker.process_group import kill_tree, own_group
-from neurospineseg.worker.protocol import FINAL, Answer, Died, Failed, Ready, Request, StopBatch
+from neurospineseg.worker.protocol import FINAL, Answer, Died, Failed, Ready
+from neurospineseg.worker.requests import Request, StopBatch
 from neurospineseg.worker.ssh_host import SshHost
 
 IDLE_SECONDS = 600.0

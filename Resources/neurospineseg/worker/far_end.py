@@ -27,20 +27,9 @@ from neurospineseg.errors.of_files import is_of_the_system, writing_failed
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.frame_stream import GREETING, Frame, FrameStream, StreamError, write_received
 from neurospineseg.worker.json_lines import line_of, message_in
-from neurospineseg.worker.protocol import (
-    FINAL,
-    Answer,
-    Describe,
-    Died,
-    Done,
-    Failed,
-    FindRegion,
-    Refused,
-    Request,
-    Segment,
-    Segmented,
-    Warm,
-)
+from neurospineseg.worker.protocol import FINAL, Answer, Died, Done, Failed, Refused
+from neurospineseg.worker.requests import Describe, FindRegion, Request, Segment, Warm
+from neurospineseg.worker.results import Segmented
 from neurospineseg.worker.same_weights import name_here, weights_here, what_differs
 
 IDLE_SECONDS, SILENCE_SECONDS = 600.0, 120.0

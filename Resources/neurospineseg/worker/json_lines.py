@@ -49,7 +49,8 @@ def message_in(said: Any, kinds: Any) -> Any:
     Raises:
         ProtocolError: the message is none of these, a field is unknown, missing or of another type, or there is more beside the message.
 
-    >>> from neurospineseg.worker.protocol import Answer, Done, FilesWritten
+    >>> from neurospineseg.worker.protocol import Answer, Done
+    >>> from neurospineseg.worker.results import FilesWritten
     >>> message_in(json.loads(line_of(Done(FilesWritten({"volume": 2.5})), 1)), Answer)
     Done(result=FilesWritten(report={'volume': 2.5}, warnings=()))
     """

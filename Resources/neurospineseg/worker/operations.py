@@ -16,37 +16,38 @@ from neurospineseg.geometry.largest_part import largest_part
 from neurospineseg.geometry.triple import triple
 from neurospineseg.pipeline.stages import Progress, Stage
 from neurospineseg.tasks.task import registered_tasks, task_named
-from neurospineseg.worker.protocol import (
+from neurospineseg.worker.protocol import CaseBegun, CaseOver
+from neurospineseg.worker.requests import (
     AddModel,
-    BatchOver,
-    CaseBegun,
-    CaseOver,
-    Core,
-    CorrectionStored,
     Describe,
-    Described,
-    FilesWritten,
     FindRegion,
-    FolderMatched,
     Follow,
-    Followed,
-    InsideFile,
-    MatchedCase,
     MatchFolder,
     Measure,
-    Measured,
-    ModelAdded,
-    RegionFound,
-    Result,
     RunBatch,
     RunFiles,
     ScanFile,
     Segment,
-    Segmented,
     StoreCorrection,
+    Warm,
+)
+from neurospineseg.worker.results import (
+    BatchOver,
+    Core,
+    CorrectionStored,
+    Described,
+    FilesWritten,
+    FolderMatched,
+    Followed,
+    InsideFile,
+    MatchedCase,
+    Measured,
+    ModelAdded,
+    RegionFound,
+    Result,
+    Segmented,
     StructureBox,
     UncertainPlace,
-    Warm,
     Warmed,
 )
 

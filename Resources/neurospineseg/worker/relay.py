@@ -29,26 +29,9 @@ from neurospineseg.pipeline.stages import Stage
 from neurospineseg.worker.frame_stream import Frame, FrameStream, StreamError, write_received
 from neurospineseg.worker.json_lines import line_of, message_in, number_in
 from neurospineseg.worker.private_folder import remove_folder, share_with
-from neurospineseg.worker.protocol import (
-    FINAL,
-    Answer,
-    Describe,
-    Described,
-    Done,
-    Failed,
-    FindRegion,
-    Idle,
-    Progress,
-    Quit,
-    Ready,
-    Refused,
-    RegionFound,
-    Request,
-    Segment,
-    Segmented,
-    Warm,
-    Warmed,
-)
+from neurospineseg.worker.protocol import FINAL, Answer, Done, Failed, Idle, Progress, Ready, Refused
+from neurospineseg.worker.requests import Describe, FindRegion, Quit, Request, Segment, Warm
+from neurospineseg.worker.results import Described, RegionFound, Segmented, Warmed
 from neurospineseg.worker.same_weights import name_here, weights_here
 from neurospineseg.worker.ssh_connection import NoConnection, SshConnection
 from neurospineseg.worker.ssh_failures import of_host, other_version, why_cut

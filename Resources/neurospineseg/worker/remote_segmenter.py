@@ -21,7 +21,9 @@ from neurospineseg.tasks.anatomy import structure
 from neurospineseg.tasks.task import task_named
 from neurospineseg.worker import protocol
 from neurospineseg.worker.client import WorkerClient
-from neurospineseg.worker.protocol import Described, Died, Done, Failed, Refused, Request, ScanFile, Segmented
+from neurospineseg.worker.protocol import Died, Done, Failed, Refused
+from neurospineseg.worker.requests import Describe, Request, ScanFile, Segment
+from neurospineseg.worker.results import Described, Segmented
 from neurospineseg.worker.ssh_host import SshHost
 
 TURN_SECONDS = 0.02
@@ -53,7 +55,7 @@ class RemoteSegmenter:
             client.start()
             files = {name: _kept(client, f"scan{number}.npy", scan) for number, (name, scan) in enumerate(scans.items())}
             known = None if levels is None else {key: tuple(at) for key, at in levels.items()}
-            answer = answer_of(client, protocol.Segment(self.task, self.settings, files, levels=known), progress)
+            answer = answer_of(client, Segment(self.task, self.settings, files, levels=known), progress)
             return self._result(client, answer, scans)
         finally:
             client.stop()
@@ -93,7 +95,7 @@ def described(host: SshHost, progress: Progress = no_progress) -> Described:
     """
     client = WorkerClient(host=host)
     try:
-        return answer_of(client, protocol.Describe(), progress)
+        return answer_of(client, Describe(), progress)
     finally:
         client.stop()
 

@@ -29,7 +29,8 @@ from neurospineseg.pipeline.stages import Stage
 from neurospineseg.worker.json_lines import line_of, message_in, number_in
 from neurospineseg.worker.operations import OPERATIONS, Bench
 from neurospineseg.worker.private_folder import remove_folder, share_with
-from neurospineseg.worker.protocol import Answer, Done, Failed, Idle, Progress, Quit, Ready, Refused, Request, StopBatch
+from neurospineseg.worker.protocol import Answer, Done, Failed, Idle, Progress, Ready, Refused
+from neurospineseg.worker.requests import Quit, Request, StopBatch
 
 IDLE_SECONDS = 600.0
 NICENESS = 5
