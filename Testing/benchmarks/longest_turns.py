@@ -33,10 +33,10 @@ def measure(application: Any, scan: str) -> dict[str, tuple[float, float]]:
     import slicer
 
     from neurospineseg.mrml import node_from_array
-    from neurospineseg_panel import logic
+    from neurospineseg_panel import run_logic
 
     shape, count = tuple(int(n) for n in scan.split(":")[0].split("x")), int(scan.split(":")[1])
-    worker = logic._CLIENTS["SpineSeg"] = PreparedWorker(*drawn_chain(shape, count))
+    worker = run_logic._CLIENTS["SpineSeg"] = PreparedWorker(*drawn_chain(shape, count))
     made, longest = Bench(application), {}
     node_from_array(np.zeros(shape, np.int16), np.eye(4), slicer.mrmlScene, "scan").CreateDefaultDisplayNodes()
     widget = made.open("SpineSeg")
@@ -59,7 +59,7 @@ def measure(application: Any, scan: str) -> dict[str, tuple[float, float]]:
         turns("renumber", widget.ui.renumberButton.click)
     made.close(widget)
     worker.remove()
-    del logic._CLIENTS["SpineSeg"]
+    del run_logic._CLIENTS["SpineSeg"]
     return longest
 
 

@@ -103,7 +103,7 @@ def test_packages_of_this_computer_are_not_needed(bench, panel, monkeypatch: pyt
     def refuse(name: str) -> None:
         raise InputError("packages are missing")
 
-    monkeypatch.setattr("neurospineseg_panel.logic.ensure_dependencies", refuse)
+    monkeypatch.setattr("neurospineseg_panel.run_logic.ensure_dependencies", refuse)
     choose(panel, "nowhere")
     bench.click(panel.ui.segmentButton)
     bench.spin(lambda: panel.ui.statusLabel.text.startswith("There is no computer 'nowhere'"))

@@ -56,10 +56,10 @@ def chain():
 @pytest.fixture
 def panel(bench, chain, monkeypatch) -> Iterator:
     """The spine panel with a scan and a worker that answers at once."""
-    from neurospineseg_panel import logic
+    from neurospineseg_panel import run_logic
 
     worker = PreparedWorker(*chain)
-    monkeypatch.setitem(logic._CLIENTS, "SpineSeg", worker)
+    monkeypatch.setitem(run_logic._CLIENTS, "SpineSeg", worker)
     node_from_array(np.zeros(SHAPE, np.int16), np.eye(4), slicer.mrmlScene, "scan").CreateDefaultDisplayNodes()
     yield bench.open("SpineSeg")
     worker.remove()
