@@ -18,6 +18,7 @@ from neurospineseg.worker.ssh_host import DEFAULT_PYTHON, SshHost
 from neurospineseg_panel.dependencies import missing_packages
 from neurospineseg_panel.error_box import show_error
 from neurospineseg_panel.follow_run import FollowRun, NodeStudy, study_name
+from neurospineseg_panel.given_nodes import check_scans, check_segmentation, is_node
 from neurospineseg_panel.measure_run import MeasureRun, scan_of_segmentation
 from neurospineseg_panel.option_words import in_the_console
 from neurospineseg_panel.parameters import SegmentParameters
@@ -81,6 +82,8 @@ class SegmentLogic(RunLogic):
             raise InputError(_("The box to stay inside of is called roi; give roi= instead of region=."))
         settings, rule = self.settings(model=model, device=device, region=roi, **options), MergeRule(mergeRule)
         self._check(scans)
+        if segmentationNode is not None:
+            check_segmentation(segmentationNode)
         if host is not None:
             self.use_host(SshHost(host, hostPython) if host else None)
         if wait:
@@ -173,7 +176,7 @@ class SegmentLogic(RunLogic):
         Raises:
             InputError: no segmentation is given.
         """
-        if node is None or not node.IsA("vtkMRMLSegmentationNode"):
+        if not is_node(node, "vtkMRMLSegmentationNode"):
             raise InputError(_("No segmentation was chosen; choose the one to measure."))
         scan = scan_of_segmentation(node) if scan is None else scan
         return MeasureRun(self.client, node, scan, self.declaration.task, listener, keep_edits)
@@ -192,6 +195,8 @@ class SegmentLogic(RunLogic):
         Raises:
             InputError: they cannot be compared; the message says why and what to do.
         """
+        for node in segmentationNodes:
+            check_segmentation(node)
         studies = [NodeStudy(name, node) for name, node in zip(names or map(study_name, segmentationNodes), segmentationNodes)]
         return self.wait_for(lambda listener: self.begin(self.follow_run(studies, listener)))
 
@@ -210,6 +215,7 @@ class SegmentLogic(RunLogic):
                     name=unknown[0], module=self.declaration.name, channels=keys
                 )
             )
+        check_scans(scans)
 
     def settings(self, *, region: Any = None, **options: Any) -> Settings:
         """What the user chose; ``region`` is a markups ROI node, ``auto`` or None, ``options`` are the other fields of ``Settings``.
@@ -219,7 +225,8 @@ class SegmentLogic(RunLogic):
         """
         if "anyway" in options:
             options.setdefault("force", options.pop("anyway"))
-        return Settings.of({**options, "region": region if region is None or region == AUTOMATIC else region_of_roi(region)})
+        as_it_is = region is None or (isinstance(region, str) and region == AUTOMATIC)
+        return Settings.of({**options, "region": region if as_it_is else region_of_roi(region)})
 
     def result_name(self, scans: Mapping[str, Any]) -> str:
         return self.declaration.result_name.format(scan=next(iter(scans.values())).GetName())

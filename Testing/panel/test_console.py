@@ -74,14 +74,32 @@ def test_a_region(bench, logic, scan) -> None:
         ({"inputs": {}}, "No scan"),
         ({"inputs": {"t7": 1}}, "t7"),
         ({"roi": "nonsense"}, "'nonsense' is no box"),
+        ({"roi": np.eye(2)}, r"'\[\[1. 0.\] \[0. 1.\]\]' is no box"),
+        ({"inputs": "MRHead"}, "'MRHead' is no scalar volume"),
+        ({"inputs": [1]}, r"'\[1\]' is no scalar volume"),
+        ({"inputs": {"t1c": Path("scan.nii.gz")}}, "'scan.nii.gz' is no scalar volume"),
+        ({"segmentationNode": "Mine"}, "'Mine' is no segmentation"),
+        ({"host": 5}, "'5' is no name of a computer"),
     ],
 )
 def test_what_cannot_be_used_is_said_in_a_sentence(logic, scan, arguments, words) -> None:
     count = slicer.mrmlScene.GetNumberOfNodes()
-    for wait in (True, False) if "inputs" in arguments else (True,):
+    for wait in (True, False) if arguments.keys() & {"inputs", "roi", "segmentationNode", "host"} else (True,):
         with pytest.raises(InputError, match=words):
             logic.segment(**{"inputs": scan, "model": "tiny_tumor", "wait": wait, **arguments})
     assert slicer.mrmlScene.GetNumberOfNodes() == count
+
+
+def test_a_node_of_another_kind_is_said_in_a_sentence(logic, scan) -> None:
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Mine")
+    with pytest.raises(InputError, match="'Mine' is no scalar volume"):
+        logic.segment(node, model="tiny_tumor")
+    with pytest.raises(InputError, match="'x-t1c' is no segmentation"):
+        logic.segment(scan, segmentationNode=scan, model="tiny_tumor")
+    with pytest.raises(InputError, match="No segmentation was chosen"):
+        logic.measure("Mine")
+    with pytest.raises(InputError, match="'Mine' is no segmentation"):
+        logic.follow(["Mine", node])
 
 
 def test_what_once_had_another_place_is_given_by_name(logic, scan) -> None:

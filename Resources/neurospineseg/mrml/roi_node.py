@@ -20,7 +20,7 @@ def region_of_roi(node: Any) -> Region:
         InputError: it is no such node, the box has no size, or lies under a transform that is not linear.
     """
     if not (hasattr(node, "IsA") and node.IsA("vtkMRMLMarkupsROINode")):
-        name = node.GetName() if hasattr(node, "GetName") else node
+        name = " ".join(str(node.GetName() if hasattr(node, "GetName") else node).split())
         raise InputError(f"'{name}' is no box; give a markups ROI, 'auto', or nothing for the whole scan.")
     world = Affine(to_world(node) @ to_numpy(node.GetObjectToNodeMatrix()))
     size = np.array(node.GetSize()) * world.spacing

@@ -62,7 +62,7 @@ class SshHost:
     python: str = DEFAULT_PYTHON
 
     def __post_init__(self) -> None:
-        if len(self.name) > _LONGEST_NAME or not _NAME.fullmatch(self.name):
+        if not isinstance(self.name, str) or len(self.name) > _LONGEST_NAME or not _NAME.fullmatch(self.name):
             raise InputError(
                 f"'{self.name}' is no name of a computer; give it as you would to ssh: letters, digits, '.', '-', '_' and user@."
             )
