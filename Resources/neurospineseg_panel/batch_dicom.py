@@ -23,8 +23,6 @@ from neurospineseg.tasks.input_guess import (
 from neurospineseg.tasks.task import Task
 
 PATIENT_ID, STUDY_DATE, SERIES_NUMBER = "0010,0020", "0008,0020", "0020,0011"
-LEAST_IMAGES = 2
-"""Of a series in single images; others are scouts, or files of many frames."""
 
 
 def selected_cases(task: Task) -> list[Case]:
