@@ -13,7 +13,6 @@ from slicer.i18n import tr as _
 from neurospineseg.errors import InputError
 from neurospineseg.errors.of_files import writing_failed
 from neurospineseg.locks import remove_left_locks
-from neurospineseg.pipeline.batch import OUTPUT_ENDING
 from neurospineseg.pipeline.case import Case
 from neurospineseg.pipeline.match_table import read_match_table, write_match_table
 from neurospineseg.pipeline.settings import Settings
@@ -149,8 +148,3 @@ def stored_cases(output: Path, task: str) -> list[Case]:
                 table=TABLE, folder=output.name, reason=str(error).rstrip(".")
             )
         ) from error
-
-
-def mask_of(case: Case, output: Path) -> Path:
-    """Where the mask of a case lies or will."""
-    return output / f"{case.name}{OUTPUT_ENDING}"

@@ -11,7 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from neurospineseg.errors import InputError
-from neurospineseg.pipeline.batch import DONE, KEPT
+from neurospineseg.pipeline.batch import DONE, KEPT, mask_of
 from neurospineseg.pipeline.case import Case
 from neurospineseg.pipeline.settings import Settings
 from neurospineseg.tasks.task import Task
@@ -19,7 +19,7 @@ from neurospineseg.worker.protocol import CaseBegun, CaseOver
 from neurospineseg.worker.results import BatchOver, FolderMatched
 from neurospineseg_panel.batch_dicom import selected_cases
 from neurospineseg_panel.batch_loading import load_case
-from neurospineseg_panel.batch_logic import TABLE, BatchLogic, mask_of, stored_cases
+from neurospineseg_panel.batch_logic import TABLE, BatchLogic, stored_cases
 from neurospineseg_panel.batch_run import BatchListener
 from neurospineseg_panel.batch_table import BatchTable
 from neurospineseg_panel.batch_widgets import BatchWidgets

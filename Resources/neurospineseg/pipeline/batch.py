@@ -112,6 +112,11 @@ def run_batch(
                 page.write(summary)
 
 
+def mask_of(case: Case, output: Path) -> Path:
+    """Where the mask of a case lies or will."""
+    return output / f"{case.name}{OUTPUT_ENDING}"
+
+
 def _report(output: Path, task: Task, warn: Callable[[str], None]) -> BatchReport:
     from neurospineseg.pipeline.batch_report import BatchReport
 
@@ -164,7 +169,7 @@ def _run(
 
     for number, outcome in enumerate(_outcomes(cases, task, output, segment, begun)):
         case, warnings = outcome.case, outcome.warnings
-        mask = output / f"{case.name}{OUTPUT_ENDING}"
+        mask = mask_of(case, output)
         outcomes[case.name] = outcome.words
         if outcomes[case.name] == KEPT and complete is not None:
             warnings = _completed(case, task, mask, complete) or None
@@ -196,12 +201,12 @@ def _outcomes(
         return
     for number, case in enumerate(cases):
         begun(number)
-        yield _outcome(case, task, output / f"{case.name}{OUTPUT_ENDING}", segment)
+        yield _outcome(case, task, mask_of(case, output), segment)
 
 
 def _prepared(case: Case, task: Task, output: Path, steps_of: StepsOfCase) -> Ready | Outcome:
     """A case whose scans are read, or what became of it without."""
-    target = output / f"{case.name}{OUTPUT_ENDING}"
+    target = mask_of(case, output)
     try:
         if target.exists():
             return Outcome(case, KEPT, None)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from neurospineseg.errors import InputError
 from neurospineseg.locks import Locked, lock_file, remove_left_locks
 from neurospineseg.models.fingerprint import fingerprint
-from neurospineseg.pipeline.batch_report import PICTURES
+from neurospineseg.pipeline.batch import OUTPUT_ENDING, mask_of
+from neurospineseg.pipeline.batch_report import PICTURES, picture_of
 from neurospineseg.pipeline.case import Case
 from neurospineseg.pipeline.case_scans import usable_scans
 from neurospineseg.pipeline.overlap import sentence_of
@@ -119,10 +120,8 @@ def segment_case(order: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _segmented(order: Mapping[str, Any], output: Path, threads: int) -> dict[str, Any]:
-    from neurospineseg.pipeline.batch import OUTPUT_ENDING
-
     case = _case_of(order["case"])
-    target = output / f"{case.name}{OUTPUT_ENDING}"
+    target = mask_of(case, output)
     if target.exists():
         return {"kept": True}
     task, found = task_named(order["job"]["task"]), {}
@@ -139,8 +138,6 @@ def _segmented(order: Mapping[str, Any], output: Path, threads: int) -> dict[str
 
 
 def _steps(order: Mapping[str, Any], scans: Mapping[str, Path], target: Path, keep: Callable[[SegmentationResult], None]) -> BatchSteps:
-    from neurospineseg.pipeline.batch import OUTPUT_ENDING
-    from neurospineseg.pipeline.batch_report import picture_of
     from neurospineseg.pipeline.batch_steps import BatchSteps, dicom_kinds_of, told_to
     from neurospineseg.pipeline.file_job import FileJob
 

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any
 
 from neurospineseg.measurements.measurement import Measurements, measurements_of
-from neurospineseg.pipeline.batch import DONE, KEPT, OUTPUT_ENDING
+from neurospineseg.pipeline.batch import DONE, KEPT, mask_of
 from neurospineseg.pipeline.case import Case
 from neurospineseg.pipeline.cluster import CONNECT_SECONDS, LOOK_SECONDS, Cluster, Worker
 from neurospineseg.pipeline.overlap import Outcome, sentence_of
@@ -96,7 +96,7 @@ class Dealing:
             if case.problem:
                 yield Outcome(case, case.problem)
                 continue
-            while not self._mask(case).exists():
+            while not mask_of(case, self._output).exists():
                 worker = self._free()
                 if worker is not None:
                     self._send(Turn(case), worker)
@@ -106,9 +106,6 @@ class Dealing:
                 yield Outcome(case, KEPT, None)
         while self._sent or self._again:
             yield from self._ends()
-
-    def _mask(self, case: Case) -> Path:
-        return self._output / f"{case.name}{OUTPUT_ENDING}"
 
     def _free(self) -> Worker | None:
         """The worker that has the fewest cases, if it may have one more."""
@@ -170,7 +167,7 @@ class Dealing:
             yield Outcome(turn.case, DONE, None)
         else:
             if "measured" in found:
-                self._measured(self._mask(turn.case), measurements_of(found["measured"]))
+                self._measured(mask_of(turn.case, self._output), measurements_of(found["measured"]))
             yield Outcome(turn.case, DONE, found["warnings"])
 
     def _tried_again(self, turn: Turn, why: str) -> Iterator[Outcome]:
