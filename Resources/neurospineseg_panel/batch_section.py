@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 
 from neurospineseg.errors import InputError
 from neurospineseg.pipeline.batch import DONE, KEPT, mask_of
+from neurospineseg.pipeline.batch_report import REPORT
 from neurospineseg.pipeline.case import Case
 from neurospineseg.pipeline.settings import Settings
 from neurospineseg.tasks.task import Task
@@ -26,7 +27,6 @@ from neurospineseg_panel.batch_widgets import BatchWidgets
 from neurospineseg_panel.messages import time_text
 from neurospineseg_panel.option_words import in_the_panel
 
-REPORT = "report.html"
 LAST = "NeuroSpineSeg/Batch/{module}/{what}"
 """In Slicer's settings: folders of the last batch, by which it goes on after Slicer was closed."""
 
