@@ -16,7 +16,7 @@ from neurospineseg.models.literals import literal
 from neurospineseg.models.model_source import ModelSource
 from neurospineseg.models.monai_bundle import ForeignModel
 from neurospineseg.models.network_checks import NetworkError
-from neurospineseg.models.nnunet_network import TARGET, checked_architecture, layer_name
+from neurospineseg.models.nnunet_network import OF_CLASSES, TARGET, checked_architecture, layer_name
 from neurospineseg.models.recipe import Intensity, NnunetRecipe, Resampling, Stage
 
 PLANS, DATASET = "plans.json", "dataset.json"
@@ -293,7 +293,7 @@ def _architecture(values: dict[str, Any]) -> dict[str, Any]:
         raise NetworkError("The plans do not say what the network is built of; fetch the model again.")
     if not name.startswith("dynamic_network_architectures.architectures."):
         raise NetworkError(f"The network '{name[:LONGEST_NAME]}' of the plans is not one of dynamic-network-architectures; it is not run.")
-    plain = {key: layer_name(value) if key in ("conv_op", "norm_op", "dropout_op", "nonlin") else value for key, value in arguments.items()}
+    plain = {key: layer_name(value) if key in OF_CLASSES else value for key, value in arguments.items()}
     plain.pop("deep_supervision", None)
     return checked_architecture({"network": name.rpartition(".")[2], "values": plain})
 
