@@ -26,6 +26,7 @@ from neurospineseg.pipeline.fine_tuning import (
     CANCEL,
     DONE,
     FAILED,
+    LOG,
     PAUSE,
     PROGRESS,
     Figures,
@@ -43,7 +44,7 @@ from Training.training.tuning_watch import TuningCanceled
 
 POLITE = 5
 """Added to the niceness of the process, so that the window stays responsive."""
-OF_A_RUN = (PROGRESS, PAUSE, CANCEL, "program.log")
+OF_A_RUN = (PROGRESS, PAUSE, CANCEL, LOG)
 """What may lie in a run's folder before the run has told anything."""
 
 

@@ -11,10 +11,9 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-from neurospineseg.pipeline.fine_tuning import PAUSE, TuningProgress, ask_pause, forget_run, read_progress, tuning_arguments
+from neurospineseg.pipeline.fine_tuning import LOG, PAUSE, TuningProgress, ask_pause, forget_run, read_progress, tuning_arguments
 from neurospineseg.worker.process_group import kill_tree, own_group
 
-LOG = "program.log"
 LAST_WORDS = 300
 """Letters."""
 

@@ -25,7 +25,7 @@ from neurospineseg.owners import is_abandoned
 PROGRAM = Path(__file__).resolve().parents[2] / "Training" / "fine_tune.py"
 _START = "import sys; sys.path[:] = [sys.argv.pop(1), *filter(None, sys.path)]; from Training.fine_tune import main; sys.exit(main())"
 """Python puts the current folder first, as an empty name; whatever lies there must not be imported."""
-PROGRESS, PAUSE, CANCEL = "progress.json", "pause", "cancel"
+PROGRESS, PAUSE, CANCEL, LOG = "progress.json", "pause", "cancel", "program.log"
 PACKAGES = {"lightning": "lightning", "tensorboard": "tensorboard", "pyyaml": "yaml", "matplotlib": "matplotlib", "rich": "rich"}
 """What training needs beside what segmenting does, and what each is called in Python."""
 RUNNING, PAUSED, DONE, FAILED = "running", "paused", "done", "failed"
