@@ -44,10 +44,17 @@ def fingerprint(task: str, model: str | None) -> str:
     return found.hexdigest()
 
 
-def _helpers(folder: Path) -> list[Path]:
+def helpers_of(folder: Path) -> list[str]:
+    """The names of the models that help the one in a folder; none where it does not say."""
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         said = json_of(folder / "configs" / "metadata.json")[SECTION]
-        names = [said[role] for role in HELPERS if isinstance(said.get(role), str)]
-        places = [next((parent / name for parent in model_folders() if (parent / name / "configs").is_dir()), None) for name in names]
-        return [place for place in places if place is not None]
+        names = [said.get(role) for role in HELPERS]
+        return [name for name in names if isinstance(name, str) and Path(name).name == name]
     return []
+
+
+def _helpers(folder: Path) -> list[Path]:
+    places = (
+        next((parent / name for parent in model_folders() if (parent / name / "configs").is_dir()), None) for name in helpers_of(folder)
+    )
+    return [place for place in places if place is not None]

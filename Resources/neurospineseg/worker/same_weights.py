@@ -5,13 +5,10 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from neurospineseg.errors import InputError
-from neurospineseg.errors.json_text import json_of
-from neurospineseg.models.catalog import SECTION, model_folders, models_of
-
-HELPERS = ("locator", "recognizer", "coarse")
+from neurospineseg.models.catalog import model_folders, models_of
+from neurospineseg.models.fingerprint import helpers_of
 
 
 def name_here(task: str, model: str | None) -> str | None:
@@ -39,7 +36,7 @@ def weights_here(model: str) -> dict[str, str]:
             continue
         weights = folder / "models" / "model.pt"
         found[name] = _checksum(weights, weights.stat().st_mtime_ns)
-        wanted += [helper for helper in _helpers(folder) if helper not in wanted]
+        wanted += [helper for helper in helpers_of(folder) if helper not in wanted]
     return found
 
 
@@ -60,15 +57,6 @@ def what_differs(model: str, there: dict[str, str], here: dict[str, str]) -> str
     return (
         f"The weights of the model '{other}' on this computer are others than yours; install the same model on both, or choose another one."
     )
-
-
-def _helpers(folder: Path) -> list[str]:
-    try:
-        spec: dict[str, Any] = json_of(folder / "configs" / "metadata.json")[SECTION]
-        named = [spec.get(helper) for helper in HELPERS]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []
-    return [name for name in named if isinstance(name, str) and Path(name).name == name]
 
 
 @lru_cache
