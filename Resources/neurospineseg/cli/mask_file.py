@@ -51,7 +51,7 @@ def mask_of_study(path: Path, task: str | None) -> tuple[Volume, str | None, dic
     """
     labels, stated = read_mask(path)
     if labels.voxels.any():
-        return measurable_mask(path, task)
+        return _with_segments(path, task, labels, stated)[:3]
     recorded, _ = named_segments(path, stated)
     return labels, task or recorded, {}
 
@@ -62,7 +62,12 @@ def mask_with_segments(path: Path, task: str | None) -> tuple[Volume, str, dict[
     Raises:
         InputError: see ``measurable_mask``.
     """
-    labels, stated = read_mask(path)
+    return _with_segments(path, task, *read_mask(path))
+
+
+def _with_segments(
+    path: Path, task: str | None, labels: Volume, stated: list[FileSegment]
+) -> tuple[Volume, str, dict[int, str], list[FileSegment]]:
     for note in labels.notes:
         say(f"Warning: {path.name}: {note}")
     recorded, segments = named_segments(path, stated)
