@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from neurospineseg.images.volume import Volume
@@ -17,6 +18,8 @@ SACRUM = "sacrum"
 RIB_REACH_MM = 8.0
 """A rib is borne by the vertebra that is nearest to it, if that is nearer than this."""
 MOST_POINTS = 20000
+Boxes = Sequence[tuple[slice, slice, slice] | None]
+"""Of each label value from 1, as SciPy finds them; None for one without a voxel."""
 
 
 def seen_in_mask(labels: Volume, keys: Mapping[int, str], ribs: Iterable[int] = ()) -> Evidence:
@@ -26,11 +29,12 @@ def seen_in_mask(labels: Volume, keys: Mapping[int, str], ribs: Iterable[int] = 
         keys: structure's key by label value.
         ribs: label values of ribs, of which each is a rib or a side's.
     """
-    points = {key: _points(labels, value) for value, key in keys.items() if family(key) == "vertebra"}
+    boxes = ndimage.find_objects(labels.voxels)
+    points = {key: _points(labels, value, boxes) for value, key in keys.items() if family(key) == "vertebra"}
     points = {key: each for key, each in points.items() if len(each)}
     heights = {key: float(np.ptp(each[:, 2])) for key, each in points.items()}
-    sacrum = any(key == SACRUM and (labels.voxels == value).any() for value, key in keys.items())
-    return evidence_of_names(heights, sacrum, _lowest_with_ribs(labels, points, ribs))
+    sacrum = any(key == SACRUM and _box(value, boxes) is not None for value, key in keys.items())
+    return evidence_of_names(heights, sacrum, _lowest_with_ribs(points, [_points(labels, value, boxes) for value in ribs]))
 
 
 def note_on_names(seen: Evidence, keys: Iterable[str]) -> str | None:
@@ -44,19 +48,30 @@ def note_on_names(seen: Evidence, keys: Iterable[str]) -> str | None:
     return f"The lowest vertebra is named {place_name(lowest)}; by count it is {rivals_in_words(numberings(seen))}: {', '.join(reasons(seen))}."
 
 
-def _points(labels: Volume, value: int) -> np.ndarray:
+def _box(value: int, boxes: Boxes) -> tuple[slice, slice, slice] | None:
+    return boxes[value - 1] if 0 < value <= len(boxes) else None
+
+
+def _points(labels: Volume, value: int, boxes: Boxes) -> np.ndarray:
     """Places of a label value, RAS mm (N, 3), thinned out evenly."""
-    found = np.argwhere(labels.voxels == value)
-    return labels.affine.apply_kji(found[:: max(1, len(found) // MOST_POINTS)]) if len(found) else np.zeros((0, 3))
+    box = _box(value, boxes)
+    if box is None:
+        return np.zeros((0, 3))
+    found = np.argwhere(labels.voxels[box] == value) + [side.start for side in box]
+    return labels.affine.apply_kji(found[:: max(1, len(found) // MOST_POINTS)])
 
 
-def _lowest_with_ribs(labels: Volume, vertebrae: Mapping[str, np.ndarray], ribs: Iterable[int]) -> str | None:
+def _lowest_with_ribs(vertebrae: Mapping[str, np.ndarray], ribs: Iterable[np.ndarray]) -> str | None:
+    """
+    Args:
+        vertebrae, ribs: places of their voxels, RAS mm (N, 3).
+    """
+    seen = [points for points in ribs if len(points)]
+    if not seen or not vertebrae:
+        return None
     trees = {key: cKDTree(points) for key, points in vertebrae.items()}
     variant, bearing = variant_of(vertebrae), []
-    for value in ribs:
-        points = _points(labels, value)
-        if not len(points) or not trees:
-            continue
+    for points in seen:
         apart = {key: float(tree.query(points)[0].min()) for key, tree in trees.items()}
         nearest = min(apart, key=lambda key: apart[key])
         if apart[nearest] < RIB_REACH_MM:
