@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Protocol
 
 from neurospineseg.errors import InputError
@@ -73,7 +74,7 @@ def structure_key(segment: NamedSegment, task: Task) -> str | None:
     for stated in (segment.tags.get(STRUCTURE_TAG, ""), segment.key):
         if stated in known:
             return stated
-    by_name = {_plain(words): structure.key for structure in task.structures for words in (structure.name, structure.key)}
+    by_name = _by_name(task)
     for words in (segment.name, segment.key):
         if _plain(words) in by_name:
             return by_name[_plain(words)]
@@ -81,6 +82,12 @@ def structure_key(segment: NamedSegment, task: Task) -> str | None:
         if spoken in known:
             return spoken
     return None
+
+
+@cache
+def _by_name(task: Task) -> dict[str, str]:
+    """The keys of a task's structures by what they are called."""
+    return {_plain(words): structure.key for structure in task.structures for words in (structure.name, structure.key)}
 
 
 def shown_twice(segments: Sequence[NamedSegment], keys: Mapping[int, str]) -> list[str]:
