@@ -20,11 +20,10 @@ from neurospineseg import __version__
 from neurospineseg.worker.json_lines import line_of, message_in, number_in
 from neurospineseg.worker.private_folder import make_private_folder, remove_folder, sweep_private_folders
 from neurospineseg.worker.process_group import kill_tree, own_group
-from neurospineseg.worker.protocol import FINAL, Answer, Died, Failed, Ready
+from neurospineseg.worker.protocol import FINAL, IDLE_SECONDS, Answer, Died, Failed, Ready
 from neurospineseg.worker.requests import Request, StopBatch
 from neurospineseg.worker.ssh_host import SshHost
 
-IDLE_SECONDS = 600.0
 LOG_TAIL_CHARACTERS = 4000
 _LIBRARY = Path(__file__).resolve().parents[2]
 _START = "import sys; sys.path[:] = [sys.argv.pop(1), *filter(None, sys.path)]; from neurospineseg.worker.{program} import main; main()"

@@ -27,15 +27,13 @@ from neurospineseg.errors.of_files import is_of_the_system, writing_failed
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.frame_stream import GREETING, Frame, FrameStream, StreamError, write_received
 from neurospineseg.worker.json_lines import line_of, message_in
-from neurospineseg.worker.protocol import FINAL, Answer, Died, Done, Failed, Refused
-from neurospineseg.worker.requests import Describe, FindRegion, Request, Segment, Warm
+from neurospineseg.worker.protocol import FINAL, IDLE_SECONDS, Answer, Died, Done, Failed, Refused
+from neurospineseg.worker.requests import SERVED_ELSEWHERE, Describe, FindRegion, Request, Segment, Warm
 from neurospineseg.worker.results import Segmented
 from neurospineseg.worker.same_weights import name_here, weights_here, what_differs
 
-IDLE_SECONDS, SILENCE_SECONDS = 600.0, 120.0
+SILENCE_SECONDS = 120.0
 BUSY_TURN, IDLE_TURN = 0.02, 0.5
-SERVED = (Warm, Segment, FindRegion, Describe)
-"""Requests that name no file of the computer that asks."""
 _WAITING_FRAMES = 8
 
 
@@ -139,7 +137,7 @@ class FarEnd:
             return self._say(Failed(problem), number)
         try:
             request = message_in(json.loads(frame.content), Request)
-            if not isinstance(request, SERVED):
+            if not isinstance(request, SERVED_ELSEWHERE):
                 raise StreamError(f"A worker on another computer does not serve {type(request).__name__}.")
             if not isinstance(request, Describe):
                 request = self._with_same_model(request, frame)

@@ -6,12 +6,13 @@ What is not declared is refused by name: a message, a field, a stage, an option 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, TextIO, Union, get_args, get_origin, get_type_hints
 
 from neurospineseg.geometry.region import Region
 from neurospineseg.pipeline.settings import Settings
@@ -24,6 +25,13 @@ class ProtocolError(ValueError):
 def line_of(message: Any, number: int | None = None) -> str:
     """A message and the number of the request that it is or answers, as one line with its end."""
     return json.dumps({"id": number, **_tagged(message)}) + "\n"
+
+
+def own_lines() -> tuple[TextIO, TextIO]:
+    """This process's input and output, for lines alone: what libraries print goes to the standard error from now on."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    os.dup2(2, 1)
+    return os.fdopen(os.dup(0), "r", encoding="utf-8"), answers
 
 
 def number_in(said: Any) -> int | None:

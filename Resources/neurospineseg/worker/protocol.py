@@ -17,6 +17,11 @@ from dataclasses import dataclass
 from neurospineseg.pipeline.stages import Stage
 from neurospineseg.worker.results import Result
 
+IDLE_SECONDS = 600.0
+"""After which a process without work ends."""
+LEAST_PROGRESS_SECONDS = 0.1
+"""Between two tellings of the same stage."""
+
 
 @dataclass(frozen=True)
 class Ready:

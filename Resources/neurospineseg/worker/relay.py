@@ -27,19 +27,17 @@ from neurospineseg.errors import InputError
 from neurospineseg.errors.of_files import is_of_the_system, use_failed, writing_failed
 from neurospineseg.pipeline.stages import Stage
 from neurospineseg.worker.frame_stream import Frame, FrameStream, StreamError, write_received
-from neurospineseg.worker.json_lines import line_of, message_in, number_in
+from neurospineseg.worker.json_lines import line_of, message_in, number_in, own_lines
 from neurospineseg.worker.private_folder import remove_folder, share_with
-from neurospineseg.worker.protocol import FINAL, Answer, Done, Failed, Idle, Progress, Ready, Refused
-from neurospineseg.worker.requests import Describe, FindRegion, Quit, Request, Segment, Warm
+from neurospineseg.worker.protocol import FINAL, IDLE_SECONDS, LEAST_PROGRESS_SECONDS, Answer, Done, Failed, Idle, Progress, Ready, Refused
+from neurospineseg.worker.requests import SERVED_ELSEWHERE, Describe, FindRegion, Quit, Request, Segment, Warm
 from neurospineseg.worker.results import Described, RegionFound, Segmented, Warmed
 from neurospineseg.worker.same_weights import name_here, weights_here
 from neurospineseg.worker.ssh_connection import NoConnection, SshConnection
 from neurospineseg.worker.ssh_failures import of_host, other_version, why_cut
 from neurospineseg.worker.ssh_host import DEFAULT_PYTHON, SshHost
 
-IDLE_SECONDS, BEAT_SECONDS, ENDING_SECONDS = 600.0, 10.0, 5.0
-LEAST_PROGRESS_SECONDS = 0.1
-SERVED = (Warm, Segment, FindRegion, Describe)
+BEAT_SECONDS, ENDING_SECONDS = 10.0, 5.0
 
 
 class Relay:
@@ -110,7 +108,7 @@ class Relay:
             if isinstance(request, Quit):
                 self.leave(0)
             self._waiting.add(number)
-            if not isinstance(request, SERVED):
+            if not isinstance(request, SERVED_ELSEWHERE):
                 raise StreamError(f"Another computer is not asked for {type(request).__name__}.")
             self._say(Progress(Stage.SENDING, 0.0), number)
             fields: dict[str, Any] = {"number": number}
@@ -228,9 +226,7 @@ def main() -> None:
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS)
     options = parser.parse_args()
     share_with(options.folder, os.getpid())
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
-    os.dup2(2, 1)
-    lines = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    lines, answers = own_lines()
     Relay(options.folder, SshHost(options.host, options.python), options.idle, answers).serve(lines)
 
 

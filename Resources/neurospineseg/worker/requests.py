@@ -189,3 +189,5 @@ Request = (
     | Describe
     | Quit
 )
+SERVED_ELSEWHERE = (Warm, Segment, FindRegion, Describe)
+"""What another computer is asked for: requests that name no file of the computer that asks."""

@@ -26,16 +26,14 @@ from neurospineseg.locks import remove_held_locks
 from neurospineseg.pipeline import stages
 from neurospineseg.pipeline.memory import give_back
 from neurospineseg.pipeline.stages import Stage
-from neurospineseg.worker.json_lines import line_of, message_in, number_in
+from neurospineseg.worker.json_lines import line_of, message_in, number_in, own_lines
 from neurospineseg.worker.operations import OPERATIONS, Bench
 from neurospineseg.worker.private_folder import remove_folder, share_with
-from neurospineseg.worker.protocol import Answer, Done, Failed, Idle, Progress, Ready, Refused
+from neurospineseg.worker.protocol import IDLE_SECONDS, LEAST_PROGRESS_SECONDS, Answer, Done, Failed, Idle, Progress, Ready, Refused
 from neurospineseg.worker.requests import Quit, Request, StopBatch
 
-IDLE_SECONDS = 600.0
 NICENESS = 5
 """Below the window's priority, which a thread less would not need; it would round sums otherwise than the shell's threads do."""
-LEAST_PROGRESS_SECONDS = 0.1
 
 
 class Worker:
@@ -172,9 +170,7 @@ def main() -> None:
     share_with(options.folder, os.getpid())
     if hasattr(os, "nice"):
         os.nice(NICENESS)
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
-    os.dup2(2, 1)
-    lines = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    lines, answers = own_lines()
     serve(options.folder, options.idle, lines, answers)
 
 
