@@ -7,6 +7,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol
 
@@ -38,6 +39,10 @@ class FolderSource:
 
     def files(self) -> list[str]:
         """Of the folder and two floors below."""
+        return self._files
+
+    @cached_property
+    def _files(self) -> list[str]:
         found = [path for pattern in ("*", "*/*", "*/*/*") for path in self.folder.glob(pattern) if path.is_file()]
         if len(found) > MOST_MEMBERS:
             raise InputError(f"The folder '{self.name}' holds {len(found)} files, more than a model has; give the model's own folder.")
