@@ -203,6 +203,8 @@ def test_cancel_ends_everything_over_there(there: StandInSsh) -> None:
     client = WorkerClient(host=there.host())
     _, folder = sent(client, there)
     pids = [int(pid) for pid in (folder / "processes.txt").read_text().splitlines()[1:]]
+    assert pids
+    assert all(map(runs, pids))
     client.stop()
     wait(lambda: not any(map(runs, pids)))
     wait(lambda: not folder.exists())
