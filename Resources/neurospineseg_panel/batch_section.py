@@ -11,8 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from neurospineseg.errors import InputError
-from neurospineseg.pipeline.batch import DONE, KEPT, mask_of
-from neurospineseg.pipeline.batch_report import REPORT
+from neurospineseg.pipeline.batch import DONE, KEPT, REPORT, mask_of
 from neurospineseg.pipeline.case import Case
 from neurospineseg.pipeline.settings import Settings
 from neurospineseg.tasks.task import Task

@@ -22,7 +22,7 @@ from neurospineseg.tasks.task import Task, task_named
 if TYPE_CHECKING:
     from neurospineseg.pipeline.batch_report import BatchReport
 
-OUTPUT_ENDING = ".seg.nrrd"
+OUTPUT_ENDING, REPORT = ".seg.nrrd", "report.html"
 DONE, KEPT = "done", "kept"
 
 SegmentCase = Callable[[Mapping[str, Path], Path], Sequence[str] | None]

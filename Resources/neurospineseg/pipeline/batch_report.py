@@ -13,12 +13,12 @@ from neurospineseg.atomic_files import HeldOpen, whole_file
 from neurospineseg.errors.json_text import json_of
 from neurospineseg.errors.of_files import writing_failed
 from neurospineseg.pages.batch_page import BatchCase, State, is_batch_page, write_batch_page
+from neurospineseg.pipeline.batch import DONE, KEPT, REPORT
 from neurospineseg.pipeline.growing_table import SHARE_OF_TIME, without_uids
 from neurospineseg.pipeline.summary import Summary
 
-REPORT, PICTURES = "report.html", "report_pictures"
+PICTURES = "report_pictures"
 MOST_VOLUMES = 40
-DONE = ("done", "kept")
 
 
 def picture_of(mask: Path, ending: str) -> Path:
@@ -80,7 +80,7 @@ class BatchReport:
 
     def _read(self, name: str, outcome: str, warnings: str) -> BatchCase:
         mask = self._folder / f"{name}{self._ending}"
-        if outcome not in DONE or not mask.exists():
+        if outcome not in (DONE, KEPT) or not mask.exists():
             return BatchCase(name, State.FAILED, sentences=[without_uids(outcome)])
         record = _record(self._folder / f"{name}.json")
         said = record.get("uncertainty")
