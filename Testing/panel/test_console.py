@@ -188,7 +188,7 @@ def test_a_module_declares_itself(bench, name: str) -> None:
     assert parent.title == name
     assert parent.categories == ["Segmentation"]
     assert "not for clinical use" in parent.helpText
-    assert parent.acknowledgementText.strip(), "Slicer's generic tests ask for it"
+    assert "PyTorch" in parent.acknowledgementText, "Slicer's generic tests ask for one, and that of its template names others"
     assert parent.contributors
     bench.app.send("startupCompleted()")
     (source,) = slicer.modules.sampleDataSources["NeuroSpineSeg"]
@@ -199,8 +199,8 @@ def test_a_module_declares_itself(bench, name: str) -> None:
 @pytest.mark.parametrize("name", MODULES)
 def test_a_panel_is_no_wider_than_slicers_own(bench, name: str) -> None:
     widget = bench.open(name)
-    for section in (widget.ui.advancedSection, widget.ui.resultSection, widget.ui.correctSection):
-        section.collapsed = False
+    for name in ("advancedSection", "resultSection", "measureSection", "correctSection", "batchSection"):
+        getattr(widget.ui, name).collapsed = False
     widget.parent.show()
     bench.spin(0.2)
     assert widget.panel.minimumSizeHint().width() <= 450

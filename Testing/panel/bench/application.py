@@ -174,10 +174,13 @@ def make_sample_data() -> types.ModuleType:
     class SampleDataLogic:
         @staticmethod
         def registerCustomSampleDataCategory(category: str, title: str) -> None:
-            slicer.modules.__dict__.setdefault("sampleDataSourceCategories", {})[category] = {"title": title}
+            slicer.modules.__dict__.setdefault("sampleDataSourceCategories", {}).setdefault(category, {})["title"] = title
 
         @staticmethod
-        def registerCustomSampleDataSource(category: str = "Custom", **fields: Any) -> None:
+        def registerCustomSampleDataSource(category="Custom", sampleName=None, uris=None, fileNames=None, nodeNames=None,
+                                           customDownloader=None, thumbnailFileName=None, loadFileTypes=None, loadFiles=None,
+                                           loadFileProperties={}, checksums=None):  # noqa: B006  # fmt: skip
+            fields = {name: value for name, value in locals().items() if name != "category"}
             slicer.modules.__dict__.setdefault("sampleDataSources", {}).setdefault(category, []).append(SampleDataSource(**fields))
 
     module.SampleDataLogic, module.SampleDataSource = SampleDataLogic, SampleDataSource

@@ -12,8 +12,8 @@ from io import BytesIO
 from pathlib import Path
 
 SLICER, CTK = "NEUROSPINESEG_SLICER_SOURCE", "NEUROSPINESEG_CTK_SOURCE"
-VERSIONS = {SLICER: "v5.12.3", CTK: "HEAD"}
-"""What is read of a git repository."""
+VERSIONS = {SLICER: "v5.12.3", CTK: "5056664a20a3d0a393bb6d91f040525581e0dcdf"}
+"""What is read of a git repository; that of ctk is the one that Slicer's SuperBuild/External_CTK.cmake names."""
 PYTHON = ("Base/Python/slicer", "Modules/Scripted/SampleData")
 """Folders of Slicer's Python sources that the bench can run."""
 
