@@ -207,22 +207,26 @@ class TeachSection:
             return _("A fine-tuning of '{model}' was interrupted at {percent} %.").format(
                 model=told.model, percent=round(100 * told.fraction)
             )
-        return history_in_words(self.history)
+        return history_in_words(self.history) if self._folder else learning_in_words()
 
 
 def history_in_words(history: CorrectionHistory) -> str:
     """How many corrections there are and how the model did on them."""
     cases, versions, judged = len(history.teaching), len(history.corrections), history.judged
     if not cases:
-        return _("No corrections are in the folder yet; a model can learn from {least} scans and more.").format(least=LEAST_CASES)
+        return _("No corrections are in the folder yet.") + " " + learning_in_words()
     text = _("{cases} corrected scans in {versions} versions.").format(cases=cases, versions=versions)
     if judged:
         means = [each.mean_dice or 0.0 for each in judged]
         words = _("Mean Dice before correction {mean:.2f}, of the last one {last:.2f}.")
         text += " " + words.format(mean=sum(means) / len(means), last=means[-1])
     if cases < LEAST_CASES:
-        text += " " + _("A model can learn from {least} scans and more.").format(least=LEAST_CASES)
+        text += " " + learning_in_words()
     return text
+
+
+def learning_in_words() -> str:
+    return _("A model can learn from {least} corrected scans and more.").format(least=LEAST_CASES)
 
 
 def figures_in_words(told: TuningProgress) -> list[str]:

@@ -26,6 +26,7 @@ class UncertainSection:
         self.node: Any = None
         self._number = -1
         ui.uncertainButton.connect("clicked(bool)", self.onNext)
+        self._tell("")
 
     def show(self, node: Any) -> None:
         self.node = node
@@ -50,4 +51,5 @@ class UncertainSection:
 
     def _tell(self, text: str) -> None:
         self.ui.uncertainLabel.text = text
+        self.ui.uncertainLabel.setVisible(bool(text))
         fit(self.ui.uncertainLabel)

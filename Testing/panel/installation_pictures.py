@@ -33,10 +33,15 @@ def make_installation_pictures(application: Any, folder: Path) -> None:
     import neurospineseg_panel.installation as installation
     import neurospineseg_panel.installation_window as shown
     from neurospineseg_panel.chosen_folder import choose_folder
+    from neurospineseg_panel.sample_data import load_sample
 
     made = Bench(application)
     panel = made.open("SpineSeg")
+    load_sample(panel.declaration)
+    made.leave(panel)
+    made.enter(panel)
     window = panel.runs.installation
+    panel.logic.stop()
     names = [name for name in dependencies.required() if name not in dependencies.SHIPPED]
     for module in (dependencies, installation, shown):
         module.missing_packages = lambda: names

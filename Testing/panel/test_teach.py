@@ -86,7 +86,7 @@ def test_the_corrections_are_counted_with_how_the_model_did(panel) -> None:
 def test_one_correction_teaches_nothing(panel, tmp_path: Path) -> None:
     correct(tmp_path / "one", 1, 0.5)
     panel.parameters.corrections = str(tmp_path / "one")
-    assert "2 scans and more" in panel.ui.teachLabel.text
+    assert "2 corrected scans and more" in panel.ui.teachLabel.text
     assert not panel.ui.teachButton.enabled
 
 

@@ -57,6 +57,18 @@ def test_the_folder_of_corrections_is_empty_at_first_and_says_so(panel) -> None:
     assert panel.parameters.corrections == ""
 
 
+def test_without_a_folder_none_is_called_empty(panel, tmp_path) -> None:
+    assert panel.ui.teachLabel.text == "A model can learn from 2 corrected scans and more."
+    panel.ui.correctionsFolderButton.directory = str(tmp_path)
+    assert "No corrections are in the folder yet." in panel.ui.teachLabel.text
+
+
+def test_no_room_is_kept_for_an_uncertain_region_that_is_not_told(panel) -> None:
+    assert panel.ui.uncertainLabel.isHidden()
+    panel.correct.uncertain._tell("Region 1 of 7")
+    assert not panel.ui.uncertainLabel.isHidden()
+
+
 def test_the_folder_that_the_dialog_offers_can_be_chosen(panel) -> None:
     button = panel.ui.correctionsFolderButton
     offered = os.path.abspath(button.directory)
@@ -125,7 +137,7 @@ def full(bench, panel, scan):
     node = segmentation_from_labels(Volume(labels, oblique_affine()), structures_of("subcortical"), slicer.mrmlScene, scan.GetName(), scan)
     node.CreateDefaultDisplayNodes()
     panel.parameters.shown = panel.parameters.result = node
-    for section in ("advancedSection", "resultSection", "correctSection"):
+    for section in ("advancedSection", "resultSection", "measureSection", "correctSection", "batchSection"):
         getattr(panel.ui, section).collapsed = False
     panel.say("A sentence of more words than one line of the panel has room for, so that it takes three or four of them. " * 2)
     panel.correct.uncertain._tell("Region 1 of 7: Left globus pallidus externus, marked, but uncertain (0.04 mL), and more words than fit.")
