@@ -74,6 +74,7 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.packagesButton.connect("clicked(bool)", lambda checked=False: self.runs.installation.open())
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartImportEvent, self.onSceneStartImport)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndClose)
         slicer.app.connect("aboutToQuit()", self.onQuit)
         slicer.app.connect("aboutToQuit()", self.batch.cleanup)
@@ -168,6 +169,10 @@ class SegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.setParameterNode(None)
         self.correct.scene_closes()
         self.measure.scene_closes()
+
+    def onSceneStartImport(self, caller: Any, event: Any) -> None:
+        """Slicer's selectors make their rows anew after an import and tell that nothing is chosen; the choices stay as they are."""
+        self._disconnect()
 
     def onSceneEndClose(self, caller: Any, event: Any) -> None:
         if self.is_entered:

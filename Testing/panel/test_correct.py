@@ -84,6 +84,30 @@ def test_the_editor_goes_on_after_a_scene_was_loaded_with_the_module_open(bench,
     assert editor.observing
 
 
+def test_a_scene_that_is_added_takes_no_choice_away(bench, tumor_panel, mine) -> None:
+    """Slicer's selectors make their rows anew after each import, and tell that nothing is chosen."""
+    bench.segment(tumor_panel)
+    tumor_panel.ui.correctSection.collapsed = False
+    tumor_panel.parameters.shown = tumor_panel.parameters.result = mine
+    other = slicer.vtkMRMLScene()
+    other.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Another")
+    other.SetSaveToXMLString(1)
+    other.Commit()
+    scene, scan, editor = slicer.mrmlScene, tumor_panel.parameters.t1c, tumor_panel.correct.editor
+    scene.SetLoadFromXMLString(1)
+    scene.SetSceneXMLString(other.GetSceneXMLString())
+    scene.Import()
+    scene.SetLoadFromXMLString(0)
+    bench.spin(0.1)
+    assert slicer.util.getNodes("Another")
+    assert tumor_panel.parameters.t1c is scan
+    assert tumor_panel.parameters.shown is mine
+    assert tumor_panel.parameters.result is mine
+    assert tumor_panel.ui.shownSelector.currentNode() is mine
+    assert editor.segmentationNode() is mine
+    assert editor.mrmlSegmentEditorNode().GetSegmentationNode() is mine
+
+
 def test_next_uncertain_region_centers_the_slices(bench, tumor_panel) -> None:
     assert not tumor_panel.ui.uncertainButton.enabled
     bench.segment(tumor_panel)

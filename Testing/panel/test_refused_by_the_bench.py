@@ -87,10 +87,35 @@ def test_a_sample_without_addresses(application: Any) -> None:
         SampleData.SampleDataLogic.registerCustomSampleDataSource(category="x", sampleName="x", uris=None)
 
 
-def test_a_selector_without_none_takes_what_comes(combo: Any) -> None:
-    assert combo.currentNode() is None
+def test_a_selector_without_none_takes_the_first_node_of_its_scene(bench: Any) -> None:
+    first, _second = segmentation("first"), segmentation("second")
+    made = slicer.qMRMLNodeComboBox()
+    made.nodeTypes = ["vtkMRMLSegmentationNode"]
+    made.setMRMLScene(slicer.mrmlScene)
+    assert made.currentNode() is first
+
+
+def test_a_selector_with_actions_takes_nothing_that_comes(combo: Any) -> None:
     first = segmentation("first")
-    assert combo.currentNode() is first
+    assert combo.currentNode() is None
+    combo.setCurrentNode(first)
+    slicer.mrmlScene.Clear(0)
+    assert combo.currentNode() is None
+    segmentation("second")
+    assert combo.currentNode() is None
+
+
+def test_a_selector_has_nothing_chosen_after_an_import(combo: Any) -> None:
+    combo.setCurrentNode(segmentation("mine"))
+    slicer.mrmlScene.StartState(slicer.vtkMRMLScene.ImportState)
+    slicer.mrmlScene.EndState(slicer.vtkMRMLScene.ImportState)
+    assert combo.currentNode() is None
+    assert combo.nodeCount() == 1
+
+
+def test_a_selector_of_nodes_alone_takes_the_first_that_comes(combo: Any) -> None:
+    combo.addEnabled = combo.removeEnabled = False
+    first = segmentation("first")
     segmentation("second")
     assert combo.currentNode() is first
 
@@ -124,11 +149,12 @@ def test_a_folder_becomes_absolute_and_is_told_once(qt: Any, tmp_path: Path, mon
     assert (button.directory, len(changed), len(selected)) == (os.path.join(os.getcwd(), "cases"), 1, 3)
 
 
-def test_the_editor_takes_the_first_segmentation_and_needs_a_volume_for_effects(bench: Any, scan: Any) -> None:
+def test_the_editor_needs_a_volume_for_effects(bench: Any, scan: Any) -> None:
     editor = slicer.qMRMLSegmentEditorWidget()
     editor.setMRMLScene(slicer.mrmlScene)
     editor.setMRMLSegmentEditorNode(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentEditorNode"))
     node = segmentation("mine")
+    editor.setSegmentationNode(node)
     assert editor.segmentationNode() is node
     node.GetSegmentation().AddEmptySegment("one")
     editor.setActiveEffectByName("Margin")

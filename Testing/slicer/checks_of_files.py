@@ -71,7 +71,7 @@ def folder(driver: Driver) -> None:
 
 @check("scene")
 def scene(driver: Driver) -> None:
-    """A scene is saved and loaded with the module open: choices, segments and the embedded editor are there and work."""
+    """A scene is saved, loaded and another added with the module open: choices, segments and the embedded editor are there and work."""
     from neurospineseg.mrml import MergeRule
 
     panel, (scan, *_) = driver.ready(MODULE)
@@ -97,7 +97,24 @@ def scene(driver: Driver) -> None:
         expect(all(np.array_equal(masks[key], now[key]) for key in masks), f"masks changed ({way})")
         driver.picture(way.replace(" ", "-"))
         check_editing(panel, scan)
+    _add_scene()
+    driver.waiter.for_a_while(1.0)
+    expect(panel.parameters.shown is node, "the segmentation is no longer shown after another scene was added")
+    expect(list(panel.widget.scans().values()) == [scan], "the scan is no longer chosen after another scene was added")
+    check_editing(panel, scan)
     panel.segment()
+
+
+def _add_scene() -> None:
+    """Adds a scene with one node to the open one, as *Add data* does."""
+    other = slicer.vtkMRMLScene()
+    other.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Added")
+    other.SetSaveToXMLString(1)
+    other.Commit()
+    slicer.mrmlScene.SetLoadFromXMLString(1)
+    slicer.mrmlScene.SetSceneXMLString(other.GetSceneXMLString())
+    slicer.mrmlScene.Import()
+    slicer.mrmlScene.SetLoadFromXMLString(0)
 
 
 def _turned(degrees_s: float, degrees_r: float) -> Any:

@@ -18,6 +18,9 @@ _FLAGS = {
     "selectNodeUponCreation": True,
 }
 
+ROWS_BESIDE_NODES = ("noneEnabled", "addEnabled", "removeEnabled", "editEnabled", "renameEnabled")
+"""What puts rows into the list that are no nodes."""
+
 
 def _flag(name: str) -> QtCore.Property:
     return QtCore.Property(bool, lambda self: self._flags[name], lambda self, on: self._set_flag(name, on))
@@ -27,8 +30,9 @@ class NodeComboBox(QtWidgets.QWidget):
     """Follows the scene.
 
     As there, a node that is not offered cannot be chosen and leaves none; where the chosen node is removed its neighbor in the list becomes the
-    chosen one; where none is chosen and None is not offered a node that is added is chosen. Nodes of a scene that is being closed
-    or imported come and go when that is over.
+    chosen one. Where None is not offered the first node of a scene that is set is chosen; one that is added later only where the list
+    has no actions such as *Create new* and was empty: QComboBox chooses by itself only what is its one row. Nodes of a scene that is being
+    closed or imported come and go when that is over: all rows are made anew then, so that nothing is chosen any more, and that is told.
     """
 
     nodeChanged = QtCore.Signal(object)
@@ -82,10 +86,17 @@ class NodeComboBox(QtWidgets.QWidget):
             self._scene.RemoveObserver(tag)
         self._scene = scene
         kind = slicer.vtkMRMLScene
-        events = (kind.NodeAddedEvent, kind.NodeRemovedEvent, kind.EndCloseEvent, kind.EndImportEvent)
-        self._tags = [] if scene is None else [scene.AddObserver(event, self._scene_changed) for event in events]
+        handlers = {
+            kind.NodeAddedEvent: self._scene_changed,
+            kind.NodeRemovedEvent: self._scene_changed,
+            kind.EndCloseEvent: self._rows_made_anew,
+            kind.EndImportEvent: self._rows_made_anew,
+        }
+        self._tags = [] if scene is None else [scene.AddObserver(event, handler) for event, handler in handlers.items()]
         QtWidgets.QWidget.setEnabled(self, scene is not None)
         self._refill()
+        if self._node is None and self._offered and not self._flags["noneEnabled"]:
+            self.setCurrentNode(self._offered[0])
         if self._requested is not None and scene is not None:
             self.setCurrentNode(self._requested)
         self._requested = None
@@ -93,6 +104,14 @@ class NodeComboBox(QtWidgets.QWidget):
     def _scene_changed(self, caller: Any, event: str) -> None:
         if not (self._scene.IsClosing() or self._scene.IsImporting()):
             self._refill()
+
+    def _rows_made_anew(self, caller: Any, event: str) -> None:
+        """``qMRMLSceneModel::updateScene``."""
+        before, self._offered = self._node, []
+        self._show(None)
+        if before is not None:
+            self._tell()
+        self._refill()
 
     def _nodes(self) -> list[Any]:
         """The nodes offered."""
@@ -111,8 +130,8 @@ class NodeComboBox(QtWidgets.QWidget):
         node = before
         if before is not None and before not in nodes:
             node = self._neighbor(offered.index(before), nodes) if before in offered else None
-        if node is None and nodes and not self._flags["noneEnabled"] and nodes != offered:
-            node = nodes[-1]
+        if node is None and nodes and not offered and not any(self._flags[name] for name in ROWS_BESIDE_NODES):
+            node = nodes[0]
         self._offered = nodes
         self._show(node)
         if before is not node:

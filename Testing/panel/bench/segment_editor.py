@@ -59,7 +59,7 @@ def _grown(padded: np.ndarray, axis: int) -> np.ndarray:
 
 class SegmentEditorWidget(QtWidgets.QGroupBox):
     """As the original: it is not updated while the scene is in a batch; at a batch's end the nodes that its selectors then show become the
-    editor's; its selector of segmentations offers no None, so that it takes the first that comes; an effect becomes active
+    editor's, which is none for a scene that was closed and loaded; an effect becomes active
     where a segmentation and a source volume are chosen. ``errors`` keeps what went to the error log.
     """
 
