@@ -17,6 +17,7 @@ from Training.datasets.glioma_cases import GliomaCase, fold_of, read_case, read_
 from Training.synthetic.examples.tumor_glioma import Examples as DrawnExamples
 from Training.synthetic.tumor.altered_glioma import altered
 from Training.synthetic.tumor.altered_pose import Pose, cut
+from Training.synthetic.tumor.transplanted import transplanted
 from Training.training.partial_labels import only
 
 CHANNELS = ("t1c", "t1", "t2", "flair")
@@ -36,6 +37,7 @@ class Examples:
         folds: how many there are, dealt round robin by name.
         real_share: of examples that come from patients; ``healthy_share``: from heads without a tumor; the others are drawn.
         all_share: of examples that have all four contrasts, where their case has; the others lack some.
+        transplanted_share: of patients and heads without a tumor that are given the tumor of another patient too.
         reload: after so many examples the folder is looked through for heads drawn meanwhile; 0: never.
     """
 
@@ -48,8 +50,10 @@ class Examples:
         healthy_share: float = 0.1,
         all_share: float = 0.25,
         reload: float = 0,
+        transplanted_share: float = 0.0,
     ) -> None:
         self.spec, self.folder, self.reload, self.all_share = spec, cases_folder(spec.spacing[0]), int(reload), all_share
+        self.transplanted_share = transplanted_share
         cases = read_cases(self.folder)
         patients = [case for case in cases if case.kind == "patient"]
         if not patients:
@@ -75,13 +79,21 @@ class Examples:
         self.taken += 1
         if self.reload and self.taken % self.reload == 0:
             self.look_again()
-        case = self.case(rng)
-        raw, labels = cut(case, middle(case, rng), Pose.drawn(rng, self.spec.patch), self.spec.patch)
+        case, raw, labels = self.patch(rng)
         image, labels = altered(rng, case, raw, labels, self.spec.spacing[0])
         given = DrawnExamples.given(rng, self.all_share) * torch.from_numpy(case.given).view(4, 1, 1, 1)
         if not bool(given.any()):
             given = torch.from_numpy(case.given).float().view(4, 1, 1, 1)
         return (image * given).contiguous(), only(labels)
+
+    def patch(self, rng: np.random.Generator) -> tuple[GliomaCase, torch.Tensor, torch.Tensor]:
+        """A head and a patch of it, (4, *patch) and (*patch), with the tumor of another patient at its chance."""
+        case, pose = self.case(rng), Pose.drawn(rng, self.spec.patch)
+        donors = [donor for donor in self.groups["patient"] if donor.name != case.name and (donor.given & case.given).any()]
+        if case.kind != "drawn" and donors and rng.random() < self.transplanted_share:
+            donor = donors[int(rng.integers(len(donors)))]
+            return transplanted(case, donor, middle(donor, rng), pose, self.spec.patch)
+        return (case, *cut(case, middle(case, rng), pose, self.spec.patch))
 
     def case(self, rng: np.random.Generator) -> GliomaCase:
         """A head of one of the kinds that there are, each at its share."""
