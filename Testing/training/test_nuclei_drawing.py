@@ -51,6 +51,13 @@ def test_a_map_of_susceptibility_shows_iron_bright_and_nothing_around_the_brain(
     assert (means[0], deviations[0]) == (100.0, 0.0)
 
 
+def test_where_white_matter_is_nulled_what_lies_around_the_nuclei_is_often_as_dark_as_it() -> None:
+    drawn = [physical_contrast(np.random.default_rng(seed), "nulled")[0] for seed in range(200)]
+    towards_gray = np.array([(means[28] - means[2]) / (means[3] - means[2]) for means in drawn])
+    assert np.mean(towards_gray < 0.2) > 0.3
+    assert np.mean(towards_gray > 0.4) > 0.1
+
+
 def test_a_random_contrast_is_positive_and_one_of_a_seed() -> None:
     first, again = (random_contrast(np.random.default_rng(3)) for _ in range(2))
     np.testing.assert_array_equal(first[0], again[0])

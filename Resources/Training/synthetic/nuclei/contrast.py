@@ -44,7 +44,9 @@ CONTRASTS = {
     "nulled": (0.28, 0.92, 0.52, 0.70, 0.95, 0.92, 0.56, 0.52, 0.90, 0.52, 0.55, 0.60, 0.75, 0.72, 0.58),
 }
 """``fused`` is a T1 on which iron darkens as on T2*; on ``qsm`` what is 1 has no susceptibility, as fluid and all outside the brain."""
-CHANCES = {"t1": 0.24, "t2": 0.22, "t2star": 0.14, "swi": 0.09, "qsm": 0.06, "fused": 0.11, "pd": 0.06, "nulled": 0.08}
+CHANCES = {"t1": 0.23, "t2": 0.20, "t2star": 0.13, "swi": 0.09, "qsm": 0.06, "fused": 0.10, "pd": 0.06, "nulled": 0.13}
+MIXED = ("ventral_dc", "brainstem")
+"""Tissues of tracts and gray matter in shares unknown. Where white matter is nulled they may look like either."""
 
 
 def random_contrast(rng: np.random.Generator, physical: float = 0.7) -> tuple[np.ndarray, np.ndarray]:
@@ -70,6 +72,9 @@ def physical_contrast(rng: np.random.Generator, name: str) -> tuple[np.ndarray, 
     iron = rng.uniform(0.7, 1.6) if name in ("t2star", "swi", "qsm", "fused") else rng.uniform(0.85, 1.15)
     means, deviations = 100 * rng.uniform(0.6, 1.4, LABELS), rng.uniform(2, 14, LABELS)
     for (tissue, labels), ratio in zip(TISSUES.items(), CONTRASTS[name]):
+        if name == "nulled" and tissue in MIXED:
+            white = CONTRASTS[name][0]
+            ratio = white + rng.uniform(0, 1.3) * (ratio - white)
         away = (ratio - 1) * strength * rng.normal(1, 0.12) * (iron if tissue in IRON else 1.0)
         means[list(labels)] = max(100 * (1 + away) * np.exp(rng.normal(0, 0.02)), 5.0)
         deviations[list(labels)] = noise * rng.uniform(0.7, 1.5)
