@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
-from neurospineseg.pipeline.batch import KEPT
+from neurospineseg.pipeline.summary import KEPT
 from neurospineseg.worker.client import WorkerClient
 from neurospineseg.worker.protocol import CaseBegun, CaseOver
 from neurospineseg.worker.requests import MatchFolder, RunBatch

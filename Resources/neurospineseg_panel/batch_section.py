@@ -11,9 +11,10 @@ import slicer
 from slicer.i18n import tr as _
 
 from neurospineseg.errors import InputError
-from neurospineseg.pipeline.batch import DONE, KEPT, REPORT, mask_of
+from neurospineseg.pipeline.batch import mask_of
 from neurospineseg.pipeline.case import Case
 from neurospineseg.pipeline.settings import Settings
+from neurospineseg.pipeline.summary import DONE, KEPT, REPORT
 from neurospineseg.tasks.task import Task
 from neurospineseg.worker.protocol import CaseBegun, CaseOver
 from neurospineseg.worker.results import BatchOver, FolderMatched

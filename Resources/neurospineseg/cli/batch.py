@@ -17,7 +17,7 @@ from neurospineseg.cli.run_options import settings_of
 from neurospineseg.cli.time_left import TimeLeft
 from neurospineseg.errors import InputError
 from neurospineseg.measurements.measurement import Measurements
-from neurospineseg.pipeline.batch import DONE, KEPT, OUTPUT_ENDING, Elsewhere, InSteps, run_batch
+from neurospineseg.pipeline.batch import OUTPUT_ENDING, Elsewhere, InSteps, run_batch
 from neurospineseg.pipeline.batch_report import picture_of
 from neurospineseg.pipeline.batch_steps import BatchSteps, dicom_kinds_of
 from neurospineseg.pipeline.case import Case
@@ -27,6 +27,7 @@ from neurospineseg.pipeline.match_table import read_match_table
 from neurospineseg.pipeline.overlap import Outcome
 from neurospineseg.pipeline.segmentation_result import SegmentationResult
 from neurospineseg.pipeline.settings import Settings
+from neurospineseg.pipeline.summary import DONE, KEPT
 
 INSIST = "With --force it is segmented all the same."
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import monotonic
 
-from neurospineseg.pipeline.batch import DONE, KEPT
 from neurospineseg.pipeline.overlap import Outcome
+from neurospineseg.pipeline.summary import DONE, KEPT
 
 
 class TimeLeft:

@@ -16,14 +16,13 @@ from neurospineseg.pipeline.case_scans import scans_of, usable_scans
 from neurospineseg.pipeline.cases import find_cases
 from neurospineseg.pipeline.measurement_table import MeasurementTable
 from neurospineseg.pipeline.overlap import Outcome, Ready, StepsOfCase, overlapping, sentence_of
-from neurospineseg.pipeline.summary import SUMMARY, Summary
+from neurospineseg.pipeline.summary import DONE, KEPT, SUMMARY, Summary
 from neurospineseg.tasks.task import Task, task_named
 
 if TYPE_CHECKING:
     from neurospineseg.pipeline.batch_report import BatchReport
 
-OUTPUT_ENDING, REPORT = ".seg.nrrd", "report.html"
-DONE, KEPT = "done", "kept"
+OUTPUT_ENDING = ".seg.nrrd"
 
 SegmentCase = Callable[[Mapping[str, Path], Path], Sequence[str] | None]
 

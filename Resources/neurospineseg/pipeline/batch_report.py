@@ -13,9 +13,8 @@ from neurospineseg.atomic_files import HeldOpen, whole_file
 from neurospineseg.errors.json_text import json_of
 from neurospineseg.errors.of_files import writing_failed
 from neurospineseg.pages.batch_page import BatchCase, State, is_batch_page, write_batch_page
-from neurospineseg.pipeline.batch import DONE, KEPT, REPORT
 from neurospineseg.pipeline.growing_table import SHARE_OF_TIME, without_uids
-from neurospineseg.pipeline.summary import Summary
+from neurospineseg.pipeline.summary import DONE, KEPT, REPORT, Summary
 
 PICTURES = "report_pictures"
 MOST_VOLUMES = 40

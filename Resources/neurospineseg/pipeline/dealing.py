@@ -12,10 +12,11 @@ from time import monotonic
 from typing import Any
 
 from neurospineseg.measurements.measurement import Measurements, measurements_of
-from neurospineseg.pipeline.batch import DONE, KEPT, mask_of
+from neurospineseg.pipeline.batch import mask_of
 from neurospineseg.pipeline.case import Case
 from neurospineseg.pipeline.cluster import CONNECT_SECONDS, LOOK_SECONDS, Cluster, Worker
 from neurospineseg.pipeline.overlap import Outcome, sentence_of
+from neurospineseg.pipeline.summary import DONE, KEPT
 
 TRIES, AGAIN_SECONDS = 7, 2.0
 """Each wait is twice the one before, two minutes in all: so long may a machine that was lost hold what it wrote on a network share."""

@@ -10,7 +10,10 @@ from pathlib import Path
 from neurospineseg.errors import one_line
 from neurospineseg.pipeline.growing_table import GrowingTable, without_uids
 
-SUMMARY = "summary.csv"
+SUMMARY, REPORT = "summary.csv", "report.html"
+"""Beside the masks of a batch."""
+DONE, KEPT = "done", "kept"
+"""Outcomes of a case whose mask is there; every other outcome is a sentence."""
 HEADER = ("case", "outcome", "warnings")
 FORMER_HEADER = ("case", "outcome")
 """Of earlier versions."""
