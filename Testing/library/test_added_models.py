@@ -16,6 +16,8 @@ from neurospineseg.models.bundle import find_bundle, read_bundle
 from neurospineseg.models.catalog import models_of
 from neurospineseg.models.model_source import model_source
 from neurospineseg.pipeline.adding import Wishes, add_model
+from neurospineseg.pipeline.matching import meaning_of
+from neurospineseg.tasks.task import task_named
 from Testing.peer_models import GLIOMA, KINDS, MONAI_LABELS, dice_of, drawn_scans, monai_bundle, monai_finds
 
 TASKS = {"sigmoid": "tumor", "softmax": "spine", "argmax": "subcortical"}
@@ -116,3 +118,8 @@ def _renamed(bundle: Path, side: str, key: str, names: dict[str, str]) -> None:
     metadata = json.loads(path.read_text())
     metadata["network_data_format"][side][key]["channel_def"] = names
     path.write_text(json.dumps(metadata))
+
+
+def test_british_names_of_tumors_are_understood() -> None:
+    task = task_named("tumor")
+    assert meaning_of("Whole tumor".replace("or", "our"), task) == meaning_of("Whole tumor", task) == "whole_tumor"

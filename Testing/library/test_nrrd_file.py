@@ -144,7 +144,8 @@ def test_kinds_that_are_no_gray_values_are_refused_by_name(kind: str, count: int
 
 @pytest.mark.parametrize(
     "field",
-    ['space units: "um" "um" "um"', 'space units: "Meters" "Meters" "Meters"', 'units: "cm" "cm" "cm"', 'space units: "µm" "µm" "µm"'],
+    ['space units: "um" "um" "um"', 'space units: "Meters" "Meters" "Meters"', 'units: "cm" "cm" "cm"', 'space units: "µm" "µm" "µm"']
+    + [f'units: "{unit}" "{unit}" "{unit}"' for unit in ("microns", "inch", "nm", "centimeters".replace("ters", "tres"))],
 )
 def test_lengths_that_are_not_mm_are_refused_with_the_field(field: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"field '{field.split(':')[0]}'.*which Slicer reads as mm"):

@@ -46,6 +46,15 @@ class GliomaCase:
     ranks: np.ndarray
     places: dict[int, np.ndarray]
 
+    def background_of(self, raw: torch.Tensor) -> torch.Tensor:
+        """Bool (4, K, J, I): where a patch's gray values (4, K, J, I) are the background's."""
+        return (raw - torch.from_numpy(self.background).view(4, 1, 1, 1)).abs() < 0.5
+
+
+def in_range_of(values: torch.Tensor, before: np.ndarray, after: np.ndarray) -> torch.Tensor:
+    """Gray values of a contrast with the quantiles ``before`` as they would be in one with the quantiles ``after``: mean and deviation alike."""
+    return (values - float(before.mean())) / float(before.std() + 1e-6) * float(after.std()) + float(after.mean())
+
 
 def in_8_bits(channel: torch.Tensor) -> np.ndarray:
     """A contrast (K, J, I) as uint8: 0 only where it is 0, 255 where it is brightest or negative values are absent; scaled linearly."""

@@ -50,9 +50,8 @@ PATIENT_SPACES = frozenset({*TO_RAS, "right-anterior-superior", "ras"})
 VECTORS = ("space directions", "space origin", "measurement frame")
 ALONG_SPACE = ("domain", "space", "time", "???", "none")
 """Kinds of axes that are not the numbers in a voxel, or of which nothing is known."""
-OTHER_LENGTHS = frozenset(
-    "um µm μm micron microns micrometer micrometers micrometre micrometres nm nanometer nanometers cm centimeter centimeters m meter meters metre metres in inch inches".split()
-)
+OTHER_LENGTHS = re.compile("[uµμnc]?m|microns?|(micro|nano|centi)?met(er|re)s?|in|inch(es)?")
+"""Lengths that are no millimeters."""
 
 
 def read_nrrd(path: Path) -> tuple[np.ndarray, Affine, bool]:
@@ -103,7 +102,7 @@ def _check_units(header: Mapping[str, Any], name: str) -> None:
     """Slicer takes every length for mm, so that a mask of the true size would not lie on the scan there."""
     for field in ("space units", "units"):
         for unit in header.get(field, []):
-            if unit.strip().lower() in OTHER_LENGTHS:
+            if OTHER_LENGTHS.fullmatch(unit.strip().lower()):
                 raise InputError(
                     f"'{name}' states lengths in '{unit}' (field '{field}' of its header), which Slicer reads as mm; write them in mm."
                 )

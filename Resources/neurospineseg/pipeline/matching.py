@@ -93,7 +93,7 @@ def channel_of(name: str, task: Task) -> str | None:
 
 def meaning_of(name: str, task: Task) -> str | None:
     """The key of the structure, or of the union of structures, that a label's name means; None for something else."""
-    words = key_of(name).replace("tumour", "tumor")
+    words = re.sub("tumou?r", "tumor", key_of(name))
     words = REGIONS.get(words, words)
     if any(words == union.key for union in task.composites):
         return words

@@ -179,7 +179,7 @@ def make_sample_data() -> types.ModuleType:
         @staticmethod
         def registerCustomSampleDataSource(category="Custom", sampleName=None, uris=None, fileNames=None, nodeNames=None,
                                            customDownloader=None, thumbnailFileName=None, loadFileTypes=None, loadFiles=None,
-                                           loadFileProperties={}, checksums=None):  # noqa: B006  # fmt: skip
+                                           loadFileProperties=None, checksums=None):  # fmt: skip
             fields = {name: value for name, value in locals().items() if name != "category"}
             slicer.modules.__dict__.setdefault("sampleDataSources", {}).setdefault(category, []).append(SampleDataSource(**fields))
 

@@ -89,10 +89,11 @@ class Examples:
     def patch(self, rng: np.random.Generator) -> tuple[GliomaCase, torch.Tensor, torch.Tensor]:
         """A head and a patch of it, (4, *patch) and (*patch), with the tumor of another patient at its chance."""
         case, pose = self.case(rng), Pose.drawn(rng, self.spec.patch)
-        donors = [donor for donor in self.groups["patient"] if donor.name != case.name and (donor.given & case.given).any()]
-        if case.kind != "drawn" and donors and rng.random() < self.transplanted_share:
-            donor = donors[int(rng.integers(len(donors)))]
-            return transplanted(case, donor, middle(donor, rng), pose, self.spec.patch)
+        if case.kind != "drawn" and rng.random() < self.transplanted_share:
+            donors = [donor for donor in self.groups["patient"] if donor.name != case.name and (donor.given & case.given).any()]
+            if donors:
+                donor = donors[int(rng.integers(len(donors)))]
+                return transplanted(case, donor, middle(donor, rng), pose, self.spec.patch)
         return (case, *cut(case, middle(case, rng), pose, self.spec.patch))
 
     def case(self, rng: np.random.Generator) -> GliomaCase:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from Training.datasets.glioma_cases import LEVELS, GliomaCase
+from Training.datasets.glioma_cases import LEVELS, GliomaCase, in_range_of
 from Training.synthetic.acquisition import gibbs_ringing, lower_resolution, slices_with_gaps
 from Training.synthetic.deform import smooth_noise
 from Training.synthetic.tumor.contrast import blurred, shifted
@@ -30,7 +30,7 @@ def altered(
     Returns:
         float32 (4, K, J, I), normalized; and the classes, which change where enhancement was taken away.
     """
-    nothing = (raw - torch.from_numpy(case.background).view(4, 1, 1, 1)).abs() < 0.5
+    nothing = case.background_of(raw)
     if rng is not None:
         raw, labels = other_core(rng, case, raw, labels)
         raw = other_edema(rng, case, raw, labels)
@@ -92,8 +92,7 @@ def other_core(rng: np.random.Generator, case: GliomaCase, raw: torch.Tensor, la
             raw[number] += share * (level + 0.12 * float(ranks.std()) * texture - raw[number])
     chance = rng.random()
     if chance < FAINT + UNENHANCED and bool((labels == ENHANCING).any()) and case.given[T1]:
-        before, after = case.ranks[T1], case.ranks[T1C]
-        plain = (raw[T1] - float(before.mean())) / float(before.std() + 1e-6) * float(after.std()) + float(after.mean())
+        plain = in_range_of(raw[T1], case.ranks[T1], case.ranks[T1C])
         share = 1.0 if chance < UNENHANCED else float(rng.uniform(-0.25, 0.7))
         raw = raw.clone()
         raw[T1C] += share * soft(labels == ENHANCING) * (plain - raw[T1C])

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from Training.datasets.glioma_cases import GliomaCase
+from Training.datasets.glioma_cases import GliomaCase, in_range_of
 from Training.synthetic.tumor.altered_pose import Pose, cut
 from Training.synthetic.tumor.contrast import blurred
 
@@ -31,12 +31,10 @@ def transplanted(
     place = np.round(voxel * np.array(host.labels.shape) / np.array(donor.labels.shape)).astype(int)
     raw, labels = cut(host, place, pose, patch)
     theirs, classes = cut(donor, voxel, pose, patch)
-    head = (raw - torch.from_numpy(host.background).view(4, 1, 1, 1)).abs().amax(0) >= 0.5
+    head = ~host.background_of(raw).all(0)
     taken = (classes > 0) & head
     share = blurred(blurred(taken.float(), 0.5), 0.5) * head
     given = host.given & donor.given
     for number in np.flatnonzero(given):
-        before, after = donor.ranks[number], host.ranks[number]
-        moved = (theirs[number] - float(before.mean())) / float(before.std() + 1e-6) * float(after.std()) + float(after.mean())
-        raw[number] += share * (moved - raw[number])
+        raw[number] += share * (in_range_of(theirs[number], donor.ranks[number], host.ranks[number]) - raw[number])
     return replace(host, given=given), raw, torch.where(taken, classes, labels)
