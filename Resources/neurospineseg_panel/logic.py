@@ -18,7 +18,7 @@ from neurospineseg.worker.ssh_host import DEFAULT_PYTHON, SshHost
 from neurospineseg_panel.dependencies import missing_packages
 from neurospineseg_panel.error_box import show_error
 from neurospineseg_panel.follow_run import FollowRun, NodeStudy, study_name
-from neurospineseg_panel.given_nodes import check_scans, check_segmentation, is_node
+from neurospineseg_panel.given_nodes import check_scans, check_segmentation
 from neurospineseg_panel.measure_run import MeasureRun, scan_of_segmentation
 from neurospineseg_panel.option_words import in_the_console
 from neurospineseg_panel.parameters import SegmentParameters
@@ -174,10 +174,13 @@ class SegmentLogic(RunLogic):
         """A run that measures a segmentation, to be begun; ``listener.finished`` gets a ``MeasuredSegmentation``.
 
         Raises:
-            InputError: no segmentation is given.
+            InputError: no segmentation is given, or something else as it or as the scan.
         """
-        if not is_node(node, "vtkMRMLSegmentationNode"):
+        if node is None:
             raise InputError(_("No segmentation was chosen; choose the one to measure."))
+        check_segmentation(node)
+        if scan is not None:
+            check_scans({"scan": scan})
         scan = scan_of_segmentation(node) if scan is None else scan
         return MeasureRun(self.client, node, scan, self.declaration.task, listener, keep_edits)
 

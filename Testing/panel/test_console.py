@@ -97,7 +97,11 @@ def test_a_node_of_another_kind_is_said_in_a_sentence(logic, scan) -> None:
     with pytest.raises(InputError, match="'x-t1c' is no segmentation"):
         logic.segment(scan, segmentationNode=scan, model="tiny_tumor")
     with pytest.raises(InputError, match="No segmentation was chosen"):
+        logic.measure(None)
+    with pytest.raises(InputError, match="'Mine' is no segmentation"):
         logic.measure("Mine")
+    with pytest.raises(InputError, match="'MRHead' is no scalar volume"):
+        logic.measure(node, scan="MRHead")
     with pytest.raises(InputError, match="'Mine' is no segmentation"):
         logic.follow(["Mine", node])
 
