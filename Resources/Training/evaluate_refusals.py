@@ -49,7 +49,7 @@ BAG: tuple[tuple[str, str, str | None], ...] = (
     ("spine/chu2015/*_img.nii.gz", SPINE, None),
     ("spine/evaluate/*_img.nii.gz", SPINE, None),
     ("spine/crops/sub-mri*_T2w.nii.gz", SPINE, None),
-    ("spine/crops/t2_lumbar_unlabelled.nii.gz", SPINE, None),
+    ("spine/crops/t2_lumbar_*.nii.gz", SPINE, None),
     ("spine/crops/sub-ct*_ct.nii.gz", SPINE_CT, None),
 )
 """Files below the folder of real data, what they show, and the contrast of brains."""

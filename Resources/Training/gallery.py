@@ -50,7 +50,7 @@ REAL: Mapping[str, tuple[Mapping[str, str], ...]] = {
         {"image": f"spine/{name}.nii.gz"}
         for name in (
             "chu2015/VB2_02_img", "evaluate/VB1_02_img", "evaluate/VB1_12_img", "evaluate/VB3_01_img", "evaluate/VB3_20_img",
-            "evaluate/IVD_11_img", "crops/t2_lumbar_unlabelled", "crops/sub-ct_label-22_ct",
+            "evaluate/IVD_11_img", "crops/sub-mri_label-6_T2w", "crops/sub-ct_label-22_ct",
         )
     ),
     "subcortical": tuple(

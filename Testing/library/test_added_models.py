@@ -120,6 +120,7 @@ def _renamed(bundle: Path, side: str, key: str, names: dict[str, str]) -> None:
     path.write_text(json.dumps(metadata))
 
 
-def test_british_names_of_tumors_are_understood() -> None:
+def test_british_names_are_understood() -> None:
     task = task_named("tumor")
     assert meaning_of("Whole tumor".replace("or", "our"), task) == meaning_of("Whole tumor", task) == "whole_tumor"
+    assert meaning_of("Peritumoral " + "o" + "edema", task) == meaning_of("Edema", task) == "edema"

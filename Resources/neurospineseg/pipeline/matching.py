@@ -43,7 +43,6 @@ REGIONS = {
     "necrotic_tumor": "necrotic_core",
     "necrotic_tumor_core": "necrotic_core",
     "ed": "edema",
-    "oedema": "edema",
     "peritumoral_edema": "edema",
     "snfh": "edema",
     "core": "tumor_core",
@@ -93,7 +92,7 @@ def channel_of(name: str, task: Task) -> str | None:
 
 def meaning_of(name: str, task: Task) -> str | None:
     """The key of the structure, or of the union of structures, that a label's name means; None for something else."""
-    words = re.sub("tumou?r", "tumor", key_of(name))
+    words = re.sub("o?edema", "edema", re.sub("tumou?r", "tumor", key_of(name)))
     words = REGIONS.get(words, words)
     if any(words == union.key for union in task.composites):
         return words
