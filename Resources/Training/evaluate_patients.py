@@ -46,16 +46,17 @@ class Judge:
         self.options, self.scores = options, []
         self.worst: dict[str, tuple[float, str]] = {}
 
-    def run(self, name: str, segmenter: Segmenter, scans: dict[str, Volume], truth: np.ndarray) -> None:
+    def run(self, name: str, segmenter: Segmenter, scans: dict[str, Volume], truth: np.ndarray | None) -> None:
         for given in self.options.given:
             if not set(given) <= set(scans):
                 continue
             start = perf_counter()
             found = segmenter.run({channel: scans[channel] for channel in given}).labels
-            rows = patient_scores(name, segmenter.bundle.spec.name, given, found, truth, perf_counter() - start)
+            true = np.zeros(found.shape, np.uint8) if truth is None else truth
+            rows = patient_scores(name, segmenter.bundle.spec.name, given, found, true, perf_counter() - start)
             self.scores += rows
             self.tell(rows)
-            if self.options.pictures is not None and truth.any():
+            if self.options.pictures is not None and truth is not None:
                 self.picture(name, given, scans, found.voxels, truth, rows)
             if self.options.csv is not None:
                 write_scores(self.scores, self.options.csv)
@@ -90,8 +91,7 @@ def evaluate(options: argparse.Namespace) -> None:
     for folder in sorted(path for path in options.healthy.iterdir() if path.is_dir()) if options.healthy else []:
         for segmenter in segmenters:
             if segmenter is not None:
-                scans = scans_of(folder)
-                judge.run(folder.name, segmenter, scans, np.zeros(next(iter(scans.values())).shape, np.uint8))
+                judge.run(folder.name, segmenter, scans_of(folder), None)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -18,6 +18,9 @@ FINE, COARSE = "tumor_glioma_1mm", "tumor_glioma"
 RADIUS_MM = 15.0
 
 
+CHANNELS = find_bundle(FINE).spec.channels
+
+
 class Brighter(torch.nn.Module):
     """The whole tumor, and no more, where the first channel is above a level; keeps how many windows it saw."""
 
@@ -80,6 +83,71 @@ def test_where_the_coarse_model_finds_nothing_nothing_is_marked(balls: tuple[Vol
     assert result.structures == []
     assert fine.windows == 0
     assert any("Nothing was found" in warning for warning in result.warnings)
+
+
+class Hidden(Brighter):
+    """Finds nothing where T2 is given; ``slope`` makes it the surer."""
+
+    def __init__(self, slope: float) -> None:
+        super().__init__(1.0)
+        self.slope = slope
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        bright = (image[:, :1] - self.level) * self.slope - 40.0 * image[:, [CHANNELS.index("t2")]].any()
+        rest = torch.full_like(bright, -20)
+        return torch.cat([bright, rest, rest], 1)
+
+
+class Watched(Brighter):
+    """Keeps whether it saw anything in T2."""
+
+    saw_t2 = False
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        self.saw_t2 |= bool(image[:, CHANNELS.index("t2")].any())
+        return super().forward(image)
+
+
+def scans(volume: Volume, *others: str) -> dict[str, Volume]:
+    """The balls in T1c, and other channels that show a head alone."""
+    noise = np.random.default_rng(1).uniform(50, 150, (len(others), *volume.shape)).astype(np.float32)
+    return {"t1c": volume} | {name: Volume(values * (volume.voxels > 0), volume.ijk_to_ras) for name, values in zip(others, noise)}
+
+
+def hiding(slope: float) -> tuple[Segmenter, Watched]:
+    fine = Watched(1.0)
+    return Segmenter("tumor", Settings(model=FINE, device="cpu", force=True), {FINE: fine, COARSE: Hidden(slope)}), fine
+
+
+def test_what_hides_in_t2_is_found_without_it(balls: tuple[Volume, np.ndarray, np.ndarray]) -> None:
+    volume, brighter, darker = balls
+    made, fine = hiding(8.0)
+    result = made.run(scans(volume, "t2", "flair"))
+    assert dice(result.labels.voxels > 0, brighter | darker) > 0.95
+    assert not fine.saw_t2
+    assert result.report["left_out"] == ["t2"]
+    assert any("Nothing was found with t2" in warning for warning in result.warnings)
+    assert np.array_equal(result.labels.ijk_to_ras, volume.ijk_to_ras)
+
+
+@pytest.mark.parametrize(("slope", "others"), [(0.3, ("t2", "flair")), (8.0, ("t2",))])
+def test_nothing_is_found_without_t2_that_is_faint_or_lacks_flair(
+    slope: float, others: tuple[str, ...], balls: tuple[Volume, np.ndarray, np.ndarray]
+) -> None:
+    made, fine = hiding(slope)
+    result = made.run(scans(balls[0], *others))
+    assert not result.labels.voxels.any()
+    assert fine.windows == 0
+    assert "left_out" not in result.report
+    assert not any("Nothing was found with" in warning for warning in result.warnings)
+
+
+def test_where_t2_hides_nothing_it_is_seen(balls: tuple[Volume, np.ndarray, np.ndarray]) -> None:
+    volume, fine = balls[0], Watched(1.0)
+    made = Segmenter("tumor", Settings(model=FINE, device="cpu", force=True), {FINE: fine, COARSE: Brighter(1.0)})
+    result = made.run(scans(volume, "t2", "flair"))
+    assert fine.saw_t2
+    assert "left_out" not in result.report
 
 
 def test_a_coarse_model_that_takes_other_scans_is_refused() -> None:

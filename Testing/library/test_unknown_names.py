@@ -122,6 +122,7 @@ def test_a_class_or_structure(read: Callable[[], object]) -> None:
         lambda: Suitability(not_of=(UNKNOWN,)),
         lambda: replace(task_named("spine"), modalities=(UNKNOWN,)),
         lambda: replace(task_named("spine"), head=UNKNOWN),
+        lambda: replace(task_named("tumor"), hiding=(UNKNOWN,)),
         lambda: normalize(torch.rand(1, 4, 4, 4), UNKNOWN),
         lambda: onto_grid(torch.rand(4, 4, 4), 0.0, GRID, GRID, UNKNOWN),
         lambda: resample(torch.rand(1, 4, 4, 4), GRID, GRID, mode=UNKNOWN),

@@ -109,6 +109,12 @@ def test_patients_kept_aside_teach_nothing_and_every_patient_is_aside_once(kept:
     assert len(tumor_patients.Examples(spec()).groups["patient"]) == 5
 
 
+def test_heads_without_a_tumor_are_dealt_into_the_folds_too(kept: Path) -> None:
+    write_case(kept / "healthy_1", "healthy", *head(8, tumor=False))
+    taught = {fold: [each.name for each in tumor_patients.Examples(spec(), fold=fold).groups["healthy"]] for fold in (-1, 0, 1, 2)}
+    assert taught == {-1: ["healthy_0", "healthy_1"], 0: ["healthy_1"], 1: ["healthy_0"], 2: ["healthy_0", "healthy_1"]}
+
+
 def test_folds_are_dealt_round_robin() -> None:
     assert fold_of(["c", "a", "b", "d"], 3) == {"a": 0, "b": 1, "c": 2, "d": 0}
 

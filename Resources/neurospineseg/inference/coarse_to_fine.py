@@ -15,6 +15,8 @@ from neurospineseg.tasks.class_scores import argmax, postprocess
 
 NEAR_MM = 8.0
 """So far around what a coarse model finds its finer one may find something."""
+LEAST_MEAN = 0.8
+"""What is found in fewer scans than were given counts only where it is this likely on average: false tumors mostly were 0.6 to 0.8."""
 
 
 def coarse_bundle(bundle: Bundle) -> Bundle | None:
@@ -33,14 +35,16 @@ def coarse_bundle(bundle: Bundle) -> Bundle | None:
     return coarse
 
 
-def near_structures(probabilities: torch.Tensor, grid: Grid, coarse: ModelSpec, working: Grid) -> torch.Tensor:
+def near_structures(probabilities: torch.Tensor, grid: Grid, coarse: ModelSpec, working: Grid, least_mean: float = 0.0) -> torch.Tensor:
     """Where a coarse model finds anything that its task's rules keep, and ``NEAR_MM`` around it: bool (K', J', I') on ``working``.
 
     Args:
         probabilities: the coarse model's, (C, K, J, I) on ``grid``.
+        least_mean: mean probability of being any structure, over all that was found, below which nothing is near.
     """
-    mask = argmax(postprocess(probabilities, grid, coarse).probabilities) > 0
-    if not bool(mask.any()):
+    kept = postprocess(probabilities, grid, coarse).probabilities
+    mask = argmax(kept) > 0
+    if not bool(mask.any()) or float(1 - kept[0][mask].mean()) < least_mean:
         return torch.zeros(working.shape, dtype=torch.bool)
     near = ndimage.distance_transform_edt(~mask.cpu().numpy(), sampling=grid.spacing_kji) <= NEAR_MM
     return resample(torch.from_numpy(near)[None], grid, working, mode="nearest")[0]

@@ -19,7 +19,7 @@ from neurospineseg.geometry.agreement import volumes_ml
 from neurospineseg.geometry.grid import Grid, straight_grid
 from neurospineseg.geometry.region import Region
 from neurospineseg.images.volume import Volume
-from neurospineseg.inference.coarse_to_fine import box_around, near_structures
+from neurospineseg.inference.coarse_to_fine import LEAST_MEAN, box_around, near_structures
 from neurospineseg.inference.from_model_grid import likely_part, to_scan_grid
 from neurospineseg.inference.head_pose import Pose, find_head, locate_region
 from neurospineseg.inference.onto_model_grid import to_model_grid
@@ -64,6 +64,7 @@ class Run:
         task: what is segmented.
         scans: by channel, as they lie in ``frame``: checked, then aligned where that is asked for.
         reference: the channel of the scan whose grid the mask has.
+        left_out: channels that the model is not given after all, see ``Task.hiding``.
         frame, given_affine: in which the run works; from (i, j, k) of the reference scan to RAS.
         region: in ``frame``, only inside it is anything segmented; None for everywhere. Known once the scans are checked.
         expected: what is expected of the scans; None where the model says nothing of it.
@@ -82,6 +83,7 @@ class Run:
         self.scans = dict(scans)
         self.frame, self.given_affine = ScanFrame(), Affine(np.eye(4))
         self.reference = ""
+        self.left_out: tuple[str, ...] = ()
         self.region: Region | None = None
         self.expected: InputPlausibility | None = None
         self.watch = StageWatch(progress)
@@ -112,7 +114,7 @@ class Run:
         self.check()
         self.align()
         grid = self.working_grid()
-        part = self.look_coarsely(grid)
+        part = self.look_coarsely(grid) or self.look_again(grid)
         if part is None:
             return ClassProbabilities.of_nothing(len(self.bundle.spec.classes), grid, self.reference_scan.grid)
         return self.predict(grid, part)
@@ -223,15 +225,38 @@ class Run:
         self.watch.start(Stage.FINDING_REGION)
         return tissue_region(self.reference, self.reference_scan)
 
-    def look_coarsely(self, grid: Grid) -> Part | None:
+    @property
+    def shown(self) -> dict[str, Volume]:
+        """The scans that the model is given."""
+        return {name: scan for name, scan in self.scans.items() if name not in self.left_out}
+
+    def look_again(self, grid: Grid) -> Part | None:
+        """Where the coarse model finds anything without the scans in which it may hide; None where there are none or others that it needs."""
+        hiding, spec = tuple(name for name in self.task.hiding if name in self.scans), self.bundle.spec
+        others = self.scans.keys() - hiding
+        if not hiding or not others or not others.issuperset(spec.advised_channels):
+            return None
+        self.left_out = hiding
+        part = self.look_coarsely(grid, LEAST_MEAN)
+        if part is None:
+            self.left_out = ()
+            return None
+        them = " and ".join(hiding)
+        self.warnings.append(
+            f"Nothing was found with {them}, where a structure may look like its surroundings, so the result is from the other scans alone; "
+            "look at it closely."
+        )
+        return part
+
+    def look_coarsely(self, grid: Grid, least_mean: float = 0.0) -> Part | None:
         """Where the coarse model finds anything; everywhere where there is none, None where it finds nothing."""
         coarse = self.segmenter.coarse
         if coarse is None:
             return Part()
         self.watch.start(Stage.RESAMPLING)
         coarse_grid = straight_grid(grid, np.array(coarse.spec.spacing))
-        image = to_model_grid(self.scans, coarse_grid, coarse.spec)
-        near = near_structures(self.scores(coarse, image, Stage.FINDING_REGION), coarse_grid, coarse.spec, grid)
+        image = to_model_grid(self.shown, coarse_grid, coarse.spec)
+        near = near_structures(self.scores(coarse, image, Stage.FINDING_REGION), coarse_grid, coarse.spec, grid, least_mean)
         sides = box_around(near, self.bundle.spec, CONTEXT_MM)
         if sides is None:
             return None
@@ -242,7 +267,7 @@ class Run:
         """The model's probabilities in a part of the working grid; the background where nothing may be found."""
         spec = self.bundle.spec
         self.watch.start(Stage.RESAMPLING)
-        image = to_model_grid(self.scans, grid, spec, part.box)
+        image = to_model_grid(self.shown, grid, spec, part.box)
         if part.nowhere is not None:
             grid = grid.crop(*zip(*((side.start, side.stop) for side in part.box)))
         values = self.scores(self.bundle, image, Stage.SEGMENTING)

@@ -36,6 +36,7 @@ def run_record(run: Run) -> dict[str, Any]:
             name: {"shape_kji": list(scan.shape), "spacing_mm": np.round(scan.spacing, 5).tolist()} for name, scan in run.scans.items()
         },
         "reference": run.reference,
+        **({"left_out": list(run.left_out)} if run.left_out else {}),
         "volumes": _volumes(bundle.spec.task, run.structures, run.ml),
         **run.of_rules,
         **({} if run.uncertainty is None else {"uncertainty": _uncertainty(run, run.uncertainty)}),

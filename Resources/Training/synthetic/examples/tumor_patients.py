@@ -33,8 +33,8 @@ class Examples:
     """Patches of kept heads.
 
     Args:
-        fold: patients of this fold are kept aside and validate; -1: all teach.
-        folds: how many there are, dealt round robin by name.
+        fold: patients of this fold are kept aside and validate, its heads without a tumor do not teach either; -1: all teach.
+        folds: how many there are, patients and heads without a tumor each dealt round robin by name.
         real_share: of examples that come from patients; ``healthy_share``: from heads without a tumor; the others are drawn.
         all_share: of examples that have all four contrasts, where their case has; the others lack some.
         transplanted_share: of patients and heads without a tumor that are given the tumor of another patient too.
@@ -55,17 +55,11 @@ class Examples:
         self.spec, self.folder, self.reload, self.all_share = spec, cases_folder(spec.spacing[0]), int(reload), all_share
         self.transplanted_share = transplanted_share
         cases = read_cases(self.folder)
-        patients = [case for case in cases if case.kind == "patient"]
-        if not patients:
+        self.groups = {kind: [case for case in cases if case.kind == kind] for kind in ("patient", "healthy", "drawn")}
+        if not self.groups["patient"]:
             raise InputError(f"No patients are kept in '{self.folder}'; run prepare_gliomas.py first.")
-        deal = fold_of([case.name for case in patients], int(folds))
-        self.aside = [case for case in patients if deal[case.name] == int(fold)]
-        taught = [case for case in patients if deal[case.name] != int(fold)]
-        self.groups = {
-            "patient": taught,
-            "healthy": [case for case in cases if case.kind == "healthy"],
-            "drawn": [case for case in cases if case.kind == "drawn"],
-        }
+        self.aside, self.groups["patient"] = dealt(self.groups["patient"], int(fold), int(folds))
+        _, self.groups["healthy"] = dealt(self.groups["healthy"], int(fold), int(folds))
         self.shares = {"patient": real_share, "healthy": healthy_share, "drawn": max(0.0, 1 - real_share - healthy_share)}
         self.taken = 0
 
@@ -108,6 +102,12 @@ class Examples:
         known = {case.name for case in self.groups["drawn"]}
         new = [path.parent for path in sorted(self.folder.glob("drawn_*/case.json")) if path.parent.name not in known]
         self.groups["drawn"] += [read_case(folder) for folder in new]
+
+
+def dealt(cases: list[GliomaCase], fold: int, folds: int) -> tuple[list[GliomaCase], list[GliomaCase]]:
+    """The cases of a fold, and the others."""
+    deal = fold_of([case.name for case in cases], folds)
+    return [case for case in cases if deal[case.name] == fold], [case for case in cases if deal[case.name] != fold]
 
 
 class KeptAside:

@@ -44,6 +44,7 @@ TASK = Task(
         Composite("tumor_core", "Tumor core (necrotic core + enhancing)", ("necrotic_core", "enhancing_tumor")),
         Composite("whole_tumor", "Whole tumor", ("necrotic_core", "edema", "enhancing_tumor")),
     ),
+    hiding=("t2",),
     registers=True,
     phantom=Phantom("Training.synthetic.tumor.phantom:tumor_phantom"),
     order=10,
