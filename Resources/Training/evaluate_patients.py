@@ -3,8 +3,8 @@
     python Resources/Training/evaluate_patients.py --patients DATA/tumor --model tumor_glioma_1mm --csv glioma.csv
     python Resources/Training/evaluate_patients.py --patients DATA/tumor --folds MODELS/fold0 MODELS/fold1 MODELS/fold2 --csv folds.csv
 
-With ``--folds`` each patient is judged by the model that was not taught by it: patients are dealt as in
-``drawn/tumor_patients.py``, and a ``-`` leaves a fold out. Runs are a user's: the whole pipeline on the scans' own grid. A CSV row is one
+With ``--folds`` each patient and each head without a tumor is judged by the model that was not taught by it: both are dealt as in
+``synthetic/examples/tumor_patients.py``, and a ``-`` leaves a fold out. Runs are a user's: the whole pipeline on the scans' own grid. A CSV row is one
 region of one patient under one set of contrasts. Pictures show the worst case of each set; those of patients belong to nobody's repository.
 """
 
@@ -56,7 +56,7 @@ class Judge:
             rows = patient_scores(name, segmenter.bundle.spec.name, given, found, true, perf_counter() - start)
             self.scores += rows
             self.tell(rows)
-            if self.options.pictures is not None and truth is not None:
+            if self.options.pictures is not None and truth is not None and truth.any():
                 self.picture(name, given, scans, found.voxels, truth, rows)
             if self.options.csv is not None:
                 write_scores(self.scores, self.options.csv)
@@ -88,10 +88,12 @@ def evaluate(options: argparse.Namespace) -> None:
         if segmenter is not None and (options.only is None or any(part in folder.name for part in options.only)):
             judge.run(folder.name, segmenter, scans_of(folder), truth_of(folder).voxels)
     print("\n".join(summary(judge.scores)), flush=True)
-    for folder in sorted(path for path in options.healthy.iterdir() if path.is_dir()) if options.healthy else []:
-        for segmenter in segmenters:
-            if segmenter is not None:
-                judge.run(folder.name, segmenter, scans_of(folder), None)
+    heads = sorted(path for path in options.healthy.iterdir() if path.is_dir()) if options.healthy else []
+    deal = fold_of([folder.name for folder in heads], len(names))
+    for folder in heads:
+        segmenter = segmenters[deal[folder.name]]
+        if segmenter is not None:
+            judge.run(folder.name, segmenter, scans_of(folder), None)
 
 
 def parser() -> argparse.ArgumentParser:

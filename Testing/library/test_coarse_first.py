@@ -126,20 +126,38 @@ def test_what_hides_in_t2_is_found_without_it(balls: tuple[Volume, np.ndarray, n
     assert dice(result.labels.voxels > 0, brighter | darker) > 0.95
     assert not fine.saw_t2
     assert result.report["left_out"] == ["t2"]
-    assert any("Nothing was found with t2" in warning for warning in result.warnings)
+    assert any("so the result is from t1c and flair alone" in warning for warning in result.warnings)
     assert np.array_equal(result.labels.ijk_to_ras, volume.ijk_to_ras)
 
 
-@pytest.mark.parametrize(("slope", "others"), [(0.3, ("t2", "flair")), (8.0, ("t2",))])
-def test_nothing_is_found_without_t2_that_is_faint_or_lacks_flair(
-    slope: float, others: tuple[str, ...], balls: tuple[Volume, np.ndarray, np.ndarray]
+@pytest.mark.parametrize(("slope", "others", "told"), [(0.3, ("t2", "flair"), True), (8.0, ("t2",), False)])
+def test_what_is_faint_without_t2_is_told_and_without_flair_nothing_is_left_out(
+    slope: float, others: tuple[str, ...], told: bool, balls: tuple[Volume, np.ndarray, np.ndarray]
 ) -> None:
     made, fine = hiding(slope)
     result = made.run(scans(balls[0], *others))
     assert not result.labels.voxels.any()
     assert fine.windows == 0
     assert "left_out" not in result.report
-    assert not any("Nothing was found with" in warning for warning in result.warnings)
+    assert any("leave t2 out to look at it" in warning for warning in result.warnings) == told
+
+
+def test_a_model_that_needs_t2_is_given_it(balls: tuple[Volume, np.ndarray, np.ndarray]) -> None:
+    made, fine = hiding(8.0)
+    bundle = made.bundle
+    made.bundle = Bundle(bundle.folder, bundle.spec.model_copy(update={"optional_channels": False}), bundle.network_def)
+    result = made.run(scans(balls[0], "t1", "t2", "flair"))
+    assert not result.labels.voxels.any()
+    assert fine.windows == 0
+
+
+def test_what_was_left_out_is_not_told_of_an_empty_result(balls: tuple[Volume, np.ndarray, np.ndarray]) -> None:
+    made, _ = hiding(8.0)
+    made.network(made.bundle).level = 100.0
+    result = made.run(scans(balls[0], "t2", "flair"))
+    assert result.report["left_out"] == ["t2"]
+    assert not any("so the result is from" in warning for warning in result.warnings)
+    assert any("Nothing was found" in warning for warning in result.warnings)
 
 
 def test_where_t2_hides_nothing_it_is_seen(balls: tuple[Volume, np.ndarray, np.ndarray]) -> None:

@@ -38,7 +38,7 @@ from neurospineseg.tasks.channel import Channel, Suitability
 from neurospineseg.tasks.class_scores import check_classes, postprocess
 from neurospineseg.tasks.declarations import called
 from neurospineseg.tasks.phantoms import phantom
-from neurospineseg.tasks.task import Composite, PlausibleVolumes, task_named
+from neurospineseg.tasks.task import Composite, Hiding, PlausibleVolumes, task_named
 from Testing.small_scans import ball, oblique_affine
 from Training.datasets.class_names import values_of
 from Training.training.recipe import read_recipe
@@ -122,7 +122,7 @@ def test_a_class_or_structure(read: Callable[[], object]) -> None:
         lambda: Suitability(not_of=(UNKNOWN,)),
         lambda: replace(task_named("spine"), modalities=(UNKNOWN,)),
         lambda: replace(task_named("spine"), head=UNKNOWN),
-        lambda: replace(task_named("tumor"), hiding=(UNKNOWN,)),
+        lambda: replace(task_named("tumor"), hiding=Hiding((UNKNOWN,), 0.8)),
         lambda: normalize(torch.rand(1, 4, 4, 4), UNKNOWN),
         lambda: onto_grid(torch.rand(4, 4, 4), 0.0, GRID, GRID, UNKNOWN),
         lambda: resample(torch.rand(1, 4, 4, 4), GRID, GRID, mode=UNKNOWN),

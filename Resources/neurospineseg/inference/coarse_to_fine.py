@@ -15,8 +15,6 @@ from neurospineseg.tasks.class_scores import argmax, postprocess
 
 NEAR_MM = 8.0
 """So far around what a coarse model finds its finer one may find something."""
-LEAST_MEAN = 0.8
-"""What is found in fewer scans than were given counts only where it is this likely on average: false tumors mostly were 0.6 to 0.8."""
 
 
 def coarse_bundle(bundle: Bundle) -> Bundle | None:
@@ -35,19 +33,21 @@ def coarse_bundle(bundle: Bundle) -> Bundle | None:
     return coarse
 
 
-def near_structures(probabilities: torch.Tensor, grid: Grid, coarse: ModelSpec, working: Grid, least_mean: float = 0.0) -> torch.Tensor:
-    """Where a coarse model finds anything that its task's rules keep, and ``NEAR_MM`` around it: bool (K', J', I') on ``working``.
+def near_structures(probabilities: torch.Tensor, grid: Grid, coarse: ModelSpec, working: Grid) -> tuple[torch.Tensor, float]:
+    """Where a coarse model finds anything that its task's rules keep, and ``NEAR_MM`` around it.
 
     Args:
         probabilities: the coarse model's, (C, K, J, I) on ``grid``.
-        least_mean: mean probability of being any structure, over all that was found, below which nothing is near.
+
+    Returns:
+        Bool (K', J', I') on ``working``; and how likely all that was found is to be any structure, on average, 0 where nothing was.
     """
     kept = postprocess(probabilities, grid, coarse).probabilities
     mask = argmax(kept) > 0
-    if not bool(mask.any()) or float(1 - kept[0][mask].mean()) < least_mean:
-        return torch.zeros(working.shape, dtype=torch.bool)
+    if not bool(mask.any()):
+        return torch.zeros(working.shape, dtype=torch.bool), 0.0
     near = ndimage.distance_transform_edt(~mask.cpu().numpy(), sampling=grid.spacing_kji) <= NEAR_MM
-    return resample(torch.from_numpy(near)[None], grid, working, mode="nearest")[0]
+    return resample(torch.from_numpy(near)[None], grid, working, mode="nearest")[0], float(1 - kept[0][mask].mean())
 
 
 def box_around(near: torch.Tensor, fine: ModelSpec, context_mm: float) -> list[tuple[int, int]] | None:

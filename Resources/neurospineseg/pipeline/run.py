@@ -19,7 +19,7 @@ from neurospineseg.geometry.agreement import volumes_ml
 from neurospineseg.geometry.grid import Grid, straight_grid
 from neurospineseg.geometry.region import Region
 from neurospineseg.images.volume import Volume
-from neurospineseg.inference.coarse_to_fine import LEAST_MEAN, box_around, near_structures
+from neurospineseg.inference.coarse_to_fine import box_around, near_structures
 from neurospineseg.inference.from_model_grid import likely_part, to_scan_grid
 from neurospineseg.inference.head_pose import Pose, find_head, locate_region
 from neurospineseg.inference.onto_model_grid import to_model_grid
@@ -48,10 +48,12 @@ class Part:
     Attributes:
         box: k, j, i; all of it where ``nowhere`` is None.
         nowhere: bool (K, J, I) of the box: where nothing may be found; None where anything may.
+        mean: how likely what the coarse model found is, on average.
     """
 
     box: tuple[slice, slice, slice] = (slice(None),) * 3
     nowhere: np.ndarray | None = None
+    mean: float = 1.0
 
 
 class Run:
@@ -231,24 +233,25 @@ class Run:
         return {name: scan for name, scan in self.scans.items() if name not in self.left_out}
 
     def look_again(self, grid: Grid) -> Part | None:
-        """Where the coarse model finds anything without the scans in which it may hide; None where there are none or others that it needs."""
-        hiding, spec = tuple(name for name in self.task.hiding if name in self.scans), self.bundle.spec
-        others = self.scans.keys() - hiding
-        if not hiding or not others or not others.issuperset(spec.advised_channels):
+        """Where the coarse model finds anything that is likely without the scans in which it may hide; None where it does not or needs them."""
+        hiding, spec = self.task.hiding, self.bundle.spec
+        left_out = () if hiding is None or not spec.optional_channels else tuple(name for name in hiding.channels if name in self.scans)
+        others = self.scans.keys() - left_out
+        if hiding is None or not left_out or not others or not others.issuperset(spec.advised_channels):
             return None
-        self.left_out = hiding
-        part = self.look_coarsely(grid, LEAST_MEAN)
-        if part is None:
-            self.left_out = ()
-            return None
-        them = " and ".join(hiding)
-        self.warnings.append(
-            f"Nothing was found with {them}, where a structure may look like its surroundings, so the result is from the other scans alone; "
-            "look at it closely."
-        )
-        return part
+        self.left_out = left_out
+        part = self.look_coarsely(grid)
+        if part is not None and part.mean >= hiding.least_mean:
+            return part
+        self.left_out = ()
+        if part is not None:
+            them = " and ".join(left_out)
+            self.warnings.append(
+                f"Without {them} something is seen, but too faintly to be kept ({part.mean:.0%}); leave {them} out to look at it."
+            )
+        return None
 
-    def look_coarsely(self, grid: Grid, least_mean: float = 0.0) -> Part | None:
+    def look_coarsely(self, grid: Grid) -> Part | None:
         """Where the coarse model finds anything; everywhere where there is none, None where it finds nothing."""
         coarse = self.segmenter.coarse
         if coarse is None:
@@ -256,12 +259,12 @@ class Run:
         self.watch.start(Stage.RESAMPLING)
         coarse_grid = straight_grid(grid, np.array(coarse.spec.spacing))
         image = to_model_grid(self.shown, coarse_grid, coarse.spec)
-        near = near_structures(self.scores(coarse, image, Stage.FINDING_REGION), coarse_grid, coarse.spec, grid, least_mean)
+        near, mean = near_structures(self.scores(coarse, image, Stage.FINDING_REGION), coarse_grid, coarse.spec, grid)
         sides = box_around(near, self.bundle.spec, CONTEXT_MM)
         if sides is None:
             return None
         box = (slice(*sides[0]), slice(*sides[1]), slice(*sides[2]))
-        return Part(box, ~near[box].numpy())
+        return Part(box, ~near[box].numpy(), mean)
 
     def predict(self, grid: Grid, part: Part) -> ClassProbabilities:
         """The model's probabilities in a part of the working grid; the background where nothing may be found."""
@@ -317,6 +320,7 @@ class Run:
         self.structures = [structure for structure in sorted(done.structures, key=lambda s: s.label) if structure.label in self.ml]
         self.watch.stop()
         self.warn_of_missing()
+        self.warn_of_left_out()
         return self.mask
 
     def draw(self, done: Postprocessed, grid: Grid) -> np.ndarray:
@@ -348,3 +352,11 @@ class Run:
             self.warnings.append(f"Asked for but not found in this scan: {', '.join(missing)}.")
         elif not self.structures:
             self.warnings.append("Nothing was found in this scan; check that it shows the anatomy and that the right model was chosen.")
+
+    def warn_of_left_out(self) -> None:
+        if self.left_out and self.structures:
+            them, others = (" and ".join(names) for names in (self.left_out, [name for name in self.scans if name not in self.left_out]))
+            self.warnings.append(
+                f"Nothing was found while {them} was among the scans, in which a structure may look like its surroundings, "
+                f"so the result is from {others} alone; look at it closely."
+            )

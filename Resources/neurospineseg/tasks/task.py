@@ -52,6 +52,19 @@ class Composite:
 
 
 @dataclass(frozen=True)
+class Hiding:
+    """Where a model that looks coarsely first finds nothing, it looks once more without these channels, and the finer one does without them too.
+
+    Attributes:
+        channels: their keys.
+        least_mean: how likely, on average, all that is then found must be to be kept; below, the user is told of it only.
+    """
+
+    channels: tuple[str, ...]
+    least_mean: float
+
+
+@dataclass(frozen=True)
 class Phantom:
     """A scan that the program draws itself, for the demonstration, sample data and tests.
 
@@ -90,8 +103,7 @@ class Task:
         plausible: volumes of a result.
         composites: unions that are reported.
         margin_mm: what pages show around a mask in mm; None for the whole scan.
-        hiding: keys of channels in which what is sought may look like its surroundings: where nothing is found with them, it is looked for
-            once more without them, in what the other channels show.
+        hiding: channels in which what is sought may look like its surroundings, if any.
         registers: whether its scans may have to be aligned.
         renumbers: whether its structures are numbered along a chain: a run in a region looks at the whole scan first, and who names one
             structure renumbers the others.
@@ -118,7 +130,7 @@ class Task:
     plausible: PlausibleVolumes = PlausibleVolumes("structures")
     composites: tuple[Composite, ...] = ()
     margin_mm: float | None = None
-    hiding: tuple[str, ...] = ()
+    hiding: Hiding | None = None
     registers: bool = False
     renumbers: bool = False
     phantom: Phantom | None = None
@@ -143,7 +155,7 @@ class Task:
         refuse_unless(not unknown, f"The task '{self.name}' has no structure {', '.join(map(repr, unknown))}, which its declaration names.")
         needed = [name for group in self.needed_classes for name in group if name not in self.classes]
         refuse_unless(not needed, f"The task '{self.name}' has no class {', '.join(map(repr, needed))}, which it says its rules need.")
-        hiding = [key for key in self.hiding if key not in self.channel_keys]
+        hiding = [key for key in (self.hiding.channels if self.hiding else ()) if key not in self.channel_keys]
         refuse_unless(not hiding, f"The task '{self.name}' has no channel {', '.join(map(repr, hiding))} in which structures hide.")
 
     def _refuse_wrong_values(self) -> None:

@@ -11,13 +11,11 @@ from neurospineseg.geometry.grid import Grid
 from neurospineseg.geometry.masks import components, filled_planes
 from neurospineseg.tasks.anatomy import structure
 from neurospineseg.tasks.class_scores import ModelClasses, OutputChannel, Postprocessed, argmax, suppress
+from neurospineseg.tasks.tumor.declaration import LEAST_MEAN
 
 LEAST_ML = 0.1
 LEAST_SHARE, SURE = 0.1, 0.9
 """An island smaller than this share of the largest is kept only where it enhances with this probability somewhere."""
-LEAST_MEAN = 0.8
-"""Lesser islands are kept only where tumor of any kind is this likely on average, the largest is then doubted: real ones reached 0.82 to
-0.94, most false ones 0.6 to 0.8."""
 GAP_MM = 8.0
 """Gaps in an enhancing rim of up to twice this width, and slots as wide that are open outward, are closed before what it encloses is
 found."""
