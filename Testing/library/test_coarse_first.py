@@ -126,7 +126,7 @@ def test_what_hides_in_t2_is_found_without_it(balls: tuple[Volume, np.ndarray, n
     assert dice(result.labels.voxels > 0, brighter | darker) > 0.95
     assert not fine.saw_t2
     assert result.report["left_out"] == ["t2"]
-    assert any("so the result is from t1c and flair alone" in warning for warning in result.warnings)
+    assert any("so the result is from t1c, flair alone" in warning for warning in result.warnings)
     assert np.array_equal(result.labels.ijk_to_ras, volume.ijk_to_ras)
 
 

@@ -245,7 +245,7 @@ class Run:
             return part
         self.left_out = ()
         if part is not None:
-            them = " and ".join(left_out)
+            them = ", ".join(left_out)
             self.warnings.append(
                 f"Without {them} something is seen, but too faintly to be kept ({part.mean:.0%}); leave {them} out to look at it."
             )
@@ -355,7 +355,7 @@ class Run:
 
     def warn_of_left_out(self) -> None:
         if self.left_out and self.structures:
-            them, others = (" and ".join(names) for names in (self.left_out, [name for name in self.scans if name not in self.left_out]))
+            them, others = (", ".join(names) for names in (self.left_out, [name for name in self.scans if name not in self.left_out]))
             self.warnings.append(
                 f"Nothing was found while {them} was among the scans, in which a structure may look like its surroundings, "
                 f"so the result is from {others} alone; look at it closely."
