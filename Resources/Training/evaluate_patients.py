@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
 
@@ -81,19 +82,21 @@ def evaluate(options: argparse.Namespace) -> None:
         options.pictures.mkdir(parents=True, exist_ok=True)
     names = options.folds or [options.model]
     segmenters = [None if name == "-" else segmenter_of(name, not options.without_coarse) for name in names]
-    folders = sorted(path for path in options.patients.iterdir() if path.is_dir()) if options.patients else []
-    deal = fold_of([folder.name for folder in folders], len(names))
-    for folder in folders:
-        segmenter = segmenters[deal[folder.name]]
-        if segmenter is not None and (options.only is None or any(part in folder.name for part in options.only)):
+    for folder, segmenter in judged(options.patients, segmenters):
+        if options.only is None or any(part in folder.name for part in options.only):
             judge.run(folder.name, segmenter, scans_of(folder), truth_of(folder).voxels)
     print("\n".join(summary(judge.scores)), flush=True)
-    heads = sorted(path for path in options.healthy.iterdir() if path.is_dir()) if options.healthy else []
-    deal = fold_of([folder.name for folder in heads], len(names))
-    for folder in heads:
-        segmenter = segmenters[deal[folder.name]]
+    for folder, segmenter in judged(options.healthy, segmenters):
+        judge.run(folder.name, segmenter, scans_of(folder), None)
+
+
+def judged(parent: Path | None, segmenters: Sequence[Segmenter | None]) -> Iterator[tuple[Path, Segmenter]]:
+    """The cases in a folder, each with the model of its fold; none of a fold that is left out."""
+    folders = {path.name: path for path in parent.iterdir() if path.is_dir()} if parent else {}
+    for name, fold in fold_of(list(folders), len(segmenters)).items():
+        segmenter = segmenters[fold]
         if segmenter is not None:
-            judge.run(folder.name, segmenter, scans_of(folder), None)
+            yield folders[name], segmenter
 
 
 def parser() -> argparse.ArgumentParser:

@@ -16,8 +16,6 @@ from neurospineseg.pipeline.segmenter import Segmenter, Settings
 
 FINE, COARSE = "tumor_glioma_1mm", "tumor_glioma"
 RADIUS_MM = 15.0
-
-
 CHANNELS = find_bundle(FINE).spec.channels
 
 
